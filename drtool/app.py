@@ -1,0 +1,513 @@
+"""Chooses and joins: which implementation carries out which kind, and one short method per verb."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from drtool import process
+from drtool.archive import Archive
+from drtool.catalog.index import Index
+from drtool.catalog.runs import Runs
+from drtool.catalog.storage import make_folder
+from drtool.engine.clock import SystemClock
+from drtool.engine.hands import Hands
+from drtool.engine.lock import sets_held
+from drtool.engine.observe import observe
+from drtool.engine.session import Listener, Session, observing
+from drtool.engine.signals import listening
+from drtool.engine.sweep import DeadRuns, settle_dead_runs
+from drtool.model.errors import DrtoolError, NotFound, Refused
+from drtool.model.hold import Hold
+from drtool.model.inventory import Inventory, Listing
+from drtool.model.plan import Plan
+from drtool.model.point import Manifest
+from drtool.model.policy import DrillPolicy, Policy
+from drtool.model.report import Report
+from drtool.model.view import InventoryLine, PointView
+from drtool.planning.choose import ChosenPoint
+from drtool.planning.status import SetStatus, assess
+from drtool.wiring import make_hands
+
+if TYPE_CHECKING:
+    from drtool.planning.restore import RestoreRequest
+    from drtool.ports import Entry, Finding
+
+KEPT_RUNS = 500
+EVER = float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class StatusView:
+    """How the sets stand; `as_of` is when the oldest of the listings behind it was taken."""
+
+    sets: tuple[SetStatus, ...]
+    as_of: datetime
+    now: datetime
+
+
+class App:
+    """One policy on one host: every verb of the command line as a method; errors are those of `drtool.model.errors`."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        state_directory: str,
+        listeners: Iterable[Listener] = (),
+        binary: str = "restic",
+        trusted: bool = True,
+        deadline_seconds: float | None = None,
+    ) -> None:
+        self.policy = policy
+        self.state_directory = state_directory
+        self.interrupt = process.Interrupt()
+        self._binary = binary
+        self._trusted = trusted
+        self._deadline_seconds = deadline_seconds
+        self._listeners = tuple(listeners)
+        self._clock = SystemClock()
+        self._index = Index(state_directory)
+        self._runs = Runs(state_directory)
+
+    @cached_property
+    def hands(self) -> Hands:
+        """Everything this app may touch the world with."""
+        return make_hands(self.policy, state_directory=self.state_directory, clock=self._clock, binary=self._binary)
+
+    @cached_property
+    def archive(self) -> Archive:
+        """What lies in the repositories."""
+        return Archive(self.policy, self._clock, self._index, lambda: self.hands)
+
+    # what changes something
+
+    def initialise(self, repositories: Iterable[str] = ()) -> Report:
+        """Create the repositories that do not exist yet, each with a fresh key file where the policy names one that is missing."""
+        from drtool.planning.initialise import plan_initialise  # noqa: PLC0415 - each verb loads only its own planner
+        from drtool.secrets.keyfile import make_key_file, remove_key_file  # noqa: PLC0415
+
+        names = tuple(repositories) or tuple(self.policy.repositories)
+        now, run = self._clock.now(), self._clock.fresh_id()
+        plan = plan_initialise(self.policy, repositories=names, run=run, now=now)
+        keys = {name: self.policy.repositories[name].address.password for name in names}
+        made = {name: key for name, key in keys.items() if make_key_file(key)}
+        with self._working():
+            self._writable_state()
+            report = self._carry_out(plan)
+        for step in report.steps:
+            name = step.id.rpartition("/")[2]
+            if name in made and not step.result.get("data", {}).get("created"):
+                remove_key_file(made[name])
+        return report
+
+    def run(self, sets: Iterable[str] = (), *, due: bool = False) -> Report:
+        """Back sets up: snapshot, store, seal, copy, forget; `due` takes only what its schedule asks for, and prunes and verifies too."""
+        names = self._sets(sets)
+        with self._working(), sets_held(self._writable_state(), names):
+            names, found = self._observe_run(names, due=due)
+            self.sweep_quietly(found)
+            return self._carry_out(self._plan_run(names, found, due=due))
+
+    def restore(self, plan: Plan) -> Report:
+        """Carry out a plan of `plan_restore`; an unwritable state directory does not stop it."""
+        with self._working():
+            return self._carry_out(plan, needs_state=False)
+
+    def drill(self, names: Iterable[str] = ()) -> Report:
+        """Carry out drills: restore into a sandbox from the named copy, ask the checks, record the evidence, release."""
+        drills = tuple(names) or tuple(self.policy.drills)
+        if len(drills) != 1:
+            raise NotFound("name one drill or set", hint=f"drills: {', '.join(self.policy.drills) or 'none in the policy'}")
+        with self._working():
+            self.sweep_quietly()
+            plan = self.plan_drill(drills[0])
+            return self._carry_out(plan, hands=self.hands.for_drill())
+
+    def verify(self, repositories: Iterable[str] = ()) -> Report:
+        """Read every byte of repositories against its digests, and record that."""
+        from drtool.planning.verify import plan_verify  # noqa: PLC0415
+
+        names = tuple(repositories) or tuple(self.policy.repositories)
+        return self._simple(lambda run, now: plan_verify(self.policy, repositories=names, run=run, now=now))
+
+    def prune(self, repositories: Iterable[str] = ()) -> Report:
+        """Free the space that nothing claims any more."""
+        from drtool.planning.prune import plan_prune  # noqa: PLC0415
+
+        names = tuple(repositories) or tuple(self.policy.repositories)
+        return self._simple(lambda run, now: plan_prune(self.policy, repositories=names, run=run, now=now))
+
+    def copy(self, sets: Iterable[str] = ()) -> Report:
+        """Bring the copies of sets up to date."""
+        from drtool.planning.copy import plan_copy  # noqa: PLC0415
+
+        names = self._sets(sets)
+        with self._working(), sets_held(self._writable_state(), names):
+            self.sweep_quietly()
+            inventory = observe(self.hands, repositories=self._repositories_of(names))
+            plan = plan_copy(self.policy, inventory, sets=names, now=self._clock.now(), run=self._clock.fresh_id())
+            return self._carry_out(plan)
+
+    def sweep(self, *, kept: bool = False) -> Report:
+        """Release what runs that are over left behind; what was kept aside only with `kept`."""
+        with self._working():
+            self._writable_state()
+            dead = settle_dead_runs(self.state_directory, self.hands)
+            found = observe(self.hands, repositories=self.policy.repositories, leftovers=True)
+            return self._carry_out(self._plan_sweep(found, dead, kept=kept))
+
+    def rebuild(self) -> Report:
+        """Make the local cache anew from the repositories: one listing of each."""
+        with self._working():
+            self._index.clear()
+            self.archive.listings(refresh=True)
+            plan = Plan("rebuild", self._clock.fresh_id(), self.policy.name, self._clock.now(), ())
+            return self._carry_out(plan, needs_state=False)
+
+    def hold_add(self, target: str, *, until: datetime | None, reason: str) -> Hold:
+        """Keep a point, or every point of a set, from being forgotten; tells whether the point still exists by raising NotFound."""
+        listings = self.archive.listings(refresh=True)
+        set_name, point = target, ""
+        if target not in self.policy.sets:
+            view = self.archive.find(target, listings)
+            set_name, point = view.point.set, view.point.point
+        hold = Hold(self._clock.fresh_id(), set_name, self.policy.name, reason, self._clock.now(), until, point)
+        self._append_hold(hold, listings)
+        if point:
+            self.archive.find(point, self.archive.listings(refresh=True))
+        return hold
+
+    def hold_list(self) -> tuple[Hold, ...]:
+        """Return the holds in force."""
+        return self.archive.holds(self.archive.listings(refresh=True))
+
+    def hold_release(self, name: str) -> Hold:
+        """End a hold by an appended release record."""
+        listings = self.archive.listings(refresh=True)
+        matches = [hold for hold in self.archive.holds(listings) if hold.id.startswith(name)]
+        if len(matches) != 1:
+            raise NotFound(f"{len(matches)} holds are called {name}", hint="drtool hold list")
+        hold = matches[0]
+        self._append_hold(replace(hold, id=self._clock.fresh_id(), created=self._clock.now(), releases=hold.id), listings)
+        return hold
+
+    # what is decided on paper
+
+    def explain(self, set_name: str) -> tuple[str, ...]:
+        """Say in words what will happen to a set, and when."""
+        from drtool.planning.explain import explain  # noqa: PLC0415
+
+        return explain(self.policy, self._sets([set_name])[0], now=self._clock.now())
+
+    def plan_run(self, sets: Iterable[str] = (), *, due: bool = False) -> Plan:
+        """Return what `run` would do now."""
+        with self._working():
+            names, found = self._observe_run(self._sets(sets), due=due)
+            return self._plan_run(names, found, due=due)
+
+    def plan_restore(self, request: RestoreRequest) -> Plan:
+        """Return what `restore` would do: the points are chosen and their manifests read."""
+        from drtool.planning.restore import plan_restore  # noqa: PLC0415
+
+        with self._working():
+            declared = self._clock.now()
+            sets = self._sets(request.sets)
+            request = replace(request, sets=sets, trusted=request.trusted and self._trusted)
+            chosen: dict[str, ChosenPoint] = {}
+            read: dict[str, Manifest] = {}
+            for name in sets:
+                preferred = request.repositories or self.policy.repositories_of(self.policy.sets[name])
+                chosen[name], read[name] = self.archive.choose(
+                    name, preferred, point=request.point, at=request.at, workloads=request.workloads
+                )
+            if not request.trusted and request.destination.form == "original":
+                self._refuse_elsewhere(read)
+            return plan_restore(
+                self.policy,
+                request,
+                manifests=read,
+                copies={name: choice.copies for name, choice in chosen.items()},
+                now=declared,
+                declared=declared,
+                run=self._clock.fresh_id(),
+            )
+
+    def plan_drill(self, name: str) -> Plan:
+        """Return what `drill` would do; a set's name stands for a drill of that set in the only sandbox."""
+        from drtool.planning.drill import plan_drill  # noqa: PLC0415
+
+        declared = self._clock.now()
+        drill = self.policy.drills.get(name) or self._drill_of_set(name)
+        read = {each: self.archive.choose(each, (drill.repository,))[1] for each in drill.sets}
+        return plan_drill(
+            self.policy,
+            drill,
+            manifests=read,
+            repository=drill.repository,
+            now=declared,
+            declared=declared,
+            run=self._clock.fresh_id(),
+        )
+
+    # what only looks
+
+    def doctor(self, subjects: Iterable[str] = ()) -> tuple[Finding, ...]:
+        """Ask every source, repository, sandbox and key whether a run and a restore would work."""
+        from drtool.doctor import examine  # noqa: PLC0415
+
+        return examine(self.hands, self.state_directory, tuple(subjects))
+
+    def inventory(self) -> tuple[InventoryLine, ...]:
+        """Return every workload the policy protects, and what stands in its way."""
+        with self._working():
+            found = observe(self.hands, sets=self.policy.sets)
+        lines = []
+        for name, members in found.sets.items():
+            for workload in members.workloads:
+                state = "problem" if workload.problem else "protected"
+                lines.append(InventoryLine(workload.name, workload.source, name, state, workload.problem))
+            lines += [InventoryLine("", "", name, "problem", problem.what) for problem in members.problems]
+            lines += [InventoryLine("", source, name, "problem", "the selector matches nothing") for source in members.empty]
+        return tuple(lines)
+
+    def status(self, *, refresh: bool = False) -> StatusView:
+        """Tell how every set stands, from the index unless `refresh`."""
+        listings = self.archive.listings(refresh=refresh)
+        now = self._clock.now()
+        inventory = Inventory(taken=now, repositories=listings)
+        as_of = min((listing.taken for listing in listings.values()), default=now)
+        return StatusView(assess(self.policy, inventory, now=now), as_of, now)
+
+    def points(self, set_name: str | None = None, *, refresh: bool = False) -> tuple[PointView, ...]:
+        """Return the recovery points, newest first."""
+        listings = self.archive.listings(refresh=refresh)
+        return tuple(view for view in self.archive.views(listings) if set_name in (None, view.point.set))
+
+    def show(self, name: str) -> Manifest | Report:
+        """Return the manifest of a point, or the report of a run."""
+        try:
+            return self.report(name)
+        except NotFound:
+            listings = self.archive.listings(refresh=False)
+            return self.archive.manifest(self.archive.find(name, listings), listings)
+
+    def list_files(self, point: str, path: str = "", workload: str | None = None) -> Iterator[Entry]:
+        """Yield what is inside a point."""
+        return self.archive.files(point, path, workload)
+
+    def diff(self, older: str, newer: str) -> tuple[str, ...]:
+        """Return what differs between two points, a line each: `+` added, `-` removed, `M` changed."""
+        return self.archive.differences(older, newer)
+
+    def history(self) -> tuple[Report, ...]:
+        """Return the reports of the runs this host remembers, newest first."""
+        return tuple(report for folder in self._runs.all() if (report := folder.report()) is not None)
+
+    def report(self, name: str) -> Report:
+        """Return the report of one run, by its id, a unique beginning or end of it, or `last`."""
+        folders = list(self._runs.all())
+        matches = folders[:1] if name == "last" else [each for each in folders if each.run.startswith(name) or each.run.endswith(name)]
+        report = matches[0].report() if len(matches) == 1 else None
+        if report is None:
+            raise NotFound(f"no run is called {name}", hint="drtool history")
+        return report
+
+    # the pieces
+
+    def _working(self) -> _Working:
+        return _Working(self.interrupt)
+
+    def _writable_state(self) -> str:
+        try:
+            make_folder(self.state_directory)
+            if not os.access(self.state_directory, os.W_OK):
+                raise PermissionError(13, "Permission denied")
+        except OSError as error:
+            raise Refused(
+                f"the state directory {self.state_directory} cannot be written: {error.strerror}",
+                hint="set $DRTOOL_STATE_DIR to a folder you may write",
+                safe="nothing was started",
+            ) from None
+        return self.state_directory
+
+    def _carry_out(self, plan: Plan, *, hands: Hands | None = None, needs_state: bool = True) -> Report:
+        session = Session(
+            hands=self.hands,
+            state_directory=self.state_directory,
+            interrupt=self.interrupt,
+            listeners=self._listeners,
+            deadline_seconds=self._deadline_seconds,
+        )
+        report = session.carry_out(plan, hands=hands, needs_state=needs_state)
+        self._refresh_index(plan)
+        self._runs.forget_all_but(KEPT_RUNS)
+        return report
+
+    def _refresh_index(self, plan: Plan) -> None:
+        used = {name for step in plan.steps for kind, _colon, name in (use.partition(":") for use in step.uses) if kind == "repository"}
+        for name in sorted(used & self.policy.repositories.keys()):
+            if self.interrupt.requests:
+                return
+            try:
+                self._index.save(self.hands.repositories[name].list(maximum_age_seconds=EVER))
+            except DrtoolError:  # the cache keeps what it knew
+                continue
+
+    def _simple(self, make_plan: Callable[[str, datetime], Plan]) -> Report:
+        with self._working():
+            self._writable_state()
+            self.sweep_quietly()
+            return self._carry_out(make_plan(self._clock.fresh_id(), self._clock.now()))
+
+    def sweep_quietly(self, found: Inventory | None = None) -> None:
+        """Settle what dead runs of this host owe and release what runs that are over left; every run does this first."""
+        dead = settle_dead_runs(self.state_directory, self.hands)
+        if found is None:
+            found = observe(self.hands, repositories=self.policy.repositories if dead.dead else (), leftovers=True)
+        plan = self._plan_sweep(found, dead)
+        if plan.steps:
+            self._carry_out(plan)
+
+    def _plan_sweep(self, found: Inventory, dead: DeadRuns, *, kept: bool = False) -> Plan:
+        from drtool.planning.sweep import plan_sweep  # noqa: PLC0415
+
+        return plan_sweep(
+            found.leftovers,
+            run=self._clock.fresh_id(),
+            now=self._clock.now(),
+            by=self.policy.name,
+            dead_runs=dead.dead,
+            live_runs=dead.live,
+            ended_runs=self._runs.ended(),
+            kept=kept,
+            unsealed={name: listing.unsealed for name, listing in found.repositories.items()},
+        )
+
+    def _observe_run(self, names: tuple[str, ...], *, due: bool) -> tuple[tuple[str, ...], Inventory]:
+        if not due:
+            return names, observe(self.hands, sets=names, repositories=self._repositories_of(names), leftovers=True)
+        from drtool.planning.schedule import due_sets  # noqa: PLC0415
+
+        listed = observe(self.hands, repositories=self.policy.repositories, leftovers=True)
+        names = due_sets(self.policy, listed, sets=names, now=self._clock.now())
+        return names, replace(listed, sets=observe(self.hands, sets=names).sets)
+
+    def _plan_run(self, names: tuple[str, ...], found: Inventory, *, due: bool) -> Plan:
+        from drtool.planning.backup import plan_run  # noqa: PLC0415
+
+        now = self._clock.now()
+        points = {name: self._clock.fresh_id() for name in names}
+        plan = plan_run(self.policy, found, sets=names, now=now, run=self._clock.fresh_id(), points=points)
+        if not due:
+            return plan
+        from drtool.planning.schedule import with_due_maintenance  # noqa: PLC0415
+
+        pruned = {name: self._runs.last_success("prune", name) for name, each in self.policy.repositories.items() if each.prune}
+        return with_due_maintenance(self.policy, found, plan, pruned=pruned, now=now)
+
+    def _sets(self, names: Iterable[str]) -> tuple[str, ...]:
+        chosen = tuple(dict.fromkeys(names)) or tuple(self.policy.sets)
+        for name in chosen:
+            if name not in self.policy.sets:
+                raise NotFound(f"there is no set {name}", hint=f"sets: {', '.join(self.policy.sets) or 'none'}")
+        return chosen
+
+    def _repositories_of(self, sets: Iterable[str]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(name for each in sets for name in self.policy.repositories_of(self.policy.sets[each])))
+
+    def _drill_of_set(self, name: str) -> DrillPolicy:
+        if name not in self.policy.sets:
+            known = ", ".join((*self.policy.drills, *self.policy.sets))
+            raise NotFound(f"there is no drill and no set called {name}", hint=f"there are: {known}")
+        if not self.policy.sandboxes:
+            raise NotFound("the policy has no sandbox to drill in", hint="add sandboxes: {lab: {lease: 2h, …}}")
+        return DrillPolicy(name, (name,), self.policy.repositories_of(self.policy.sets[name])[-1], next(iter(self.policy.sandboxes)))
+
+    def _append_hold(self, hold: Hold, listings: Mapping[str, Listing]) -> None:
+        for name in self.policy.repositories_of(self.policy.sets[hold.set]):
+            if listings[name].problem is None:
+                self.hands.repositories[name].append(hold)
+
+    def _refuse_elsewhere(self, read: Mapping[str, Manifest]) -> None:
+        for manifest in read.values():
+            for member in manifest.members:
+                source = manifest.policy.get("sources", {}).get(member.source, {})
+                if source.get("settings", {}).get("ssh"):
+                    raise Refused(
+                        f"{member.workload} belongs on another machine, and that address comes from the repository",
+                        hint="add --trust-commands to go there, or --to directory PATH",
+                        safe="nothing was restored",
+                    )
+
+
+class _Working:
+    """Signals are heard and observations can be stopped while this is open."""
+
+    def __init__(self, interrupt: process.Interrupt) -> None:
+        self._listening = listening(interrupt)
+        self._observing = observing(interrupt, "drtool")
+
+    def __enter__(self) -> None:
+        self._listening.__enter__()
+        self._observing.__enter__()
+
+    def __exit__(self, *details: object) -> None:
+        self._observing.__exit__(None, None, None)
+        self._listening.__exit__(None, None, None)
+
+
+def open_policy(
+    policy: str | None = None,
+    *,
+    state_directory: str | None = None,
+    listeners: Iterable[Listener] = (),
+    binary: str | None = None,
+    deadline_seconds: float | None = None,
+) -> App:
+    """Open the policy at a path, in $DRTOOL_POLICY, ./policies/ or /etc/drtool/; PolicyError lists every mistake."""
+    from drtool.policy.find import find  # noqa: PLC0415
+    from drtool.policy.load import load  # noqa: PLC0415
+    from drtool.wiring import KINDS  # noqa: PLC0415
+
+    state = state_directory or default_state_directory(os.environ)
+    loaded = load(find(policy, os.environ), KINDS, cache_directory=os.path.join(state, "policy"))
+    return App(loaded, state_directory=state, listeners=listeners, binary=binary or "restic", deadline_seconds=deadline_seconds)
+
+
+def open_repository(
+    location: str,
+    password_file: str,
+    *,
+    state_directory: str | None = None,
+    listeners: Iterable[Listener] = (),
+    binary: str | None = None,
+    trusted: bool = False,
+    ssh_config: str = "",
+) -> App:
+    """Open a repository on a bare machine, with a key and nothing else: the policy is read from its newest manifests.
+
+    Credentials are taken from the environment by name (AWS_* and the like). Commands of that policy run only when `trusted`.
+    """
+    from drtool.bare import policy_from_repository  # noqa: PLC0415
+
+    state = state_directory or default_state_directory(os.environ)
+    policy = policy_from_repository(
+        location, os.path.abspath(password_file), os.environ, binary=binary or "restic", trusted=trusted, ssh_config=ssh_config
+    )
+    return App(policy, state_directory=state, listeners=listeners, binary=binary or "restic", trusted=trusted)
+
+
+def default_state_directory(environment: Mapping[str, str]) -> str:
+    """Return $DRTOOL_STATE_DIR, $STATE_DIRECTORY, /var/lib/drtool for root, else $XDG_STATE_HOME/drtool."""
+    for name in ("DRTOOL_STATE_DIR", "STATE_DIRECTORY"):
+        if environment.get(name):
+            return environment[name]
+    if os.geteuid() == 0:
+        return "/var/lib/drtool"
+    home = environment.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
+    return os.path.join(home, "drtool")

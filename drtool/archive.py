@@ -1,0 +1,148 @@
+"""What lies in the repositories, for whoever looks: listings, points, manifests, files; fed by the index while it is good enough."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from drtool.catalog import manifest as manifests
+from drtool.catalog.index import Index
+from drtool.engine.hands import Hands
+from drtool.engine.observe import list_repository, observe
+from drtool.model.errors import DrtoolError, NotFound
+from drtool.model.hold import Hold, active_holds
+from drtool.model.inventory import Listing
+from drtool.model.point import Manifest, RecoveryPoint
+from drtool.model.policy import Policy
+from drtool.model.view import PointView
+from drtool.planning.choose import ChosenPoint, choose_point
+from drtool.planning.evidence import verified_points
+from drtool.ports import Clock, Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """The points of one policy across its repositories; `open_hands` is called only when the index does not know enough."""
+
+    policy: Policy
+    clock: Clock
+    index: Index
+    open_hands: Callable[[], Hands]
+
+    @property
+    def hands(self) -> Hands:
+        """What can ask the repositories."""
+        return self.open_hands()
+
+    def listings(self, *, refresh: bool) -> dict[str, Listing]:
+        """Return a listing of every repository: from the index, and asked anew where that knows nothing or with `refresh`."""
+        names = tuple(self.policy.repositories)
+        known = {} if refresh else self.index.load(names)
+        for name in names:
+            if name not in known:
+                known[name] = list_repository(self.hands, name)
+                self.index.save(known[name])
+        return {name: known[name] for name in names}
+
+    def views(self, listings: Mapping[str, Listing]) -> tuple[PointView, ...]:
+        """Return our points, newest first, each with the repositories that hold it."""
+        points: dict[str, RecoveryPoint] = {}
+        places: dict[str, list[str]] = {}
+        verified: dict[str, list[str]] = {}
+        for name, listing in listings.items():
+            proven = verified_points(listing)
+            for point in listing.points:
+                if point.by == self.policy.name:
+                    points.setdefault(point.point, point)
+                    places.setdefault(point.point, []).append(name)
+                    if point.point in proven:
+                        verified.setdefault(point.point, []).append(name)
+        active = self.holds(listings)
+        ordered = sorted(points.values(), key=lambda point: (point.instant, point.point), reverse=True)
+        return tuple(
+            PointView(
+                point,
+                tuple(places[point.point]),
+                tuple(verified.get(point.point, ())),
+                tuple(hold for hold in active if hold.set == point.set and hold.point in ("", point.point)),
+            )
+            for point in ordered
+        )
+
+    def holds(self, listings: Mapping[str, Listing]) -> tuple[Hold, ...]:
+        """Return the holds in force."""
+        records = {hold.id: hold for listing in listings.values() for hold in listing.holds}
+        return active_holds(tuple(records.values()), self.clock.now())
+
+    def find(self, name: str, listings: Mapping[str, Listing]) -> PointView:
+        """Return the point whose id begins or ends so; NotFound when there is none, or more than one."""
+        wanted = name.upper()
+        matches = [view for view in self.views(listings) if view.point.point.startswith(wanted) or view.point.point.endswith(wanted)]
+        if len(matches) != 1:
+            count = "no point is" if not matches else f"{len(matches)} points are"
+            raise NotFound(f"{count} called {name}", hint="drtool points")
+        return matches[0]
+
+    def manifest(self, view: PointView, listings: Mapping[str, Listing]) -> Manifest:
+        """Read the manifest of a point from the first repository that gives it as it was sealed."""
+        last: DrtoolError | None = None
+        for name in view.repositories:
+            point = next((each for each in listings[name].points if each.point == view.point.point), view.point)
+            try:
+                return manifests.read(self.hands.repositories[name].read(point.manifest), digest=view.point.digest)
+            except DrtoolError as error:
+                last = error
+        raise last or NotFound(f"no repository holds the point {view.point.point}")
+
+    def choose(
+        self,
+        set_name: str,
+        repositories: Iterable[str],
+        *,
+        point: str | None = None,
+        at: datetime | None = None,
+        workloads: tuple[str, ...] = (),
+    ) -> tuple[ChosenPoint, Manifest]:
+        """Choose the point of a set to restore and read its manifest; when no repository can be read, raises what the first one says."""
+        names = tuple(dict.fromkeys(repositories))
+        for name in names:
+            if name not in self.hands.repositories:
+                raise NotFound(f"there is no repository {name}", hint=f"repositories: {', '.join(self.hands.repositories)}")
+        listings = observe(self.hands, repositories=names).repositories
+        for listing in listings.values():
+            self.index.save(listing)
+        if all(listing.problem is not None for listing in listings.values()):
+            self.hands.repositories[names[0]].list()
+        now = self.clock.now()
+        chosen = choose_point(listings, set=set_name, by=self.policy.name, point=point, at=at, now=now, workloads=workloads)
+        return chosen, self.manifest(PointView(chosen.recovery_point, chosen.copies), listings)
+
+    def files(self, name: str, path: str = "", workload: str | None = None) -> Iterator[Entry]:
+        """Yield what is inside a point, below `path`."""
+        listings = self.listings(refresh=True)
+        view = self.find(name, listings)
+        for member in self.manifest(view, listings).members:
+            for artifact in member.artifacts:
+                if workload in (None, member.workload) and (not path or _related(path, artifact.path)):
+                    repository = self.hands.repositories[view.repositories[0]]
+                    yield from repository.browse(artifact, view.point.point, member.workload, path)
+
+    def differences(self, older: str, newer: str) -> tuple[str, ...]:
+        """Return what differs between two points, a line each: `+` added, `-` removed, `M` changed."""
+        before = {entry.path: entry for entry in self.files(older)}
+        after = {entry.path: entry for entry in self.files(newer)}
+        return tuple(
+            f"{_sign(before.get(path), after.get(path))} {path}"
+            for path in sorted(before.keys() | after.keys())
+            if before.get(path) != after.get(path)
+        )
+
+
+def _sign(before: Entry | None, after: Entry | None) -> str:
+    return "+" if before is None else "-" if after is None else "M"
+
+
+def _related(path: str, artifact_path: str) -> bool:
+    inside, outside = path.rstrip("/") + "/", artifact_path.rstrip("/") + "/"
+    return inside.startswith(outside) or outside.startswith(inside)

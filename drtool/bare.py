@@ -1,0 +1,74 @@
+"""A bare machine: a repository, a key, nothing else; the policy comes out of the manifests and is data, not orders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+from drtool.catalog import manifest as manifests
+from drtool.engine.clock import SystemClock
+from drtool.model.codec import decode
+from drtool.model.errors import Conflict, Corrupt, NotFound
+from drtool.model.point import Manifest, RecoveryPoint
+from drtool.model.policy import Address, Policy, RepositoryPolicy, SourcePolicy
+from drtool.model.secret import SecretReference
+from drtool.offsite.restic.repository import ResticRepository
+from drtool.runners.local import LocalRunner
+from drtool.secrets.store import Secrets
+
+NAME = "repository"
+_CREDENTIALS = ("AWS_", "RESTIC_REST_", "B2_", "AZURE_", "GOOGLE_", "OS_", "ST_")
+
+
+def policy_from_repository(
+    location: str, password_file: str, environment: Mapping[str, str], *, binary: str, trusted: bool, ssh_config: str = ""
+) -> Policy:
+    """Return a policy that can restore what lies in a repository, put together from the newest manifest of each set.
+
+    Raises NotFound when there is no point, Conflict when two policies of different names protect a set of the same name.
+    """
+    address = Address(
+        location=location,
+        password=SecretReference("file", password_file),
+        environment={name: SecretReference("env", name) for name in sorted(environment) if name.startswith(_CREDENTIALS)},
+        ssh_config=ssh_config,
+    )
+    described = RepositoryPolicy(name=NAME, address=address, site="", timeout=timedelta(seconds=60))
+    runner = LocalRunner()
+    clock = SystemClock()
+    repository = ResticRepository(policy=described, by="", secrets=Secrets(environment, runner), clock=clock, local=runner, binary=binary)
+    listing = repository.list()
+    newest: dict[tuple[str, str], RecoveryPoint] = {}
+    for point in sorted(listing.points, key=lambda each: (each.complete, each.instant)):
+        if point.instant <= clock.now() + timedelta(minutes=10):
+            newest[point.by, point.set] = point
+    if not newest:
+        raise NotFound("there is no recovery point of drtool in this repository", hint="restic snapshots shows what else lies in it")
+    read = [manifests.read(repository.read(point.manifest), digest=point.digest) for point in newest.values()]
+    return _joined(read, described, trusted=trusted)
+
+
+def _joined(read: list[Manifest], repository: RepositoryPolicy, *, trusted: bool) -> Policy:
+    names = {manifest.by for manifest in read}
+    if len(names) > 1:
+        raise Conflict(
+            f"several machines keep their points here: {', '.join(sorted(names))}",
+            hint="write a small policy with the name of the one you want, or restore with restic as docs/format.md tells",
+        )
+    sources: dict[str, SourcePolicy] = {}
+    sets = {}
+    for manifest in read:
+        try:
+            policy = decode(Policy, manifest.policy)
+            backup_set = policy.sets[manifest.set]
+        except (KeyError, TypeError, ValueError) as error:
+            raise Corrupt(f"the policy inside the manifest of {manifest.set} cannot be read: {error}") from None
+        sets[manifest.set] = replace(backup_set, to=NAME, copies=())
+        sources.update({name: source if trusted else _at_home(source) for name, source in policy.sources.items()})
+    return Policy(name=names.pop(), site="", repositories={NAME: repository}, sources=sources, sets=sets)
+
+
+def _at_home(source: SourcePolicy) -> SourcePolicy:
+    """Forget another machine's address: nobody vouched for it."""
+    return replace(source, settings={name: value for name, value in source.settings.items() if name not in ("ssh", "ssh_config")})

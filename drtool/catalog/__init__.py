@@ -1,0 +1,1 @@
+"""Writes down what happened and reads it back: manifests, journals, reports, the index."""

@@ -1,0 +1,240 @@
+"""Events → Report: the only reader of a journal's meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from drtool.model.codec import decode, kind_of
+from drtool.model.event import Event, EventKind
+from drtool.model.outcome import Outcome, worst
+from drtool.model.plan import Ask, Cutover, Objective, Plan, Restore, Seal, Step, Store
+from drtool.model.report import Failure, ObjectiveReport, Report, SetReport, StepReport
+
+_OF_FAILURE = {
+    "Corrupt": Outcome.DATA_WRONG,
+    "Refused": Outcome.REFUSED,
+    "Interrupted": Outcome.INTERRUPTED,
+}
+
+
+@dataclass(slots=True)
+class _Progress:
+    started: float = 0.0
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    outcome: Outcome | None = None
+    seconds: float = 0.0
+    result: Mapping[str, Any] = field(default_factory=dict)
+    failure: Failure | None = None
+    not_run: str = ""
+    retries: int = 0
+
+
+def fold(plan: Plan, events: Iterable[Event]) -> Report:
+    """Return the report of a run; a journal without an end is an interrupted run."""
+    steps: dict[str, _Progress] = {step.id: _Progress() for step in plan.steps}
+    started = plan.created
+    ended: Event | None = None
+    failures: list[Failure] = []
+    notes: list[str] = []
+    last = 0.0
+    for event in events:
+        last = max(last, event.elapsed_seconds)
+        if event.kind is EventKind.RUN_STARTED:
+            started = event.at
+        elif event.kind is EventKind.RUN_ENDED:
+            ended = event
+            if "failure" in event.data:
+                failures.append(decode(Failure, event.data["failure"]))
+        elif event.kind is EventKind.NOTED:
+            notes.append(str(event.data.get("text", "")))
+            if "failure" in event.data:
+                failures.append(decode(Failure, event.data["failure"]))
+        elif event.step in steps:
+            _take(steps[event.step], event)
+    step_reports = tuple(_step_report(step, steps[step.id]) for step in plan.steps)
+    signal_number = ended.data.get("signal_number") if ended else None
+    sets = tuple(_set_report(name, plan, steps) for name in dict.fromkeys(_sets_of(plan)))
+    outcomes = [report.outcome for report in sets]
+    outcomes += [Outcome(skipped.outcome) for skipped in plan.skipped if not skipped.set]
+    outcomes += [_outcome(steps[step.id]) for step in plan.steps if not step.set]
+    outcomes += [_OF_FAILURE.get(failure.kind, Outcome.FAILED) for failure in failures]
+    if ended is None or signal_number:
+        outcomes.append(Outcome.INTERRUPTED)
+    failures += [report.failure for report in step_reports if report.failure is not None]
+    return Report(
+        run=plan.run,
+        verb=plan.verb,
+        policy=plan.policy,
+        outcome=worst(outcomes),
+        started=started,
+        ended=ended.at if ended else None,
+        seconds=last,
+        sets=sets,
+        steps=step_reports,
+        failures=tuple(failures),
+        skipped=tuple(f"{skipped.what}: {skipped.reason}" for skipped in plan.skipped),
+        notes=(*plan.notes, *notes),
+        signal_number=signal_number,
+        plan_digest=plan.digest,
+    )
+
+
+def _take(progress: _Progress, event: Event) -> None:
+    data = event.data
+    if event.kind is EventKind.STEP_STARTED:
+        progress.started, progress.started_at = event.elapsed_seconds, event.at
+    elif event.kind is EventKind.STEP_RETRIED:
+        progress.retries += 1
+    elif event.kind is EventKind.STEP_ENDED:
+        progress.seconds = float(data.get("seconds", 0.0))
+        progress.ended_at = event.at
+        progress.result = data.get("result") or {}
+        progress.not_run = str(data.get("not_run", ""))
+        progress.failure = decode(Failure, data["failure"]) if data.get("failure") else None
+        progress.outcome = None if progress.not_run else _judge(progress)
+
+
+def _judge(progress: _Progress) -> Outcome:
+    if progress.failure is not None:
+        return _OF_FAILURE.get(progress.failure.kind, Outcome.FAILED)
+    result = progress.result
+    if result.get("passed") is False:
+        return Outcome.FAILED if result.get("skipped") else Outcome.DATA_WRONG
+    if result.get("complete") is False:
+        return Outcome.PARTIAL
+    if result.get("kind") == "stored" and not result["member"].get("complete", True):
+        return Outcome.PARTIAL
+    return Outcome.SUCCEEDED
+
+
+def _outcome(progress: _Progress) -> Outcome:
+    return progress.outcome or Outcome.SUCCEEDED
+
+
+def _sets_of(plan: Plan) -> list[str]:
+    names = [step.set for step in plan.steps if step.set]
+    return names + [skipped.set for skipped in plan.skipped if skipped.set]
+
+
+def _step_report(step: Step, progress: _Progress) -> StepReport:
+    return StepReport(
+        id=step.id,
+        action=kind_of(type(step.action)),
+        set=step.set,
+        workload=step.workload,
+        outcome=progress.outcome,
+        seconds=progress.seconds,
+        started_after_seconds=progress.started,
+        result=progress.result,
+        failure=progress.failure,
+        not_run=progress.not_run,
+        retries=progress.retries,
+    )
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What the results of a set's steps add up to."""
+
+    sealed: Mapping[str, Any] = field(default_factory=dict)
+    stored: int = 0
+    bytes: int = 0
+    files: int = 0
+    asked: int = 0
+    passed: int = 0
+    compared: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+    def take(self, step: Step, result: Mapping[str, Any]) -> None:
+        match step.action:
+            case Ask():
+                self.asked += 1
+                self.passed += result.get("passed") is True
+                self.compared += int(result.get("compared", 0))
+            case Seal() if result:
+                self.sealed = result
+            case Store() if result:
+                self.stored += sum(artifact["stored_bytes"] for artifact in result["member"]["artifacts"])
+                self.warnings += result["member"]["warnings"]
+            case Restore() if result:
+                self.bytes += result["bytes"]
+                self.files += result["files"]
+                self.warnings += [f"{copy}: {reason}" for copy, reason in result["failed_copies"].items()]
+
+
+def _set_report(name: str, plan: Plan, progress: Mapping[str, _Progress]) -> SetReport:
+    steps = [step for step in plan.steps if step.set == name]
+    tally = _Tally()
+    for step in steps:
+        tally.take(step, progress[step.id].result)
+    outcomes = [Outcome(skipped.outcome) for skipped in plan.skipped if skipped.set == name]
+    outcomes += [_outcome_in_set(step, progress[step.id], sealed=bool(tally.sealed)) for step in steps]
+    objective = _objective(name, plan, steps, progress)
+    if objective is not None and objective.missed:
+        outcomes.append(Outcome.OBJECTIVE_MISSED)
+    sealed = tally.sealed
+    return SetReport(
+        set=name,
+        outcome=worst(outcomes),
+        point=sealed.get("point", "") or (objective.point if objective else ""),
+        complete=sealed.get("complete"),
+        bytes=int(sealed.get("bytes", tally.bytes)),
+        files=int(sealed.get("files", tally.files)),
+        stored_bytes=tally.stored,
+        checks_passed=tally.passed,
+        checks_planned=tally.asked,
+        compared=tally.compared,
+        missing={entry["workload"]: entry["reason"] for entry in sealed.get("missing", ())},
+        warnings=tuple(tally.warnings),
+        objective=objective,
+    )
+
+
+def _outcome_in_set(step: Step, progress: _Progress, *, sealed: bool) -> Outcome:
+    if progress.outcome is None and not progress.not_run:
+        return Outcome.INTERRUPTED
+    if isinstance(step.action, Ask) and progress.not_run:
+        return Outcome.FAILED
+    outcome = _outcome(progress)
+    if isinstance(step.action, Store) and sealed and outcome not in (Outcome.SUCCEEDED, Outcome.DATA_WRONG):
+        return Outcome.PARTIAL  # the point was sealed without this member
+    return outcome
+
+
+def _objective(name: str, plan: Plan, steps: list[Step], progress: Mapping[str, _Progress]) -> ObjectiveReport | None:
+    promised = next((objective for objective in plan.objectives if objective.set == name), None)
+    if promised is None or promised.declared is None:
+        return None
+    return ObjectiveReport(
+        set=name,
+        point=promised.point,
+        declared=promised.declared,
+        rto_seconds=(rto := _realised_rto(promised, steps, progress)),
+        rto_objective_seconds=promised.rto_seconds,
+        rpo_seconds=(rpo := _realised_rpo(promised)),
+        rpo_objective_seconds=promised.rpo_seconds,
+        missed=tuple(
+            word
+            for word, realised, objective in (("rto", rto, promised.rto_seconds), ("rpo", rpo, promised.rpo_seconds))
+            if realised is not None and objective is not None and realised > objective
+        ),
+    )
+
+
+def _realised_rto(promised: Objective, steps: list[Step], progress: Mapping[str, _Progress]) -> float | None:
+    """Last required check passed minus declared; None while a check or a cutover has not succeeded."""
+    required = [progress[step.id] for step in steps if isinstance(step.action, Ask | Cutover)]
+    ends = [step.ended_at for step in required if step.outcome is Outcome.SUCCEEDED and step.ended_at is not None]
+    if not required or len(ends) < len(required) or promised.declared is None:
+        return None
+    return (max(ends) - promised.declared).total_seconds()
+
+
+def _realised_rpo(promised: Objective) -> float | None:
+    if promised.declared is None or promised.point_instant is None:
+        return None
+    return (promised.declared - promised.point_instant).total_seconds()

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+from urllib.parse import quote
+
+from drtool.catalog.storage import make_folder, read_json, write_atomically
+from drtool.model.codec import canonical, decode
+from drtool.model.inventory import Listing
+
+
+class Index:
+    """The last listing of each repository on the local disk: a cache, absent or damaged means not known."""
+
+    def __init__(self, state_directory: str) -> None:
+        self._path = os.path.join(state_directory, "index")
+
+    def save(self, listing: Listing) -> None:
+        """Keep a listing; a state directory that cannot be written costs only the cache."""
+        if listing.problem is not None:
+            return
+        slim = replace(listing, points=tuple(replace(point, data=()) for point in listing.points), unsealed=())
+        with contextlib.suppress(OSError):
+            make_folder(self._path)
+            write_atomically(self._file(listing.repository), canonical(slim))
+
+    def load(self, repositories: Iterable[str]) -> dict[str, Listing]:
+        """Return what is known of these repositories."""
+        known = {}
+        for repository in repositories:
+            data = read_json(self._file(repository))
+            with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError):
+                if data is not None:
+                    known[repository] = decode(Listing, data)
+        return known
+
+    def clear(self) -> None:
+        """Drop everything."""
+        with contextlib.suppress(OSError):
+            for name in os.listdir(self._path):
+                os.unlink(os.path.join(self._path, name))
+
+    def _file(self, repository: str) -> str:
+        return os.path.join(self._path, f"{quote(repository, safe='')}.json")

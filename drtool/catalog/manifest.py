@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from drtool.model.codec import decode, encode
+from drtool.model.errors import Corrupt, Refused
+from drtool.model.inventory import Listing
+from drtool.model.plan import Stored
+from drtool.model.point import MANIFEST_FORMAT, Manifest, Member, MissingMember
+from drtool.model.policy import BackupSet, Policy
+
+
+def build(
+    *,
+    policy: Policy,
+    backup_set: BackupSet,
+    point: str,
+    run: str,
+    stored: tuple[Stored, ...],
+    missing: tuple[MissingMember, ...],
+    listing: Listing,
+    now: datetime,
+    versions: Mapping[str, str],
+) -> Manifest:
+    """Write the manifest of a point from what was stored; Corrupt when the repository does not list a stored artifact."""
+    if not stored:
+        raise Refused("no member was stored, so there is no point to seal", safe="earlier points are untouched")
+    members = tuple(_with_trees(result, listing) for result in stored)
+    instants = [member.instant for member in members]
+    return Manifest(
+        point=point,
+        set=backup_set.name,
+        by=policy.name,
+        run=run,
+        instant=min(instants),
+        sealed=now,
+        complete=not missing and all(member.complete for member in members),
+        members=members,
+        missing=missing,
+        skew_seconds=(max(instants) - min(instants)).total_seconds(),
+        policy=needed_policy(policy, backup_set),
+        versions=versions,
+    )
+
+
+def read(data: bytes, *, digest: str) -> Manifest:
+    """Return a manifest whose bytes have that SHA-256; Corrupt when they differ or are no manifest of a known format."""
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise Corrupt("the manifest differs from the digest it was sealed with")
+    try:
+        manifest = decode(Manifest, json.loads(data))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise Corrupt(f"the manifest cannot be read: {error}") from None
+    if manifest.format.partition("/")[0] != MANIFEST_FORMAT.partition("/")[0]:
+        raise Corrupt(f"this is no manifest but {manifest.format!r}")
+    return manifest
+
+
+def needed_policy(policy: Policy, backup_set: BackupSet) -> Mapping[str, Any]:
+    """Return the compiled policy as far as one set needs it, as JSON values; secrets are references only."""
+    sources = {protect.source for protect in backup_set.protect}
+    repositories = set(policy.repositories_of(backup_set))
+    needed = replace(
+        policy,
+        repositories={name: value for name, value in policy.repositories.items() if name in repositories},
+        sources={name: value for name, value in policy.sources.items() if name in sources},
+        sets={backup_set.name: replace(backup_set, needs=())},
+        sandboxes={},
+        drills={},
+    )
+    value: Mapping[str, Any] = encode(needed)
+    return value
+
+
+def _with_trees(stored: Stored, listing: Listing) -> Member:
+    listed = {entry.id: entry for entry in listing.unsealed}
+    artifacts = []
+    for artifact, snapshot in zip(stored.member.artifacts, stored.snapshots, strict=True):
+        entry = listed.get(snapshot) or next((item for key, item in listed.items() if key.startswith(snapshot)), None)
+        if entry is None or not entry.tree:
+            raise Corrupt(
+                f"{stored.member.workload} was stored, but the repository {listing.repository} does not list it",
+                hint="run again",
+                safe="earlier points are untouched",
+            )
+        artifacts.append(replace(artifact, tree=entry.tree))
+    return replace(stored.member, artifacts=tuple(artifacts))

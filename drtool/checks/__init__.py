@@ -1,0 +1,1 @@
+"""Questions to a restored thing, one file each."""

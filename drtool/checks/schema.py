@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Mapping
+from typing import Annotated, Final
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from drtool.checks.units import parse_duration, parse_size
+
+
+def _duration(text: str) -> str:
+    parse_duration(text)
+    return text
+
+
+def _size(text: str) -> str:
+    parse_size(text)
+    return text
+
+
+def _relative(path: str) -> str:
+    if path.startswith("/") or "\0" in path or ".." in path.split("/") or posixpath.normpath(path) in ("", "."):
+        raise ValueError("must be a path inside what was restored, without a slash in front and without ..")
+    return posixpath.normpath(path)
+
+
+def _expression(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"is not a regular expression: {error}") from None
+    return text
+
+
+def _address(text: str) -> str:
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isdigit() or not 0 < int(port) < 65536:  # noqa: PLR2004 - the ports there are
+        raise ValueError("must be host:port")
+    return text
+
+
+def _web_address(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must begin with http:// or https:// and name a host")
+    return text
+
+
+Duration = Annotated[str, AfterValidator(_duration)]
+Size = Annotated[str, AfterValidator(_size)]
+
+
+class _Keys(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Files(_Keys):
+    """Keys of `files:`; ages are counted back from the point's instant."""
+
+    at_least: int | None = Field(default=None, ge=0)
+    at_most: int | None = Field(default=None, ge=0)
+    newest_within: Duration | None = None
+    contains: list[Annotated[str, AfterValidator(_relative)]] = []
+    bytes_at_least: Size | None = None
+
+
+class Census(_Keys):
+    """Keys of `census:`: none."""
+
+
+class Command(_Keys):
+    """Keys of `command:`; `expect_output` is a regular expression searched in the standard output."""
+
+    run: list[str] = Field(min_length=1)
+    expect_exit: int = 0
+    expect_output: Annotated[str, AfterValidator(_expression)] | None = None
+    timeout: Duration | None = None
+
+
+class Tcp(_Keys):
+    """Keys of `tcp:`."""
+
+    address: Annotated[str, AfterValidator(_address)]
+    timeout: Duration | None = None
+
+
+class Expect(BaseModel):
+    """What an answer must be; `body` must occur in it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    status: int = Field(default=200, ge=100, le=599)
+    body: str | None = None
+
+
+class Http(_Keys):
+    """Keys of `http:`; redirections are not followed."""
+
+    url: Annotated[str, AfterValidator(_web_address)]
+    expect: Expect = Expect()
+    timeout: Duration | None = None
+
+
+CHECKS: Final[Mapping[str, type[BaseModel]]] = {"files": Files, "census": Census, "command": Command, "tcp": Tcp, "http": Http}
+"""The keys of every kind of check."""

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import socket
+
+from drtool.checks.units import parse_duration
+from drtool.model.plan import Answer
+from drtool.ports import Question
+
+
+class TcpCheck:
+    """Asks whether something accepts connections, from this machine."""
+
+    kind = "tcp"
+
+    def ask(self, question: Question) -> Answer:
+        """Answer by one connection that is closed at once."""
+        from drtool.checks import schema  # noqa: PLC0415 - heavy, and only an asked check needs it
+
+        keys = schema.Tcp.model_validate(dict(question.check.settings))
+        host, _, port = keys.address.rpartition(":")
+        timeout = question.timeout if keys.timeout is None else parse_duration(keys.timeout)
+        expected = f"{keys.address} accepts a connection"
+        try:
+            with socket.create_connection((host.strip("[]"), int(port)), timeout=timeout.total_seconds()):
+                return Answer(passed=True, expected=expected, observed="it does", compared=1)
+        except (OSError, UnicodeError) as error:
+            return Answer(passed=False, expected=expected, observed=f"it does not: {error}", compared=1)

@@ -1,0 +1,117 @@
+"""How a destination is written: `--to original`, `--to sandbox`, `--to directory PATH`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from drtool.cli.options import Verb
+from drtool.cli.types import Instant
+from drtool.model.errors import Refused
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from drtool.app import App
+    from drtool.planning.restore import RestoreRequest
+
+_OPTION: Final = "--to"
+FORMS: Final = ("original", "sandbox", "directory")
+
+
+class DestinationVerb(Verb):
+    """Understands `--to directory PATH`, an option of one word or of two."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, _rewritten(args))
+
+
+def _rewritten(arguments: list[str]) -> list[str]:
+    result: list[str] = []
+    rest = list(arguments)
+    while rest:
+        word = rest.pop(0)
+        if word == "--":
+            return [*result, word, *rest]
+        if word == f"{_OPTION}=directory" or (word == _OPTION and rest[:1] == ["directory"]):
+            if word == _OPTION:
+                rest.pop(0)
+            if not rest or rest[0].startswith("-"):
+                raise click.UsageError("--to directory needs a path: --to directory PATH")
+            result += [_OPTION, "directory", "--directory", rest.pop(0)]
+        else:
+            result.append(word)
+    return result
+
+
+def restore_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what `restore` and `plan restore` both understand; collected by `request_of`."""
+    for decorate in reversed(
+        (
+            click.argument("sets", nargs=-1, metavar="[SET]..."),
+            click.option("--point", metavar="POINT", help="This point, by its id or its beginning or end."),
+            click.option("--at", type=Instant(), metavar="INSTANT", help="The newest point at or before this."),
+            click.option("--workload", "workloads", multiple=True, metavar="WORKLOAD", help="Only this one; may be repeated."),
+            click.option("--path", "paths", multiple=True, metavar="PATH", help="Only what lies below; may be repeated."),
+            click.option("--to", "form", default="original", type=click.Choice(FORMS), metavar="original|sandbox|directory PATH"),
+            click.option("--directory", hidden=True),
+            click.option("--sandbox", metavar="SANDBOX", help="Which sandbox, where the policy has several."),
+            click.option("--from", "copies", multiple=True, metavar="REPOSITORY", help="Prefer this copy; may be repeated."),
+            click.option("--trust-commands", is_flag=True, help="Run commands of a policy that travelled in the point."),
+            click.option("--repository", metavar="LOCATION", help="On a bare machine: where the repository is."),
+            click.option("--password-file", metavar="PATH", help="On a bare machine: the file with its key."),
+            click.option("--ssh-config", metavar="PATH", help="On a bare machine: OpenSSH settings for an sftp: repository."),
+        )
+    ):
+        function = decorate(function)
+    return function
+
+
+def request_of(app: App, given: dict[str, Any]) -> RestoreRequest:
+    """Return what was asked for; raises Refused when it is not clear which sandbox is meant."""
+    from drtool.model.plan import Destination  # noqa: PLC0415
+    from drtool.planning.restore import RestoreRequest  # noqa: PLC0415
+
+    form: str = given["form"]
+    at: datetime | None = given["at"]
+    bare = given["repository"] is not None
+    sandbox = _sandbox(app, given["sandbox"]) if form == "sandbox" else ""
+    return RestoreRequest(
+        sets=given["sets"],
+        destination=Destination(form=form, path=given["directory"] or "", sandbox=sandbox),
+        point=given["point"],
+        at=at,
+        workloads=given["workloads"],
+        paths=given["paths"],
+        repositories=given["copies"] or None,
+        trusted=given["trust_commands"] or not bare,
+    )
+
+
+def check_usage(given: dict[str, Any]) -> None:
+    """Raise a usage error for options that contradict each other."""
+    if not given["sets"] and not given["repository"]:
+        raise click.UsageError("name the sets to restore; `drtool status` lists them")
+    if (given["repository"] is None) != (given["password_file"] is None):
+        raise click.UsageError("--repository and --password-file go together")
+    if given["ssh_config"] and not given["repository"]:
+        raise click.UsageError("--ssh-config goes with --repository; a policy names its own")
+    if given["point"] and given["at"]:
+        raise click.UsageError("--point and --at exclude each other")
+    if given["sandbox"] and given["form"] != "sandbox":
+        raise click.UsageError("--sandbox goes with --to sandbox")
+    if given["form"] == "directory" and not given["directory"]:
+        raise click.UsageError("--to directory needs a path: --to directory PATH")
+
+
+def _sandbox(app: App, name: str | None) -> str:
+    names = tuple(app.policy.sandboxes)
+    if name is not None:
+        return name
+    if len(names) == 1:
+        return names[0]
+    if not names:
+        raise Refused("the policy has no sandbox", hint="add one under `sandboxes:`, or restore `--to directory PATH`")
+    raise Refused("the policy has several sandboxes", hint=f"name one: --sandbox {' | '.join(names)}")

@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+import click
+
+from drtool.cli import exits
+from drtool.cli.options import Verb
+from drtool.cli.session import open_session
+
+
+@click.command("diff", cls=Verb)
+@click.argument("older", metavar="POINT")
+@click.argument("newer", metavar="POINT")
+@click.pass_context
+def command(context: click.Context, older: str, newer: str) -> int:
+    """Show what changed between two recovery points."""
+    from drtool.cli.render.listings import plain_lines  # noqa: PLC0415
+
+    session = open_session(context)
+    lines = session.app().diff(older, newer)
+    session.answer("differences", lines, lambda: plain_lines(lines))
+    return exits.SUCCEEDED

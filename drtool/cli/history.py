@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+import click
+
+from drtool.cli import exits
+from drtool.cli.options import Verb
+from drtool.cli.session import open_session
+
+
+@click.command("history", cls=Verb)
+@click.pass_context
+def command(context: click.Context) -> int:
+    """List the runs this machine knows of."""
+    from drtool.cli.render.report import history_lines  # noqa: PLC0415
+
+    session = open_session(context)
+    reports = session.app().history()
+    session.answer("history", reports, lambda: history_lines(reports))
+    return exits.SUCCEEDED

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+import click
+
+from drtool.cli import exits, screen
+from drtool.cli.options import Verb
+from drtool.cli.render.words import printable
+from drtool.cli.session import open_session
+
+if TYPE_CHECKING:
+    from drtool.model.policy import Policy
+
+
+@click.command("init", cls=Verb)
+@click.argument("repositories", nargs=-1, metavar="[REPOSITORY]...")
+@click.pass_context
+def command(context: click.Context, repositories: tuple[str, ...]) -> int:
+    """Create the repositories of the policy, and a key where its file does not exist yet.
+
+    No other verb ever creates a repository. Repositories that exist are left as they are. Keep a copy of every key, and the
+    recovery sheet printed at the end, somewhere that does not burn down with this machine.
+    """
+    session = open_session(context)
+    app = session.app()
+    code = session.carry_out(lambda: app.initialise(repositories))
+    if code == exits.SUCCEEDED and not session.options.json:
+        screen.words(sheet_lines(app.policy, repositories))
+    return code
+
+
+def sheet_lines(policy: Policy, names: tuple[str, ...]) -> list[str]:
+    """Return the recovery sheet: what to keep elsewhere, and how to restore with it on a bare machine."""
+    lines = ["", f"Recovery sheet of {printable(policy.name)}: print it, and keep it with the keys away from this machine."]
+    for name, repository in policy.repositories.items():
+        if names and name not in names:
+            continue
+        address = repository.address
+        lines.append(f"  {printable(name)}  {printable(address.location)}")
+        lines.append(f"      its key is {printable(str(address.password))}: keep a copy of what is in it, without it nothing can be read")
+        lines += [f"      and {printable(variable)} from {printable(str(value))}" for variable, value in address.environment.items()]
+        location = shlex.quote(address.location)
+        lines.append(f"      on a bare machine: drtool restore --repository {printable(location)} --password-file KEYFILE")
+    return lines

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import click
+
+from drtool.cli import exits, screen
+from drtool.cli.options import Verb
+from drtool.cli.session import open_session
+
+
+@click.command("ls", cls=Verb)
+@click.argument("point", metavar="POINT")
+@click.argument("path", default="", metavar="[PATH]")
+@click.option("--workload", metavar="WORKLOAD", help="Only inside this workload.")
+@click.pass_context
+def command(context: click.Context, point: str, path: str, workload: str | None) -> int:
+    """List the files inside POINT, below PATH."""
+    from drtool.cli.render.listings import entry_line  # noqa: PLC0415
+
+    session = open_session(context)
+    entries = session.app().list_files(point, path, workload)
+    if session.options.json:
+        session.answer("entries", tuple(entries), list)
+    else:
+        screen.data(entry_line(entry) for entry in entries)
+    return exits.SUCCEEDED

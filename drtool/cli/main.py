@@ -1,0 +1,138 @@
+"""The program `drtool`: finds the verb, and turns whatever ends it into words and an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any, Final
+
+import click
+
+from drtool.cli import exits, screen
+from drtool.cli.options import options_of, shared_options
+from drtool.model.errors import Bug, DrtoolError
+
+SECTIONS: Final = {
+    "Protect": {
+        "init": ("initialise", "Create the repositories and their keys."),
+        "run": ("run", "Snapshot, store, seal, copy off-site, forget."),
+        "copy": ("copy", "Bring the copies up to date."),
+        "verify": ("verify", "Read every stored byte against its digests."),
+        "prune": ("prune", "Free the space that nothing claims."),
+    },
+    "Recover and prove": {
+        "restore": ("restore", "Bring sets back; shows the plan and asks."),
+        "drill": ("drill", "Restore into a sandbox, check, release, record."),
+    },
+    "Look": {
+        "status": ("status", "What is protected, how old, last proof."),
+        "points": ("points", "The recovery points and where they lie."),
+        "show": ("show", "What a point or a run holds."),
+        "ls": ("ls", "The files inside a point."),
+        "diff": ("diff", "What changed between two points."),
+        "history": ("history", "The runs of this machine."),
+        "report": ("report", "The report of a run, step by step."),
+        "inventory": ("inventory", "What the sets protect, and what stands in the way."),
+        "plan": ("plan", "Print what would be done, and why."),
+    },
+    "Set up and look after": {
+        "validate": ("validate", "Check the policy."),
+        "schema": ("schema", "Print the JSON Schema of the policy."),
+        "explain": ("explain", "Say in words what happens to a set, and when."),
+        "doctor": ("doctor", "Ask whether a run and a restore would work."),
+        "hold": ("hold", "Keep a point or a set from being forgotten."),
+        "sweep": ("sweep", "Release what ended runs left behind."),
+        "rebuild": ("rebuild", "Rebuild the local cache from the repositories."),
+        "completion": ("completion", "Print the completion script of a shell."),
+    },
+}
+VERBS: Final = {verb: entry for section in SECTIONS.values() for verb, entry in section.items()}
+
+
+class LazyGroup(click.Group):
+    """Verbs as strings: a verb's module is imported when it is called, never for the help."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's shape
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's shape
+        if cmd_name not in VERBS:
+            return None
+        module, text = VERBS[cmd_name]
+        command: click.Command = importlib.import_module(f"drtool.cli.{module}").command
+        command.short_help = text
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            import difflib  # noqa: PLC0415 - only for a mistake
+
+            near = difflib.get_close_matches(args[0], VERBS, n=1)
+            ctx.fail(f"there is no verb {args[0]!r}" + (f": did you mean `{near[0]}`?" if near else ""))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's shape
+        for title, verbs in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(verb, text) for verb, (_module, text) in verbs.items()])
+
+
+def _print_version(context: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's shape
+    if value and not context.resilient_parsing:
+        from drtool import __version__  # noqa: PLC0415
+
+        click.echo(f"drtool {__version__}")
+        context.exit()
+
+
+program = LazyGroup(
+    name="drtool",
+    help="Disaster recovery with proof: backup sets, off-site copies, and drills that measure the time until service is back.",
+    params=[
+        *shared_options(),
+        click.Option(["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Print the version."),
+    ],
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program and return its exit code; errors become words on standard error."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # A terminal or a cron environment that is not UTF-8 must not turn a report into a traceback.
+            stream.reconfigure(errors="backslashreplace")
+    given: dict[str, Any] = {}
+    try:
+        code = program.main(args=arguments, prog_name="drtool", standalone_mode=False, obj=given)
+    except click.Abort:
+        click.echo("interrupted", err=True)
+        return exits.KEYBOARD
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except DrtoolError as error:
+        return _tell(error, as_json=options_of(given).json)
+    except Exception as error:  # noqa: BLE001 - the last seam: an untranslated error becomes a Bug with its traceback
+        bug = Bug(f"{type(error).__name__}: {error}", traceback=traceback.format_exc())
+        return _tell(bug, as_json=options_of(given).json)
+    return code if isinstance(code, int) else exits.SUCCEEDED
+
+
+def _tell(error: DrtoolError, *, as_json: bool) -> int:
+    from drtool.cli.render.errors import error_lines, failure_of  # noqa: PLC0415
+
+    code = exits.of_error(error)
+    screen.words(error_lines(error))
+    if as_json:
+        from drtool.cli.render.document import document  # noqa: PLC0415
+
+        problems = [str(problem) for problem in getattr(error, "problems", ())]
+        screen.data([document("error", failure_of(error), problems=problems, exit_code=code)])
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,62 @@
+"""The options every verb has, understood before the verb and after it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import click
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What was asked of every verb alike."""
+
+    policy: str | None = None
+    state_directory: str | None = None
+    json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    restic: str | None = None
+
+
+def options_of(given: dict[str, Any]) -> Options:
+    """Return the options collected so far; what was given after the verb wins."""
+    known = {field.name for field in fields(Options)}
+    return Options(**{name: value for name, value in given.items() if name in known})
+
+
+def shared_options() -> list[click.Parameter]:
+    """Return fresh copies of the options that every verb has."""
+    return [
+        _option("--policy", metavar="PATH", help="Policy file or directory.  [$DRTOOL_POLICY, ./policies/, /etc/drtool/]"),
+        _option("--state-directory", metavar="DIRECTORY", help="Where journals and the cache lie.  [$DRTOOL_STATE_DIR]"),
+        _option("--json", is_flag=True, default=None, help="One JSON document on standard output."),
+        _option("--quiet", "-q", is_flag=True, default=None, help="No progress; errors are still told."),
+        _option("--verbose", "-v", is_flag=True, default=None, help="Tell every step and command."),
+        _option("--restic", metavar="PATH", help="The restic program to use."),
+    ]
+
+
+def _option(*names: str, **attributes: Any) -> click.Option:  # noqa: ANN401 - passed on to click as they are
+    return click.Option(list(names), expose_value=False, callback=_collect, **attributes)
+
+
+def _collect(context: click.Context, parameter: click.Parameter, value: Any) -> None:  # noqa: ANN401
+    given: dict[str, Any] = context.ensure_object(dict)
+    if value is not None and parameter.name is not None:
+        given[parameter.name] = value
+
+
+class Verb(click.Command):
+    """A command that understands the shared options too."""
+
+    def __init__(self, *arguments: Any, **attributes: Any) -> None:  # noqa: ANN401
+        super().__init__(*arguments, **attributes)
+        self.params.extend(shared_options())
+
+
+class VerbGroup(click.Group):
+    """A verb of several words (`plan run`, `hold add`)."""
+
+    command_class = Verb

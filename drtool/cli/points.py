@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import click
+
+from drtool.cli import exits, screen
+from drtool.cli.options import Verb
+from drtool.cli.render.words import printable
+from drtool.cli.session import open_session
+
+
+@click.command("points", cls=Verb)
+@click.argument("name", required=False, metavar="[SET]")
+@click.option("--refresh", is_flag=True, help="Ask the repositories again instead of the cache.")
+@click.pass_context
+def command(context: click.Context, name: str | None, refresh: bool) -> int:  # noqa: FBT001 - click's shape
+    """List the recovery points (of SET), where they lie, and what holds or proves them."""
+    from drtool.cli.render.listings import points_lines  # noqa: PLC0415
+
+    session = open_session(context)
+    app = session.app()
+    listings = app.archive.listings(refresh=refresh)
+    views = tuple(view for view in app.archive.views(listings) if name in (None, view.point.set))
+    unread = [listing for listing in listings.values() if listing.problem]
+    session.answer("points", views, lambda: points_lines(views) if views or not unread else [])
+    screen.words(
+        f"failed  the repository {printable(listing.repository)} could not be read: {printable(listing.problem.what)}  next: drtool doctor"
+        for listing in unread
+        if listing.problem
+    )
+    # A list that may be incomplete is not a success: somebody decides by it.
+    return exits.FAILED if unread else exits.SUCCEEDED

@@ -1,0 +1,160 @@
+"""A listener of events: one line per lane while something runs, or one plain line per finished step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from drtool.cli import screen
+from drtool.cli.render.table import table
+from drtool.cli.render.words import BAD, GOOD, duration, long_duration, printable, size
+from drtool.model.event import Event, EventKind
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from rich.live import Live
+    from rich.text import Text
+
+    from drtool.model.plan import Plan
+
+_MIN_SECONDS_FOR_A_RATE = 0.5
+
+
+@dataclass(slots=True)
+class _Lane:
+    """One running step."""
+
+    step: str
+    started: float
+    seen: float
+    done_bytes: int = 0
+    total_bytes: int = 0
+    done_files: int = 0
+
+
+class Progress:
+    """Shows a run while it runs; a context manager around it.
+
+    Args:
+        live: a terminal is there: lanes are drawn again and again. Otherwise every finished step gets a line.
+        quiet: show nothing.
+        verbose: tell started commands and retries too.
+    """
+
+    def __init__(self, *, live: bool, quiet: bool = False, verbose: bool = False) -> None:
+        self._wants_live = live
+        self._quiet = quiet
+        self._verbose = verbose
+        self._lanes: dict[str, _Lane] = {}
+        self._display: Live | None = None
+        self._objective: float | None = None
+        self._offset = 0.0
+
+    def against(self, plan: Plan) -> None:
+        """Measure the clock against the closest objective of a plan."""
+        limits = [objective.rto_seconds for objective in plan.objectives if objective.rto_seconds is not None]
+        self._objective = min(limits) if limits else None
+
+    def __enter__(self) -> Self:
+        if self._wants_live:
+            from rich.console import Console  # noqa: PLC0415 - only a terminal pays for it
+            from rich.live import Live  # noqa: PLC0415
+
+            console = Console(stderr=True, no_color=not screen.is_colourful(error=True), highlight=False)
+            self._offset = console.get_time()
+            self._display = Live(console=console, get_renderable=self._render, refresh_per_second=4, transient=True)
+            self._display.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._display is not None:
+            self._display.stop()
+            self._display = None
+
+    def __call__(self, event: Event) -> None:
+        """Take in one event."""
+        match event.kind:
+            case EventKind.STEP_STARTED:
+                self._lanes[event.step] = _Lane(event.step, event.elapsed_seconds, event.elapsed_seconds)
+            case EventKind.PROGRESS:
+                self._advance(event)
+            case EventKind.STEP_ENDED:
+                self._lanes.pop(event.step, None)
+                self._tell(self._ended(event))
+            case EventKind.STEP_RETRIED:
+                what = printable(str(event.data.get("what", "")))
+                self._tell(f"  {printable(event.step)}: {what}; trying again")
+            case EventKind.COMMAND_STARTED if self._verbose:
+                self._tell(f"  {printable(event.step)}: started {printable(str(event.data.get('program', '')))}")
+            case EventKind.NOTED if self._verbose:
+                self._tell(f"  {printable(str(event.data.get('text', event.data)))}")
+            case _:
+                pass
+
+    def lane_lines(self, elapsed: float) -> list[str]:
+        """Return what is shown at an instant of the run: one line per lane, and the clock."""
+        rows = [_lane_row(lane, elapsed) for lane in list(self._lanes.values())]
+        clock = f"{long_duration(elapsed)} since the start"
+        if self._objective is not None:
+            mark = GOOD if elapsed <= self._objective else BAD
+            clock += f" of {long_duration(self._objective)} {mark}"
+        return [*table(rows, right=frozenset({1, 2}), indent="  "), clock]
+
+    def _render(self) -> Text:
+        from rich.text import Text  # noqa: PLC0415
+
+        elapsed = 0.0 if self._display is None else self._display.console.get_time() - self._offset
+        return Text("\n".join(self.lane_lines(elapsed)), no_wrap=True, overflow="ellipsis")
+
+    def _advance(self, event: Event) -> None:
+        lane = self._lanes.get(event.step)
+        if lane is None:
+            return
+        lane.seen = event.elapsed_seconds
+        lane.done_bytes = _number(event.data.get("done_bytes"))
+        lane.total_bytes = _number(event.data.get("total_bytes"))
+        lane.done_files = _number(event.data.get("done_files"))
+
+    def _ended(self, event: Event) -> str:
+        step = printable(event.step)
+        if event.data.get("not_run"):
+            return f"  ! {step}: not run: {printable(str(event.data['not_run']))}"
+        failure = event.data.get("failure")
+        took = long_duration(float(event.data.get("seconds", 0.0)))
+        if isinstance(failure, dict):
+            return f"  {BAD} {step}  {took}  {printable(str(failure.get('what', 'failed')))}"
+        return f"  {_mark(event.data.get('result'))} {step}  {took}"
+
+    def _tell(self, line: str) -> None:
+        if self._quiet:
+            return
+        if self._display is None:
+            screen.words([line])
+            return
+        from rich.text import Text  # noqa: PLC0415
+
+        self._display.console.print(Text(line), soft_wrap=True)
+
+
+def _lane_row(lane: _Lane, elapsed: float) -> tuple[str, ...]:
+    if not lane.done_bytes:
+        return printable(lane.step), "", "", duration(max(0.0, elapsed - lane.started))
+    amount = size(lane.done_bytes) + (f" of {size(lane.total_bytes)}" if lane.total_bytes else "")
+    seconds = lane.seen - lane.started
+    if seconds < _MIN_SECONDS_FOR_A_RATE:
+        return printable(lane.step), amount, "", ""
+    rate = lane.done_bytes / seconds
+    left = max(0, lane.total_bytes - lane.done_bytes) / rate if lane.total_bytes else 0.0
+    return printable(lane.step), amount, f"{size(rate)}/s", f"~{long_duration(left)} left" if left else ""
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def _mark(result: Any) -> str:  # noqa: ANN401 - an action's result as JSON
+    # A check's wrong answer, or an incomplete member, is a result and not an error: it must not look like success.
+    if isinstance(result, dict) and (result.get("passed") is False or result.get("complete") is False):
+        return BAD
+    return GOOD

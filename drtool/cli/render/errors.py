@@ -1,0 +1,89 @@
+"""An error for the person at 3 a.m.: what failed, where, what is safe, what to type, whether trying again is harmless."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from drtool.cli import exits
+from drtool.cli.render.words import printable
+from drtool.model.errors import Bug, DrtoolError, PolicyError
+from drtool.model.report import Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_LABELS: Final = {
+    "Refused": "refused",
+    "Interrupted": "interrupted",
+    "Corrupt": "data wrong",
+    "PolicyError": "policy",
+    "Bug": "bug",
+}
+_LABEL_WIDTH: Final = 8
+SEPARATOR: Final = " \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} "
+
+
+def failure_of(error: DrtoolError) -> Failure:
+    """Return an error as reports keep it."""
+    return Failure(
+        kind=error.kind,
+        what=error.what,
+        where=error.where,
+        hint=error.hint,
+        safe=error.safe,
+        again_is_harmless=error.again_is_harmless,
+        traceback=error.traceback if isinstance(error, Bug) else "",
+    )
+
+
+def failure_lines(failure: Failure, *, code: int | None = None) -> list[str]:
+    """Return the block of one failure; `code` is told at its end when the program ends with it."""
+    label = _LABELS.get(failure.kind, "failed")
+    indent = " " * _LABEL_WIDTH
+    head = f"{label}  ".ljust(_LABEL_WIDTH)
+    place = _place(failure.where)
+    lines = [printable(line) for line in failure.traceback.rstrip().splitlines()]
+    lines.append(f"{head}{place}    {printable(failure.what)}" if place else f"{head}{printable(failure.what)}")
+    if failure.safe:
+        lines.append(f"{indent}safe: {printable(failure.safe)}")
+    again = "Trying again is harmless." if failure.again_is_harmless else "Do not simply try again: look first."
+    last = f"{indent}next: {_sentence(printable(failure.hint))}  {again}" if failure.hint else f"{indent}{again}"
+    lines.append(last if code is None else f"{last}        exit {code}")
+    return lines
+
+
+def error_lines(error: DrtoolError) -> list[str]:
+    """Return the block of an error that ended the program."""
+    code = exits.of_error(error)
+    if isinstance(error, PolicyError):
+        return _policy_lines(error, code)
+    return failure_lines(failure_of(error), code=code)
+
+
+def failures_lines(failures: Sequence[Failure]) -> list[str]:
+    """Return the blocks of several failures, each told once."""
+    lines: list[str] = []
+    for failure in dict.fromkeys(failures):
+        lines += failure_lines(failure)
+    return lines
+
+
+def _policy_lines(error: PolicyError, code: int) -> list[str]:
+    lines = []
+    for problem in error.problems:
+        field = f"{problem.field}: " if problem.field else ""
+        lines.append(f"{printable(str(problem.place))}: {printable(field + problem.message)}")
+        if problem.hint:
+            lines.append(f"        {printable(problem.hint)}")
+    lines.append(f"policy  {printable(error.what)}")
+    hint = printable(error.hint) or "correct the lines above and type `drtool validate`"
+    lines.append(f"        next: {_sentence(hint)}  Nothing was changed.        exit {code}")
+    return lines
+
+
+def _place(where: str) -> str:
+    return SEPARATOR.join(part.strip() for part in printable(where).split(" / ") if part.strip())
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."

@@ -1,0 +1,149 @@
+"""Tables of what exists: points, manifests, holds, workloads, findings, entries."""
+
+from __future__ import annotations
+
+import stat
+from typing import TYPE_CHECKING, Final
+
+from drtool.cli.render.table import table
+from drtool.cli.render.words import BAD, GOOD, counted, printable, short_id, size, stamp
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from drtool.model.hold import Hold
+    from drtool.model.point import Manifest
+    from drtool.model.view import InventoryLine, PointView
+    from drtool.ports import Entry, Finding
+
+_INVENTORY_MARKS: Final = {"protected": GOOD, "problem": BAD}
+_FINDING_MARKS: Final = {True: GOOD, False: BAD, None: "!"}
+
+
+def points_lines(views: Sequence[PointView]) -> list[str]:
+    """Return one line per point: its full id, what is in it, and where it lies."""
+    if not views:
+        return ["There is no recovery point.  next: drtool run"]
+    rows: list[Sequence[str]] = [("POINT", "SET", "INSTANT", "SIZE", "FILES", "REPOSITORIES", "NOTES")]
+    for view in views:
+        point = view.point
+        notes = [] if point.complete else [f"partial {BAD}"]
+        notes += [f"verified in {' '.join(map(printable, view.verified))} {GOOD}"] if view.verified else []
+        notes += [_held(hold) for hold in view.holds]
+        rows.append(
+            (
+                printable(point.point),
+                printable(point.set),
+                stamp(point.instant),
+                size(point.bytes),
+                str(point.files),
+                " ".join(map(printable, view.repositories)),
+                ", ".join(notes),
+            )
+        )
+    return table(rows, right=frozenset({3, 4}))
+
+
+def _held(hold: Hold) -> str:
+    until = f"until {stamp(hold.until)}" if hold.until else "without end"
+    return f"held {until}: {printable(hold.reason)}"
+
+
+def manifest_lines(manifest: Manifest) -> list[str]:
+    """Return what a point holds, member by member."""
+    state = f"complete {GOOD}" if manifest.complete else f"partial {BAD}"
+    lines = [
+        f"point {printable(manifest.point)} of {printable(manifest.set)}, {state}",
+        f"  instant {stamp(manifest.instant)} · sealed {stamp(manifest.sealed)} · members {manifest.skew_seconds:.0f} s apart",
+        f"  by {printable(manifest.by)} · run {printable(manifest.run)} · {counted(manifest.files, 'file')}, {size(manifest.bytes)}",
+    ]
+    rows = [
+        (
+            printable(member.workload),
+            printable(member.kind),
+            artifact.form,
+            counted(artifact.census.files, "file"),
+            size(artifact.census.bytes),
+            f"tree {artifact.tree[:8]}",
+            "" if member.complete else f"incomplete {BAD}",
+        )
+        for member in manifest.members
+        for artifact in member.artifacts
+    ]
+    lines += table(rows, right=frozenset({3, 4}), indent="  ")
+    lines += [f"  missing {printable(item.workload)}: {printable(item.reason)}" for item in manifest.missing]
+    lines += [f"  {printable(member.workload)}: {printable(text)}" for member in manifest.members for text in member.warnings]
+    versions = ", ".join(f"{printable(name)} {printable(version)}" for name, version in manifest.versions.items())
+    return [*lines, f"  written with {versions}"] if versions else lines
+
+
+def holds_lines(holds: Sequence[Hold]) -> list[str]:
+    """Return one line per hold in force."""
+    if not holds:
+        return ["Nothing is held."]
+    rows: list[Sequence[str]] = [("HOLD", "SET", "POINT", "UNTIL", "BY", "REASON")]
+    rows += [
+        (
+            printable(hold.id),
+            printable(hold.set),
+            short_id(hold.point) if hold.point else "all points",
+            stamp(hold.until) if hold.until else "released",
+            printable(hold.by),
+            printable(hold.reason),
+        )
+        for hold in holds
+    ]
+    return table(rows)
+
+
+def inventory_lines(lines: Sequence[InventoryLine]) -> list[str]:
+    """Return one line per workload and a sum."""
+    rows = [
+        (_INVENTORY_MARKS.get(line.state, "?"), printable(line.workload or line.source), _protection(line), printable(line.note))
+        for line in lines
+    ]
+    states = [line.state for line in lines]
+    total = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
+    return [*table(rows), f"{counted(len(lines), 'workload')}: {total or 'the policy protects nothing'}"]
+
+
+def _protection(line: InventoryLine) -> str:
+    return f"{line.state} by {printable(line.set)}" if line.set else line.state
+
+
+def findings_lines(findings: Sequence[Finding]) -> list[str]:
+    """Return what `doctor` found, each line with its remedy, and a sum."""
+    lines = []
+    for row, finding in zip(
+        table([(_FINDING_MARKS[item.good], printable(item.subject), printable(item.text)) for item in findings]),
+        findings,
+        strict=True,
+    ):
+        lines.append(row)
+        if finding.remedy and finding.good is not True:
+            lines.append(f"     next: {printable(finding.remedy)}")
+    bad = sum(1 for finding in findings if finding.good is False)
+    verdict = f"{counted(bad, 'problem')} {BAD}" if bad else f"a run and a restore would work {GOOD}"
+    return [*lines, f"{counted(len(findings), 'question')} asked: {verdict}"]
+
+
+def entry_line(entry: Entry) -> str:
+    """Return one item inside a point as `ls -l` would."""
+    mode = stat.filemode(_FILE_TYPES.get(entry.type, 0) | (entry.mode & 0o7777))
+    return f"{mode}  {entry.bytes:>14}  {printable(entry.modified)[:19]}  {printable(entry.path)}"
+
+
+_FILE_TYPES: Final = {
+    "file": stat.S_IFREG,
+    "dir": stat.S_IFDIR,
+    "symlink": stat.S_IFLNK,
+    "fifo": stat.S_IFIFO,
+    "socket": stat.S_IFSOCK,
+    "chardev": stat.S_IFCHR,
+    "dev": stat.S_IFBLK,
+}
+
+
+def plain_lines(lines: Iterable[str]) -> list[str]:
+    """Return lines that were written elsewhere, made safe for a terminal."""
+    return [printable(line) for line in lines]

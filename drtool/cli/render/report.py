@@ -1,0 +1,111 @@
+"""A report as text: outcome first, then sets, then what went wrong and what to do next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from drtool.cli.render.errors import failures_lines
+from drtool.cli.render.table import table
+from drtool.cli.render.words import BAD, GOOD, counted, long_duration, printable, short_id, size, stamp
+from drtool.model.outcome import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from drtool.model.report import ObjectiveReport, Report, SetReport, StepReport
+
+_SHOWN_WARNINGS: Final = 10
+
+
+def outcome_words(outcome: Outcome) -> str:
+    """Spell an outcome for people."""
+    return outcome.value.replace("_", " ")
+
+
+def report_lines(report: Report, *, code: int, steps: bool = False) -> list[str]:
+    """Return the whole report; with `steps` every step is listed too."""
+    mark = GOOD if report.outcome is Outcome.SUCCEEDED else BAD
+    ended = f"in {long_duration(report.seconds)}" if report.ended else "and never ended"
+    head = f"{outcome_words(report.outcome)} {mark}  {printable(report.verb)} {short_id(report.run)} {ended}"
+    lines = [head + (f"        exit {code}" if code else "")]
+    lines += table([_set_row(entry) for entry in report.sets], indent="  ")
+    for entry in report.sets:
+        lines += _set_details(entry)
+    if steps:
+        lines += _step_lines(report.steps)
+    lines += [f"  skipped: {printable(text)}" for text in report.skipped]
+    lines += [f"  {printable(note)}" for note in report.notes]
+    failures = [*report.failures, *(step.failure for step in report.steps if step.failure is not None)]
+    lines += failures_lines(failures)
+    if report.outcome is not Outcome.SUCCEEDED and not steps:
+        lines.append(f"  every step: drtool report {printable(report.run)}")
+    return lines
+
+
+def _set_row(entry: SetReport) -> tuple[str, ...]:
+    point = f"point {short_id(entry.point)}" if entry.point else "no point"
+    if entry.complete is False:
+        point += " (partial)"
+    contents = f"{counted(entry.files, 'file')}, {size(entry.bytes)}" if entry.files or entry.bytes else ""
+    stored = f"{size(entry.stored_bytes)} new" if entry.stored_bytes else ""
+    checks = ""
+    if entry.checks_planned:
+        checks = f"{entry.checks_passed} of {counted(entry.checks_planned, 'check')} passed"
+        checks += f", {entry.compared} compared" if entry.compared else ""
+    return printable(entry.set), outcome_words(entry.outcome), point, contents, stored, checks
+
+
+def _set_details(entry: SetReport) -> list[str]:
+    lines = [f"  {printable(entry.set)}: missing {printable(name)}: {printable(why)}" for name, why in entry.missing.items()]
+    lines += [f"  {printable(entry.set)}: {printable(text)}" for text in entry.warnings[:_SHOWN_WARNINGS]]
+    hidden = len(entry.warnings) - _SHOWN_WARNINGS
+    if hidden > 0:
+        lines.append(f"  {printable(entry.set)}: and {counted(hidden, 'more warning')}")
+    if entry.objective is not None:
+        lines += _objective_lines(entry.objective)
+    return lines
+
+
+def _objective_lines(objective: ObjectiveReport) -> list[str]:
+    parts = []
+    if objective.rto_seconds is not None:
+        parts.append("back in " + _measured(objective.rto_seconds, objective.rto_objective_seconds))
+    if objective.rpo_seconds is not None:
+        parts.append("data lost " + _measured(objective.rpo_seconds, objective.rpo_objective_seconds))
+    lines = [f"  {printable(objective.set)}: declared {stamp(objective.declared)} · {' · '.join(parts)}"] if parts else []
+    return lines + [f"  {printable(objective.set)}: {BAD} {printable(text)}" for text in objective.missed]
+
+
+def _measured(seconds: float, limit: float | None) -> str:
+    if limit is None:
+        return long_duration(seconds)
+    return f"{long_duration(seconds)} of {long_duration(limit)} {GOOD if seconds <= limit else BAD}"
+
+
+def _step_lines(steps: Sequence[StepReport]) -> list[str]:
+    rows = []
+    for step in steps:
+        outcome = outcome_words(step.outcome) if step.outcome else "not run"
+        note = step.not_run or (step.failure.what if step.failure else "")
+        note += f" ({counted(step.retries, 'retry', 'retries')})" if step.retries else ""
+        rows.append((printable(step.id), outcome, long_duration(step.seconds) if step.outcome else "", printable(note)))
+    return table(rows, right=frozenset({2}), indent="  ")
+
+
+def history_lines(reports: Sequence[Report]) -> list[str]:
+    """Return one line per run, newest last as given."""
+    if not reports:
+        return ["No run is known here.  next: drtool run"]
+    rows: list[Sequence[str]] = [("RUN", "STARTED", "VERB", "OUTCOME", "TOOK", "SETS")]
+    rows += [
+        (
+            printable(report.run),
+            stamp(report.started),
+            printable(report.verb),
+            outcome_words(report.outcome),
+            long_duration(report.seconds) if report.ended else "never ended",
+            " ".join(printable(entry.set) for entry in report.sets),
+        )
+        for report in reports
+    ]
+    return table(rows, right=frozenset({4}))

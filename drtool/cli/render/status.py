@@ -1,0 +1,60 @@
+"""What is protected, how old it is, and when it was last proven."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from drtool.cli.render.table import table
+from drtool.cli.render.words import BAD, GOOD, clock_time, counted, duration, printable, short_id
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from drtool.planning.status import SetStatus
+
+
+def status_lines(sets: Sequence[SetStatus], *, as_of: datetime, now: datetime) -> list[str]:
+    """Return the table of sets, what needs attention, and the commands to type next."""
+    rows: list[Sequence[str]] = [("SET", "POINT", "AGE", "RPO", "COPIES", "LAST PROOF", "RTO")]
+    rows += [_row(entry, now) for entry in sets]
+    lines = table(rows)
+    troubled = [entry for entry in sets if entry.attention]
+    age = (now - as_of).total_seconds()
+    known = f"as of {duration(age)} ago" if age >= 1 else "as of now"
+    count = f"{len(troubled)} needs attention" if len(troubled) == 1 else f"{len(troubled)} need attention"
+    lines.append(f"{counted(len(sets), 'set')}, {known}" + (f" · {count}:" if troubled else f" · all well {GOOD}"))
+    # Sets may share a trouble (an unreadable repository): it is told once.
+    lines += [f"  {text}" for text in dict.fromkeys(printable(sentence) for entry in troubled for sentence in entry.attention)]
+    lines += [f"  next: {command}" for command in dict.fromkeys(printable(entry.next) for entry in troubled if entry.next)]
+    return lines
+
+
+def _row(entry: SetStatus, now: datetime) -> tuple[str, ...]:
+    point = f"{short_id(entry.point)} {clock_time(entry.instant, now)}" if entry.point and entry.instant else "none"
+    age = duration(entry.age_seconds) if entry.age_seconds is not None else "never"
+    copies = " ".join(map(printable, entry.copies)) or f"none {BAD}"
+    return (
+        printable(entry.set),
+        point,
+        age,
+        f"{duration(entry.rpo_seconds)} {GOOD if entry.rpo_met else BAD}",
+        copies + "".join(f" ({printable(name)} {BAD})" for name in entry.missing_copies),
+        _proof(entry),
+        _rto(entry),
+    )
+
+
+def _proof(entry: SetStatus) -> str:
+    proof = entry.last_proof
+    if proof is None or entry.proof_age_seconds is None:
+        return f"never proven {BAD}"
+    mark = GOOD if proof.outcome in {"succeeded", "objective_missed"} else BAD
+    return f"{printable(proof.subject)} {duration(entry.proof_age_seconds)} {mark} ({printable(proof.repository)})"
+
+
+def _rto(entry: SetStatus) -> str:
+    if entry.rto_seconds is None:
+        return f"not measured, {duration(entry.rto_objective_seconds)} asked {BAD}"
+    mark = GOOD if entry.rto_met else BAD
+    return f"{duration(entry.rto_seconds)} of {duration(entry.rto_objective_seconds)} {mark}"

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from drtool.cli import exits, screen
+from drtool.cli.destination import DestinationVerb, check_usage, request_of, restore_options
+from drtool.cli.session import Session, open_session
+from drtool.model.errors import Refused
+
+if TYPE_CHECKING:
+    from drtool.app import App
+
+
+@click.command("restore", cls=DestinationVerb)
+@restore_options
+@click.option("--yes", is_flag=True, help="Ask nothing.")
+@click.pass_context
+def command(context: click.Context, /, yes: bool, **given: Any) -> int:  # noqa: FBT001, ANN401 - click's shape
+    """Bring SETs back: shows the plan, asks, restores, puts into service, and asks the checks.
+
+    Nothing is overwritten: what was there is kept aside until `drtool sweep --kept`. On a bare machine
+    --repository and --password-file are enough: the policy travels in the recovery point.
+    """
+    from drtool.cli.render.plan import restore_lines  # noqa: PLC0415
+
+    check_usage(given)
+    session = open_session(context)
+    app = open_app(session, given)
+    plan = app.plan_restore(request_of(app, given))
+    if not (session.options.quiet and yes):
+        screen.words(restore_lines(plan))
+    if not yes and not _go_on():
+        screen.words(["Nothing was changed."])
+        return exits.FAILED
+    session.progress.against(plan)
+    return session.carry_out(lambda: app.restore(plan))
+
+
+def open_app(session: Session, given: dict[str, Any]) -> App:
+    """Open the policy, or on a bare machine the repository itself."""
+    if given["repository"] is None:
+        return session.app()
+    from drtool.app import open_repository  # noqa: PLC0415
+
+    return open_repository(
+        given["repository"],
+        given["password_file"],
+        state_directory=session.options.state_directory,
+        listeners=(session.progress,),
+        binary=session.options.restic,
+        trusted=given["trust_commands"],
+        ssh_config=given["ssh_config"] or "",
+    )
+
+
+def _go_on() -> bool:
+    if not sys.stdin.isatty():
+        raise Refused("a restore asks before it starts, and there is no terminal to ask", hint="add --yes", safe="nothing was changed")
+    return click.confirm("Go on?", default=False, err=True)

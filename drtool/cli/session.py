@@ -1,0 +1,76 @@
+"""What every verb does around its own work: open the policy, show progress, print the result, choose the code."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from drtool.cli import exits, screen
+from drtool.cli.options import Options, options_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from drtool.app import App
+    from drtool.cli.progress import Progress
+    from drtool.model.report import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One call of one verb."""
+
+    options: Options
+    progress: Progress
+
+    def app(self) -> App:
+        """Open the policy that applies here."""
+        from drtool.app import open_policy  # noqa: PLC0415 - heavy, and not needed for help
+
+        return open_policy(
+            self.options.policy,
+            state_directory=self.options.state_directory,
+            listeners=(self.progress,),
+            binary=self.options.restic,
+        )
+
+    def carry_out(self, work: Callable[[], Report]) -> int:
+        """Carry something out under the progress display; print its report and return its code."""
+        with self.progress:
+            report = work()
+        return self.report(report)
+
+    def report(self, report: Report, *, steps: bool = False, as_data: bool = False) -> int:
+        """Print a report (words, unless it is what was asked for) and return its code."""
+        code = exits.of_report(report)
+        if self.options.json:
+            from drtool.cli.render.document import document  # noqa: PLC0415
+
+            screen.data([document("report", report, exit_code=code)])
+        elif as_data or code or not self.options.quiet:
+            from drtool.cli.render.report import report_lines  # noqa: PLC0415
+
+            lines = report_lines(report, code=code, steps=steps or self.options.verbose)
+            (screen.data if as_data else screen.words)(lines)
+        return code
+
+    def answer(self, name: str, value: Any, lines: Callable[[], Iterable[str]], **further: Any) -> None:  # noqa: ANN401
+        """Print what was asked for: the lines, or with --json the noun as `drtool.NAME/1`."""
+        if self.options.json:
+            from drtool.cli.render.document import document  # noqa: PLC0415
+
+            screen.data([document(name, value, **further)])
+        else:
+            screen.data(lines())
+
+
+def open_session(context: click.Context) -> Session:
+    """Return the session of a call; a progress display only on a terminal and only for words."""
+    from drtool.cli.progress import Progress  # noqa: PLC0415
+
+    options = options_of(context.ensure_object(dict))
+    live = sys.stderr.isatty() and not options.json and not options.quiet
+    return Session(options, Progress(live=live, quiet=options.quiet, verbose=options.verbose))

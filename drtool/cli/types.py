@@ -1,0 +1,36 @@
+"""What a person may write for an instant or an end."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+
+class Instant(click.ParamType[datetime]):
+    """An instant: RFC 3339 or `2026-11-23 14:00`; UTC unless it says otherwise."""
+
+    name = "instant"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:  # noqa: ANN401
+        try:
+            instant = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no instant: write 2026-11-23 or 2026-11-23T14:00 (UTC) or 2026-11-23T14:00+02:00", param, ctx)
+        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+
+
+class Until(Instant):
+    """An instant, or how long from now: `30d`."""
+
+    name = "until"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:  # noqa: ANN401
+        from drtool.engine.clock import SystemClock  # noqa: PLC0415
+        from drtool.policy.units import WrongValueError, parse_duration  # noqa: PLC0415
+
+        try:
+            return SystemClock().now() + parse_duration(value)
+        except WrongValueError:
+            return super().convert(value, param, ctx)

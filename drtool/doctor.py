@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from drtool.engine.hands import Hands
+from drtool.model.errors import DrtoolError
+from drtool.ports import Finding
+
+
+def examine(hands: Hands, state_directory: str, subjects: tuple[str, ...]) -> tuple[Finding, ...]:
+    """Ask everything the policy names whether a run and a restore would work; with `subjects` only those names."""
+    findings: list[Finding] = []
+    if not subjects:
+        findings.append(_state(state_directory))
+    for kind, group in (("repository", hands.repositories), ("source", hands.sources)):
+        for name, thing in group.items():
+            if not subjects or name in subjects:
+                findings += _asked(f"{kind} {name}", thing.examine)
+    for sandbox in hands.policy.sandboxes.values():
+        for source, place in sandbox.places.items():
+            directory = place.get("directory")
+            if directory and (not subjects or sandbox.name in subjects):
+                findings += _asked(f"sandbox {sandbox.name}", lambda source=source: hands.sources[source].examine())  # type: ignore[misc]
+    return tuple(dict.fromkeys(findings))
+
+
+def _asked(subject: str, examine_it: Callable[[], tuple[Finding, ...]]) -> tuple[Finding, ...]:
+    try:
+        return examine_it()
+    except DrtoolError as error:
+        return (Finding(subject, good=False, text=error.what, remedy=error.hint),)
+
+
+def _state(directory: str) -> Finding:
+    parent = directory
+    while not os.path.exists(parent):
+        parent = os.path.dirname(parent)
+    good = os.access(parent, os.W_OK)
+    remedy = "" if good else "set $DRTOOL_STATE_DIR to a folder you may write"
+    return Finding("state directory", good=good, text=f"{directory} {'can' if good else 'cannot'} be written", remedy=remedy)

@@ -1,0 +1,296 @@
+"""One match over the actions: each intent meets the world here, and nowhere else."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from drtool.catalog import manifest as manifests
+from drtool.engine.fetch import fetch
+from drtool.engine.hands import Hands
+from drtool.engine.prove import ask, record, verify
+from drtool.model import plan as actions
+from drtool.model.codec import canonical, decode, encode
+from drtool.model.command import Command
+from drtool.model.errors import Conflict, NotFound, Refused
+from drtool.model.hold import active_holds
+from drtool.model.plan import Copied, Done, Fetched, Forgotten, Plan, Restored, Result, Sealed, Step, Stored
+from drtool.model.point import Artifact, Member, MissingMember
+from drtool.model.policy import Hook
+from drtool.model.workload import Leftover, Snapshot
+from drtool.ports import Labels, Progress, PutRequest, PutResult, ReserveRequest
+
+FUTURE_SECONDS = 600.0
+RECENT_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a step may know: the plan it belongs to, the results so far, and where progress is told."""
+
+    plan: Plan
+    step: Step
+    results: Mapping[str, Result]
+    hands: Hands
+    on_progress: Callable[[Progress], None]
+
+    def result(self, step: str) -> Result:
+        """Return the result of another step; NotFound when it has none."""
+        try:
+            return self.results[step]
+        except KeyError:
+            raise NotFound(f"the step {step} has no result") from None
+
+
+def perform(work: Work) -> Result:  # noqa: C901, PLR0912 - one line per action is the point of this function
+    """Carry out one step: look, act, and say what is now true."""
+    match work.step.action:
+        case actions.Initialise() as action:
+            return _initialise(work, action)
+        case actions.RunHook() as action:
+            return _run_hook(work, action)
+        case actions.Reserve() as action:
+            return _reserve(work, action)
+        case actions.TakeSnapshot() as action:
+            return work.hands.sources[action.workload.source].snapshot(action.workload, action.label)
+        case actions.Store() as action:
+            return _store(work, action)
+        case actions.Seal() as action:
+            return _seal(work, action)
+        case actions.Copy() as action:
+            return _copy(work, action)
+        case actions.Release() as action:
+            return _release(work, action)
+        case actions.Forget() as action:
+            return _forget(work, action)
+        case actions.Prune() as action:
+            work.hands.repositories[action.repository].prune()
+            return Done("pruned")
+        case actions.Verify() as action:
+            return verify(work.hands, work.plan, action, work.on_progress)
+        case actions.Restore() as action:
+            return fetch(work.hands, work.plan, action, reserved=_reserved(work), on_progress=work.on_progress)
+        case actions.Cutover() as action:
+            return _cutover(work, action)
+        case actions.Ask() as action:
+            restored = tuple(_as_restored(work.result(step)) for step in action.cutovers.values())
+            return ask(work.hands, action, restored)
+        case actions.Record() as action:
+            return record(work.hands, work.plan, action, work.results)
+
+
+def _initialise(work: Work, action: actions.Initialise) -> Done:
+    repositories = work.hands.repositories
+    chunker_of = repositories[action.chunker_of] if action.chunker_of else None
+    created = repositories[action.repository].initialise(chunker_of=chunker_of)
+    return Done("created" if created else "exists already", {"created": created})
+
+
+def _run_hook(work: Work, action: actions.RunHook) -> Done:
+    hook = action.hook
+    if not action.trusted:
+        raise Refused(f"the command {' '.join(hook.run)} comes from the repository", hint="add --trust-commands to run it")
+    return run_hook(work.hands, hook, set_name=work.step.set, run=work.plan.run, phase=action.phase)
+
+
+def run_hook(hands: Hands, hook: Hook, *, set_name: str, run: str, phase: str) -> Done:
+    """Run an operator's command on the machine of its source; Refused when it fails and may not."""
+    environment = {"DRTOOL_SET": set_name, "DRTOOL_RUN": run, "DRTOOL_PHASE": phase}
+    command = Command(hook.run, environment=environment, timeout_seconds=hook.timeout.total_seconds())
+    completed = hands.sources[hook.on].runner.run(command)
+    if completed.exit_code == 0:
+        return Done("ran", {"seconds": completed.seconds})
+    if hook.on_failure == "continue":
+        return Done(f"failed with exit code {completed.exit_code}, and the policy says to go on", {"exit_code": completed.exit_code})
+    raise Refused(
+        f"the {phase} hook {' '.join(hook.run)} ended with exit code {completed.exit_code}: {completed.said(500)}",
+        hint="run it by hand to see why",
+        safe="earlier points are untouched",
+    )
+
+
+def _reserve(work: Work, action: actions.Reserve) -> Done:
+    sandbox = work.hands.policy.sandboxes[action.destination.sandbox]
+    leftover = work.hands.sources[action.source].reserve(
+        ReserveRequest(
+            settings=sandbox.places[action.source],
+            destination=action.destination,
+            run=work.plan.run,
+            by=work.hands.policy.name,
+            bytes=action.bytes,
+            expires=action.expires,
+        )
+    )
+    return Done("reserved", encode(leftover))
+
+
+def _reserved(work: Work) -> str:
+    for step in work.plan.steps:
+        if isinstance(step.action, actions.Reserve) and step.id in work.step.needs:
+            result = work.results.get(step.id)
+            if isinstance(result, Done):
+                return decode(Leftover, result.data).locator
+    return ""
+
+
+def _store(work: Work, action: actions.Store) -> Stored:
+    workload = action.workload
+    source = work.hands.sources[workload.source]
+    repository = work.hands.repositories[action.repository]
+    snapshot = work.result(action.snapshot) if action.snapshot else source.snapshot(workload, work.plan.run)
+    if not isinstance(snapshot, Snapshot):
+        raise Conflict(f"the step {action.snapshot} took no snapshot")
+    labels = Labels(
+        by=work.plan.policy,
+        set=work.step.set,
+        point=action.point,
+        run=work.plan.run,
+        workload=workload.name,
+        source=workload.source,
+        expires=action.expires,
+    )
+    instant = work.hands.clock.now()
+    artifacts: list[Artifact] = []
+    results: list[PutResult] = []
+    with source.export(snapshot) as export:
+        for offered in export.artifacts:
+            request = PutRequest(artifact=offered, runner=export.runner, labels=labels, nice=action.nice)
+            put = repository.put(request, on_progress=work.on_progress)
+            census = export.census(offered, put)
+            artifacts.append(Artifact(offered.name, offered.form, "", offered.path, census, put.stored_bytes))
+            results.append(put)
+    unreadable = [item for put in results for item in put.unreadable]
+    vanished = [item for put in results for item in put.vanished]
+    member = Member(
+        workload=workload.name,
+        source=workload.source,
+        kind=workload.kind,
+        selector=workload.selector,
+        instant=instant,
+        artifacts=tuple(artifacts),
+        warnings=_warnings("could not be read", unreadable) + _warnings("vanished while it was read", vanished),
+        complete=not unreadable,
+    )
+    return Stored(member, tuple(put.snapshot for put in results), sum(put.bytes for put in results))
+
+
+def _warnings(words: str, items: list[str], limit: int = 20) -> tuple[str, ...]:
+    more = (f"… and {len(items) - limit} more {words}",) if len(items) > limit else ()
+    return (*(f"{item} {words}" for item in items[:limit]), *more)
+
+
+def _seal(work: Work, action: actions.Seal) -> Sealed:
+    hands = work.hands
+    repository = hands.repositories[action.repository]
+    stored = tuple(result for step in action.stores.values() if isinstance(result := work.results.get(step), Stored))
+    failed = tuple(
+        MissingMember(workload, "it could not be stored in this run")
+        for workload, step in action.stores.items()
+        if not isinstance(work.results.get(step), Stored)
+    )
+    listing = repository.list()
+    already = next((point for point in listing.points if point.point == action.point), None)
+    if already is not None:  # an earlier attempt sealed it, and only its answer was lost
+        manifest = manifests.read(repository.read(already.manifest), digest=already.digest)
+    else:
+        manifest = manifests.build(
+            policy=hands.policy,
+            backup_set=hands.policy.sets[work.step.set],
+            point=action.point,
+            run=work.plan.run,
+            stored=stored,
+            missing=(*action.missing, *failed),
+            listing=listing,
+            now=hands.clock.now(),
+            versions=hands.versions,
+        )
+        repository.append(manifest)
+    digest = hashlib.sha256(canonical(manifest)).hexdigest()
+    sealed = next((point for point in repository.list().points if point.point == action.point), None)
+    if sealed is None or sealed.digest != digest:
+        raise Conflict(
+            f"the repository {action.repository} does not show the point {action.point} as it was sealed",
+            hint="drtool run again, and drtool doctor",
+            safe="earlier points are untouched",
+        )
+    return Sealed(
+        point=manifest.point,
+        set=manifest.set,
+        instant=manifest.instant,
+        complete=manifest.complete,
+        digest=digest,
+        manifest=sealed.manifest,
+        bytes=manifest.bytes,
+        files=manifest.files,
+        missing=manifest.missing,
+    )
+
+
+def _copy(work: Work, action: actions.Copy) -> Copied:
+    origin, target = work.hands.repositories[action.origin], work.hands.repositories[action.target]
+    present = {point.point for point in target.list().points}
+    wanted = tuple(point for point in action.points if point not in present)
+    written = target.copy(wanted, origin, on_progress=work.on_progress) if wanted else 0
+    return Copied(wanted, tuple(point for point in action.points if point in present), written)
+
+
+def _release(work: Work, action: actions.Release) -> Done:
+    leftover = action.leftover
+    if action.reserved:
+        reserved = work.results.get(action.reserved)
+        leftover = decode(Leftover, reserved.data) if isinstance(reserved, Done) else None
+    if action.snapshot:
+        taken = work.results.get(action.snapshot)
+        if isinstance(taken, Snapshot):
+            leftover = Leftover(taken.workload.source, "snapshot", taken.locator or taken.label, work.plan.run, work.plan.policy)
+    if leftover is None:
+        return Done("there is nothing to release")
+    if leftover.source in work.hands.sources:
+        work.hands.sources[leftover.source].release(leftover)
+    else:
+        work.hands.repositories[leftover.source].discard((leftover.locator,))
+    return Done("released", {"what": leftover.what, "locator": leftover.locator})
+
+
+def _forget(work: Work, action: actions.Forget) -> Forgotten:
+    repository = work.hands.repositories[action.repository]
+    now = work.hands.clock.now()
+    listing = repository.list(maximum_age_seconds=RECENT_SECONDS)
+    points = {point.point: point for point in listing.points if point.by == work.plan.policy}
+    if action.expected and action.expected not in points:
+        raise Conflict(f"the point {action.expected} is not sealed in {action.repository}, so nothing is forgotten there")
+    if action.expected and not points[action.expected].complete:  # judged as complete when it was planned: law 9
+        return Forgotten((), dict.fromkeys(action.points, "the new point is partial"))
+    if any((point.instant - now).total_seconds() > FUTURE_SECONDS for point in points.values() if point.set == work.step.set):
+        return Forgotten((), dict.fromkeys(action.points, "a point of this set is dated in the future"))
+    holds = active_holds(listing.holds, now)
+    kept = {name: hold.reason for name in action.points for hold in holds if hold.set == work.step.set and hold.point in ("", name)}
+    forgotten = tuple(name for name in action.points if name in points and name not in kept)
+    if forgotten:
+        repository.forget(forgotten)
+    return Forgotten(forgotten, kept)
+
+
+def _cutover(work: Work, action: actions.Cutover) -> Restored:
+    fetched = work.result(action.restore)
+    if not isinstance(fetched, Fetched):
+        raise Conflict(f"the step {action.restore} landed nothing")
+    intent = next(step.action for step in work.plan.steps if step.id == action.restore)
+    trusted = intent.trusted if isinstance(intent, actions.Restore) else True
+    landed = work.hands.sources[action.source].cutover(fetched.landed, trusted=trusted)
+    return Restored(
+        workload=landed.workload,
+        source=landed.source,
+        destination=landed.destination,
+        path=landed.target,
+        member=fetched.member,
+        paths=fetched.paths,
+        aside=landed.aside,
+    )
+
+
+def _as_restored(result: Result) -> Restored:
+    if not isinstance(result, Restored):
+        raise Conflict("a check was planned for something that was not restored")
+    return result

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from drtool.engine.hands import Hands
+from drtool.model import plan as actions
+from drtool.model.errors import Corrupt, DrtoolError
+from drtool.model.evidence import Evidence
+from drtool.model.outcome import Outcome
+from drtool.model.plan import Answer, Done, Fetched, Objective, Plan, Restored, Result
+from drtool.ports import Progress, Question
+
+
+def ask(hands: Hands, action: actions.Ask, restored: tuple[Restored, ...]) -> Answer:
+    """Ask one check of what was restored, from where it can be seen; a command of an untrusted policy is not run."""
+    check = hands.checks[action.check.kind]
+    if action.check.kind == "command" and not action.trusted:
+        words = "the command comes from the repository; add --trust-commands to ask it"
+        return Answer(passed=False, expected=action.check.name, observed=words, skipped=words)
+    inspections = {thing.workload: hands.sources[thing.source].inspect(thing) for thing in restored}
+    missing = [name for name, inspection in inspections.items() if not inspection.up]
+    if missing:
+        return Answer(passed=False, expected=f"{', '.join(missing)} is in service", observed=inspections[missing[0]].note or "it is not")
+    return check.ask(Question(action.check, restored, inspections, action.instant, hands.clock.now()))
+
+
+def verify(hands: Hands, plan: Plan, action: actions.Verify, on_progress: Callable[[Progress], None]) -> Done:
+    """Read a repository whole and append the evidence, of a failure too."""
+    repository = hands.repositories[action.repository]
+    evidence = Evidence(
+        id=hands.clock.fresh_id(),
+        subject="verify",
+        by=plan.policy,
+        repository=action.repository,
+        outcome=Outcome.SUCCEEDED,
+        started=(started := hands.clock.now()),
+        ended=started,
+    )
+    try:
+        read = repository.verify(on_progress=on_progress)
+    except Corrupt as error:
+        with contextlib.suppress(DrtoolError):
+            failed = replace(evidence, outcome=Outcome.DATA_WRONG, ended=hands.clock.now(), details={"what": error.what})
+            repository.append(failed)
+        raise
+    repository.append(replace(evidence, ended=hands.clock.now(), bytes=read))
+    return Done("every byte agrees with its digest", {"bytes": read})
+
+
+def record(hands: Hands, plan: Plan, action: actions.Record, results: Mapping[str, Result]) -> Done:
+    """Append the evidence of a drill: what was restored, from which copy, what was asked and answered, and how long it took."""
+    now = hands.clock.now()
+    answers = [answer for step in action.asks if isinstance(answer := results.get(step), Answer)]
+    fetched = [result for step in action.restores if isinstance(result := results.get(step), Fetched)]
+    passed = sum(answer.passed for answer in answers)
+    promised = next((objective for objective in plan.objectives if objective.set == action.set), Objective(action.set))
+    declared = promised.declared or plan.created
+    rto = (now - declared).total_seconds()
+    rpo = (declared - promised.point_instant).total_seconds() if promised.point_instant else None
+    outcome = _outcome_of_drill(action, answers, fetched, rto=rto, rpo=rpo)
+    evidence = Evidence(
+        id=hands.clock.fresh_id(),
+        subject="drill",
+        by=plan.policy,
+        repository=action.repository,
+        outcome=outcome,
+        started=declared,
+        ended=now,
+        set=action.set,
+        point=action.point,
+        rto_seconds=rto if passed == len(action.asks) else None,
+        rpo_seconds=rpo,
+        bytes=sum(result.bytes for result in fetched),
+        files=sum(result.files for result in fetched),
+        checks_passed=passed,
+        checks_planned=len(action.asks),
+        details={
+            "drill": action.drill,
+            "run": plan.run,
+            "plan": plan.digest,
+            "versions": dict(hands.versions),
+            "objective": {"rto_seconds": action.rto_seconds, "rpo_seconds": action.rpo_seconds},
+            "compared": sum(answer.compared for answer in answers),
+        },
+    )
+    hands.repositories[action.repository].append(evidence)
+    return Done("recorded", {"evidence": evidence.id, "outcome": outcome, "rto_seconds": rto})
+
+
+def _outcome_of_drill(action: actions.Record, answers: list[Answer], fetched: list[Fetched], *, rto: float, rpo: float | None) -> Outcome:
+    if any(not answer.passed and not answer.skipped for answer in answers):
+        return Outcome.DATA_WRONG
+    if len(fetched) < len(action.restores) or len(answers) < len(action.asks) or not all(answer.passed for answer in answers):
+        return Outcome.FAILED
+    if rto > action.rto_seconds or (rpo is not None and rpo > action.rpo_seconds):
+        return Outcome.OBJECTIVE_MISSED
+    return Outcome.SUCCEEDED

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from drtool import process
+from drtool.catalog.fold import fold
+from drtool.catalog.journal import Journal
+from drtool.catalog.runs import RunFolder, Runs
+from drtool.engine.execute import Limits, execute, failure_of, told
+from drtool.engine.hands import Hands
+from drtool.engine.lock import held
+from drtool.engine.perform import run_hook
+from drtool.model.codec import encode
+from drtool.model.errors import DrtoolError, Refused
+from drtool.model.event import Event, EventKind
+from drtool.model.outcome import Outcome
+from drtool.model.plan import Plan
+from drtool.model.report import Report
+
+Listener = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Where and how plans are carried out on this host: state directory, listeners, limits, one way to stop.
+
+    `needs_state`: a run without a journal on disk could not be tidied up after a crash, so `run` refuses; a restore goes on.
+    """
+
+    hands: Hands
+    state_directory: str
+    interrupt: process.Interrupt
+    listeners: Sequence[Listener] = ()
+    limits: Limits = field(default_factory=Limits)
+    deadline_seconds: float | None = None
+
+    def carry_out(self, plan: Plan, *, hands: Hands | None = None, needs_state: bool = True) -> Report:
+        """Carry out a plan and return its report; never raises for a step that failed."""
+        hands = hands or self.hands
+        folder = self._folder(plan, needs_state=needs_state)
+        with contextlib.ExitStack() as stack:
+            if folder is not None:
+                stack.enter_context(held(folder.lock, what=f"the run {plan.run}"))
+                folder.save_plan(plan)
+            journal = Journal(folder.journal if folder else None, fallback=sys.stderr)
+            stack.callback(journal.close)
+            recorder = _Recorder(plan, hands, journal, self.listeners)
+            recorder.emit(EventKind.RUN_STARTED, "", _facts(plan))
+            deadline = hands.clock.monotonic() + self.deadline_seconds if self.deadline_seconds else None
+            execute(plan, hands, emit=recorder.emit, interrupt=self.interrupt, deadline=deadline, limits=self.limits)
+            self._on_failure(plan, hands, recorder)
+            if journal.failed:
+                recorder.note_failure(Refused(f"the journal could not be written: {journal.failed}", hint="free the state directory"))
+            ended = {"signal_number": self.interrupt.signal_number} if self.interrupt.requests else {}
+            recorder.emit(EventKind.RUN_ENDED, "", ended)
+            if folder is not None:
+                with contextlib.suppress(OSError):
+                    os.unlink(folder.lock)
+            return fold(plan, recorder.events)
+
+    def _folder(self, plan: Plan, *, needs_state: bool) -> RunFolder | None:
+        try:
+            folder = Runs(self.state_directory).create(plan.run)
+            with open(os.path.join(folder.path, "probe"), "wb") as stream:
+                stream.write(b"\0" * 4096)
+            os.unlink(os.path.join(folder.path, "probe"))
+        except OSError as error:
+            if needs_state:
+                raise Refused(
+                    f"the state directory {self.state_directory} cannot be written: {error.strerror}",
+                    hint="free or repair it, or set $DRTOOL_STATE_DIR",
+                    safe="nothing was started",
+                ) from None
+            return None
+        return folder
+
+    def _on_failure(self, plan: Plan, hands: Hands, recorder: _Recorder) -> None:
+        if plan.verb != "run":
+            return
+        for set_report in fold(plan, recorder.events).sets:
+            backup_set = hands.policy.sets.get(set_report.set)
+            if backup_set is None or set_report.outcome is Outcome.SUCCEEDED:
+                continue
+            for hook in backup_set.hooks.on_failure:
+                scope = process.Scope(label=f"{plan.run}/{backup_set.name}/on_failure", interrupt=self.interrupt, shielded=True)
+                try:
+                    with process.scope(scope):
+                        run_hook(hands, hook, set_name=backup_set.name, run=plan.run, phase="on_failure")
+                except DrtoolError as error:
+                    recorder.note_failure(error)
+
+
+@contextlib.contextmanager
+def observing(interrupt: process.Interrupt, label: str) -> Iterator[None]:
+    """Let what is observed outside of a step be stopped, and found again, like a step."""
+    with process.scope(process.Scope(label=label, interrupt=interrupt)):
+        yield
+
+
+class _Recorder:
+    """The one `emit`: journal first, then whoever listens."""
+
+    def __init__(self, plan: Plan, hands: Hands, journal: Journal, listeners: Sequence[Listener]) -> None:
+        self._plan, self._hands, self._journal, self._listeners = plan, hands, journal, list(listeners)
+        self._started = hands.clock.monotonic()
+        self._lock = threading.Lock()
+        self.events: list[Event] = []
+
+    def emit(self, kind: EventKind, step: str, data: Mapping[str, object]) -> None:
+        elapsed = round(self._hands.clock.monotonic() - self._started, 6)
+        event = Event(kind, self._plan.run, self._hands.clock.now(), elapsed, step, data)
+        with self._lock:
+            self._journal.write(event)
+            if kind is not EventKind.PROGRESS:
+                self.events.append(event)
+            self._listeners = [listener for listener in self._listeners if told(listener, event)]
+
+    def note_failure(self, error: DrtoolError) -> None:
+        self.emit(EventKind.NOTED, "", {"text": error.what, "failure": encode(failure_of(error))})
+
+
+def _facts(plan: Plan) -> Mapping[str, object]:
+    return {"verb": plan.verb, "policy": plan.policy, "plan": plan.digest, "host": socket.gethostname(), "pid": os.getpid()}

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from drtool import process
+from drtool.catalog.journal import Journal
+from drtool.catalog.runs import RunFolder, Runs
+from drtool.engine.hands import Hands
+from drtool.engine.perform import run_hook
+from drtool.model.errors import DrtoolError, Interrupted
+from drtool.model.event import Event, EventKind
+from drtool.model.plan import Plan, RunHook, Step
+
+
+@dataclass(frozen=True, slots=True)
+class DeadRuns:
+    """What was found of other runs on this host: over without an end, and alive; `failures` are what could not be settled."""
+
+    dead: frozenset[str] = frozenset()
+    live: frozenset[str] = frozenset()
+    failures: tuple[DrtoolError, ...] = ()
+
+
+def settle_dead_runs(state_directory: str, hands: Hands) -> DeadRuns:
+    """End what dead runs left running and carry out what they owe; a run is dead when its lock is free.
+
+    A run that could not be settled now (its machine is away) stays open and is tried again by the next sweep.
+    """
+    dead: set[str] = set()
+    live: set[str] = set()
+    failures: list[DrtoolError] = []
+    for folder in Runs(state_directory).unfinished():
+        if not folder.is_dead():
+            live.add(folder.run)
+            continue
+        dead.add(folder.run)
+        try:
+            _settle(folder, hands)
+        except Interrupted:
+            raise
+        except DrtoolError as error:
+            failures.append(error)
+            continue
+        with contextlib.suppress(OSError):
+            os.unlink(folder.lock)
+    return DeadRuns(frozenset(dead), frozenset(live), tuple(failures))
+
+
+def dead_pids(state_directory: str) -> frozenset[int]:
+    """Return the process ids that dead runs of this host started: the proof that a lock in their name is stale."""
+    return frozenset(
+        event.data["pid"]
+        for folder in Runs(state_directory).all()
+        if folder.is_dead()
+        for event in folder.events()
+        if event.kind is EventKind.COMMAND_STARTED and isinstance(event.data.get("pid"), int)
+    )
+
+
+def _settle(folder: RunFolder, hands: Hands) -> None:
+    plan, events = folder.plan(), folder.events()
+    runners = {source.runner.name: source.runner for source in hands.sources.values()}
+    runners[hands.local.name] = hands.local
+    for runner in runners.values():
+        runner.end(runner.find(folder.run))
+    if plan is None:
+        return
+    with open(os.devnull, "w", encoding="ascii") as nowhere, contextlib.closing(Journal(folder.journal, fallback=nowhere)) as journal:
+        for step in _owed(plan, events):
+            action = step.action
+            if isinstance(action, RunHook) and action.hook.on in hands.sources:
+                with process.scope(process.Scope(label=f"{folder.run}/{step.id}", shielded=True)):
+                    run_hook(hands, action.hook, set_name=step.set, run=plan.run, phase=action.phase)
+                journal.write(Event(EventKind.STEP_ENDED, folder.run, hands.clock.now(), 0.0, step.id, {"result": {"note": "swept"}}))
+        journal.write(Event(EventKind.RUN_ENDED, folder.run, hands.clock.now(), 0.0, "", {"signal_number": 9, "swept": True}))
+
+
+def _owed(plan: Plan, events: Iterable[Event]) -> tuple[Step, ...]:
+    """Return the `after` hooks that never succeeded of sets whose work had begun."""
+    begun = set()
+    settled = set()
+    for event in events:
+        if event.kind is EventKind.STEP_STARTED:
+            begun.add(event.step)
+        elif event.kind is EventKind.STEP_ENDED and "failure" not in event.data:
+            settled.add(event.step)
+    sets = {step.set for step in plan.steps if step.id in begun}
+    return tuple(
+        step for step in plan.steps if step.always and isinstance(step.action, RunHook) and step.set in sets and step.id not in settled
+    )

@@ -1,0 +1,1 @@
+"""The glossary as code: frozen nouns, standard library only."""

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from drtool.model.evidence import Evidence
+from drtool.model.hold import Hold
+from drtool.model.point import RecoveryPoint, Unsealed
+from drtool.model.workload import Leftover, Workload
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that could not be observed or is not well: kind of error, what, and what to do."""
+
+    kind: str
+    what: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One reading of one repository: only what is drtool's own; foreign snapshots are counted and left alone."""
+
+    repository: str
+    taken: datetime
+    points: tuple[RecoveryPoint, ...] = ()
+    holds: tuple[Hold, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    unsealed: tuple[Unsealed, ...] = ()
+    foreign: int = 0
+    problem: Problem | None = None
+    """Set when it could not be read; the rest is then empty (or old, when it comes from the index)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetInventory:
+    """What a set's selectors matched; `problems` name the sources that could not be asked."""
+
+    set: str
+    workloads: tuple[Workload, ...]
+    problems: tuple[Problem, ...] = ()
+    empty: tuple[str, ...] = ()
+    """Sources whose selector matched nothing although the policy does not allow that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """One immutable reading of what exists."""
+
+    taken: datetime
+    sets: Mapping[str, SetInventory] = field(default_factory=dict)
+    repositories: Mapping[str, Listing] = field(default_factory=dict)
+    leftovers: tuple[Leftover, ...] = ()
+    dead_runs: frozenset[str] = frozenset()
+    """Runs of this host whose lock is free and that never ended."""
+    live_runs: frozenset[str] = frozenset()

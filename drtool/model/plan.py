@@ -1,0 +1,385 @@
+"""Plans: ordered steps with reasons, and the closed list of everything drtool can do to the world.
+
+Every action has one result (the class after it); a step refers to the results of others by step id. Nothing here is a handle, a secret
+or an exception, so that a plan and its results travel as JSON.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from drtool.model.codec import canonical
+from drtool.model.point import Member, MissingMember
+from drtool.model.policy import CheckPolicy, Hook
+from drtool.model.workload import Leftover, Snapshot, Workload
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a restore puts things: `original`, `directory` (with its `path`) or `sandbox` (with its name and lease)."""
+
+    form: str
+    path: str = ""
+    sandbox: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One rename of a cutover: from `content` in staging to `target`; `aside` is where what was in the way is kept."""
+
+    content: str
+    target: str
+    aside: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """What was poured into staging and waits for its cutover; `target` is where it belongs, `aside` what is kept of what was there."""
+
+    workload: str
+    source: str
+    destination: Destination
+    staging: str
+    content: str
+    """The restored tree or file inside the staging place."""
+    target: str
+    marker: str
+    """The label beside it: owner, run, expiry, and how far a cutover got."""
+    aside: str = ""
+    kind: str = ""
+    moves: tuple[Move, ...] = ()
+    """One per restored path; `target` above stays where the whole workload belongs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A workload in service at its destination; checks are asked of it."""
+
+    workload: str
+    source: str
+    destination: Destination
+    path: str
+    member: Member
+    paths: tuple[str, ...] = ()
+    """Only these were restored; empty: everything."""
+    aside: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Initialise:
+    """Create a repository; `chunker_of` names the repository whose chunker parameters it shares."""
+
+    repository: str
+    chunker_of: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunHook:
+    """Run an operator's command; `phase` is before, after, before_restore, after_restore or on_failure."""
+
+    phase: str
+    hook: Hook
+    trusted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Reserve:
+    """Make the sandbox place of one source: label it, check its capacity (bytes), start its lease."""
+
+    source: str
+    destination: Destination
+    bytes: int
+    expires: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TakeSnapshot:
+    """Take a snapshot on the source."""
+
+    workload: Workload
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Export one workload and put it into the repository; `snapshot` names the step that took its snapshot (empty: read live)."""
+
+    workload: Workload
+    repository: str
+    point: str
+    expires: datetime
+    snapshot: str = ""
+    nice: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """Write the manifest from the results of `stores` (workload name to step id); `missing` could not even be asked for."""
+
+    repository: str
+    point: str
+    stores: Mapping[str, str]
+    missing: tuple[MissingMember, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """Bring points, oldest first, from one repository into another; those already sealed there are left alone."""
+
+    origin: str
+    target: str
+    points: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Release one leftover; already gone is success. `reserved` names the step whose sandbox it is (then `leftover` is empty)."""
+
+    leftover: Leftover | None = None
+    snapshot: str = ""
+    reserved: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Remove the claim on points; `expected` must exist sealed in the repository first, else nothing is forgotten."""
+
+    repository: str
+    points: tuple[str, ...]
+    expected: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prune:
+    """Free the space that nothing claims."""
+
+    repository: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verify:
+    """Read every byte of a repository against its digests, and record it."""
+
+    repository: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """Pour one member of a point into staging at a destination, from the first of `copies` that can give it."""
+
+    point: str
+    member: Member
+    copies: tuple[str, ...]
+    destination: Destination
+    paths: tuple[str, ...] = ()
+    expires: datetime | None = None
+    fresh_cache: bool = False
+    trusted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Cutover:
+    """Put what step `restore` landed into service, keeping what was in the way aside."""
+
+    restore: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Ask one check of what the steps `cutovers` restored (workload name to step id)."""
+
+    check: CheckPolicy
+    cutovers: Mapping[str, str]
+    instant: datetime
+    """The point's instant: ages are counted back from it."""
+    trusted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Append the evidence of a drill; the journal so far is its source."""
+
+    repository: str
+    set: str
+    point: str
+    drill: str
+    rto_seconds: float
+    """The objective."""
+    rpo_seconds: float
+    asks: tuple[str, ...]
+    restores: tuple[str, ...]
+
+
+Action = (
+    Initialise
+    | RunHook
+    | Reserve
+    | TakeSnapshot
+    | Store
+    | Seal
+    | Copy
+    | Release
+    | Forget
+    | Prune
+    | Verify
+    | Restore
+    | Cutover
+    | Ask
+    | Record
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A member as it was stored; `snapshots` are the ids the repository gave."""
+
+    member: Member
+    snapshots: tuple[str, ...]
+    read_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """The point exists; `partial` when members are missing or incomplete."""
+
+    point: str
+    set: str
+    instant: datetime
+    complete: bool
+    digest: str
+    manifest: str
+    bytes: int
+    files: int
+    missing: tuple[MissingMember, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """Points now sealed in the target, and those that were there already."""
+
+    points: tuple[str, ...]
+    present: tuple[str, ...] = ()
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """Points removed, and those kept after all with the reason."""
+
+    points: tuple[str, ...]
+    kept: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A member poured into staging: from which copy, how many bytes and files, and which copies failed before."""
+
+    landed: Landed
+    member: Member
+    repository: str
+    bytes: int
+    files: int
+    failed_copies: Mapping[str, str] = field(default_factory=dict)
+    paths: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to one check: how many things were compared, and what differed."""
+
+    passed: bool
+    expected: str
+    observed: str
+    compared: int = 0
+    bytes: int = 0
+    skipped: str = ""
+    """Why it could not be asked; a skipped check never counts as passed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The result of an action that has nothing more to say; `data` are facts for the report."""
+
+    note: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+Result = Snapshot | Stored | Sealed | Copied | Forgotten | Fetched | Restored | Answer | Done
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One action, why it is done, and what it waits for.
+
+    `needs`: these must have succeeded. `after`: these must have ended, however. `always`: carried out whatever happened before.
+    `uses`: names of what it occupies (`repository:near`, `source:here`), for the limits of the pool.
+    """
+
+    id: str
+    action: Action
+    why: str
+    set: str = ""
+    workload: str = ""
+    needs: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    always: bool = False
+    uses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Something the plan leaves out, and why; `outcome` says whether that is a failure."""
+
+    what: str
+    reason: str
+    outcome: str = "succeeded"
+    set: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What retention says of one point in one repository: the reasons to keep it; none: it is forgotten."""
+
+    point: str
+    set: str
+    repository: str
+    instant: datetime
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """What the plan is measured against; the clock starts at `declared`."""
+
+    set: str
+    point: str = ""
+    declared: datetime | None = None
+    point_instant: datetime | None = None
+    rto_seconds: float | None = None
+    rpo_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will be done, in an order that may be carried out from the top; a plan with no steps is legal."""
+
+    verb: str
+    run: str
+    policy: str
+    created: datetime
+    steps: tuple[Step, ...]
+    skipped: tuple[Skipped, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    objectives: tuple[Objective, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 in hex of the canonical JSON."""
+        return hashlib.sha256(canonical(self)).hexdigest()

@@ -1,0 +1,148 @@
+"""Recovery points: what the manifest says, and what one listing of a repository tells of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+MANIFEST_FORMAT = "drtool.manifest/1"
+
+
+@dataclass(frozen=True, slots=True)
+class SampledFile:
+    """One file read from the source: path as text (undecodable bytes as surrogate escapes), size in bytes, SHA-256 in hex."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """What was counted at the source: regular files, their bytes, and a sample of contents."""
+
+    files: int
+    bytes: int
+    sample: tuple[SampledFile, ...] = ()
+    sha256: str = ""
+    """Of a whole stream; empty for a tree."""
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """One named body of data: a `tree` or a `stream` of a repository, named by content.
+
+    `tree` is the repository's content id of the snapshot (restic's tree id survives `copy`); `path` is where the data lies inside it.
+    """
+
+    name: str
+    form: str
+    tree: str
+    path: str
+    census: Census
+    stored_bytes: int = 0
+    """What the repository grew by when it was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A workload as it is held in a point."""
+
+    workload: str
+    source: str
+    kind: str
+    selector: Mapping[str, Any]
+    instant: datetime
+    artifacts: tuple[Artifact, ...]
+    warnings: tuple[str, ...] = ()
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class MissingMember:
+    """A workload that should be in a point and is not, and why."""
+
+    workload: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The document that makes a recovery point exist; sealed last, removed first, copied verbatim."""
+
+    point: str
+    set: str
+    by: str
+    run: str
+    instant: datetime
+    """The oldest member's instant: what the point stands for."""
+    sealed: datetime
+    complete: bool
+    members: tuple[Member, ...]
+    missing: tuple[MissingMember, ...] = ()
+    skew_seconds: float = 0.0
+    """Distance between the oldest and the newest member's instant."""
+    policy: Mapping[str, Any] = field(default_factory=dict)
+    """The compiled policy as far as this set needs it: data, never trusted to run commands."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    format: str = MANIFEST_FORMAT
+
+    @property
+    def bytes(self) -> int:
+        """Size of all artifacts at the source."""
+        return sum(artifact.census.bytes for member in self.members for artifact in member.artifacts)
+
+    @property
+    def files(self) -> int:
+        """Regular files (a stream counts one)."""
+        return sum(artifact.census.files for member in self.members for artifact in member.artifacts)
+
+
+@dataclass(frozen=True, slots=True)
+class DataSnapshot:
+    """One stored artifact as a repository lists it."""
+
+    id: str
+    tree: str
+    workload: str
+    point: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryPoint:
+    """A sealed point as one listing of one repository tells it; everything here comes from tags, nothing per member is read."""
+
+    point: str
+    set: str
+    by: str
+    run: str
+    instant: datetime
+    complete: bool
+    bytes: int
+    files: int
+    members: int
+    digest: str
+    """SHA-256 in hex of the manifest's bytes."""
+    manifest: str
+    """Snapshot id of the manifest in this repository."""
+    sealed: datetime
+    data: tuple[DataSnapshot, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unsealed:
+    """A stored artifact whose point was never sealed in this repository."""
+
+    id: str
+    by: str
+    set: str
+    point: str
+    run: str
+    workload: str
+    stored: datetime
+    expires: datetime | None
+    copied: bool = False
+    """It was written by a copy, not by a run's store."""
+    tree: str = ""

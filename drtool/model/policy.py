@@ -1,0 +1,194 @@
+"""The operator's written intent, compiled: every default filled in, every name resolved, every unit converted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from drtool.model.secret import SecretReference
+
+Settings = Mapping[str, Any]
+"""JSON values that only the owner of a kind reads: a source's, a selector's or a check's keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """How a repository is reached from one place: location, password, environment."""
+
+    location: str
+    password: SecretReference
+    environment: Mapping[str, SecretReference | str] = field(default_factory=dict)
+    ssh_config: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyPolicy:
+    """When every byte of a repository is read again."""
+
+    schedule: str
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryPolicy:
+    """One repository: its address here, and where it differs elsewhere (`seen_from`, by source name)."""
+
+    name: str
+    address: Address
+    site: str
+    seen_from: Mapping[str, Address] = field(default_factory=dict)
+    prune: str | None = None
+    verify: VerifyPolicy | None = None
+    upload_limit: int | None = None
+    """Bytes per second."""
+    download_limit: int | None = None
+    timeout: timedelta = timedelta(seconds=60)
+    """How long an unreachable or locked repository is waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePolicy:
+    """One platform that can be asked for data; `settings` are its kind's own keys."""
+
+    name: str
+    kind: str
+    site: str
+    settings: Settings = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """Rules that give reasons to keep; `within` keeps everything younger; `verified` is the floor of law 9."""
+
+    last: int = 0
+    hourly: int = 0
+    daily: int = 0
+    weekly: int = 0
+    monthly: int = 0
+    yearly: int = 0
+    within: timedelta | None = None
+    verified: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Objectives:
+    """RPO: most data, in time, we accept to lose. RTO: longest time until service is back."""
+
+    rpo: timedelta = timedelta(hours=24)
+    rto: timedelta = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class CopyPolicy:
+    """A further repository for a set, with its own retention."""
+
+    repository: str
+    keep: Retention
+
+
+@dataclass(frozen=True, slots=True)
+class Protect:
+    """One entry of `protect:`: which workloads of a source belong to the set."""
+
+    source: str
+    selector: Settings = field(default_factory=dict)
+    allow_empty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A command before or after the data is touched; `on` is the source on whose machine it runs."""
+
+    run: tuple[str, ...]
+    on: str
+    timeout: timedelta = timedelta(minutes=5)
+    on_failure: str = "stop"
+    """`stop` or `continue`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """The five phases."""
+
+    before: tuple[Hook, ...] = ()
+    after: tuple[Hook, ...] = ()
+    before_restore: tuple[Hook, ...] = ()
+    after_restore: tuple[Hook, ...] = ()
+    on_failure: tuple[Hook, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CheckPolicy:
+    """A question to a restored thing; `of` names the workload or source it is asked of (empty: every member)."""
+
+    kind: str
+    name: str
+    of: str = ""
+    settings: Settings = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class BackupSet:
+    """Workloads protected, recovered and judged together."""
+
+    name: str
+    protect: tuple[Protect, ...]
+    to: str
+    keep: Retention
+    objectives: Objectives = Objectives()
+    copies: tuple[CopyPolicy, ...] = ()
+    needs: tuple[str, ...] = ()
+    schedule: str | None = None
+    time_zone: str = "UTC"
+    hooks: Hooks = Hooks()
+    checks: tuple[CheckPolicy, ...] = ()
+    consistent_within: timedelta | None = None
+    nice: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """An isolated, leased destination; `places` holds the keys per source name."""
+
+    name: str
+    lease: timedelta
+    places: Mapping[str, Settings]
+
+
+@dataclass(frozen=True, slots=True)
+class DrillPolicy:
+    """A timed restore into a sandbox, with checks."""
+
+    name: str
+    sets: tuple[str, ...]
+    repository: str
+    """The copy it restores from."""
+    sandbox: str
+    schedule: str | None = None
+    time_zone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Everything the operator wrote, of all files together."""
+
+    name: str
+    site: str
+    repositories: Mapping[str, RepositoryPolicy]
+    sources: Mapping[str, SourcePolicy]
+    sets: Mapping[str, BackupSet]
+    sandboxes: Mapping[str, Sandbox] = field(default_factory=dict)
+    drills: Mapping[str, DrillPolicy] = field(default_factory=dict)
+    version: int = 1
+
+    def repositories_of(self, backup_set: BackupSet) -> tuple[str, ...]:
+        """Name the repositories that hold points of a set: the first one written, then the copies."""
+        return (backup_set.to, *(copy.repository for copy in backup_set.copies))
+
+    def retention_in(self, backup_set: BackupSet, repository: str) -> Retention:
+        """Return the rules that apply to a set's points in one repository."""
+        for copy in backup_set.copies:
+            if copy.repository == repository:
+                return copy.keep
+        return backup_set.keep

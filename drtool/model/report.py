@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from drtool.model.outcome import Outcome
+
+REPORT_FORMAT = "drtool.report/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error as a report keeps it: class name, and the words for the person."""
+
+    kind: str
+    what: str
+    where: str = ""
+    hint: str = ""
+    safe: str = ""
+    again_is_harmless: bool = True
+    traceback: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StepReport:
+    """One step as it went; `result` is the action's result as JSON values."""
+
+    id: str
+    action: str
+    set: str
+    workload: str
+    outcome: Outcome | None
+    """None: never carried out, because of `not_run`."""
+    seconds: float = 0.0
+    started_after_seconds: float = 0.0
+    result: Mapping[str, Any] = field(default_factory=dict)
+    failure: Failure | None = None
+    not_run: str = ""
+    retries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectiveReport:
+    """Realised against promised; RTO: last required check passed minus declared."""
+
+    set: str
+    point: str
+    declared: datetime
+    rto_seconds: float | None = None
+    rto_objective_seconds: float | None = None
+    rpo_seconds: float | None = None
+    rpo_objective_seconds: float | None = None
+    missed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SetReport:
+    """One set of the run."""
+
+    set: str
+    outcome: Outcome
+    point: str = ""
+    complete: bool | None = None
+    bytes: int = 0
+    files: int = 0
+    stored_bytes: int = 0
+    checks_passed: int = 0
+    checks_planned: int = 0
+    compared: int = 0
+    missing: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    objective: ObjectiveReport | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A journal folded: outcome first, then sets, then steps."""
+
+    run: str
+    verb: str
+    policy: str
+    outcome: Outcome
+    started: datetime
+    ended: datetime | None
+    seconds: float
+    sets: tuple[SetReport, ...] = ()
+    steps: tuple[StepReport, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    skipped: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    signal_number: int | None = None
+    plan_digest: str = ""
+    format: str = REPORT_FORMAT

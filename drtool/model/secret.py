@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+SCHEMES: Final = ("env", "file", "credential", "command")
+
+
+@dataclass(frozen=True, slots=True)
+class SecretReference:
+    """Where a secret is found at the moment of use: `env:NAME`, `file:PATH`, `credential:NAME`, `command:ARGV`.
+
+    A `command:` value is split like a shell does, but no shell runs it; its standard output without the last newline is the secret.
+    A `credential:` is a file in `$CREDENTIALS_DIRECTORY` (systemd.exec(5), LoadCredential).
+    """
+
+    scheme: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.scheme}:{self.value}"
+
+
+def parse_reference(text: str) -> SecretReference | None:
+    """Return the reference that `text` spells, or None when it is a plain value."""
+    scheme, colon, value = text.partition(":")
+    return SecretReference(scheme, value) if colon and value and scheme in SCHEMES else None
+
+
+class Secret:
+    """A resolved secret: never printed, compared or written anywhere but into a child's environment or descriptor."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """Hand out the value, to the one place that passes it on."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+    __str__ = __repr__

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from drtool.model.hold import Hold
+from drtool.model.point import RecoveryPoint
+
+
+@dataclass(frozen=True, slots=True)
+class InventoryLine:
+    """One workload and what becomes of it; `state` is protected or problem."""
+
+    workload: str
+    source: str
+    set: str
+    state: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PointView:
+    """A point, the repositories that hold it, those in which it is verified, and what holds it."""
+
+    point: RecoveryPoint
+    repositories: tuple[str, ...]
+    verified: tuple[str, ...] = ()
+    holds: tuple[Hold, ...] = ()

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """One protected thing on a source.
+
+    `name` is unique in a policy (`here:/home`, `billing`). `selector` holds what its source needs to export it. `snapshots` tells
+    whether the source can take a snapshot; without one the data is read live. `problem` says why it cannot be protected now.
+    """
+
+    name: str
+    source: str
+    kind: str
+    selector: Mapping[str, Any] = field(default_factory=dict)
+    snapshots: bool = False
+    bytes: int | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A point-in-time image on the source; short-lived; not a backup. `live` when the data itself is read."""
+
+    workload: Workload
+    label: str
+    live: bool = True
+    locator: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """Something labelled that a run made and that is still there."""
+
+    source: str
+    """The source or repository that can release it."""
+    what: str
+    """`staging`, `sandbox`, `kept`, `snapshot`, `unsealed` …"""
+    locator: str
+    run: str
+    by: str
+    expires: str = ""
+    """RFC 3339; empty: never by itself (what was kept aside)."""

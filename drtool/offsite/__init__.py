@@ -1,0 +1,1 @@
+"""Where copies are kept: repositories and what wraps them."""

@@ -1,0 +1,82 @@
+"""A repository that a drill is handed: it can be read, and evidence and holds can be appended; nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NoReturn
+
+from drtool.model.errors import Refused
+from drtool.model.inventory import Listing
+from drtool.model.point import Artifact, Manifest
+from drtool.ports import (
+    Body,
+    Entry,
+    Finding,
+    GetRequest,
+    GetResult,
+    Guarantees,
+    ProgressListener,
+    PutRequest,
+    PutResult,
+    Repository,
+)
+
+
+class AppendOnly:
+    """Passes reading through and refuses whatever stores, seals or removes."""
+
+    def __init__(self, repository: Repository) -> None:
+        self.name = repository.name
+        self._repository = repository
+
+    def initialise(self, *, chunker_of: Repository | None = None) -> bool:
+        del chunker_of
+        self._refuse("create it")
+
+    def put(self, request: PutRequest, *, on_progress: ProgressListener | None = None) -> PutResult:
+        del request, on_progress
+        self._refuse("store into it")
+
+    def get(self, request: GetRequest, *, on_progress: ProgressListener | None = None) -> GetResult:
+        return self._repository.get(request, on_progress=on_progress)
+
+    def list(self, *, maximum_age_seconds: float = 0.0) -> Listing:
+        return self._repository.list(maximum_age_seconds=maximum_age_seconds)
+
+    def browse(self, artifact: Artifact, point: str, workload: str, path: str = "") -> Iterator[Entry]:
+        return self._repository.browse(artifact, point, workload, path)
+
+    def copy(self, points: tuple[str, ...], origin: Repository, *, on_progress: ProgressListener | None = None) -> int:
+        del points, origin, on_progress
+        self._refuse("copy into it")
+
+    def forget(self, points: tuple[str, ...]) -> None:
+        del points
+        self._refuse("forget points")
+
+    def discard(self, snapshots: tuple[str, ...]) -> None:
+        del snapshots
+        self._refuse("remove data")
+
+    def prune(self) -> None:
+        self._refuse("free space")
+
+    def verify(self, *, on_progress: ProgressListener | None = None) -> int:
+        return self._repository.verify(on_progress=on_progress)
+
+    def append(self, body: Body) -> str:
+        if isinstance(body, Manifest):
+            self._refuse("seal a point")
+        return self._repository.append(body)
+
+    def read(self, snapshot: str) -> bytes:
+        return self._repository.read(snapshot)
+
+    def guarantees(self) -> Guarantees:
+        return self._repository.guarantees()
+
+    def examine(self) -> tuple[Finding, ...]:
+        return self._repository.examine()
+
+    def _refuse(self, verb: str) -> NoReturn:
+        raise Refused(f"a drill may only read the repository {self.name}; it may not {verb}", safe="nothing was changed")

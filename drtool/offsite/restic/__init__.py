@@ -1,0 +1,1 @@
+"""restic repositories (0.14 to 0.19) behind the Repository port."""

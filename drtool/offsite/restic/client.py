@@ -1,0 +1,267 @@
+"""Carries restic commands out: address, version, probe, watch, translation of failures, dead locks. Safe to use from several threads."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from drtool.model.command import Command, Completed
+from drtool.model.errors import Locked, NotFound, Refused, TimedOut, Unavailable
+from drtool.model.policy import RepositoryPolicy
+from drtool.offsite.restic import command as commands
+from drtool.offsite.restic.address import Reach, address_from, resolve
+from drtool.offsite.restic.errors import last_words, translate
+from drtool.offsite.restic.locks import Lock, is_dead, locked, parse_lock
+from drtool.offsite.restic.output import parse_document, words
+from drtool.offsite.restic.probe import Probe
+from drtool.offsite.restic.translate import Reading, read_snapshots
+from drtool.offsite.restic.versions import Version, parse_version
+from drtool.offsite.restic.watch import Watch
+from drtool.ports import Clock, LineListener, Piped, Runner, SecretStore
+
+type_variable = TypeVar("type_variable")
+
+PROBE_GOOD_SECONDS = 10.0
+LOOK_SECONDS = 20.0
+"""How long `version` and a look at a lock may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One restic command: `verb` completes "restic could not …"; `accept` are the exit codes that are no failure."""
+
+    arguments: commands.Arguments
+    verb: str
+    runner: Runner | None = None
+    source: str = ""
+    origin: Client | None = None
+    accept: tuple[int, ...] = (0,)
+    must_exist: bool = True
+    cache_directory: str | None = None
+    standard_input: bytes | None = None
+    nice: bool = False
+
+
+@dataclass(slots=True)
+class Client:
+    """One repository, seen from here and from the machines that store into it."""
+
+    policy: RepositoryPolicy
+    by: str
+    secrets: SecretStore
+    clock: Clock
+    local: Runner
+    cache_directory: str | None
+    binary: str
+    known_dead: Callable[[int], bool]
+    _guard: threading.RLock = field(default_factory=threading.RLock)
+    _list_guard: threading.RLock = field(default_factory=threading.RLock)
+    _known: dict[tuple[str, ...], Any] = field(default_factory=dict)
+    _runners: dict[str, Runner] = field(default_factory=dict)
+    _looked: float | None = None
+    _reading: Reading | None = None
+    _read_at: float = 0.0
+    _changes: int = 0
+
+    @property
+    def name(self) -> str:
+        """The repository's name in the policy."""
+        return self.policy.name
+
+    @property
+    def probe(self) -> Probe:
+        """What asks the address."""
+        return Probe(self.name, self.local, self.clock, self.policy.timeout)
+
+    def is_local(self, runner: Runner) -> bool:
+        """Tell whether a runner is this machine's."""
+        return runner is self.local or runner.name == self.local.name
+
+    def reach(self, runner: Runner | None = None, source: str = "") -> Reach:
+        """Return the address as `runner`, at `source`, sees it."""
+        if runner is None or self.is_local(runner):
+            return self._once(("reach",), lambda: resolve(self.policy.address, self.secrets))
+        address = address_from(self.policy, source, runner=runner.name)
+        return self._once(("reach", source), lambda: resolve(address, self.secrets, environment=self.policy.address.environment))
+
+    def version(self, runner: Runner | None = None) -> Version:
+        """Return the version of the restic there; asked once per machine."""
+        where = runner or self.local
+        return self._once(("version", where.name), lambda: self._ask_version(where))
+
+    def identity(self) -> str:
+        """Return the repository's own id, the same from wherever it is seen."""
+        return self._once(("identity",), self._ask_identity)
+
+    def run(self, call: Call, *, on_output: LineListener | None = None, on_error: LineListener | None = None) -> Completed:
+        """Run a command to a good end, or raise what its failure means; once more when only dead locks were in its way."""
+
+        def once() -> Completed:
+            runner, command = self._prepare(call)
+            watch = self._watch(on_output, on_error)
+            return runner.run(command, on_output=watch.output if on_output else None, on_error=watch.error)
+
+        completed = once()
+        if completed.exit_code != 0 and self._clear_locks(call, completed):
+            completed = once()
+        if completed.exit_code not in call.accept:
+            raise translate(completed, repository=self.name, verb=call.verb)
+        return completed
+
+    def pipe(
+        self,
+        call: Call,
+        *,
+        producer: Command | None = None,
+        consume: Callable[[bytes], object] | None = None,
+        on_output: LineListener | None = None,
+        on_error: LineListener | None = None,
+    ) -> Piped:
+        """Stream into or out of a command and return how it ended, whatever its exit code; dead locks are cleared before."""
+
+        def once() -> Piped:
+            runner, command = self._prepare(call)
+            watch = self._watch(on_output, on_error, consume)
+            listener = watch.output if on_output else None
+            chunks = watch.chunk if consume else None
+            return runner.pipe(command, producer=producer, consume=chunks, on_output=listener, on_error=watch.error)
+
+        piped = once()
+        if piped.command.exit_code != 0 and self._clear_locks(call, piped.command):
+            piped = once()
+        return piped
+
+    def changed(self) -> None:
+        """Remember that the repository is no longer as it was last listed."""
+        with self._guard:
+            self._changes += 1
+            self._reading = None
+
+    def read(self, *, maximum_age_seconds: float = 0.0) -> Reading:
+        """List the repository by one call, or give the last reading again when it is young enough and nothing was changed since."""
+        with self._list_guard:
+            with self._guard:
+                known, age, changes = self._reading, self.clock.monotonic() - self._read_at, self._changes
+            if known is not None and maximum_age_seconds > 0 and age <= maximum_age_seconds:
+                return known
+            started = self.clock.monotonic()
+            completed = self.run(Call(commands.LIST, "list what it holds"))
+            try:
+                document = parse_document(completed.standard_output)
+                reading = read_snapshots(document, repository=self.name, taken=self.clock.now())
+            except ValueError as error:
+                raise Refused(
+                    f"the list of the repository {self.name} cannot be read: {error}: {last_words(words(completed))}",
+                    hint=f"drtool doctor {self.name}",
+                ) from None
+            with self._guard:
+                if changes == self._changes:
+                    self._reading, self._read_at = reading, started
+            return reading
+
+    def locks(self) -> tuple[Lock, ...]:
+        """Return the locks that lie in the repository now."""
+        names = self._look(commands.LOCKS).standard_output.decode("ascii", "replace").split()
+        found = (self._lock(name) for name in names)
+        return tuple(lock for lock in found if lock is not None)
+
+    def dead(self, lock: Lock) -> bool:
+        """Tell whether a lock's owner is provably gone."""
+        with self._guard:
+            runners = {self.local.name: self.local, **self._runners}
+        hosts = {runner.host_name(): runner for runner in runners.values()}
+        return is_dead(lock, runners=hosts, known_dead=self.known_dead, now=self.clock.now())
+
+    def clear_dead_locks(self) -> None:
+        """Remove the locks when every one is provably dead; raises Locked that names who lives."""
+        found = self.locks()
+        living = tuple(lock for lock in found if not self.dead(lock))
+        if living:
+            raise locked(living, repository=self.name)
+        if found:
+            completed = self._look(commands.UNLOCK)
+            if completed.exit_code != 0:
+                raise translate(completed, repository=self.name, verb="remove a dead lock")
+
+    def _clear_locks(self, call: Call, completed: Completed) -> bool:
+        error = translate(completed, repository=self.name, verb=call.verb)
+        if not isinstance(error, Locked):
+            return False
+        self.clear_dead_locks()
+        if call.origin is not None:
+            call.origin.clear_dead_locks()
+        return True
+
+    def _prepare(self, call: Call) -> tuple[Runner, Command]:
+        runner = call.runner or self.local
+        local = self.is_local(runner)
+        reach = self.reach(runner, call.source)
+        if local:
+            self._probe(reach, must_exist=call.must_exist)
+        self.version(runner)
+        with self._guard:
+            self._runners.setdefault(runner.name, runner)
+        frame = commands.Frame(self.binary, self.policy.upload_limit, self.policy.download_limit)
+        return runner, frame.command(
+            reach,
+            call.arguments,
+            origin=call.origin.reach() if call.origin else None,
+            cache_directory=call.cache_directory or (self.cache_directory if local else None),
+            standard_input=call.standard_input,
+            nice=call.nice,
+        )
+
+    def _probe(self, reach: Reach, *, must_exist: bool) -> None:
+        now = self.clock.monotonic()
+        with self._guard:
+            if must_exist and self._looked is not None and now - self._looked < PROBE_GOOD_SECONDS:
+                return
+        self.probe.look(reach, must_exist=must_exist)
+        if must_exist:
+            with self._guard:
+                self._looked = now
+
+    def _watch(
+        self, on_output: LineListener | None, on_error: LineListener | None, consume: Callable[[bytes], object] | None = None
+    ) -> Watch:
+        return Watch(self.name, self.clock, self.policy.timeout.total_seconds(), on_output, on_error, consume)
+
+    def _look(self, arguments: commands.Arguments, on_error: LineListener | None = None) -> Completed:
+        frame = commands.Frame(self.binary)
+        command = frame.command(
+            self.reach(),
+            arguments,
+            cache_directory=self.cache_directory,
+            timeout_seconds=self.policy.timeout.total_seconds() + LOOK_SECONDS,
+        )
+        return self.local.run(command, on_error=on_error)
+
+    def _lock(self, name: str) -> Lock | None:
+        def gone(line: bytes) -> None:
+            if b"no such file" in line or b"does not exist" in line:
+                raise NotFound("the lock was released meanwhile")
+
+        try:
+            return parse_lock(name, self._look(commands.show_lock(name), gone).standard_output)
+        except (NotFound, TimedOut):
+            return None
+
+    def _ask_version(self, runner: Runner) -> Version:
+        completed = runner.run(Command((self.binary, "version"), timeout_seconds=LOOK_SECONDS))
+        return parse_version(completed.standard_output.decode("utf-8", "replace") + completed.said(300))
+
+    def _ask_identity(self) -> str:
+        completed = self.run(Call(commands.CONFIG, "read its configuration"))
+        try:
+            return str(parse_document(completed.standard_output)["id"])
+        except (ValueError, KeyError, TypeError):
+            raise Unavailable(f"the repository {self.name} did not tell its id", hint=f"drtool doctor {self.name}") from None
+
+    def _once(self, key: tuple[str, ...], make: Callable[[], type_variable]) -> type_variable:
+        with self._guard:
+            if key not in self._known:
+                self._known[key] = make()
+            value: type_variable = self._known[key]
+            return value

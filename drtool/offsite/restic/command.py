@@ -1,0 +1,138 @@
+"""Every restic command drtool can give, as values: arguments here, the address and its secrets in the environment only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from drtool.model.command import Command
+from drtool.model.secret import Secret
+from drtool.offsite.restic.address import Reach
+from drtool.offsite.restic.versions import Version
+from drtool.ports import ArtifactRequest
+
+_KIB = 1024
+Arguments = tuple[str, ...]
+
+LIST: Arguments = ("snapshots", "--json", "--no-lock")
+CONFIG: Arguments = ("cat", "config", "--no-lock")
+LOCKS: Arguments = ("list", "locks", "--no-lock")
+UNLOCK: Arguments = ("unlock",)
+PRUNE: Arguments = ("prune",)
+CHECK: Arguments = ("check", "--json", "--read-data")
+STORED_BYTES: Arguments = ("stats", "--json", "--no-lock", "--mode", "raw-data")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What every command of one repository shares; limits in bytes per second."""
+
+    binary: str
+    upload_limit: int | None = None
+    download_limit: int | None = None
+
+    def command(
+        self,
+        reach: Reach,
+        arguments: Arguments,
+        *,
+        origin: Reach | None = None,
+        cache_directory: str | None = None,
+        standard_input: bytes | None = None,
+        timeout_seconds: float | None = None,
+        nice: bool = False,
+    ) -> Command:
+        """Return the command that opens `reach` (and reads from `origin`) and carries out `arguments`."""
+        environment = {**(origin.environment if origin else {}), **reach.environment}
+        environment["RESTIC_REPOSITORY"] = reach.location
+        environment["RESTIC_PROGRESS_FPS"] = "2"
+        secrets: dict[str, Secret] = {**(origin.secrets if origin else {}), **reach.secrets}
+        if origin is not None:
+            environment["RESTIC_FROM_REPOSITORY"] = origin.location
+            secrets["RESTIC_FROM_PASSWORD"] = origin.secrets["RESTIC_PASSWORD"]
+        return Command(
+            argv=(
+                self.binary,
+                *(reach.options or (origin.options if origin else ())),
+                *(("--cache-dir", cache_directory) if cache_directory else ()),
+                *_limit("--limit-upload", self.upload_limit),
+                *_limit("--limit-download", self.download_limit),
+                *arguments,
+            ),
+            environment=environment,
+            secrets=secrets,
+            standard_input=standard_input,
+            timeout_seconds=timeout_seconds,
+            nice=nice,
+        )
+
+
+def initialise(*, with_chunker: bool) -> Arguments:
+    """Create the repository, with the chunker parameters of the origin so that equal data has equal blobs in both."""
+    return ("init", "--json", *(("--copy-chunker-params",) if with_chunker else ()))
+
+
+def backup_tree(artifact: ArtifactRequest, *, host: str, tags: Iterable[str]) -> Arguments:
+    """Store a directory; the path comes after `--`."""
+    return (
+        *_backup(host, tags),
+        *(f"--exclude={pattern}" for pattern in artifact.excludes),
+        *(f"--exclude-if-present={name}" for name in artifact.exclude_if_present),
+        *(("--exclude-caches",) if artifact.exclude_caches else ()),
+        *(("--one-file-system",) if artifact.one_file_system else ()),
+        *("--", artifact.path),
+    )
+
+
+def backup_stream(name: str, *, host: str, tags: Iterable[str]) -> Arguments:
+    """Store standard input as one file of that absolute name."""
+    return (*_backup(host, tags), "--stdin", "--stdin-filename", name)
+
+
+def restore(snapshot: str, directory: str, *, version: Version, paths: Iterable[str] = ()) -> Arguments:
+    """Pour a snapshot, or only some paths of it, into a directory."""
+    return (
+        *("restore", "--no-lock"),
+        *(("--json",) if version.restores_in_json else ()),
+        *(("--sparse",) if version.restores_sparse else ()),
+        *(f"--include={escaped(path)}" for path in paths),
+        *("--target", directory, "--", snapshot),
+    )
+
+
+def dump(snapshot: str, path: str) -> Arguments:
+    """Print one file."""
+    return ("dump", "--no-lock", "--", snapshot, path)
+
+
+def browse(snapshot: str, path: str) -> Arguments:
+    """List what is inside."""
+    return ("ls", "--json", "--no-lock", *(("--recursive", "--", snapshot, path) if path else ("--", snapshot)))
+
+
+def copy(snapshots: Iterable[str]) -> Arguments:
+    """Copy snapshots from the origin, in this order."""
+    return ("copy", "--", *snapshots)
+
+
+def forget(snapshots: Iterable[str]) -> Arguments:
+    """Remove snapshots by their ids; without any this must not be called."""
+    return ("forget", "--", *snapshots)
+
+
+def show_lock(lock: str) -> Arguments:
+    """Print a lock."""
+    return ("cat", "lock", "--no-lock", "--", lock)
+
+
+def escaped(path: str) -> str:
+    """Return a pattern that matches exactly this path."""
+    return "".join(f"\\{character}" if character in "\\*?[" else character for character in path)
+
+
+def _backup(host: str, tags: Iterable[str]) -> Arguments:
+    return ("backup", "--json", "--host", host, *(word for tag in tags for word in ("--tag", tag)))
+
+
+def _limit(flag: str, bytes_per_second: int | None) -> Arguments:
+    return (flag, str(max(1, bytes_per_second // _KIB))) if bytes_per_second else ()

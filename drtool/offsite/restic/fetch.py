@@ -1,0 +1,207 @@
+"""Getting back: a tree, a stream, one of our records, or a look inside."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import posixpath
+from collections.abc import Iterator
+from pathlib import Path
+
+from drtool.model.command import Command
+from drtool.model.errors import Corrupt, NotFound, Refused
+from drtool.model.point import Artifact
+from drtool.offsite.restic import command as commands
+from drtool.offsite.restic.client import Call, Client
+from drtool.offsite.restic.errors import translate
+from drtool.offsite.restic.output import Message, OutputReader, number, parse_line
+from drtool.offsite.restic.translate import Row
+from drtool.ports import Entry, GetRequest, GetResult, ProgressListener, Runner
+
+LISTING_GOOD_SECONDS = 600.0
+"""Ids are names of contents: a listing can miss a newer snapshot, but not tell a wrong one."""
+
+
+def find_data(client: Client, artifact: Artifact, *, point: str, workload: str) -> Row:
+    """Return the snapshot that holds an artifact; NotFound when this repository has none."""
+    for age in (LISTING_GOOD_SECONDS, 0.0):
+        rows = client.read(maximum_age_seconds=age).of_point(point, "data")
+        for row in rows:
+            if row.labels["workload"] == workload and row.tree == artifact.tree:
+                return row
+    raise NotFound(
+        f"the repository {client.name} does not hold {workload} of the point {point}",
+        hint="drtool points --refresh; another copy may have it",
+    )
+
+
+def get_tree(client: Client, request: GetRequest, on_progress: ProgressListener | None) -> GetResult:
+    """Pour a directory and count on the disk what came."""
+    row = find_data(client, request.artifact, point=request.point, workload=request.workload)
+    reader = OutputReader(on_progress)
+    runner = request.runner
+    arguments = commands.restore(row.id, request.directory, version=client.version(runner), paths=request.paths)
+    with _cache(runner, fresh=request.fresh_cache) as cache:
+        client.run(_call(request, arguments, cache), on_output=reader.take, on_error=reader.take)
+    if reader.unreadable or reader.vanished:
+        items = "; ".join((*reader.unreadable, *reader.vanished)[:3])
+        raise Refused(f"{request.workload} was not restored whole: {items}", hint="look at the named items; trying again is harmless")
+    _require_counts(client, reader.summary, request.workload)
+    for path in request.paths:
+        if not _exists(runner, request.directory + path):
+            raise NotFound(f"{path} is not in {request.workload} of this point", hint="drtool ls shows what is in it")
+    root = posixpath.join(request.directory, request.artifact.path.lstrip("/"))
+    result = _count(runner, root)
+    if result is None or (not result.files and request.artifact.census.files and not request.paths):
+        raise Corrupt(
+            f"restic said that it restored {request.workload} from {client.name}, but nothing came",
+            hint=f"drtool verify {client.name}; use another copy for this restore",
+        )
+    return result
+
+
+def get_stream(client: Client, request: GetRequest, on_progress: ProgressListener | None) -> GetResult:
+    """Pour one file; its bytes and SHA-256 must be those counted when it was stored."""
+    row = find_data(client, request.artifact, point=request.point, workload=request.workload)
+    path = row.paths[0]
+    target = posixpath.join(request.directory, request.artifact.path.lstrip("/"))
+    with _cache(request.runner, fresh=request.fresh_cache) as cache:
+        if client.is_local(request.runner):
+            count, digest = _dump(client, _call(request, commands.dump(row.id, path), cache), target)
+        else:
+            version = client.version(request.runner)
+            arguments = commands.restore(row.id, request.directory, version=version, paths=(path,))
+            reader = OutputReader(on_progress)
+            client.run(_call(request, arguments, cache), on_output=reader.take, on_error=reader.take)
+            count, digest = _remote_digest(request.runner, request.directory + path)
+    census = request.artifact.census
+    if count != census.bytes or digest != census.sha256:
+        raise Corrupt(
+            f"{request.workload} from {client.name} is not what was stored: {count} of {census.bytes} bytes"
+            + ("" if count != census.bytes else ", and its SHA-256 differs"),
+            hint="use another copy for this restore",
+            safe="what is in service was not touched",
+        )
+    return GetResult(bytes=count, files=1)
+
+
+def read_record(client: Client, snapshot: str) -> bytes:
+    """Return the bytes of a record; a manifest's must have the digest in its tags."""
+    for age in (LISTING_GOOD_SECONDS, 0.0):
+        row = client.read(maximum_age_seconds=age).find(snapshot)
+        if row is not None:
+            break
+    if row is None or row.role == "data":
+        raise NotFound(f"{snapshot} is no record of drtool in the repository {client.name}", hint="drtool points --refresh")
+    data = client.run(Call(commands.dump(row.id, row.paths[0]), "read a record")).standard_output
+    digest = row.labels.get("digest")
+    if digest is not None and hashlib.sha256(data).hexdigest() != digest:
+        raise Corrupt(f"the record {snapshot} in {client.name} differs from the digest it was written with", hint="use another copy")
+    return data
+
+
+def browse(client: Client, artifact: Artifact, point: str, workload: str, path: str) -> Iterator[Entry]:
+    """List everything inside an artifact, or below `path`; NotFound when there is no such path."""
+    row = find_data(client, artifact, point=point, workload=workload)
+    entries: list[Entry] = []
+
+    def take(line: bytes) -> None:
+        message = parse_line(line)
+        if message is not None and message.get("struct_type", message.get("message_type")) == "node":
+            entries.append(_entry(message))
+
+    client.run(Call(commands.browse(row.id, path), "list what is inside"), on_output=take)
+    if path and not entries:
+        raise NotFound(f"{path} is not in {workload} of this point", hint="drtool ls without a path shows what is in it")
+    return iter(entries)
+
+
+def _call(request: GetRequest, arguments: commands.Arguments, cache: str | None) -> Call:
+    return Call(
+        arguments,
+        f"restore {request.workload}",
+        runner=request.runner,
+        source=request.source,
+        cache_directory=cache,
+        nice=request.nice,
+    )
+
+
+def _entry(message: Message) -> Entry:
+    return Entry(
+        path=str(message.get("path", "")),
+        type=str(message.get("type", "")),
+        bytes=number(message, "size"),
+        mode=number(message, "mode") & 0o7777,
+        modified=str(message.get("mtime", "")),
+    )
+
+
+def _require_counts(client: Client, summary: Message | None, workload: str) -> None:
+    if summary is None:
+        return
+    for done, total in (("files_restored", "total_files"), ("bytes_restored", "total_bytes")):
+        if number(summary, done) < number(summary, total):  # more: the folders above a chosen path
+            raise Corrupt(
+                f"{workload} was not restored whole from {client.name}: {number(summary, done)} of {number(summary, total)} ({done})",
+                hint="use another copy for this restore",
+            )
+
+
+@contextlib.contextmanager
+def _cache(runner: Runner, *, fresh: bool) -> Iterator[str | None]:
+    if not fresh:
+        yield None
+        return
+    made = runner.run(Command(("mktemp", "-d", "-t", "drtool-cache-XXXXXXXX")))
+    path = made.standard_output.decode("utf-8", "surrogateescape").strip()
+    if made.exit_code != 0 or not path.startswith("/"):
+        raise Refused(f"no place for a fresh cache: {made.said(300)}", hint="make room in the directory for temporary files")
+    try:
+        yield path
+    finally:
+        runner.run(Command(("rm", "-rf", "--", path)))
+
+
+def _exists(runner: Runner, path: str) -> bool:
+    return runner.run(Command(("find", path, "-maxdepth", "0", "-printf", "x"))).exit_code == 0
+
+
+def _count(runner: Runner, root: str) -> GetResult | None:
+    sizes = files = 0
+
+    def take(line: bytes) -> None:
+        nonlocal sizes, files
+        sizes += int(line)
+        files += 1
+
+    completed = runner.run(Command(("find", root, "-type", "f", "-printf", "%s\\n")), on_output=take)
+    return GetResult(bytes=sizes, files=files) if completed.exit_code == 0 else None
+
+
+def _dump(client: Client, call: Call, target: str) -> tuple[int, str]:
+    try:
+        Path(target).parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise Refused(f"{target} cannot be written: {error.strerror}", hint="choose an empty directory with room") from None
+    try:
+        with open(descriptor, "wb") as file:
+            piped = client.pipe(call, consume=file.write)
+            file.flush()
+            os.fsync(descriptor)
+    except OSError as error:
+        raise Refused(f"{target} cannot be written: {error.strerror}", hint="make room there") from None
+    if piped.command.exit_code != 0:
+        os.unlink(target)
+        raise translate(piped.command, repository=client.name, verb=call.verb)
+    return piped.bytes, piped.sha256
+
+
+def _remote_digest(runner: Runner, path: str) -> tuple[int, str]:
+    size = runner.run(Command(("stat", "-c", "%s", "--", path)))
+    digest = runner.run(Command(("sha256sum", "--zero", "--", path)))
+    if size.exit_code != 0 or digest.exit_code != 0:
+        raise Corrupt(f"restic said that it restored {path}, but it cannot be read: {size.said(200)}", hint="use another copy")
+    return int(size.standard_output), digest.standard_output.split()[0].decode("ascii")

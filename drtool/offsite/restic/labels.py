@@ -1,0 +1,132 @@
+"""The tags on every snapshot: who made it and why, and for records the summary that a listing rebuilds them from.
+
+A comma splits restic's tags, so values are percent-encoded; an empty value is not written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from urllib.parse import quote, unquote
+
+from drtool.model.codec import canonical
+from drtool.model.evidence import Evidence
+from drtool.model.hold import Hold
+from drtool.model.point import Manifest
+from drtool.ports import Body, Labels
+
+MARK = "drtool"
+ROLES = ("data", "manifest", "evidence", "hold")
+_REASON_CHARACTERS = 200
+
+
+def to_tags(values: Mapping[str, str]) -> tuple[str, ...]:
+    """Spell labels as tags, the mark first."""
+    return (MARK, *(f"{key}={quote(value, safe='')}" for key, value in values.items() if value))
+
+
+def from_tags(tags: Iterable[str]) -> dict[str, str] | None:
+    """Return the labels that tags spell, or None when they are not ours."""
+    found: dict[str, str] = {}
+    marked = False
+    for tag in tags:
+        key, equals, value = tag.partition("=")
+        if equals:
+            found[key] = unquote(value)
+        elif tag == MARK:
+            marked = True
+    return found if marked and found.get("role") in ROLES else None
+
+
+def data_tags(labels: Labels) -> tuple[str, ...]:
+    """Return the tags of a stored artifact."""
+    return to_tags(
+        {
+            "by": labels.by,
+            "set": labels.set,
+            "workload": labels.workload,
+            "point": labels.point,
+            "run": labels.run,
+            "role": "data",
+            "expires": instant_text(labels.expires),
+        }
+    )
+
+
+def body_tags(body: Body) -> tuple[str, ...]:
+    """Return the tags of a record, with its bounded summary."""
+    match body:
+        case Manifest():
+            return to_tags(_manifest_labels(body))
+        case Evidence():
+            return to_tags(_evidence_labels(body))
+        case Hold():
+            return to_tags(_hold_labels(body))
+
+
+def body_name(body: Body) -> str:
+    """Return the file name under which a record is stored."""
+    match body:
+        case Manifest():
+            return "/manifest.json"
+        case Evidence():
+            return "/evidence.json"
+        case Hold():
+            return "/hold.json"
+
+
+def instant_text(instant: datetime) -> str:
+    """Spell an instant in UTC."""
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _manifest_labels(manifest: Manifest) -> dict[str, str]:
+    return {
+        "by": manifest.by,
+        "set": manifest.set,
+        "point": manifest.point,
+        "run": manifest.run,
+        "role": "manifest",
+        "instant": instant_text(manifest.instant),
+        "sealed": instant_text(manifest.sealed),
+        "complete": "yes" if manifest.complete else "no",
+        "bytes": str(manifest.bytes),
+        "files": str(manifest.files),
+        "members": str(len(manifest.members)),
+        "digest": hashlib.sha256(canonical(manifest)).hexdigest(),
+    }
+
+
+def _evidence_labels(evidence: Evidence) -> dict[str, str]:
+    return {
+        "by": evidence.by,
+        "role": "evidence",
+        "eid": evidence.id,
+        "subject": evidence.subject,
+        "outcome": evidence.outcome,
+        "repository": evidence.repository,
+        "started": instant_text(evidence.started),
+        "ended": instant_text(evidence.ended),
+        "set": evidence.set,
+        "point": evidence.point,
+        "rto": "" if evidence.rto_seconds is None else repr(evidence.rto_seconds),
+        "rpo": "" if evidence.rpo_seconds is None else repr(evidence.rpo_seconds),
+        "bytes": str(evidence.bytes),
+        "files": str(evidence.files),
+        "checks": f"{evidence.checks_passed}/{evidence.checks_planned}",
+    }
+
+
+def _hold_labels(hold: Hold) -> dict[str, str]:
+    return {
+        "by": hold.by,
+        "role": "hold",
+        "hid": hold.id,
+        "set": hold.set,
+        "point": hold.point,
+        "until": "" if hold.until is None else instant_text(hold.until),
+        "reason": hold.reason[:_REASON_CHARACTERS],
+        "releases": hold.releases,
+        "created": instant_text(hold.created),
+    }

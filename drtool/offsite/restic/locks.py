@@ -1,0 +1,71 @@
+"""Locks in a repository: whose they are, and whether their owner is provably dead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from drtool.model.errors import Locked
+from drtool.offsite.restic.output import parse_document
+from drtool.ports import Runner
+
+STALE_AFTER = timedelta(minutes=30)
+"""A live restic renews its lock every five minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """One lock file: the machine and process that wrote it, and when it was last renewed."""
+
+    id: str
+    host: str
+    user: str
+    pid: int
+    since: datetime
+    exclusive: bool
+
+    def __str__(self) -> str:
+        kind = "exclusively " if self.exclusive else ""
+        return f"{kind}by {self.host} (process {self.pid}, user {self.user}) since {self.since:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def parse_lock(lock: str, output: bytes) -> Lock | None:
+    """Read what `cat lock` printed, or None when it is no lock."""
+    try:
+        document = parse_document(output)
+        return Lock(
+            id=lock,
+            host=str(document["hostname"]),
+            user=str(document.get("username", "")),
+            pid=int(document["pid"]),
+            since=datetime.fromisoformat(document["time"]),
+            exclusive=bool(document.get("exclusive")),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def is_dead(lock: Lock, *, runners: Mapping[str, Runner], known_dead: Callable[[int], bool], now: datetime) -> bool:
+    """Tell whether a lock's owner is provably gone.
+
+    Its machine must be one that was used (`runners`, by host name) and its process not alive there. As a container may bear
+    the same host name and number its processes apart, that alone proves nothing: the process must also be one that a dead run of ours
+    started, or the lock older than restic itself lets any live one grow.
+    """
+    runner = runners.get(lock.host)
+    if runner is None or runner.is_alive(lock.pid):
+        return False
+    return known_dead(lock.pid) or now - lock.since > STALE_AFTER
+
+
+def locked(locks: Iterable[Lock], *, repository: str) -> Locked:
+    """Return the error that names who holds the repository."""
+    owners = tuple(locks)
+    names = "; ".join(str(lock) for lock in owners[:3])
+    machine = owners[0].host if owners else "the owner"
+    return Locked(
+        f"the repository {repository} is locked {names}" if owners else f"the repository {repository} is locked",
+        hint=f"wait for that run, or `drtool doctor {repository}` if {machine} is gone",
+        safe="nothing was changed",
+    )

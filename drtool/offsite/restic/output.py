@@ -1,0 +1,126 @@
+"""What restic prints, line by line: JSON and plain words mixed, on both streams, in the shapes of 0.14 to 0.19."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from drtool.model.command import Completed
+from drtool.ports import Progress, ProgressListener
+
+Message = dict[str, Any]
+
+_KEPT_ITEMS = 1000
+_NO_ENTRY = 2
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+def clean(text: str) -> str:
+    """Replace lone surrogates, which no file or terminal takes."""
+    return _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def parse_line(line: bytes) -> Message | None:
+    """Return a line's JSON object, or None when it is plain words."""
+    if not line.lstrip().startswith(b"{"):
+        return None
+    try:
+        message = json.loads(line.decode("utf-8", "replace"))
+    except ValueError:
+        return None
+    return message if isinstance(message, dict) else None
+
+
+def parse_document(output: bytes) -> Any:  # noqa: ANN401 - whatever restic wrote
+    """Return the JSON document of a command that prints one; raises ValueError when there is none.
+
+    Lines before it, such as a notice about a cache, are passed over.
+    """
+    lines = output.decode("utf-8", "replace").splitlines()
+    for number, line in enumerate(lines):
+        if line.startswith(("[", "{", "null")):
+            return json.loads("\n".join(lines[number:]))
+    raise ValueError("no JSON document")
+
+
+def words_of_line(line: bytes) -> str:
+    """Return what a line says to a person; empty for progress and summaries."""
+    message = parse_line(line)
+    if message is None:
+        return clean(line.decode("utf-8", "replace")).strip()
+    kind = message.get("message_type")
+    if kind == "exit_error":
+        return clean(str(message.get("message", ""))).strip()
+    if kind == "error":
+        return item_words(message)
+    return ""
+
+
+def words(completed: Completed) -> str:
+    """Return everything a finished command said on standard error, then on standard output, without progress."""
+    lines = (*completed.standard_error.splitlines(), *completed.standard_output.splitlines())
+    return "\n".join(text for text in map(words_of_line, lines) if text)
+
+
+def item_words(message: Message) -> str:
+    """Return the path and the reason of a per-item error."""
+    error = message.get("error")
+    item = str(message.get("item", ""))
+    if not isinstance(error, dict):
+        return clean(f"{item}: {error}" if item else str(error))
+    reason = error.get("message")
+    if reason is None:  # before 0.17: Go's struct, with an error number
+        reason = f"{error.get('Op', 'error')}: error number {error.get('Err')}"
+        item = item or str(error.get("Path", ""))
+    text = str(reason)
+    return clean(text if not item or item in text else f"{item}: {text}")
+
+
+def is_vanished(message: Message) -> bool:
+    """Tell whether a per-item error says that the item went away."""
+    error = message.get("error")
+    if not isinstance(error, dict):
+        return False
+    return error.get("Err") == _NO_ENTRY or "no such file or directory" in str(error.get("message", ""))
+
+
+def number(message: Message, key: str) -> int:
+    """Return a count; restic leaves zeros out."""
+    value = message.get(key, 0)
+    return int(value) if isinstance(value, int | float) else 0
+
+
+class OutputReader:
+    """Collects the summary and the per-item errors of a backup or restore, and passes progress on."""
+
+    def __init__(self, on_progress: ProgressListener | None = None) -> None:
+        self.summary: Message | None = None
+        self.unreadable: list[str] = []
+        self.vanished: list[str] = []
+        self._on_progress = on_progress
+
+    def take(self, line: bytes) -> None:
+        """Read one line of either stream."""
+        message = parse_line(line)
+        if message is None:
+            return
+        kind = message.get("message_type")
+        if kind == "summary":
+            self.summary = message
+        elif kind == "error":
+            items = self.vanished if is_vanished(message) else self.unreadable
+            if len(items) < _KEPT_ITEMS:
+                items.append(item_words(message))
+        elif kind == "status" and self._on_progress is not None:
+            self._on_progress(progress_of(message))
+
+
+def progress_of(message: Message) -> Progress:
+    """Return how far a status line says it is."""
+    return Progress(
+        done_bytes=number(message, "bytes_done") or number(message, "bytes_restored"),
+        total_bytes=number(message, "total_bytes"),
+        done_files=number(message, "files_done") or number(message, "files_restored"),
+        total_files=number(message, "total_files"),
+    )

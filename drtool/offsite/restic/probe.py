@@ -1,0 +1,123 @@
+"""A quick look whether a repository would answer: restic itself may try a dead address for fifteen minutes."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+import ssl
+import urllib.request
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+from drtool.model.command import Command
+from drtool.model.errors import NoRepository, Refused, Unavailable
+from drtool.offsite.restic.address import Reach
+from drtool.ports import Clock, Runner
+
+LONGEST_SECONDS = 5.0
+_HTTPS_PORT = 443
+_HTTP_PORT = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Asks the address of one repository as seen from here; each look takes at most five seconds."""
+
+    repository: str
+    local: Runner
+    clock: Clock
+    timeout: timedelta
+
+    @property
+    def seconds(self) -> float:
+        """How long one look may take."""
+        return max(0.1, min(self.timeout.total_seconds(), LONGEST_SECONDS))
+
+    def look(self, reach: Reach, *, must_exist: bool = True) -> None:
+        """Return when the address answers.
+
+        Raises:
+            NoRepository: a path holds no repository.
+            Unavailable: the server does not answer.
+            Refused: the path may not be looked at.
+        """
+        match reach.scheme:
+            case "path" if must_exist:
+                self._path(reach)
+            case "s3" | "rest":
+                self.date(reach)
+            case "sftp":
+                self._sftp(reach)
+
+    def date(self, reach: Reach) -> datetime | None:
+        """Return the server's own clock, when it tells one; raises Unavailable when it does not answer."""
+        url = reach.url
+        host = url.hostname or ""
+        if url.scheme in urllib.request.getproxies() and not urllib.request.proxy_bypass(host):
+            return None
+        if url.scheme == "http":
+            connection = http.client.HTTPConnection(host, url.port or _HTTP_PORT, timeout=self.seconds)
+        else:
+            connection = http.client.HTTPSConnection(host, url.port or _HTTPS_PORT, timeout=self.seconds)
+        try:
+            connection.request("HEAD", "/")
+            header = connection.getresponse().getheader("Date")
+        except ssl.SSLError:  # it answers; whether its certificate is good, restic judges with its own authorities
+            return None
+        except (OSError, http.client.HTTPException) as error:
+            raise self._silent(f"{host}: {error}") from None
+        finally:
+            connection.close()
+        return _date(header)
+
+    def _path(self, reach: Reach) -> None:
+        path = Path(reach.path)
+        try:
+            os.stat(path / "config")
+        except PermissionError:
+            raise Refused(
+                f"the repository {self.repository} may not be read at {path}", hint="check owner and mode, or run as root"
+            ) from None
+        except (FileNotFoundError, NotADirectoryError):
+            raise NoRepository(
+                f"there is no repository {self.repository} at {path}",
+                hint=f"check that its disk is mounted; only for a new one: drtool init {self.repository}",
+                safe="nothing was changed",
+            ) from None
+        except OSError as error:
+            raise self._silent(f"{path}: {error.strerror}") from None
+
+    def _sftp(self, reach: Reach) -> None:
+        destination, port = reach.ssh_destination
+        options = (*(("-F", reach.ssh_config) if reach.ssh_config else ()), *(("-p", port) if port else ()))
+        completed = self.local.run(Command(("ssh", *options, "-G", "--", destination), timeout_seconds=LONGEST_SECONDS))
+        if completed.exit_code != 0:
+            raise Refused(f"ssh does not understand {destination}: {completed.said(300)}", hint="check the address and its ssh_config")
+        lines = completed.standard_output.decode("utf-8", "replace").splitlines()
+        settings = {key: value for key, _, value in (line.partition(" ") for line in lines)}
+        if settings.get("proxyjump", "none") != "none" or settings.get("proxycommand", "none") != "none":
+            return
+        self._connect(settings.get("hostname", destination), int(settings.get("port", "22")))
+
+    def _connect(self, host: str, port: int) -> None:
+        try:
+            socket.create_connection((host, port), timeout=self.seconds).close()
+        except OSError as error:
+            raise self._silent(f"{host} port {port}: {error}") from None
+
+    def _silent(self, why: str) -> Unavailable:
+        return Unavailable(
+            f"the repository {self.repository} does not answer ({why})",
+            hint=f"check the network and the server, then: drtool doctor {self.repository}",
+            safe="nothing was started",
+        )
+
+
+def _date(header: str | None) -> datetime | None:
+    try:
+        return parsedate_to_datetime(header).astimezone(UTC) if header else None
+    except ValueError:
+        return None

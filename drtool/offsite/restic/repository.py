@@ -1,0 +1,142 @@
+"""The Repository port over restic; each verb is carried out in the module that bears its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from drtool.model.errors import Refused
+from drtool.model.inventory import Listing
+from drtool.model.point import Artifact
+from drtool.model.policy import RepositoryPolicy
+from drtool.offsite.restic import check, fetch, remove, store, transfer
+from drtool.offsite.restic import command as commands
+from drtool.offsite.restic import examine as examination
+from drtool.offsite.restic.client import Call, Client
+from drtool.offsite.restic.errors import translate_words
+from drtool.offsite.restic.output import words
+from drtool.offsite.restic.versions import losses
+from drtool.ports import (
+    Body,
+    Clock,
+    Entry,
+    Finding,
+    GetRequest,
+    GetResult,
+    Guarantees,
+    ProgressListener,
+    PutRequest,
+    PutResult,
+    Repository,
+    Runner,
+    SecretStore,
+)
+
+
+class ResticRepository:
+    """A restic repository, 0.14 or newer; may be used from several threads.
+
+    Args:
+        policy: name, addresses, limits in bytes per second, and how long an unreachable repository is waited for.
+        by: the policy's name; only what bears it is forgotten or discarded.
+        secrets: resolves password and credentials when they are first needed.
+        clock: time.
+        local: runs what is not bound to a source's machine.
+        cache_directory: restic's cache on this machine; None: restic's own choice.
+        binary: the program, here and on the machines of sources.
+        known_dead: tells whether a process id of this machine belongs to a run that is known to be over.
+    """
+
+    def __init__(
+        self,
+        *,
+        policy: RepositoryPolicy,
+        by: str,
+        secrets: SecretStore,
+        clock: Clock,
+        local: Runner,
+        cache_directory: str | None = None,
+        binary: str = "restic",
+        known_dead: Callable[[int], bool] = lambda _pid: False,
+    ) -> None:
+        self.name = policy.name
+        self._client = Client(policy, by, secrets, clock, local, cache_directory, binary, known_dead)
+
+    def initialise(self, *, chunker_of: Repository | None = None) -> bool:
+        origin = None if chunker_of is None else _client_of(chunker_of)
+        arguments = commands.initialise(with_chunker=origin is not None)
+        call = Call(arguments, "create it", origin=origin, accept=(0, 1), must_exist=False)
+        completed = self._client.run(call)
+        self._client.changed()
+        if completed.exit_code == 0:
+            return True
+        said = words(completed)
+        if "already exists" in said or "already initialized" in said:
+            return False
+        raise translate_words(said, code=completed.exit_code, repository=self.name, verb="create it")
+
+    def put(self, request: PutRequest, *, on_progress: ProgressListener | None = None) -> PutResult:
+        """Store an artifact; `files` are regular files, each name of a hard-linked one counted, as a restore brings them back."""
+        try:
+            if request.artifact.form == "stream":
+                return store.put_stream(self._client, request, on_progress)
+            return store.put_tree(self._client, request, on_progress)
+        finally:
+            self._client.changed()
+
+    def get(self, request: GetRequest, *, on_progress: ProgressListener | None = None) -> GetResult:
+        if request.artifact.form == "stream":
+            return fetch.get_stream(self._client, request, on_progress)
+        return fetch.get_tree(self._client, request, on_progress)
+
+    def list(self, *, maximum_age_seconds: float = 0.0) -> Listing:
+        return self._client.read(maximum_age_seconds=maximum_age_seconds).listing
+
+    def browse(self, artifact: Artifact, point: str, workload: str, path: str = "") -> Iterator[Entry]:
+        return fetch.browse(self._client, artifact, point, workload, path)
+
+    def copy(self, points: tuple[str, ...], origin: Repository, *, on_progress: ProgressListener | None = None) -> int:
+        """Copy points; restic does not tell how many bytes it wrote, so the answer is 0."""
+        del on_progress
+        transfer.copy_points(self._client, _client_of(origin), points)
+        return 0
+
+    def forget(self, points: tuple[str, ...]) -> None:
+        remove.forget_points(self._client, points)
+
+    def discard(self, snapshots: tuple[str, ...]) -> None:
+        remove.discard_snapshots(self._client, snapshots)
+
+    def prune(self) -> None:
+        self._client.run(Call(commands.PRUNE, "free space"))
+
+    def verify(self, *, on_progress: ProgressListener | None = None) -> int:
+        del on_progress
+        return check.verify(self._client)
+
+    def append(self, body: Body) -> str:
+        try:
+            return store.append(self._client, body)
+        finally:
+            self._client.changed()
+
+    def read(self, snapshot: str) -> bytes:
+        return fetch.read_record(self._client, snapshot)
+
+    def guarantees(self) -> Guarantees:
+        version = self._client.version()
+        return Guarantees(
+            encrypted=True,
+            site=self._client.policy.site,
+            identity=self._client.identity(),
+            program_version=f"restic {version}",
+            lost=losses(version),
+        )
+
+    def examine(self) -> tuple[Finding, ...]:
+        return examination.examine(self._client)
+
+
+def _client_of(repository: Repository) -> Client:
+    if not isinstance(repository, ResticRepository):
+        raise Refused(f"restic can read no other repository than restic's: {repository.name}", hint="write both as `restic:`")
+    return repository._client  # noqa: SLF001 - its own class

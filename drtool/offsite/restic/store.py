@@ -1,0 +1,157 @@
+"""Storing: a tree, a stream, or one of our own records."""
+
+from __future__ import annotations
+
+from drtool.model.codec import canonical
+from drtool.model.command import Completed
+from drtool.model.errors import Corrupt, Refused
+from drtool.offsite.restic import command as commands
+from drtool.offsite.restic.client import Call, Client
+from drtool.offsite.restic.errors import last_words, translate
+from drtool.offsite.restic.labels import body_name, body_tags, data_tags
+from drtool.offsite.restic.output import Message, OutputReader, number, words
+from drtool.ports import Body, Piped, ProgressListener, PutRequest, PutResult
+
+_INCOMPLETE = 3
+_COUNTS = ("files_new", "files_changed", "files_unmodified")
+
+
+def put_tree(client: Client, request: PutRequest, on_progress: ProgressListener | None) -> PutResult:
+    """Store a directory; items that could not be read are named in the result and the rest is stored."""
+    reader = OutputReader(on_progress)
+    labels = request.labels
+    call = Call(
+        commands.backup_tree(request.artifact, host=labels.source, tags=data_tags(labels)),
+        f"store {labels.workload}",
+        runner=request.runner,
+        source=labels.source,
+        accept=(0, _INCOMPLETE),
+        nice=request.nice,
+    )
+    completed = client.run(call, on_output=reader.take, on_error=reader.take)
+    summary = _summary(client, reader, completed, labels.workload)
+    files = number(summary, "total_files_processed")
+    unreadable = tuple(reader.unreadable)
+    if completed.exit_code == _INCOMPLETE and not unreadable and not reader.vanished:
+        unreadable = (last_words(words(completed)) or "something that restic did not name",)
+    if files != sum(number(summary, key) for key in _COUNTS):
+        raise Corrupt(
+            f"restic's own counts of {labels.workload} disagree: {files} files in all, {[number(summary, key) for key in _COUNTS]} of them",
+            hint="run again",
+        )
+    return PutResult(
+        snapshot=str(summary["snapshot_id"]),
+        files=files,
+        bytes=number(summary, "total_bytes_processed"),
+        stored_bytes=_stored(summary),
+        unreadable=unreadable,
+        vanished=tuple(reader.vanished),
+    )
+
+
+def put_stream(client: Client, request: PutRequest, on_progress: ProgressListener | None) -> PutResult:
+    """Store what a program prints; when it fails or prints nothing, nothing stays stored."""
+    producer = request.artifact.producer
+    labels = request.labels
+    if producer is None:
+        raise Refused(f"{labels.workload} names no command that prints it", hint="write `command:` of that source")
+    reader = OutputReader(on_progress)
+    name = stream_name(request)
+    call = Call(
+        commands.backup_stream(name, host=labels.source, tags=data_tags(labels)),
+        f"store {labels.workload}",
+        runner=request.runner,
+        source=labels.source,
+        nice=request.nice,
+    )
+    piped = client.pipe(call, producer=producer, on_output=reader.take, on_error=reader.take)
+    try:
+        summary = _whole_stream(client, reader, piped, workload=labels.workload, program=producer.argv[0])
+    except (Refused, Corrupt):
+        _take_back(client, reader)
+        raise
+    return PutResult(
+        snapshot=str(summary["snapshot_id"]),
+        files=1,
+        bytes=piped.bytes,
+        stored_bytes=_stored(summary),
+        sha256=piped.sha256,
+    )
+
+
+def append(client: Client, body: Body) -> str:
+    """Write a record; returns its id, of which an old restic tells only the beginning."""
+    data = canonical(body)
+    reader = OutputReader()
+    arguments = commands.backup_stream(body_name(body), host=body.by or "drtool", tags=body_tags(body))
+    call = Call(arguments, "write a record", standard_input=data)
+    completed = client.run(call, on_output=reader.take, on_error=reader.take)
+    summary = _summary(client, reader, completed, "a record")
+    if number(summary, "total_bytes_processed") != len(data):
+        _take_back(client, reader)
+        raise Corrupt("restic did not store the whole record", hint="run again", safe="earlier points are untouched")
+    return str(summary["snapshot_id"])
+
+
+def stream_name(request: PutRequest) -> str:
+    """Return the absolute name under which a stream is stored."""
+    return "/" + (request.artifact.path or request.artifact.name).lstrip("/")
+
+
+def _whole_stream(client: Client, reader: OutputReader, piped: Piped, *, workload: str, program: str) -> Message:
+    _require_whole(client, piped, workload, program)
+    summary = _summary(client, reader, piped.command, workload)
+    stored = number(summary, "total_bytes_processed")
+    if stored != piped.bytes:
+        raise Corrupt(
+            f"{workload}: {piped.bytes} bytes were sent, restic stored {stored}",
+            hint="run again",
+            safe="earlier points are untouched",
+        )
+    return summary
+
+
+def _require_whole(client: Client, piped: Piped, workload: str, program: str) -> None:
+    producer, restic = piped.producer, piped.command
+    said = words(restic)
+    # Of the two ends that are both failures, the first is the cause: restic speaks of an interruption only when it was interrupted.
+    stopped = restic.exit_code < 0 or "context canceled" in said or "interrupt" in said or not said
+    if restic.exit_code != 0 and not (stopped or "no data read" in said or "snapshot is empty" in said):
+        raise translate(restic, repository=client.name, verb=f"store {workload}")
+    if producer is None or producer.exit_code != 0:
+        code = producer.exit_code if producer is not None else -1
+        ended = f"ended with exit code {code}" if code >= 0 else f"was ended by signal {-code}"
+        raise Refused(
+            f"{program}, which prints {workload}, {ended}: {last_words(producer.said() if producer else '') or 'it said nothing'}",
+            hint="run that command by hand",
+            safe="nothing of it was stored; earlier points are untouched",
+        )
+    if piped.bytes == 0:
+        raise Refused(
+            f"{program}, which prints {workload}, printed nothing",
+            hint="run that command by hand",
+            safe="nothing of it was stored; earlier points are untouched",
+        )
+    if restic.exit_code != 0:
+        raise translate(restic, repository=client.name, verb=f"store {workload}")
+
+
+def _take_back(client: Client, reader: OutputReader) -> None:
+    """Remove a snapshot that restic stored although its input was not whole."""
+    snapshot = str((reader.summary or {}).get("snapshot_id") or "")
+    if snapshot:
+        client.run(Call(commands.forget((snapshot,)), "remove an incomplete stream"))
+
+
+def _summary(client: Client, reader: OutputReader, completed: Completed, workload: str) -> Message:
+    if reader.summary is None or not reader.summary.get("snapshot_id"):
+        raise Refused(
+            f"restic ended with exit code {completed.exit_code} but did not say that it stored {workload}: {last_words(words(completed))}",
+            hint=f"run again; if it stays so: drtool doctor {client.name}",
+            safe="earlier points are untouched",
+        )
+    return reader.summary
+
+
+def _stored(summary: Message) -> int:
+    return number(summary, "data_added_packed") or number(summary, "data_added")

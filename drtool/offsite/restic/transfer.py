@@ -1,0 +1,86 @@
+"""Copying sealed points from one repository into another: data first, each manifest verbatim after its data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from drtool.model.errors import Corrupt, NotFound, Refused
+from drtool.offsite.restic import command as commands
+from drtool.offsite.restic.client import Call, Client
+
+RECENT_SECONDS = 5.0
+IDS_PER_CALL = 200
+
+
+def copy_points(target: Client, origin: Client, points: Iterable[str]) -> None:
+    """Copy points in order and see in the target's next listing that each is sealed there with the same digest.
+
+    Raises:
+        Refused: both are one repository, or restic cannot be given the credentials of both at once.
+        NotFound: a point is not sealed in the origin.
+        Corrupt: data in the origin is damaged, or a point did not arrive whole.
+    """
+    wanted = tuple(points)
+    known = {point.point: point for point in origin.read(maximum_age_seconds=RECENT_SECONDS).listing.points}
+    for point in wanted:
+        if point not in known:
+            raise NotFound(f"the point {point} is not sealed in the repository {origin.name}", hint="drtool points --refresh")
+    _require_apart(target, origin)
+    present = {point.point: point.digest for point in target.read(maximum_age_seconds=RECENT_SECONDS).listing.points}
+    groups = [
+        (*(data.id for data in known[point].data), known[point].manifest) for point in wanted if present.get(point) != known[point].digest
+    ]
+    for batch in batches(groups):
+        try:
+            target.run(Call(commands.copy(batch), f"copy from {origin.name}", origin=origin))
+        except Corrupt as error:
+            raise Corrupt(
+                f"copying from {origin.name} to {target.name} met damage: {error.what}",
+                hint=f"drtool verify {origin.name}",
+                safe=f"points already sealed in {target.name} are untouched",
+            ) from None
+        finally:
+            target.changed()
+    arrived = {point.point: point for point in target.read().listing.points} if groups else {}
+    for point in wanted if groups else ():
+        found, sent = arrived.get(point), known[point]
+        if found is None or found.digest != sent.digest or {data.tree for data in found.data} != {data.tree for data in sent.data}:
+            raise Corrupt(
+                f"restic said that it copied the point {point} to {target.name}, but it is not there as it was sealed",
+                hint=f"drtool copy again, and drtool doctor {target.name}",
+                safe=f"it is whole in {origin.name}",
+            )
+
+
+def batches(groups: Iterable[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
+    """Join groups of ids into calls of bounded length; a group stays together and in order."""
+    batch: tuple[str, ...] = ()
+    for group in groups:
+        if batch and len(batch) + len(group) > IDS_PER_CALL:
+            yield batch
+            batch = ()
+        batch += group
+    if batch:
+        yield batch
+
+
+def _require_apart(target: Client, origin: Client) -> None:
+    if target.identity() == origin.identity():
+        raise Refused(
+            f"{origin.name} and {target.name} are the same repository: a copy there protects from nothing",
+            hint="correct the address of one of them",
+        )
+    here, there = target.reach(), origin.reach()
+    if here.scheme == there.scheme == "sftp" and here.options != there.options:
+        raise Refused(
+            f"restic cannot reach {origin.name} and {target.name} over two SSH connections at once",
+            hint="reach one of them by a mounted path or another scheme",
+        )
+    ours = {**here.environment, **{name: secret.reveal() for name, secret in here.secrets.items()}}
+    theirs = {**there.environment, **{name: secret.reveal() for name, secret in there.secrets.items()}}
+    clash = sorted(name for name in (ours.keys() & theirs.keys()) - {"RESTIC_PASSWORD"} if ours[name] != theirs[name])
+    if clash:
+        raise Refused(
+            f"restic takes one {clash[0]} only, but {origin.name} and {target.name} need two",
+            hint="use credentials that open both, or reach one of them by another scheme",
+        )

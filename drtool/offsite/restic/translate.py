@@ -1,0 +1,215 @@
+"""From restic's list of snapshots to a Listing; what is not ours, or malformed, is counted and left alone."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from drtool.model.evidence import Evidence
+from drtool.model.hold import Hold
+from drtool.model.inventory import Listing
+from drtool.model.point import DataSnapshot, RecoveryPoint, Unsealed
+from drtool.offsite.restic.labels import from_tags
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One snapshot of ours: ids, the paths in it, and its labels."""
+
+    id: str
+    tree: str
+    paths: tuple[str, ...]
+    stored: datetime
+    copied: bool
+    labels: Mapping[str, str]
+
+    @property
+    def role(self) -> str:
+        """`data`, `manifest`, `evidence` or `hold`."""
+        return self.labels["role"]
+
+    @property
+    def by(self) -> str:
+        """The policy that made it."""
+        return self.labels["by"]
+
+    @property
+    def point(self) -> str:
+        """The recovery point it belongs to; empty for a hold of a set and for a whole reading."""
+        return self.labels.get("point", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One reading of a repository: what the port shows, and the ids behind it."""
+
+    listing: Listing
+    rows: tuple[Row, ...]
+    foreign: frozenset[str] = field(default_factory=frozenset)
+
+    def find(self, snapshot: str) -> Row | None:
+        """Return our snapshot with that id; an old restic tells only the beginning of an id."""
+        found = [row for row in self.rows if row.id.startswith(snapshot)] if snapshot else []
+        return found[0] if len(found) == 1 else None
+
+    def of_point(self, point: str, role: str) -> tuple[Row, ...]:
+        """Return a point's snapshots of one role."""
+        return tuple(row for row in self.rows if row.role == role and row.point == point)
+
+
+def read_snapshots(document: Any, *, repository: str, taken: datetime) -> Reading:  # noqa: ANN401 - restic's JSON
+    """Build a Reading from the JSON of `snapshots`; raises ValueError when it is no list."""
+    if document is None:
+        document = []
+    if not isinstance(document, list):
+        raise ValueError("restic did not print a list of snapshots")  # noqa: TRY004 - one kind for every unreadable answer
+    rows: list[Row] = []
+    foreign: set[str] = set()
+    made: dict[str, Evidence | Hold | RecoveryPoint] = {}
+    for entry in document:
+        row = _row(entry)
+        try:
+            if row is not None and row.role != "data":
+                made[row.id] = _noun(row)
+        except (KeyError, ValueError):
+            row = None
+        if row is None:
+            foreign.add(str(entry.get("id", "")) if isinstance(entry, dict) else "")
+        else:
+            rows.append(row)
+    rows.sort(key=lambda row: (row.stored, row.id))
+    points, unsealed = _points(rows, made)
+    listing = Listing(
+        repository=repository,
+        taken=taken,
+        points=points,
+        holds=tuple(noun for row in rows if isinstance(noun := made.get(row.id), Hold)),
+        evidence=tuple(noun for row in rows if isinstance(noun := made.get(row.id), Evidence)),
+        unsealed=unsealed,
+        foreign=len(document) - len(rows),
+    )
+    return Reading(listing, tuple(rows), frozenset(foreign))
+
+
+def _row(entry: Any) -> Row | None:  # noqa: ANN401
+    if not isinstance(entry, dict):
+        return None
+    labels = from_tags(str(tag) for tag in entry.get("tags") or ())
+    if labels is None or not labels.get("by"):
+        return None
+    if labels["role"] == "data" and not all(labels.get(key) for key in ("set", "point", "workload")):
+        return None
+    try:
+        return Row(
+            id=str(entry["id"]),
+            tree=str(entry["tree"]),
+            paths=tuple(str(path) for path in entry["paths"]),
+            stored=_instant(entry["time"]),
+            copied=bool(entry.get("original")),
+            labels=labels,
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _points(rows: list[Row], made: Mapping[str, Evidence | Hold | RecoveryPoint]) -> tuple[tuple[RecoveryPoint, ...], tuple[Unsealed, ...]]:
+    data: defaultdict[tuple[str, str], list[DataSnapshot]] = defaultdict(list)
+    for row in rows:
+        if row.role == "data":
+            data[row.by, row.point].append(DataSnapshot(row.id, row.tree, row.labels["workload"], row.point))
+    sealed: dict[tuple[str, str], RecoveryPoint] = {}
+    for row in rows:  # sorted: a manifest written twice counts once, the last
+        noun = made.get(row.id)
+        if isinstance(noun, RecoveryPoint):
+            sealed[row.by, row.point] = _with_data(noun, data[row.by, row.point])
+    unsealed = tuple(_unsealed(row) for row in rows if row.role == "data" and (row.by, row.point) not in sealed)
+    return tuple(sorted(sealed.values(), key=lambda point: (point.instant, point.point))), unsealed
+
+
+def _with_data(point: RecoveryPoint, data: Iterable[DataSnapshot]) -> RecoveryPoint:
+    return replace(point, data=tuple(data))
+
+
+def _unsealed(row: Row) -> Unsealed:
+    try:
+        expires = _instant(row.labels["expires"])
+    except (KeyError, ValueError):
+        expires = None
+    return Unsealed(
+        id=row.id,
+        by=row.by,
+        set=row.labels["set"],
+        point=row.point,
+        run=row.labels.get("run", ""),
+        workload=row.labels["workload"],
+        stored=row.stored,
+        expires=expires,
+        copied=row.copied,
+        tree=row.tree,
+    )
+
+
+def _noun(row: Row) -> Evidence | Hold | RecoveryPoint:
+    labels = row.labels
+    if row.role == "manifest":
+        return RecoveryPoint(
+            point=labels["point"],
+            set=labels["set"],
+            by=row.by,
+            run=labels["run"],
+            instant=_instant(labels["instant"]),
+            complete=labels["complete"] == "yes",
+            bytes=int(labels["bytes"]),
+            files=int(labels["files"]),
+            members=int(labels["members"]),
+            digest=labels["digest"],
+            manifest=row.id,
+            sealed=_instant(labels["sealed"]),
+        )
+    return _evidence(row) if row.role == "evidence" else _hold(row)
+
+
+def _evidence(row: Row) -> Evidence:
+    labels = row.labels
+    passed, _, planned = labels["checks"].partition("/")
+    return Evidence(
+        id=labels["eid"],
+        subject=labels["subject"],
+        by=row.by,
+        repository=labels["repository"],
+        outcome=labels["outcome"],
+        started=_instant(labels["started"]),
+        ended=_instant(labels["ended"]),
+        set=labels.get("set", ""),
+        point=labels.get("point", ""),
+        rto_seconds=float(labels["rto"]) if "rto" in labels else None,
+        rpo_seconds=float(labels["rpo"]) if "rpo" in labels else None,
+        bytes=int(labels["bytes"]),
+        files=int(labels["files"]),
+        checks_passed=int(passed),
+        checks_planned=int(planned),
+    )
+
+
+def _hold(row: Row) -> Hold:
+    labels = row.labels
+    return Hold(
+        id=labels["hid"],
+        set=labels.get("set", ""),
+        by=row.by,
+        reason=labels.get("reason", ""),
+        created=_instant(labels["created"]),
+        until=_instant(labels["until"]) if "until" in labels else None,
+        point=labels.get("point", ""),
+        releases=labels.get("releases", ""),
+    )
+
+
+def _instant(text: str) -> datetime:
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        raise ValueError(f"an instant needs a zone: {text}")
+    return instant.astimezone(UTC)

@@ -1,0 +1,82 @@
+"""Ends a restic that only tries again and again: since 0.17 it would do so for a quarter of an hour."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from drtool.model.errors import Unavailable
+from drtool.offsite.restic.errors import RETRYING, is_damage, is_permanent, last_words, translate_words
+from drtool.offsite.restic.output import number, parse_line
+from drtool.ports import Clock, LineListener
+
+PATIENCE = 2
+"""How often a cause that does not cure itself may be met."""
+
+
+class Watch:
+    """Listens to a running restic; raises Unavailable when it retried for longer than `seconds` without moving a byte.
+
+    A cause that trying again does not cure, such as a missing bucket or a refused key, is raised the second time it is met.
+    """
+
+    def __init__(
+        self,
+        repository: str,
+        clock: Clock,
+        seconds: float,
+        on_output: LineListener | None,
+        on_error: LineListener | None,
+        consume: Callable[[bytes], object] | None,
+    ) -> None:
+        self._repository = repository
+        self._clock = clock
+        self._seconds = seconds
+        self._on_output = on_output
+        self._on_error = on_error
+        self._consume = consume
+        self._retrying_since: float | None = None
+        self._said = ""
+        self._moved = 0
+        self._refused = 0
+
+    def output(self, line: bytes) -> None:
+        """Take a line of standard output: progress counts as life only when it moves."""
+        message = parse_line(line)
+        if message is not None and message.get("message_type") == "status":
+            moved = number(message, "bytes_done") + number(message, "bytes_restored") + number(message, "files_done")
+            if moved > self._moved:
+                self._moved = moved
+                self._retrying_since = None
+            else:
+                self._judge()
+        if self._on_output is not None:
+            self._on_output(line)
+
+    def error(self, line: bytes) -> None:
+        """Take a line of standard error; restic also retries what is damaged, which is no matter of the network."""
+        text = line.decode("utf-8", "replace")
+        if RETRYING.search(line) and not is_damage(text):
+            self._said = text
+            if self._retrying_since is None:
+                self._retrying_since = self._clock.monotonic()
+            self._refused += is_permanent(text)
+            if self._refused >= PATIENCE:
+                raise translate_words(text, code=1, repository=self._repository, verb="go on")
+            self._judge()
+        if self._on_error is not None:
+            self._on_error(line)
+
+    def chunk(self, data: bytes) -> None:
+        """Take bytes that a command gave out."""
+        self._retrying_since = None
+        if self._consume is not None:
+            self._consume(data)
+
+    def _judge(self) -> None:
+        if self._retrying_since is None or self._clock.monotonic() - self._retrying_since <= self._seconds:
+            return
+        raise Unavailable(
+            f"the repository {self._repository} has not answered for {self._seconds:g} s: {last_words(self._said, limit=300)}",
+            hint=f"check the network and the server, then: drtool doctor {self._repository}",
+            safe="what was stored before is untouched",
+        )

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from drtool.model.plan import Ask, Destination, Plan, Record, Release, Reserve, Restore, Step
+from drtool.model.point import Manifest
+from drtool.model.policy import DrillPolicy, Policy
+from drtool.planning.restore import RestoreRequest, plan_restore
+
+
+def plan_drill(
+    policy: Policy,
+    drill: DrillPolicy,
+    *,
+    manifests: Mapping[str, Manifest],
+    repository: str,
+    now: datetime,
+    declared: datetime,
+    run: str,
+) -> Plan:
+    """Plan a drill: the restore into a sandbox from one copy and a cold cache, then evidence, then release.
+
+    Evidence is recorded and the sandbox released whatever happened. Raises what `plan_restore` raises.
+    """
+    request = RestoreRequest(sets=drill.sets, destination=Destination("sandbox", sandbox=drill.sandbox))
+    restore = plan_restore(
+        policy,
+        request,
+        manifests=manifests,
+        copies=dict.fromkeys(drill.sets, (repository,)),
+        now=now,
+        declared=declared,
+        run=run,
+        fresh_cache=True,
+        verb="drill",
+    )
+    records = tuple(
+        _record_step(policy, drill, restore, set_name=objective.set, point=objective.point, repository=repository)
+        for objective in restore.objectives
+    )
+    # A sandbox place must outlive everything that may still look into it.
+    ended = tuple(step.id for step in restore.steps) + tuple(step.id for step in records)
+    releases = tuple(
+        Step(
+            id=f"release/{step.action.source}",
+            action=Release(reserved=step.id),
+            why="a drill leaves nothing behind",
+            after=ended,
+            always=True,
+            uses=(f"source:{step.action.source}",),
+        )
+        for step in restore.steps
+        if isinstance(step.action, Reserve)
+    )
+    return replace(restore, steps=(*restore.steps, *records, *releases))
+
+
+def _record_step(policy: Policy, drill: DrillPolicy, restore: Plan, *, set_name: str, point: str, repository: str) -> Step:
+    own = [step for step in restore.steps if step.set == set_name]
+    objectives = policy.sets[set_name].objectives
+    return Step(
+        id=f"{set_name}/record",
+        action=Record(
+            repository=repository,
+            set=set_name,
+            point=point,
+            drill=drill.name,
+            rto_seconds=objectives.rto.total_seconds(),
+            rpo_seconds=objectives.rpo.total_seconds(),
+            asks=tuple(step.id for step in own if isinstance(step.action, Ask)),
+            restores=tuple(step.id for step in own if isinstance(step.action, Restore)),
+        ),
+        why="a drill counts only with its evidence, and a failed one counts too",
+        set=set_name,
+        after=tuple(step.id for step in own),
+        always=True,
+        uses=(f"repository:{repository}",),
+    )

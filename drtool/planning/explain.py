@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from datetime import datetime
+
+from drtool.model.policy import BackupSet, Hook, Policy, Retention
+from drtool.planning.due import slots
+from drtool.planning.order import recovery_order, set_of
+from drtool.planning.words import spell_count, spell_duration, spell_instant
+
+_NEXT = 5
+_CALENDAR = (("hourly", "hour"), ("daily", "day"), ("weekly", "week"), ("monthly", "month"), ("yearly", "year"))
+
+
+def explain(policy: Policy, set: str, *, now: datetime) -> tuple[str, ...]:  # noqa: A002 - the vocabulary's word
+    """Say in plain words what will happen to a set, when, and what is kept and why; one line each.
+
+    Raises NotFound for an unknown set, Refused for a schedule that cannot be read.
+    """
+    backup_set = set_of(policy, set)
+    return (
+        *_protection(policy, backup_set),
+        *_when(backup_set.schedule, backup_set.time_zone, now=now, what="It is backed up"),
+        *_flow(backup_set),
+        *(
+            line
+            for repository in policy.repositories_of(backup_set)
+            for line in _kept(policy.retention_in(backup_set, repository), repository)
+        ),
+        *_promises(policy, backup_set),
+        *_drills(policy, backup_set, now=now),
+    )
+
+
+def _protection(policy: Policy, backup_set: BackupSet) -> list[str]:
+    lines = [f"{backup_set.name} is protected, recovered and judged as one."]
+    for protect in backup_set.protect:
+        source = policy.sources.get(protect.source)
+        kind = f" ({source.kind})" if source is not None else ""
+        keys = ", ".join(f"{key}: {_plain(value)}" for key, value in protect.selector.items())
+        selection = f": {keys}" if keys else ""
+        empty = "; finding nothing is allowed" if protect.allow_empty else ""
+        lines.append(f"From {protect.source}{kind}{selection}{empty}.")
+    return lines
+
+
+def _plain(value: object) -> str:
+    return ", ".join(str(item) for item in value) if isinstance(value, list | tuple) else str(value)
+
+
+def _when(schedule: str | None, time_zone: str, *, now: datetime, what: str) -> list[str]:
+    if schedule is None:
+        return [f"{what} only when you ask for it: there is no schedule."]
+    times = slots(schedule, time_zone, start=now, count=_NEXT)
+    if not times:
+        return [f"{what} by the schedule `{schedule}`, which never comes."]
+    listed = ", ".join(spell_instant(time) for time in times)
+    return [f"{what} by the schedule `{schedule}` ({time_zone}); next: {listed}."]
+
+
+def _flow(backup_set: BackupSet) -> list[str]:
+    hooks = backup_set.hooks
+    lines = [
+        *_hook_lines("Before the data is touched", hooks.before),
+        *_hook_lines("As soon as no live data is needed, whatever happened", hooks.after),
+        f"A point is stored and sealed in {backup_set.to}.",
+    ]
+    lines.extend(f"It is then copied to {copy.repository}." for copy in backup_set.copies)
+    lines.extend(_hook_lines("When the run fails", hooks.on_failure))
+    lines.extend(_hook_lines("Before a restore to the original place", hooks.before_restore))
+    lines.extend(_hook_lines("After a restore to the original place", hooks.after_restore))
+    return lines
+
+
+def _hook_lines(when: str, hooks: tuple[Hook, ...]) -> list[str]:
+    return [f"{when}, on {hook.on}: {' '.join(hook.run)} (at most {spell_duration(hook.timeout)})." for hook in hooks]
+
+
+def _kept(keep: Retention, repository: str) -> list[str]:
+    rules = [f"the last {keep.last}"] if keep.last else []
+    for name, unit in _CALENDAR:
+        number = getattr(keep, name)
+        if number:
+            rules.append(f"the newest of each of the last {spell_count(number, unit)} that have one")
+    if keep.within is not None:
+        rules.append(f"everything younger than {spell_duration(keep.within)}")
+    kept = "; ".join(rules) if rules else "every complete point, as no rule says otherwise"
+    floor = f"a verified point until there are {keep.verified} newer ones" if keep.verified else ""
+    always = ", ".join(filter(None, ("the newest complete point", floor, "what a hold names")))
+    return [f"In {repository} are kept: {kept}.", f"In {repository} are always kept: {always}."]
+
+
+def _promises(policy: Policy, backup_set: BackupSet) -> list[str]:
+    objectives = backup_set.objectives
+    lost, back = spell_duration(objectives.rpo), spell_duration(objectives.rto)
+    lines = [f"At most {lost} of data may be lost (RPO), and service is back within {back} (RTO)."]
+    if backup_set.consistent_within is not None:
+        lines.append(f"Its members are taken within {spell_duration(backup_set.consistent_within)} of each other.")
+    earlier = recovery_order(policy, (*backup_set.needs, backup_set.name))[:-1]
+    if earlier:
+        lines.append(f"It is restored after {', '.join(earlier)}.")
+    names = ", ".join(("census", *(check.name for check in backup_set.checks)))
+    lines.append(f"Asked of what was restored: {names}.")
+    return lines
+
+
+def _drills(policy: Policy, backup_set: BackupSet, *, now: datetime) -> list[str]:
+    lines = []
+    for drill in policy.drills.values():
+        if backup_set.name in drill.sets:
+            what = f"The drill {drill.name} restores it from {drill.repository} into the sandbox {drill.sandbox}"
+            lines.extend(_when(drill.schedule, drill.time_zone, now=now, what=what))
+    return lines or ["No drill proves it: a backup that was never restored is a hope."]

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from drtool.model.inventory import Inventory, Listing, Problem
+from drtool.model.point import RecoveryPoint
+from drtool.planning.evidence import verified_points
+
+_Points = Mapping[str, tuple[RecoveryPoint, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """One repository as planning sees it: our own points by set, and which of them are verified."""
+
+    listing: Listing
+    points: _Points
+    verified: frozenset[str]
+
+    def of(self, set_name: str) -> tuple[RecoveryPoint, ...]:
+        """Return our points of a set."""
+        return self.points.get(set_name, ())
+
+
+def holdings(inventory: Inventory, repositories: Mapping[str, object], *, by: str) -> dict[str, Holding]:
+    """Sort what lies in each repository by set, leaving aside what another policy made (each forgets only its own).
+
+    A repository that was not observed counts as one that could not be read.
+    """
+    found = {}
+    for name in repositories:
+        listing = inventory.repositories.get(name)
+        if listing is None:
+            problem = Problem("Unavailable", f"the repository {name} was not listed", "drtool doctor")
+            listing = Listing(repository=name, taken=inventory.taken, problem=problem)
+        grouped: dict[str, list[RecoveryPoint]] = {}
+        for point in listing.points:
+            if point.by == by:
+                grouped.setdefault(point.set, []).append(point)
+        found[name] = Holding(
+            listing=listing,
+            points={set_name: tuple(points) for set_name, points in grouped.items()},
+            verified=verified_points(listing) if listing.evidence else frozenset(),
+        )
+    return found

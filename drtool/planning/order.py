@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from drtool.model.errors import NotFound, Refused
+from drtool.model.policy import BackupSet, Policy
+
+
+def set_of(policy: Policy, name: str) -> BackupSet:
+    """Return a set by name; raises NotFound that tells the names there are."""
+    found = policy.sets.get(name)
+    if found is None:
+        known = ", ".join(sorted(policy.sets)) or "none"
+        raise NotFound(f"the policy has no set `{name}`", hint=f"the sets are: {known}")
+    return found
+
+
+def recovery_order(policy: Policy, sets: Iterable[str]) -> tuple[str, ...]:
+    """Return the sets in the order they are restored: what a set needs, directly or through others, comes before it.
+
+    Otherwise the given order stays. Raises NotFound for a name the policy does not have, Refused when sets need each other.
+    """
+    wanted = tuple(dict.fromkeys(sets))
+    asked = frozenset(wanted)
+    finished: dict[str, None] = {}
+    open_names: dict[str, None] = {}
+    stack = [(name, False) for name in reversed(wanted)]
+    while stack:
+        name, leaving = stack.pop()
+        if leaving:
+            del open_names[name]
+            finished[name] = None
+            continue
+        if name in finished:
+            continue
+        if name in open_names:
+            circle = " > ".join((*open_names, name))
+            raise Refused(f"sets need each other: {circle}", hint="remove one of these `needs:` from the policy")
+        needs = set_of(policy, name).needs
+        open_names[name] = None
+        stack.append((name, True))
+        stack.extend((need, False) for need in reversed(needs) if need not in finished)
+    return tuple(name for name in finished if name in asked)
+
+
+def nearest_needs(policy: Policy, name: str, selected: frozenset[str]) -> tuple[str, ...]:
+    """Return the selected sets that a set waits for, looking through those that are not selected."""
+    found: dict[str, None] = {}
+    seen: set[str] = set()
+    pending = list(reversed(set_of(policy, name).needs))
+    while pending:
+        need = pending.pop()
+        if need in seen:
+            continue
+        seen.add(need)
+        if need in selected:
+            found[need] = None
+        else:
+            pending.extend(reversed(set_of(policy, need).needs))
+    return tuple(found)

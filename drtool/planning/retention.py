@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+
+from drtool.model.hold import Hold, active_holds
+from drtool.model.plan import Verdict
+from drtool.model.point import RecoveryPoint
+from drtool.model.policy import Retention
+from drtool.planning.words import spell_duration
+
+FUTURE_TOLERANCE = timedelta(minutes=10)
+"""A point dated further ahead than this is dated in the future: clocks differ a little."""
+
+_Reasons = dict[str, list[str]]
+_Bucket = Callable[[datetime], object]
+
+_BUCKETS: tuple[tuple[str, _Bucket, str], ...] = (
+    ("hourly", lambda instant: (instant.toordinal(), instant.hour), "%Y-%m-%d %H:00"),
+    ("daily", lambda instant: instant.toordinal(), "%Y-%m-%d"),
+    ("weekly", lambda instant: instant.isocalendar()[:2], "%G-W%V"),
+    ("monthly", lambda instant: (instant.year, instant.month), "%Y-%m"),
+    ("yearly", lambda instant: instant.year, "%Y"),
+)
+
+
+def verdicts(
+    points: Iterable[RecoveryPoint],
+    keep: Retention,
+    *,
+    repository: str,
+    set: str,  # noqa: A002 - the vocabulary's word
+    now: datetime,
+    verified: frozenset[str] = frozenset(),
+    holds: tuple[Hold, ...] = (),
+) -> tuple[Verdict, ...]:
+    """Give every point of a set in one repository its reasons to be kept, newest first; no reason: it is forgotten.
+
+    Only complete points not dated in the future count for `keep`, in UTC calendar buckets (ISO weeks), the newest of each
+    bucket. Rules that name nothing to keep keep everything. `verified` are point ids proven or re-read in this repository;
+    `holds` may hold ended ones.
+    """
+    unique = {point.point: point for point in points if point.set == set}
+    newest_first = sorted(unique.values(), key=_age, reverse=True)
+    horizon = now + FUTURE_TOLERANCE
+    reasons: _Reasons = {point.point: [] for point in newest_first}
+    future = [point for point in newest_first if point.instant > horizon]
+    counted = [point for point in newest_first if point.complete and point.instant <= horizon]
+    _apply_rules(counted, keep, reasons, now=now)
+    _apply_verified_floor(counted, keep.verified, reasons, verified=verified)
+    if counted:
+        reasons[counted[0].point].append("newest complete")
+    _keep_partial(newest_first, counted, reasons)
+    _keep_held(active_holds(holds, now), reasons, set_name=set)
+    _stop_for_the_future(future, reasons)
+    return tuple(
+        Verdict(
+            point=point.point,
+            set=set,
+            repository=repository,
+            instant=point.instant,
+            reasons=tuple(reasons[point.point]),
+        )
+        for point in newest_first
+    )
+
+
+def _age(point: RecoveryPoint) -> tuple[datetime, str]:
+    return (point.instant, point.point)
+
+
+def _apply_rules(counted: list[RecoveryPoint], keep: Retention, reasons: _Reasons, *, now: datetime) -> None:
+    for position, point in enumerate(counted[: max(keep.last, 0)], start=1):
+        reasons[point.point].append(f"last {position} of {keep.last}")
+    for name, bucket, pattern in _BUCKETS:
+        for point in _newest_of_each(counted, bucket, getattr(keep, name)):
+            reasons[point.point].append(f"{name} {point.instant.astimezone(UTC).strftime(pattern)}")
+    if keep.within is not None:
+        reason = f"within {spell_duration(keep.within)}"
+        oldest = now - keep.within
+        for point in counted:
+            if point.instant < oldest:
+                break
+            reasons[point.point].append(reason)
+    if keep.within is None and not any((keep.last, keep.hourly, keep.daily, keep.weekly, keep.monthly, keep.yearly)):
+        # An empty rule set is far more often a mistake than a wish to lose everything but the newest point.
+        for point in counted:
+            reasons[point.point].append("no rule to forget by")
+
+
+def _newest_of_each(counted: list[RecoveryPoint], bucket: _Bucket, wanted: int) -> list[RecoveryPoint]:
+    found: list[RecoveryPoint] = []
+    previous: object = None
+    for point in counted:
+        if len(found) >= wanted:
+            break
+        current = bucket(point.instant.astimezone(UTC))
+        if current != previous:
+            previous = current
+            found.append(point)
+    return found
+
+
+def _apply_verified_floor(counted: list[RecoveryPoint], floor: int, reasons: _Reasons, *, verified: frozenset[str]) -> None:
+    newer = 0
+    for point in counted if verified else ():
+        if newer >= floor:
+            return
+        if point.point in verified:
+            newer += 1
+            reasons[point.point].append(f"verified floor {newer} of {floor}")
+
+
+def _keep_partial(newest_first: list[RecoveryPoint], counted: list[RecoveryPoint], reasons: _Reasons) -> None:
+    newest_complete = counted[0].instant if counted else None
+    for point in newest_first:
+        if newest_complete is not None and point.instant < newest_complete:
+            return
+        if not point.complete:
+            reasons[point.point].append("partial until a newer complete one exists")
+
+
+def _keep_held(holds: tuple[Hold, ...], reasons: _Reasons, *, set_name: str) -> None:
+    for hold in holds:
+        reason = f"hold {hold.id}: {hold.reason}"
+        if hold.point:
+            if hold.point in reasons:
+                reasons[hold.point].append(reason)
+        elif hold.set == set_name:
+            for kept in reasons.values():
+                kept.append(reason)
+
+
+def _stop_for_the_future(future: list[RecoveryPoint], reasons: _Reasons) -> None:
+    if not future:
+        return
+    ahead = {point.point for point in future}
+    reason = f"forget is on hold: {future[0].point} is dated in the future"
+    for name, kept in reasons.items():
+        kept.append("dated in the future" if name in ahead else reason)

@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from drtool.model.evidence import Evidence
+from drtool.model.inventory import Inventory
+from drtool.model.point import RecoveryPoint
+from drtool.model.policy import BackupSet, Policy
+from drtool.planning.evidence import passed
+from drtool.planning.retention import FUTURE_TOLERANCE
+from drtool.planning.words import spell_count, spell_duration
+
+
+@dataclass(frozen=True, slots=True)
+class SetStatus:
+    """How well a set is protected; seconds throughout, None where there is nothing to measure.
+
+    `copies` hold the newest complete point, `missing_copies` should and do not (or could not be read). `attention` are
+    sentences; `next` is what to type about the first of them, empty when all is well.
+    """
+
+    set: str
+    point: str
+    instant: datetime | None
+    age_seconds: float | None
+    rpo_seconds: float
+    rpo_met: bool
+    copies: tuple[str, ...]
+    missing_copies: tuple[str, ...]
+    last_proof: Evidence | None
+    proof_age_seconds: float | None
+    rto_seconds: float | None
+    rto_objective_seconds: float
+    rto_met: bool | None
+    attention: tuple[str, ...]
+    next: str
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What one pass over the listings finds of a set."""
+
+    newest: RecoveryPoint | None = None
+    holders: set[str] = field(default_factory=set)
+    partial: RecoveryPoint | None = None
+    future: set[str] = field(default_factory=set)
+    proof: Evidence | None = None
+    drill: Evidence | None = None
+
+
+def assess(policy: Policy, inventory: Inventory, *, now: datetime) -> tuple[SetStatus, ...]:
+    """Judge every set of the policy by what the listings tell: age against RPO, copies, last passed drill against RTO."""
+    seen = {name: _Seen() for name in policy.sets}
+    horizon = now + FUTURE_TOLERANCE
+    unread: dict[str, str] = {}
+    for repository in policy.repositories:
+        listing = inventory.repositories.get(repository)
+        if listing is None or listing.problem is not None:
+            unread[repository] = "it was not asked" if listing is None or listing.problem is None else listing.problem.what
+        if listing is not None:
+            _see_points(listing.points, seen, repository=repository, by=policy.name, horizon=horizon)
+            _see_evidence(listing.evidence, seen, by=policy.name)
+    return tuple(_judge(policy, backup_set, seen[name], unread, now=now) for name, backup_set in policy.sets.items())
+
+
+def _see_points(points: Iterable[RecoveryPoint], seen: dict[str, _Seen], *, repository: str, by: str, horizon: datetime) -> None:
+    for point in points:
+        found = seen.get(point.set)
+        if found is None or point.by != by:
+            continue
+        if point.instant > horizon:
+            found.future.add(point.point)
+        elif not point.complete:
+            if found.partial is None or point.instant > found.partial.instant:
+                found.partial = point
+        elif found.newest is None or (point.instant, point.point) > (found.newest.instant, found.newest.point):
+            found.newest = point
+            found.holders = {repository}
+        elif point.point == found.newest.point:
+            found.holders.add(repository)
+
+
+def _see_evidence(records: Iterable[Evidence], seen: dict[str, _Seen], *, by: str) -> None:
+    for evidence in records:
+        found = seen.get(evidence.set)
+        if found is None or evidence.subject != "drill" or evidence.by != by:
+            continue
+        if found.drill is None or evidence.ended > found.drill.ended:
+            found.drill = evidence
+        if passed(evidence) and (found.proof is None or evidence.ended > found.proof.ended):
+            found.proof = evidence
+
+
+def _judge(policy: Policy, backup_set: BackupSet, seen: _Seen, unread: dict[str, str], *, now: datetime) -> SetStatus:
+    newest, proof = seen.newest, seen.proof
+    age = None if newest is None else max(0.0, (now - newest.instant).total_seconds())
+    rpo = backup_set.objectives.rpo.total_seconds()
+    rto = backup_set.objectives.rto.total_seconds()
+    realised = None if proof is None else proof.rto_seconds
+    repositories = policy.repositories_of(backup_set)
+    missing = tuple(name for name in repositories if name not in seen.holders)
+    advice = (
+        *_about_repositories(repositories, unread),
+        *_about_points(backup_set, seen, age=age, now=now),
+        *_about_copies(backup_set.name, () if newest is None else missing, unread, written_to=backup_set.to),
+        *_about_drills(policy, backup_set, seen),
+    )
+    return SetStatus(
+        set=backup_set.name,
+        point="" if newest is None else newest.point,
+        instant=None if newest is None else newest.instant,
+        age_seconds=age,
+        rpo_seconds=rpo,
+        rpo_met=age is not None and age <= rpo,
+        copies=tuple(name for name in repositories if name in seen.holders),
+        missing_copies=missing,
+        last_proof=proof,
+        proof_age_seconds=None if proof is None else max(0.0, (now - proof.ended).total_seconds()),
+        rto_seconds=realised,
+        rto_objective_seconds=rto,
+        rto_met=None if realised is None else realised <= rto,
+        attention=tuple(sentence for sentence, _ in advice),
+        next=advice[0][1] if advice else "",
+    )
+
+
+def _about_repositories(repositories: tuple[str, ...], unread: dict[str, str]) -> list[tuple[str, str]]:
+    return [(f"the repository {name} could not be read: {unread[name]}", "drtool doctor") for name in repositories if name in unread]
+
+
+def _about_points(backup_set: BackupSet, seen: _Seen, *, age: float | None, now: datetime) -> list[tuple[str, str]]:
+    name = backup_set.name
+    advice = []
+    again = f"drtool run {name}"
+    if age is None or seen.newest is None:
+        advice.append((f"{name} has no complete recovery point", again))
+    elif age > backup_set.objectives.rpo.total_seconds():
+        objective = spell_duration(backup_set.objectives.rpo)
+        advice.append((f"the newest complete point of {name} is {spell_duration(age)} old, RPO {objective}", again))
+    if seen.partial is not None and (seen.newest is None or seen.partial.instant > seen.newest.instant):
+        old = spell_duration(max(0.0, (now - seen.partial.instant).total_seconds()))
+        advice.append((f"the last backup of {name}, {old} ago, is partial", again))
+    if seen.future:
+        count = spell_count(len(seen.future), "point")
+        advice.append((f"{count} of {name} dated in the future: nothing of it is forgotten", f"drtool points {name}"))
+    return advice
+
+
+def _about_copies(name: str, missing: tuple[str, ...], unread: dict[str, str], *, written_to: str) -> list[tuple[str, str]]:
+    return [
+        (
+            f"{repository} does not hold the newest point of {name}",
+            f"drtool run {name}" if repository == written_to else f"drtool copy {name}",
+        )
+        for repository in missing
+        if repository not in unread
+    ]
+
+
+def _about_drills(policy: Policy, backup_set: BackupSet, seen: _Seen) -> list[tuple[str, str]]:
+    name = backup_set.name
+    drill = next((drill.name for drill in policy.drills.values() if name in drill.sets), name)
+    again = f"drtool drill {drill}"
+    if seen.drill is not None and not passed(seen.drill):
+        return [(f"the last drill of {name} ended {seen.drill.outcome.replace('_', ' ')}", again)]
+    if seen.proof is None:
+        return [(f"{name} was never proven by a drill", again)]
+    realised, objective = seen.proof.rto_seconds, backup_set.objectives.rto
+    if realised is not None and realised > objective.total_seconds():
+        took, limit = spell_duration(realised), spell_duration(objective)
+        return [(f"the last drill of {name} took {took}, RTO {limit}", again)]
+    return []

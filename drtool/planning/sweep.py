@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+from drtool.model.plan import Plan, Release, Skipped, Step
+from drtool.model.point import Unsealed
+from drtool.model.workload import Leftover
+from drtool.planning.words import spell_instant
+
+
+def plan_sweep(
+    leftovers: Iterable[Leftover],
+    *,
+    run: str,
+    now: datetime,
+    by: str,
+    dead_runs: frozenset[str],
+    live_runs: frozenset[str],
+    ended_runs: frozenset[str] = frozenset(),
+    kept: bool = False,
+    unsealed: Mapping[str, Iterable[Unsealed]] | None = None,
+) -> Plan:
+    """Plan to release what runs that are over left behind, on sources and (by repository, `unsealed`) among stored data.
+
+    Released is what carries our name, of a run that died on this host or whose lease is past; of a run that ended in order
+    everything but its sandboxes, which live as long as their lease; never of a live run, and what was kept aside only with
+    `kept`. What stays for a reason that a person may want to know is told as skipped.
+    """
+    alive = live_runs | {run}
+    steps: dict[str, Step] = {}
+    skipped: list[Skipped] = []
+    stored = _as_leftovers(unsealed or {})
+    for leftover, copied in (*((leftover, False) for leftover in leftovers), *stored):
+        if leftover.by != by:
+            continue
+        place = f"{leftover.source} {leftover.what} {leftover.locator}"
+        stays = _why_it_stays(leftover, alive=alive, kept=kept)
+        if not stays and copied and alive - {run}:
+            # A copy keeps the labels of the run that stored the data: whether one is under way can only be told from who is alive.
+            stays = "a run that may be copying it is alive"
+        if stays:
+            skipped.append(Skipped(what=place, reason=stays))
+            continue
+        why = _why_it_goes(leftover, now=now, dead_runs=dead_runs, ended_runs=ended_runs)
+        if why:
+            room = "repository" if leftover.what == "unsealed" else "source"
+            identifier = f"sweep/{leftover.source}/{leftover.what}/{leftover.locator}"
+            steps[identifier] = Step(
+                id=identifier,
+                action=Release(leftover=leftover),
+                why=why,
+                uses=(f"{room}:{leftover.source}",),
+            )
+    return Plan(verb="sweep", run=run, policy=by, created=now, steps=tuple(steps.values()), skipped=tuple(skipped))
+
+
+def _as_leftovers(unsealed: Mapping[str, Iterable[Unsealed]]) -> tuple[tuple[Leftover, bool], ...]:
+    return tuple(
+        (
+            Leftover(
+                source=repository,
+                what="unsealed",
+                locator=item.id,
+                run=item.run,
+                by=item.by,
+                expires="" if item.expires is None else item.expires.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+            ),
+            item.copied,
+        )
+        for repository, items in unsealed.items()
+        for item in items
+    )
+
+
+def _why_it_stays(leftover: Leftover, *, alive: frozenset[str], kept: bool) -> str:
+    if leftover.run in alive:
+        return f"run {leftover.run} is alive"
+    if leftover.what == "kept" and not kept:
+        return "what was kept aside goes only with `drtool sweep --kept`"
+    return ""
+
+
+def _why_it_goes(leftover: Leftover, *, now: datetime, dead_runs: frozenset[str], ended_runs: frozenset[str]) -> str:
+    if leftover.what == "kept":
+        return "it was asked for: what was kept aside"
+    if leftover.run in dead_runs:
+        return f"run {leftover.run} died on this host"
+    if leftover.run in ended_runs and leftover.what != "sandbox":
+        return f"run {leftover.run} ended without it"
+    expires = _instant(leftover.expires)
+    return f"its lease ended {spell_instant(expires)}" if expires is not None and expires <= now else ""
+
+
+def _instant(text: str) -> datetime | None:
+    """Read an expiry; labels come from outside, so one that cannot be read never expires."""
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return instant.astimezone(UTC) if instant.tzinfo is not None else None

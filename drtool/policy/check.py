@@ -1,0 +1,239 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from drtool.policy.document import SECTIONS
+from drtool.policy.validate import entry_of, source_kinds
+from drtool.policy.words import nearest
+
+if TYPE_CHECKING:
+    from drtool.policy.document import Document, Path
+    from drtool.policy.kinds import Kinds
+
+PHASES = ("before", "after", "before_restore", "after_restore", "on_failure")
+RETENTION_RULES = ("last", "hourly", "daily", "weekly", "monthly", "yearly")
+_SINGULAR = dict(zip(SECTIONS, ("repository", "source", "set", "sandbox", "drill"), strict=True))
+
+
+def check(document: Document, kinds: Kinds) -> None:
+    """Note every name that leads nowhere and everything that contradicts itself; works on whatever shape was written."""
+    for rule in _RULES:
+        rule(document)
+    _ssh(document, source_kinds(document, kinds.sources()))
+
+
+def to_of(document: Document, name: str) -> tuple[str, Path]:
+    """Return the repository a set is stored in first, and where that is written."""
+    path: Path = ("sets", name, "to") if "to" in document.mapping("sets", name) else ("defaults", "to")
+    return document.text(*path), path
+
+
+def copies_of(document: Document, name: str) -> list[tuple[str, Path]]:
+    """Return the further repositories of a set, and where each is written."""
+    own = "copies" in document.mapping("sets", name)
+    return _copies_at(document, ("sets", name, "copies") if own else ("defaults", "copies"))
+
+
+def _copies_at(document: Document, path: Path) -> list[tuple[str, Path]]:
+    found: list[tuple[str, Path]] = [(key, (*path, key)) for key in document.mapping(*path)]
+    for index, item in enumerate(document.sequence(*path)):
+        if isinstance(item, str):
+            found.append((item, (*path, index)))
+        elif isinstance(item, dict):
+            found += [(key, (*path, index, key)) for key in item]
+    return found
+
+
+def _known(document: Document, path: Path, section: str, name: object) -> bool:
+    known = document.mapping(section)
+    if not isinstance(name, str) or not name or name in known:
+        return isinstance(name, str) and name in known
+    document.complain(path, f"there is no {_SINGULAR[section]} `{name}`", nearest(name, known))
+    return False
+
+
+def _names(document: Document) -> None:
+    _known(document, ("defaults", "to"), "repositories", document.text("defaults", "to"))
+    for copy, path in _copies_at(document, ("defaults", "copies")):
+        _known(document, path, "repositories", copy)
+    for repository in document.mapping("repositories"):
+        for source in document.mapping("repositories", repository, "seen_from"):
+            _known(document, ("repositories", repository, "seen_from", source), "sources", source)
+    if "lease" in document.mapping("sources"):
+        document.complain(("sources", "lease"), "a source cannot be named `lease`", "sandboxes use that word", at_key=True)
+    for name in document.mapping("sets"):
+        _names_of_set(document, name)
+    for name, body in document.mapping("sandboxes").items():
+        for source in body if isinstance(body, dict) else ():
+            if source != "lease" and source not in document.mapping("sources"):
+                hint = nearest(source, [*document.mapping("sources"), "lease"])
+                document.complain(("sandboxes", name, source), f"there is no source `{source}`", hint, at_key=True)
+
+
+def _names_of_set(document: Document, name: str) -> None:
+    path: Path = ("sets", name)
+    _known(document, (*path, "to"), "repositories", document.text(*path, "to"))
+    for copy, place in _copies_at(document, (*path, "copies")):
+        _known(document, place, "repositories", copy)
+    for index, item in enumerate(document.sequence(*path, "protect")):
+        source = entry_of(item)
+        if source is not None:
+            _known(document, (*path, "protect", index, source), "sources", source)
+    for index, other in enumerate(document.sequence(*path, "needs")):
+        _known(document, (*path, "needs", index), "sets", other)
+    for phase in PHASES:
+        for index in range(len(document.sequence(*path, phase))):
+            on = document.text(*path, phase, index, "on")
+            _known(document, (*path, phase, index, "on"), "sources", on)
+    _names_of_checks(document, path)
+
+
+def _names_of_checks(document: Document, path: Path) -> None:
+    protected = {source for item in document.sequence(*path, "protect") if (source := entry_of(item)) is not None}
+    for index, item in enumerate(document.sequence(*path, "checks")):
+        kind = entry_of(item)
+        for key in ("in", "of"):
+            of = document.text(*path, "checks", index, kind, key) if kind is not None else ""
+            if of and of.partition(":")[0] not in protected:
+                hint = nearest(of.partition(":")[0], protected)
+                document.complain((*path, "checks", index, kind or "", key), f"this set protects no `{of}`", hint)
+
+
+def _destinations(document: Document) -> None:
+    for name in document.mapping("sets"):
+        to, to_path = to_of(document, name)
+        if document.get(*to_path) is None:
+            hint = "say `to: REPOSITORY` here or in `defaults:`"
+            document.complain(("sets", name, "to"), "`to` is missing: where is this set stored?", hint, at_key=True)
+        seen: set[str] = set()
+        for copy, path in copies_of(document, name):
+            if copy == to and to:
+                own = to_path if to_path[0] == "sets" and path[0] == "defaults" else path
+                hint = "name another repository, or give this set its own `copies:`"
+                document.complain(own, f"set `{name}` is stored in `{to}` and copied to it too", hint)
+            if copy in seen:
+                document.complain(path, f"`{copy}` is named twice", "keep one of them")
+            seen.add(copy)
+            _credentials(document, to, copy, path)
+
+
+def _credentials(document: Document, origin: str, target: str, path: Path) -> None:
+    locations = [document.text("repositories", name, "restic") for name in (origin, target)]
+    if origin == target or not all(location.startswith("s3:") for location in locations):
+        return
+    first, second = (_aws(document.mapping("repositories", name, "environment")) for name in (origin, target))
+    if first != second:
+        message = f"`{origin}` and `{target}` are both S3 and have different credentials: restic copies with one set of AWS_*"
+        document.complain(path, message, "give both the same credentials, or reach one of them by another scheme")
+
+
+def _aws(environment: Mapping[str, Any]) -> dict[str, str]:
+    return {key: str(value) for key, value in environment.items() if key.startswith("AWS_") and "REGION" not in key}
+
+
+def _one_repository_twice(document: Document) -> None:
+    first: dict[str, str] = {}
+    for name in document.mapping("repositories"):
+        location = document.text("repositories", name, "restic").rstrip("/")
+        if location and location in first:
+            message = f"this is the same place as repository `{first[location]}`"
+            document.complain(("repositories", name, "restic"), message, "two names for one repository are no copy")
+        first.setdefault(location, name)
+
+
+def _keeping(document: Document) -> None:
+    for name in document.mapping("sets"):
+        default = document.mapping("defaults", "keep")
+        own = {**default, **document.mapping("sets", name, "keep")}
+        path: Path = ("sets", name, "keep")
+        if document.get(*path) is None and document.get("defaults", "keep") is None:
+            hint = "say for example `keep: {daily: 14, weekly: 8}` here or in `defaults:`"
+            document.complain(path, "`keep` is missing: which points are kept?", hint, at_key=True)
+            continue
+        if not _keeps_something(own):
+            document.complain(path if document.get(*path) is not None else ("defaults", "keep"), *_KEEPS_NOTHING, at_key=True)
+            continue
+        for _, copy_path in copies_of(document, name):
+            if not _keeps_something({**own, **document.mapping(*copy_path, "keep")}):
+                document.complain((*copy_path, "keep"), *_KEEPS_NOTHING, at_key=True)
+
+
+_KEEPS_NOTHING = ("this keeps nothing", "say at least one of last, hourly, daily, weekly, monthly, yearly or within")
+
+
+def _keeps_something(rules: Mapping[str, Any]) -> bool:
+    values = [rules.get(rule) for rule in RETENTION_RULES]
+    # What is not even a number is told by the schema; it need not be told twice.
+    return bool(rules.get("within")) or any(value is not None and value != 0 for value in values)
+
+
+def _cycles(document: Document) -> None:
+    from graphlib import CycleError, TopologicalSorter  # noqa: PLC0415 - only when a policy is really read
+
+    sets = document.mapping("sets")
+    needs = {
+        name: {other for other in document.sequence("sets", name, "needs") if isinstance(other, str) and other in sets} for name in sets
+    }
+    while True:
+        try:
+            TopologicalSorter(needs).prepare()
+        except CycleError as error:
+            circle: list[str] = error.args[1][::-1]  # graphlib tells it from the needed to the needing
+            name, other = circle[0], circle[1]
+            index = document.sequence("sets", name, "needs").index(other)
+            message = f"these sets need each other: {' → '.join(circle)}"
+            document.complain(("sets", name, "needs", index), message, "one of them must come first")
+            needs[name].discard(other)
+        else:
+            return
+
+
+def _drills(document: Document) -> None:
+    for name in document.mapping("drills"):
+        path: Path = ("drills", name)
+        sandbox = document.text(*path, "sandbox")
+        places = document.mapping("sandboxes", sandbox) if sandbox else {}
+        _known(document, (*path, "sandbox"), "sandboxes", sandbox)
+        origin = document.text(*path, "from")
+        if origin:
+            _known(document, (*path, "from"), "repositories", origin)
+        chosen: dict[str, str] = {}
+        for index, item in enumerate(document.sequence(*path, "sets")):
+            if not _known(document, (*path, "sets", index), "sets", item):
+                continue
+            held = [to_of(document, item)[0], *(copy for copy, _ in copies_of(document, item))]
+            chosen.setdefault(held[-1], item)
+            if origin in document.mapping("repositories") and origin not in held:
+                hint = f"it is stored in {', '.join(filter(None, held))}"
+                document.complain((*path, "from"), f"set `{item}` is not stored in `{origin}`", hint)
+            if sandbox in document.mapping("sandboxes"):
+                _sandbox_places(document, (*path, "sets", index), item, sandbox=sandbox, places=places)
+        if not origin and len(chosen) > 1:
+            message = f"these sets have different last copies: {', '.join(sorted(chosen))}"
+            document.complain((*path, "sets"), message, "say `from: REPOSITORY`, or make two drills of it")
+
+
+def _sandbox_places(document: Document, path: Path, name: str, *, sandbox: str, places: Iterable[str]) -> None:
+    for item in document.sequence("sets", name, "protect"):
+        source = entry_of(item)
+        if source in document.mapping("sources") and source not in places:
+            message = f"set `{name}` needs a place for source `{source}` in sandbox `{sandbox}`"
+            document.complain(path, message, f"add `{source}:` to sandboxes.{sandbox}")
+
+
+def _ssh(document: Document, kind_of: Mapping[str, str]) -> None:
+    for name in document.mapping("sets"):
+        repository, _ = to_of(document, name)
+        location = document.text("repositories", repository, "restic")
+        for index, item in enumerate(document.sequence("sets", name, "protect")):
+            source = entry_of(item)
+            if source is None or source not in kind_of or not document.get("sources", source, kind_of[source], "ssh"):
+                continue
+            if location.startswith("/") and source not in document.mapping("repositories", repository, "seen_from"):
+                message = f"source `{source}` is another machine, and repository `{repository}` is a directory of this one"
+                hint = f"add `seen_from: {{{source}: {{restic: …}}}}` to repositories.{repository}"
+                document.complain(("sets", name, "protect", index, source), message, hint, at_key=True)
+
+
+_RULES: tuple[Callable[[Document], None], ...] = (_names, _destinations, _one_repository_twice, _keeping, _cycles, _drills)

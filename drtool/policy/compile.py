@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from drtool.model.policy import (
+    Address,
+    BackupSet,
+    CheckPolicy,
+    CopyPolicy,
+    DrillPolicy,
+    Hook,
+    Hooks,
+    Objectives,
+    Policy,
+    Protect,
+    RepositoryPolicy,
+    Retention,
+    Sandbox,
+    SourcePolicy,
+    VerifyPolicy,
+)
+from drtool.model.secret import SecretReference, parse_reference
+from drtool.policy.check import copies_of, to_of
+from drtool.policy.validate import entry_of
+
+if TYPE_CHECKING:
+    from drtool.policy.document import Document, Path
+    from drtool.policy.schema import (
+        DefaultsSchema,
+        DrillSchema,
+        HookSchema,
+        KeepSchema,
+        PolicySchema,
+        RepositorySchema,
+        SetSchema,
+    )
+    from drtool.policy.validate import Compiled
+
+
+def compile_policy(document: Document, policy: PolicySchema, compiled: Compiled) -> Policy:
+    """Fill in every default and resolve every name of a policy without mistakes."""
+    site = policy.site or policy.name
+    defaults = policy.defaults
+    sets = {name: _set(document, compiled, name, body, defaults=defaults) for name, body in policy.sets.items()}
+    return Policy(
+        name=policy.name,
+        site=site,
+        repositories={name: _repository(name, body, site=site) for name, body in policy.repositories.items()},
+        sources={
+            name: SourcePolicy(name=name, kind=path[2], site=policy.sources[name].site or site, settings=settings)
+            for path, settings in compiled.items()
+            if path[0] == "sources" and isinstance(name := path[1], str) and isinstance(path[2], str)
+        },
+        sets=sets,
+        sandboxes={
+            name: Sandbox(
+                name=name,
+                lease=body.lease,
+                places={str(path[2]): keys for path, keys in compiled.items() if path[:2] == ("sandboxes", name)},
+            )
+            for name, body in policy.sandboxes.items()
+        },
+        drills={name: _drill(name, body, sets) for name, body in policy.drills.items()},
+        version=policy.drtool,
+    )
+
+
+def _environment(values: Mapping[str, str]) -> dict[str, SecretReference | str]:
+    return {name: parse_reference(value) or value for name, value in values.items()}
+
+
+def _repository(name: str, body: RepositorySchema, *, site: str) -> RepositoryPolicy:
+    here = Address(
+        location=body.restic,
+        password=body.password,
+        environment=_environment(body.environment),
+        ssh_config=body.ssh_config or "",
+    )
+    seen_from = {
+        source: Address(
+            location=other.restic,
+            password=other.password or body.password,
+            environment=here.environment if other.environment is None else _environment(other.environment),
+            ssh_config=other.ssh_config or "",
+        )
+        for source, other in body.seen_from.items()
+    }
+    return RepositoryPolicy(
+        name=name,
+        address=here,
+        site=body.site or site,
+        seen_from=seen_from,
+        prune=body.prune,
+        verify=VerifyPolicy(schedule=body.verify.schedule) if body.verify else None,
+        upload_limit=body.upload_limit,
+        download_limit=body.download_limit,
+        timeout=body.timeout,
+    )
+
+
+def _said(model: Any) -> dict[str, Any]:  # noqa: ANN401 - any of our schemas, or None
+    return {key: value for key, value in dict(model).items() if value is not None} if model is not None else {}
+
+
+def _set(document: Document, compiled: Compiled, name: str, body: SetSchema, *, defaults: DefaultsSchema | None) -> BackupSet:
+    keep = {**_said(defaults and defaults.keep), **_said(body.keep)}
+    objectives = {**_said(defaults and defaults.objectives), **_said(body.objectives)}
+    own_copies = _copy_rules(body if "copies" in document.mapping("sets", name) else defaults)
+    return BackupSet(
+        name=name,
+        protect=_protect(document, compiled, name),
+        to=to_of(document, name)[0],
+        keep=Retention(**keep),
+        objectives=Objectives(**objectives),
+        copies=tuple(
+            CopyPolicy(repository=copy, keep=Retention(**{**keep, **_said(own_copies.get(copy))})) for copy, _ in copies_of(document, name)
+        ),
+        needs=tuple(dict.fromkeys(body.needs)),
+        schedule=body.schedule,
+        time_zone=body.time_zone,
+        hooks=Hooks(
+            before=_hooks(body.before),
+            after=_hooks(body.after),
+            before_restore=_hooks(body.before_restore),
+            after_restore=_hooks(body.after_restore),
+            on_failure=_hooks(body.on_failure),
+        ),
+        checks=_checks(document, compiled, name),
+        consistent_within=body.consistent_within,
+        nice=body.nice,
+    )
+
+
+def _copy_rules(body: DefaultsSchema | None) -> dict[str, KeepSchema | None]:
+    copies = body.copies if body is not None else None
+    entries = copies if isinstance(copies, list) else [copies or {}]
+    return {name: copy.keep if copy else None for entry in entries if isinstance(entry, dict) for name, copy in entry.items()}
+
+
+def _protect(document: Document, compiled: Compiled, name: str) -> tuple[Protect, ...]:
+    found = []
+    for index, item in enumerate(document.sequence("sets", name, "protect")):
+        source = entry_of(item) or ""
+        path: Path = ("sets", name, "protect", index, source)
+        found.append(Protect(source, compiled[path], allow_empty=document.get(*path, "allow_empty") is True))
+    return tuple(found)
+
+
+def _checks(document: Document, compiled: Compiled, name: str) -> tuple[CheckPolicy, ...]:
+    found = []
+    count: dict[str, int] = {}
+    for index, item in enumerate(document.sequence("sets", name, "checks")):
+        kind = entry_of(item) or ""
+        path: Path = ("sets", name, "checks", index, kind)
+        count[kind] = count.get(kind, 0) + 1
+        of = document.text(*path, "of") or document.text(*path, "in")
+        found.append(CheckPolicy(kind=kind, name=f"{kind} {count[kind]}", of=of, settings=compiled[path]))
+    return tuple(found)
+
+
+def _hooks(hooks: list[HookSchema]) -> tuple[Hook, ...]:
+    return tuple(Hook(run=tuple(hook.run), on=hook.on, timeout=hook.timeout, on_failure=hook.on_failure) for hook in hooks)
+
+
+def _drill(name: str, body: DrillSchema, sets: Mapping[str, BackupSet]) -> DrillPolicy:
+    first = sets[body.sets[0]]
+    last = first.copies[-1].repository if first.copies else first.to
+    return DrillPolicy(
+        name=name,
+        sets=tuple(dict.fromkeys(body.sets)),
+        repository=body.repository or last,
+        sandbox=body.sandbox,
+        schedule=body.schedule,
+        time_zone=body.time_zone,
+    )

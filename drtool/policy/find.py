@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from drtool.model.errors import Place, PolicyError, PolicyProblem
+
+_SUFFIXES = (".yaml", ".yml")
+_HINT = "write one (policies/example.yaml shows how), or name it: --policy PATH or $DRTOOL_POLICY"
+
+
+def find(
+    explicit: str | None,
+    environment: Mapping[str, str],
+    *,
+    here: str = "policies",
+    system: str = "/etc/drtool",
+) -> tuple[str, ...]:
+    """Return where the policy lies: `explicit`, `$DRTOOL_POLICY`, `./policies/` or `/etc/drtool/`, the first that is there.
+
+    One that was named must exist; the two places of habit count when they hold a YAML file.
+    Raises PolicyError with one problem when there is none.
+    """
+    for named, origin in ((explicit, "--policy"), (environment.get("DRTOOL_POLICY"), "$DRTOOL_POLICY")):
+        if named:
+            if not Path(named).exists():
+                raise _nothing(named, f"there is nothing here ({origin} names it)", "look at the spelling")
+            return (named,)
+    for directory in (here, system):
+        if _holds_policy(Path(directory)):
+            return (directory,)
+    raise _nothing(here, f"there is no policy: neither here nor in {system}", _HINT)
+
+
+def _holds_policy(directory: Path) -> bool:
+    try:
+        return any(file.suffix in _SUFFIXES and not file.name.startswith(".") for file in directory.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True  # it is there and closed to us: reading it will say so
+
+
+def _nothing(place: str, message: str, hint: str) -> PolicyError:
+    return PolicyError((PolicyProblem(Place(place, 1, 1), "", message, hint),), hint=hint)

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from drtool.model.errors import Place, PolicyError, PolicyProblem
+from drtool.policy import cache
+
+if TYPE_CHECKING:
+    from drtool.model.policy import Policy
+    from drtool.policy.kinds import Kinds
+
+_SUFFIXES = (".yaml", ".yml")
+
+
+def load(paths: tuple[str, ...], kinds: Kinds, *, cache_directory: str | None = None) -> Policy:
+    """Read, check and compile a policy.
+
+    Args:
+        paths: files, or directories of which every `*.yaml` and `*.yml` is read in order; all of them are one policy.
+        kinds: the keys of every kind, asked only when the cache does not know these files.
+        cache_directory: where compiled policies are kept, by the digest of the files and of the code; None: nowhere.
+
+    Raises:
+        PolicyError: with every mistake of all files, sorted by file and line.
+    """
+    files = _read_files(paths)
+    key = cache.digest(tuple(body for _, body in files)) if cache_directory else ""
+    policy = cache.recall(cache_directory, key) if cache_directory else None
+    if policy is None:
+        policy = _build(files, kinds)
+        if cache_directory:
+            cache.keep(cache_directory, key, policy)
+    return policy
+
+
+def _build(files: list[tuple[str, bytes]], kinds: Kinds) -> Policy:
+    # Imported here so that a policy from the cache costs neither pydantic nor YAML.
+    from drtool.policy.check import check  # noqa: PLC0415
+    from drtool.policy.compile import compile_policy  # noqa: PLC0415
+    from drtool.policy.document import merge  # noqa: PLC0415
+    from drtool.policy.paths import anchor  # noqa: PLC0415
+    from drtool.policy.read import read  # noqa: PLC0415
+    from drtool.policy.reveal import reveal  # noqa: PLC0415
+    from drtool.policy.validate import validate  # noqa: PLC0415
+
+    documents = [read(file, body) for file, body in files]
+    if any(document.problems and not document.data for document in documents):
+        # A file that is no YAML hides names: what the others say about them would be nonsense.
+        raise _error([problem for document in documents for problem in document.problems])
+    document = merge(documents)
+    policy, compiled = validate(document, kinds)
+    check(document, kinds)
+    anchor(document)
+    reveal(document)
+    if document.problems or policy is None:
+        raise _error(document.problems)
+    return compile_policy(document, policy, compiled)
+
+
+def _error(problems: list[PolicyProblem]) -> PolicyError:
+    ordered = sorted(problems, key=lambda one: (one.place.file, one.place.line, one.place.column, one.field))
+    return PolicyError(tuple(ordered), hint="mend these lines, then type `drtool validate`")
+
+
+def _read_files(paths: tuple[str, ...]) -> list[tuple[str, bytes]]:
+    found: dict[Path, tuple[str, bytes]] = {}
+    problems: list[PolicyProblem] = []
+    for path in paths:
+        try:
+            for file in _files_of(Path(path)):
+                found.setdefault(file.resolve(), (str(file), file.read_bytes()))
+        except OSError as error:
+            problem = f"cannot be read: {(error.strerror or str(error)).lower()}"
+            problems.append(PolicyProblem(Place(str(error.filename or path), 1, 1), "", problem, "name a file or a directory"))
+    if not found and not problems:
+        place = Place(paths[0] if paths else "policy", 1, 1)
+        problems.append(PolicyProblem(place, "", "there is no policy here", "policies are named *.yaml or *.yml"))
+    if problems:
+        raise _error(problems)
+    return list(found.values())
+
+
+def _files_of(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    inside = [file for file in path.iterdir() if file.suffix in _SUFFIXES and not file.name.startswith(".")]
+    return sorted(file for file in inside if not file.is_dir())

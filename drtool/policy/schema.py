@@ -1,0 +1,217 @@
+"""The policy language as pydantic models: every key this release carries out, and no other."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag, WithJsonSchema
+
+from drtool.policy.values import (
+    AbsolutePath,
+    Cron,
+    Duration,
+    Location,
+    Name,
+    Reference,
+    Size,
+    TimeZone,
+    VariableName,
+)
+
+if TYPE_CHECKING:
+    from drtool.policy.kinds import Kinds
+
+NonEmpty = Annotated[str, StringConstraints(min_length=1)]
+Count = Annotated[int, Field(ge=0, le=1_000_000)]
+OneKey = Annotated[dict[str, Any], WithJsonSchema({"type": "object", "minProperties": 1, "maxProperties": 1, "additionalProperties": True})]
+Version = Annotated[Literal[1], WithJsonSchema({"const": 1})]
+
+
+class Strict(BaseModel):
+    """Unknown keys are mistakes, and nothing is converted silently."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=False)
+
+
+class SeenFromSchema(Strict):
+    """How a repository is reached from another machine."""
+
+    restic: Location
+    password: Reference | None = None
+    environment: dict[VariableName, str] | None = None
+    ssh_config: AbsolutePath | None = None
+
+
+class VerifySchema(Strict):
+    """When every byte of a repository is read again."""
+
+    schedule: Cron
+
+
+class RepositorySchema(Strict):
+    """A restic repository."""
+
+    restic: Location = Field(description="a path, sftp:user@host:/path or s3:https://host/bucket")
+    password: Reference
+    environment: dict[VariableName, str] = Field(default_factory=dict)
+    ssh_config: AbsolutePath | None = Field(default=None, description="an OpenSSH client configuration file, for sftp")
+    site: Name | None = Field(default=None, description="its failure domain")
+    seen_from: dict[Name, SeenFromSchema] = Field(default_factory=dict, description="its address, by source name")
+    prune: Cron | None = None
+    verify: VerifySchema | None = None
+    upload_limit: Size | None = Field(default=None, description="per second")
+    download_limit: Size | None = Field(default=None, description="per second")
+    timeout: Duration = timedelta(seconds=60)
+
+
+class SourceSchema(Strict):
+    """A platform that can be asked for data: one key names its kind."""
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+    site: Name | None = None
+
+
+class KeepSchema(Strict):
+    """Rules that give reasons to keep."""
+
+    last: Count | None = None
+    hourly: Count | None = None
+    daily: Count | None = None
+    weekly: Count | None = None
+    monthly: Count | None = None
+    yearly: Count | None = None
+    within: Duration | None = None
+    verified: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+
+
+class ObjectivesSchema(Strict):
+    """RPO: most data, in time, we accept to lose. RTO: longest time until service is back."""
+
+    rpo: Duration | None = None
+    rto: Duration | None = None
+
+
+class CopySchema(Strict):
+    """What differs in a copy."""
+
+    keep: KeepSchema | None = None
+
+
+def _shape(value: object) -> str | None:
+    for shape, tag in ((list, "~list"), (dict, "~mapping"), (str, "~name")):
+        if isinstance(value, shape):
+            return tag  # a tilde is in no name, so positions skip it
+    return None
+
+
+CopyMapping = dict[Name, CopySchema | None]
+CopyItem = Annotated[Annotated[Name, Tag("~name")] | Annotated[CopyMapping, Tag("~mapping")], Discriminator(_shape)]
+Copies = Annotated[Annotated[list[CopyItem], Tag("~list")] | Annotated[CopyMapping, Tag("~mapping")], Discriminator(_shape)]
+
+
+class DefaultsSchema(Strict):
+    """What every set has unless it says otherwise."""
+
+    objectives: ObjectivesSchema | None = None
+    to: Name | None = None
+    copies: Copies | None = None
+    keep: KeepSchema | None = None
+
+
+class HookSchema(Strict):
+    """A command on the machine of a source."""
+
+    run: Annotated[list[NonEmpty], Field(min_length=1)]
+    on: Name
+    timeout: Duration = timedelta(minutes=5)
+    on_failure: Literal["stop", "continue"] = "stop"
+
+
+class SetSchema(DefaultsSchema):
+    """Workloads protected, recovered and judged together."""
+
+    protect: Annotated[list[OneKey], Field(min_length=1)]
+    needs: list[Name] = Field(default_factory=list)
+    schedule: Cron | None = None
+    time_zone: TimeZone = "UTC"
+    before: list[HookSchema] = Field(default_factory=list)
+    after: list[HookSchema] = Field(default_factory=list)
+    before_restore: list[HookSchema] = Field(default_factory=list)
+    after_restore: list[HookSchema] = Field(default_factory=list)
+    on_failure: list[HookSchema] = Field(default_factory=list)
+    checks: list[OneKey] = Field(default_factory=list)
+    consistent_within: Duration | None = None
+    nice: bool = False
+
+
+class SandboxSchema(Strict):
+    """An isolated destination: the keys of each source's place, by source name."""
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+    lease: Duration = timedelta(hours=4)
+
+
+class DrillSchema(Strict):
+    """A timed restore into a sandbox, with checks."""
+
+    sets: Annotated[list[Name], Field(min_length=1)]
+    repository: Name | None = Field(default=None, alias="from")
+    sandbox: Name
+    schedule: Cron | None = None
+    time_zone: TimeZone = "UTC"
+
+
+class PolicySchema(Strict):
+    """A drtool policy."""
+
+    drtool: Version = Field(description="version of this language")
+    name: Name = Field(description="labels everything we make")
+    site: Name | None = Field(default=None, description="failure domain of everything that names none")
+    repositories: Annotated[dict[Name, RepositorySchema], Field(min_length=1)]
+    sources: Annotated[dict[Name, SourceSchema], Field(min_length=1)]
+    defaults: DefaultsSchema | None = None
+    sets: Annotated[dict[Name, SetSchema], Field(min_length=1)]
+    sandboxes: dict[Name, SandboxSchema] = Field(default_factory=dict)
+    drills: dict[Name, DrillSchema] = Field(default_factory=dict)
+
+
+def json_schema(kinds: Kinds) -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of one policy file, for editors; names across files are checked by `load` only."""
+    from pydantic.json_schema import models_json_schema  # noqa: PLC0415 - only for `drtool schema`
+
+    groups = {"source": kinds.sources(), "selector": kinds.selectors(), "place": kinds.places(), "check": kinds.checks()}
+    models = [model for group in groups.values() for model in group.values()]
+    wanted = [(model, "validation") for model in dict.fromkeys([PolicySchema, *models])]
+    references, document = models_json_schema(wanted, ref_template="#/$defs/{model}")  # type: ignore[arg-type]
+    definitions = document["$defs"]
+
+    def variant(group: str, kind: str, extra: dict[str, Any]) -> dict[str, Any]:
+        name = references[groups[group][kind], "validation"]["$ref"].rpartition("/")[2]
+        if not extra:
+            return {"anyOf": [{"$ref": f"#/$defs/{name}"}, {"type": "null"}]}
+        body = {**definitions[name], "properties": {**extra, **definitions[name].get("properties", {})}}
+        definitions[f"{group}-{kind}"] = body
+        return {"anyOf": [{"$ref": f"#/$defs/{group}-{kind}"}, {"type": "null"}]}
+
+    def one_key(**keys: Any) -> dict[str, Any]:  # noqa: ANN401
+        return {"type": "object", "minProperties": 1, "maxProperties": 1, "additionalProperties": False, **keys}
+
+    def any_of(variants: list[dict[str, Any]]) -> dict[str, Any]:
+        return {"anyOf": variants} if variants else {"type": "object"}
+
+    text = {"type": "string"}
+    source = definitions["SourceSchema"]
+    source["properties"].update({kind: variant("source", kind, {}) for kind in groups["source"]})
+    source |= {"additionalProperties": False, "oneOf": [{"required": [kind]} for kind in groups["source"]]}
+    definitions["SourceSchema"] = source
+    selectors = [variant("selector", kind, {"allow_empty": {"type": "boolean"}}) for kind in groups["selector"]]
+    checks = {kind: variant("check", kind, {"in": text, "of": text}) for kind in groups["check"]}
+    properties = definitions["SetSchema"]["properties"]
+    properties["protect"]["items"] = one_key(additionalProperties=any_of(selectors))
+    properties["checks"]["items"] = one_key(properties=checks)
+    places = [variant("place", kind, {}) for kind in groups["place"]]
+    definitions["SandboxSchema"]["additionalProperties"] = any_of(places)
+    policy = dict(definitions.pop(references[PolicySchema, "validation"]["$ref"].rpartition("/")[2]))
+    policy.pop("required", None)  # several files are one policy: each may hold a part of it
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **policy, "$defs": definitions}

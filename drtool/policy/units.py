@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from decimal import Decimal
+
+DURATION_PATTERN = r"^(?=\d)(\d+d)?(\d+h)?(\d+m)?(\d+s)?$"
+SIZE_PATTERN = r"^\d+(\.\d+)? ?(KiB|MiB|GiB|TiB|kB|MB|GB|TB)$"
+
+_LONGEST = timedelta(days=36500)
+_LARGEST = 2**60
+_FACTORS = {
+    "KiB": 2**10,
+    "MiB": 2**20,
+    "GiB": 2**30,
+    "TiB": 2**40,
+    "kB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "TB": 10**12,
+}
+
+
+class WrongValueError(ValueError):
+    """A value that cannot be read: what is wrong, and what to type instead."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+def parse_duration(value: object) -> timedelta:
+    """Read `90s`, `15m`, `4h`, `30d` or a combination in that falling order, such as `1d12h`; WrongValueError otherwise."""
+    hint = "durations are written 90s, 15m, 4h, 30d or 1h30m"
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise WrongValueError("a duration needs a unit", hint)
+    if not isinstance(value, str):
+        raise WrongValueError("must be a duration", hint)
+    match = re.fullmatch(r"(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?", value, re.ASCII)
+    if not value or match is None:
+        raise WrongValueError(f"{shorten(value)} is not a duration", hint)
+    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    duration = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    if not duration:
+        raise WrongValueError("a duration must be longer than nothing", hint)
+    if duration > _LONGEST:
+        raise WrongValueError("a duration must be shorter than a hundred years", hint)
+    return duration
+
+
+def parse_size(value: object) -> int:
+    """Read a size such as `20MiB` or `1.5 GB` and return whole bytes; WrongValueError otherwise."""
+    hint = "sizes are written 20MiB (KiB MiB GiB TiB, by 1024) or 20MB (kB MB GB TB, by 1000)"
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise WrongValueError("a size needs a unit", hint)
+    if not isinstance(value, str):
+        raise WrongValueError("must be a size", hint)
+    match = re.fullmatch(r"(\d{1,12}(?:\.\d{1,6})?) ?([A-Za-z]+)", value, re.ASCII)
+    if match is None or match[2] not in _FACTORS:
+        raise WrongValueError(f"{shorten(value)} is not a size", hint)
+    size = int(Decimal(match[1]) * _FACTORS[match[2]])
+    if not 0 < size <= _LARGEST:
+        raise WrongValueError("a size must be more than nothing and at most 1 EiB", hint)
+    return size
+
+
+def shorten(text: str, limit: int = 40) -> str:
+    """Quote what somebody typed, on one line and not for ever."""
+    line = " ".join(text.split())
+    return f"`{line}`" if len(line) <= limit else f"`{line[:limit]}…`"

@@ -1,0 +1,108 @@
+"""Values with a meaning of their own, as pydantic types: they say what is wrong in plain words."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from pydantic import PlainValidator, StringConstraints, WithJsonSchema
+
+from drtool.model.secret import SCHEMES, SecretReference, parse_reference
+from drtool.policy.units import DURATION_PATTERN, SIZE_PATTERN, WrongValueError, parse_duration, parse_size, shorten
+from drtool.policy.words import nearest
+
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+_CRON_NAMES = ("@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually")
+_CRON_HINT = 'five fields (minute hour day month weekday) as in "30 1 * * *", or @daily'
+_REFERENCE_HINT = "a secret is a reference: env:NAME, file:/path, credential:name or command:program arguments"
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+
+
+def _reference(value: object) -> SecretReference:
+    reference = parse_reference(value) if isinstance(value, str) else None
+    if reference is None:
+        raise WrongValueError("must be a reference to a secret, never the secret itself", _REFERENCE_HINT)
+    wrong = reference_problem(reference)
+    if wrong:
+        raise WrongValueError(wrong, _REFERENCE_HINT)
+    return reference
+
+
+def reference_problem(reference: SecretReference) -> str:
+    """Tell what is wrong with the value of a reference; empty when nothing is."""
+    value = reference.value
+    if reference.scheme == "file" and not value.startswith("/"):
+        return "the path of a secret must be absolute"
+    if reference.scheme == "env" and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
+        return "`env:` is followed by the name of a variable"
+    if reference.scheme == "credential" and ("/" in value or value in (".", "..")):
+        return "`credential:` is followed by a name without slashes"
+    return "" if value.strip() else "a reference names something"
+
+
+def _cron(value: object) -> str:
+    from croniter import croniter  # noqa: PLC0415 - only where a schedule is written
+
+    if not isinstance(value, str):
+        raise WrongValueError("must be a schedule", _CRON_HINT)
+    text = value.strip()
+    if text.startswith("@"):
+        if text not in _CRON_NAMES:
+            raise WrongValueError(f"{shorten(value)} is not a schedule", nearest(text, _CRON_NAMES))
+        return text
+    count = len(text.split())
+    if count != 5:  # noqa: PLR2004 - the fields of cron
+        raise WrongValueError(f"a schedule has five fields, this has {count}", _CRON_HINT)
+    if re.search(r"(?<![A-Za-z])[HhRr](?![A-Za-z])", text):
+        raise WrongValueError("a schedule has no random or hashed fields", _CRON_HINT)
+    try:
+        croniter(text, datetime(2026, 1, 1)).get_next(datetime)  # noqa: DTZ001 - only asks whether there is a next time
+    except (ValueError, KeyError, IndexError, AttributeError, TypeError, OverflowError) as error:
+        raise WrongValueError(f"{shorten(value)} is not a schedule, or never comes", _CRON_HINT) from error
+    return text
+
+
+def _time_zone(value: object) -> str:
+    from zoneinfo import available_timezones  # noqa: PLC0415 - reads a directory tree
+
+    zones = available_timezones()
+    if not isinstance(value, str) or value not in zones:
+        hint = nearest(value, zones, what="for example") if isinstance(value, str) else "for example Europe/Berlin"
+        raise WrongValueError("is not a time zone", hint)
+    return value
+
+
+def _absolute(value: object) -> str:
+    if not isinstance(value, str) or not value.startswith("/"):
+        raise WrongValueError("must be an absolute path", "begin with /")
+    return value
+
+
+def _location(value: object) -> str:
+    hint = "/absolute/path, sftp:user@host:/path or s3:https://host/bucket"
+    if not isinstance(value, str) or not value:
+        raise WrongValueError("must be the address of a restic repository", hint)
+    scheme, colon, rest = value.partition(":")
+    if value.startswith("/"):
+        return value
+    if not colon or not _SCHEME.match(value):
+        raise WrongValueError("the path of a repository must be absolute", hint)
+    if scheme not in ("sftp", "s3"):
+        raise WrongValueError(f"repositories of the kind {shorten(scheme)} are not understood", hint)
+    if not re.search(r"[^/:]", rest) or any(character.isspace() for character in value):
+        raise WrongValueError(f"this is not the address of a repository on {scheme}", hint)
+    return value
+
+
+_REFERENCE_SCHEMA = {"type": "string", "pattern": f"^({'|'.join(SCHEMES)}):.+"}
+
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=100)]
+VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=100)]
+Reference = Annotated[SecretReference, PlainValidator(_reference), WithJsonSchema(_REFERENCE_SCHEMA)]
+Duration = Annotated[timedelta, PlainValidator(parse_duration), WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN})]
+Size = Annotated[int, PlainValidator(parse_size), WithJsonSchema({"type": "string", "pattern": SIZE_PATTERN})]
+Cron = Annotated[str, PlainValidator(_cron), WithJsonSchema({"type": "string", "examples": ["30 1 * * *", "@daily"]})]
+TimeZone = Annotated[str, PlainValidator(_time_zone), WithJsonSchema({"type": "string", "examples": ["Europe/Berlin"]})]
+AbsolutePath = Annotated[str, PlainValidator(_absolute), WithJsonSchema({"type": "string", "pattern": "^/"})]
+Location = Annotated[str, PlainValidator(_location), WithJsonSchema({"type": "string", "pattern": "^(/|sftp:|s3:)"})]

@@ -1,0 +1,16 @@
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+def nearest(word: str, known: Iterable[str], *, what: str = "known") -> str:
+    """Return what to type instead of a word nobody knows: the nearest right one, or all there are."""
+    candidates = sorted(set(known))
+    folded = {candidate.lower(): candidate for candidate in candidates}
+    close = difflib.get_close_matches(word.lower(), folded, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean `{folded[close[0]]}`?"
+    if not candidates:
+        return f"{what}: none"
+    return f"{what}: {', '.join(candidates[:12])}{' …' if len(candidates) > 12 else ''}"  # noqa: PLR2004 - one line

@@ -1,0 +1,1 @@
+"""Where a command runs, so that bytes need not pass through the orchestrator."""

@@ -1,0 +1,1 @@
+"""Where secrets are found at the moment of use."""

@@ -1,0 +1,1 @@
+"""Platforms that can be asked for data and can take it back."""

@@ -1,0 +1,1 @@
+"""A host's files: this machine or another one over SSH."""

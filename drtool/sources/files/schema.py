@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import posixpath
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+
+def _absolute(path: str) -> str:
+    if not path.startswith("/"):
+        raise ValueError(f"must be an absolute path, such as /{path}")
+    if "\0" in path or ".." in path.split("/"):
+        raise ValueError("must be written without ..")
+    return "/" + posixpath.normpath(path).lstrip("/")
+
+
+def _destination(host: str) -> str:
+    if host.startswith("-") or any(character.isspace() for character in host) or not host:
+        raise ValueError("is not an SSH destination: write user@host or a name of ssh_config")
+    return host
+
+
+AbsolutePath = Annotated[str, AfterValidator(_absolute)]
+SshDestination = Annotated[str, AfterValidator(_destination)]
+
+
+class Settings(BaseModel):
+    """Keys of `files:` under `sources:`; empty: this machine."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    ssh: SshDestination | None = None
+    ssh_config: AbsolutePath | None = None
+
+
+class Selector(BaseModel):
+    """Keys under `protect:`; the patterns are the repository program's own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    paths: list[AbsolutePath] = Field(min_length=1)
+    exclude: list[str] = []
+    exclude_if_present: list[str] = []
+    exclude_caches: bool = False
+    one_file_system: bool = False
+
+
+class Place(BaseModel):
+    """Keys under `sandboxes:`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    directory: AbsolutePath

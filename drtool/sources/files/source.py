@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+
+from drtool.model.errors import DrtoolError, Refused
+from drtool.model.plan import Landed, Restored
+from drtool.model.policy import Settings, SourcePolicy
+from drtool.model.workload import Leftover, Snapshot, Workload
+from drtool.ports import Clock, Export, Finding, Inspection, Landing, LandRequest, ReserveRequest, Runner
+from drtool.sources.files.discover import KIND, discover
+from drtool.sources.files.export import export
+from drtool.sources.places.cutover import cut_over, refuse_mounts
+from drtool.sources.places.filesystem import FileSystem
+from drtool.sources.places.land import Site, land, site_inside, wanted_paths
+from drtool.sources.places.leftovers import leftovers
+from drtool.sources.places.marker import Owner
+from drtool.sources.places.release import release
+from drtool.sources.places.reserve import reserve
+
+_PROGRAMS = ("find", "xargs", "sha256sum", "stat", "mv", "df", "realpath", "sync")
+
+
+class FilesSource:
+    """Directories and files of one host, each protected path a workload.
+
+    Args:
+        policy: name and site; the runner decides which host it is.
+        by: the policy's name, with which everything is labelled.
+        runner: this machine's or another's.
+        clock: for ids.
+        watch: the protected paths; beside them, in them and above them leftovers are looked for.
+    """
+
+    kind = KIND
+
+    def __init__(self, *, policy: SourcePolicy, by: str, runner: Runner, clock: Clock, watch: tuple[str, ...] = ()) -> None:
+        self.name = policy.name
+        self.runner = runner
+        self._files = FileSystem(runner)
+        self._owner = Owner(policy.name, by, self._files, clock)
+        self._watch = watch
+
+    def discover(self, selector: Settings) -> tuple[Workload, ...]:
+        return discover(self._files, source=self.name, selector=selector)
+
+    def snapshot(self, workload: Workload, label: str) -> Snapshot:
+        if workload.problem:
+            raise Refused(workload.problem, hint="correct the policy, or the place")
+        return Snapshot(workload, label, live=True)
+
+    def export(self, snapshot: Snapshot) -> AbstractContextManager[Export]:
+        return export(self._files, snapshot)
+
+    def land(self, request: LandRequest) -> AbstractContextManager[Landing]:
+        path = request.member.artifacts[0].path
+        original = request.destination.form == "original"
+        site = self._site_of_original(path, request) if original else site_inside(self._owner, request, path)
+        return land(self._owner, request=request, site=site, kind=KIND)
+
+    def cutover(self, landed: Landed, *, trusted: bool = True) -> Landed:
+        del trusted  # no command of the policy is run here
+        return cut_over(self._owner, landed)
+
+    def reserve(self, request: ReserveRequest) -> Leftover:
+        return reserve(self._owner, request=request)
+
+    def inspect(self, restored: Restored) -> Inspection:
+        there = self._files.exists(restored.path)
+        return Inspection(there, self.runner, note="" if there else f"{restored.path} does not exist")
+
+    def leftovers(self, places: Iterable[Settings]) -> tuple[Leftover, ...]:
+        return leftovers(self._owner, places=places, watch=self._watch)
+
+    def release(self, leftover: Leftover) -> None:
+        release(self._owner, leftover=leftover)
+
+    def examine(self) -> tuple[Finding, ...]:
+        script = 'for program do command -v "$program" >/dev/null || printf "%s " "$program"; done'
+        try:
+            missing = self._files.require(f"asking {self.runner.name}", "sh", "-c", script, "drtool", *_PROGRAMS).decode().split()
+        except DrtoolError as error:
+            return (Finding(f"source {self.name}", good=False, text=error.what, remedy=error.hint),)
+        if missing:
+            text = f"{', '.join(missing)} not found on {self.runner.name}"
+            return (Finding(f"source {self.name}", good=False, text=text, remedy="install GNU coreutils and findutils there"),)
+        return (Finding(f"source {self.name}", good=True, text=f"{self.runner.name} answers and has what is needed"),)
+
+    def _site_of_original(self, path: str, request: LandRequest) -> Site:
+        wanted = wanted_paths(path, request.paths)
+        whole = wanted == (path,)
+        for target in wanted:
+            if target == "/":
+                raise Refused("/ cannot be replaced while the system runs", hint="restore with: --to directory PATH", safe="/ is untouched")
+            if not whole:
+                self._files.require_real_directories(path, target, all_present=False)
+            if self._files.exists(target):
+                refuse_mounts(self._files, target)
+        return Site(self._home_beside(path, wanted), path, "" if whole else path, tuple((target, target) for target in wanted))
+
+    def _home_beside(self, path: str, wanted: tuple[str, ...]) -> str:
+        """Return the directory for staging: beside the workload, or in it where it is a file system of its own."""
+        parents = {self._files.nearest_directory(posixpath.dirname(target)) for target in wanted}
+        homes = dict.fromkeys(self._files.nearest_directory(item) for item in (posixpath.dirname(path), path) if item != wanted[0])
+        found = self._files.look(f"{item.rstrip('/')}/." for item in (*parents, *homes))
+        for home in homes:
+            if all(found[f"{item.rstrip('/')}/."].device == found[f"{home.rstrip('/')}/."].device for item in parents):
+                return home
+        raise Refused(
+            f"what shall be restored in {path} lies on several file systems",
+            hint="restore with: --to directory PATH",
+            safe=f"{path} is untouched",
+        )

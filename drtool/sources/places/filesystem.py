@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import os
+import posixpath
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from drtool.model.command import Command, Completed
+from drtool.model.errors import Conflict, Refused
+from drtool.ports import Runner
+
+ENVIRONMENT: Final = {"LC_ALL": "C"}
+"""Programs' words are compared, so they must not be translated."""
+
+_STAT = r"%y\0%D\0%i\0%p\0"
+_GONE = (b"No such file or directory", b"Not a directory")
+_MAKE_WHOLE = 'set -Ceu; umask 077; new="$1.new"; rm -f -- "$new"; cat >"$new"; sync -- "$new"; mv -T -- "$new" "$1"; sync -- "${1%/*}/"'
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What lies at a path, not following a symbolic link: type letter as `find -printf %y`, device and inode."""
+
+    type: str
+    device: str
+    inode: str
+
+
+class FileSystem:
+    """Small file system commands where a runner runs; names are bytes, kept in text as surrogate escapes.
+
+    Every method raises Refused with the program's own words where the operating system says no.
+    """
+
+    def __init__(self, runner: Runner) -> None:
+        self.runner = runner
+
+    def run(self, *argv: str, standard_input: bytes | None = None) -> Completed:
+        """Run a command there in the C locale and return how it ended."""
+        return self.runner.run(Command(argv, environment=ENVIRONMENT, standard_input=standard_input))
+
+    def require(self, what: str, *argv: str, standard_input: bytes | None = None, hint: str = "") -> bytes:
+        """Run a command that must succeed and return what it printed; `what` says what was tried."""
+        completed = self.run(*argv, standard_input=standard_input)
+        if completed.exit_code != 0:
+            raise Refused(f"{what} failed: {completed.said(300) or f'exit code {completed.exit_code}'}", hint=hint)
+        return completed.standard_output
+
+    def look(self, paths: Iterable[str]) -> dict[str, Entry]:
+        """Return what lies at each path; what does not exist is absent, what cannot be looked at is Refused."""
+        wanted = tuple(dict.fromkeys(paths))
+        if not wanted:
+            return {}
+        completed = self.run("find", *wanted, "-maxdepth", "0", "-printf", _STAT)
+        for line in completed.standard_error.splitlines():
+            if line.startswith(b"find: ") and not line.endswith(_GONE) and b": " in line[6:]:
+                raise Refused(f"cannot look at a place: {line[6:].decode('utf-8', 'replace')}")
+        fields = [os.fsdecode(field) for field in completed.standard_output.split(b"\0")]
+        groups = zip(*[iter(fields)] * 4, strict=False)
+        return {path: Entry(kind, device, inode) for kind, device, inode, path in groups}
+
+    def exists(self, path: str) -> bool:
+        """Tell whether anything lies at `path`, a dangling link included."""
+        return path in self.look((path,))
+
+    def nearest_directory(self, path: str) -> str:
+        """Return `path` or its nearest ancestor that exists; Refused when that is no directory."""
+        candidates = (path, *ancestors(path))
+        found = self.look(candidates)
+        nearest = next((candidate for candidate in candidates if candidate in found), "/")
+        if self.run("test", "-d", nearest).exit_code != 0:
+            raise Refused(f"{nearest} is not a directory", hint="move it away, or restore with: --to directory PATH")
+        return nearest
+
+    def require_real_directories(self, base: str, path: str, *, all_present: bool) -> None:
+        """Refuse unless every component below `base` and above `path` is a real directory (missing ones pass on request)."""
+        between = [item for item in ancestors(path) if item != base and is_inside(item, base)]
+        found = self.look(between)
+        for item in between:
+            if item not in found and not all_present:
+                continue
+            if item not in found or found[item].type != "d":
+                raise Refused(
+                    f"{item} is not a real directory", hint="a link could lead anywhere: look who put it there", safe="nothing was moved"
+                )
+
+    def is_empty_directory(self, path: str) -> bool:
+        """Tell whether `path` is a real directory with nothing in it."""
+        completed = self.run("find", path, "-maxdepth", "0", "-type", "d", "-empty", "-printf", "x")
+        return completed.standard_output == b"x"
+
+    def free_bytes(self, path: str) -> int:
+        """Return the bytes this user may still write on the file system of `path`."""
+        output = self.require(f"asking for the free space of {path}", "df", "--output=avail", "-B1", "--", path)
+        return int(output.split()[-1])
+
+    def require_space(self, path: str, needed: int) -> None:
+        """Refuse when fewer than `needed` bytes are free at `path`."""
+        free = self.free_bytes(path)
+        if free < needed:
+            raise Refused(
+                f"{path} has {free} bytes free and {needed} are needed",
+                hint="free space there, or restore with: --to directory PATH",
+                safe="nothing was written",
+            )
+
+    def mounts_within(self, path: str) -> tuple[str, ...]:
+        """Return the mount points at or below `path` (bind mounts too)."""
+        real_parent = self.require(f"resolving {path}", "realpath", "-z", "--", posixpath.dirname(path)).rstrip(b"\0")
+        real = posixpath.join(os.fsdecode(real_parent), posixpath.basename(path))
+        table = self.require("reading the mount table", "cat", "--", "/proc/self/mountinfo")
+        points = (os.fsdecode(_unescape(line.split(b" ")[4])) for line in table.splitlines())
+        return tuple(point for point in points if is_inside(point, real))
+
+    def make_directory(self, path: str, *, private: bool = False) -> None:
+        """Make one new directory; Refused when anything is there already."""
+        mode = ("-m", "700") if private else ()
+        self.require(f"making {path}", "mkdir", *mode, "--", path)
+
+    def make_parents(self, path: str) -> None:
+        """Make the missing directories above `path`."""
+        self.require(f"making the directories above {path}", "mkdir", "-p", "--", posixpath.dirname(path))
+
+    def rename(self, origin: str, target: str) -> None:
+        """Rename on one file system without ever overwriting; Conflict when something stood in the way."""
+        before = self.look((origin, posixpath.dirname(target)))
+        if origin not in before:
+            raise Conflict(f"{origin} is gone", hint="see what took it away; then restore again")
+        self.require(f"renaming {origin} to {target}", "mv", "-T", "--no-clobber", "--", origin, target)
+        after = self.look((origin, target))
+        # older mv ends with 0 when it did not move
+        if origin in after or after.get(target) != before[origin]:
+            raise Conflict(
+                f"{target} appeared while {origin} was to be put there",
+                hint=f"move {target} away and repeat",
+                safe=f"{origin} is untouched",
+            )
+
+    def write(self, path: str, content: bytes) -> None:
+        """Write a small file whole or not at all, readable by this user only."""
+        self.require(f"writing {path}", "sh", "-c", _MAKE_WHOLE, "drtool", path, standard_input=content)
+
+    def remove_file(self, path: str) -> None:
+        """Remove one file; already gone is success."""
+        self.require(f"removing {path}", "rm", "-f", "--", path)
+
+    def remove_tree(self, path: str) -> None:
+        """Remove a tree without crossing into another file system or following a link; already gone is success."""
+        removal = ("rm", "-rf", "--one-file-system", "--", path)
+        if self.run(*removal).exit_code == 0:
+            return
+        # restored directories may forbid their owner to change them
+        self.run("find", path, "-xdev", "-type", "d", "-exec", "chmod", "u+rwx", "--", "{}", "+")
+        self.require(f"removing {path}", *removal, hint="look whether something is mounted in it")
+
+    def settle(self, path: str) -> None:
+        """Return when the file system of `path` has everything on its disk."""
+        self.require(f"flushing the file system of {path}", "sync", "-f", "--", path)
+
+    def stream(self, command: Command, take: Callable[[bytes], None]) -> Completed:
+        """Run a command whose NUL-terminated fields are handed over one by one; memory stays bounded."""
+        rest = b""
+
+        def consume(chunk: bytes) -> None:
+            nonlocal rest
+            *fields, rest = (rest + chunk).split(b"\0")
+            for field in fields:
+                take(field)
+
+        return self.runner.pipe(command, consume=consume).command
+
+
+def ancestors(path: str) -> tuple[str, ...]:
+    """Return the directories above an absolute path, the nearest first, `/` last."""
+    found = []
+    while path != "/":
+        path = posixpath.dirname(path)
+        found.append(path)
+    return tuple(found)
+
+
+def is_inside(path: str, base: str) -> bool:
+    """Tell whether `path` is `base` or lies below it, by name only."""
+    return path == base or path.startswith(base.rstrip("/") + "/")
+
+
+def require_plain(path: str) -> str:
+    """Return `path`; Refused unless it is absolute and normalised, without `..`, NUL or a double slash."""
+    if not path.startswith("/") or path.startswith("//") or "\0" in path or posixpath.normpath(path) != path:
+        raise Refused(f"{path!r} is not a plain absolute path", hint="write it from / on, without .. and without a slash at the end")
+    return path
+
+
+def below(base: str, path: str) -> str:
+    """Return absolute `path` as it lies inside the directory `base`."""
+    return base.rstrip("/") + path if path != "/" else base
+
+
+def _unescape(field: bytes) -> bytes:
+    for code in (b"040", b"011", b"012", b"134"):  # the backslash last
+        field = field.replace(b"\\" + code, bytes([int(code, 8)]))
+    return field

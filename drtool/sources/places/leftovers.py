@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import os
+import posixpath
+from collections.abc import Iterable
+
+from drtool.model.policy import Settings
+from drtool.model.workload import Leftover
+from drtool.sources.places.filesystem import ancestors, require_plain
+from drtool.sources.places.marker import SANDBOX_MARKER, SANDBOX_PREFIX, Marker, Owner, read_markers
+
+
+def leftovers(owner: Owner, *, places: Iterable[Settings], watch: Iterable[str]) -> tuple[Leftover, ...]:
+    """Return every sandbox in `places` and everything staged or kept aside in them, in `watch` or in a directory above `watch`."""
+    roots = list(dict.fromkeys(require_plain(str(place["directory"])) for place in places if "directory" in place))
+    sandboxes = _sandboxes(owner, roots)
+    watched = [directory for path in watch for directory in (path, *ancestors(path))]
+    markers = read_markers(owner, [*roots, *watched, *sandboxes])
+    found = []
+    for path, marker in markers.items():
+        if marker.what == "sandbox" and posixpath.basename(path) == SANDBOX_MARKER:
+            found.append(_leftover(marker, posixpath.dirname(path)))
+        elif posixpath.dirname(path) in sandboxes:
+            continue  # goes with its sandbox
+        elif marker.what == "staging":
+            found.append(_leftover(marker, path.removesuffix(".json")))
+        elif marker.what == "kept":
+            found.append(_leftover(marker, marker.aside))
+    labelled = {leftover.locator for leftover in found}
+    for path in sandboxes:
+        if path not in labelled and owner.file_system.is_empty_directory(path):  # died before it wrote its marker
+            run = posixpath.basename(path).removeprefix(SANDBOX_PREFIX).partition("-")[0]
+            found.append(Leftover(owner.source, "sandbox", path, run, owner.by))
+    return tuple(sorted(found, key=lambda leftover: leftover.locator))
+
+
+def _leftover(marker: Marker, locator: str) -> Leftover:
+    expires = marker.expires.isoformat() if marker.expires is not None else ""
+    return Leftover(marker.source, marker.what, locator, marker.run, marker.by, expires=expires)
+
+
+def _sandboxes(owner: Owner, roots: list[str]) -> list[str]:
+    if not roots:
+        return []
+    completed = owner.file_system.run(
+        "find", "-H", *roots, "-mindepth", "1", "-maxdepth", "1", "-type", "d", "-name", f"{SANDBOX_PREFIX}*", "-print0"
+    )
+    return [os.fsdecode(name) for name in completed.standard_output.split(b"\0") if name]

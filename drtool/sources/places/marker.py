@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import json
+import os
+import posixpath
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from drtool.model.codec import canonical, decode
+from drtool.model.errors import Refused
+from drtool.model.plan import Destination, Landed, Move
+from drtool.ports import Clock
+from drtool.sources.places.filesystem import FileSystem
+
+FORMAT = "drtool.marker/1"
+SANDBOX_MARKER = ".drtool.json"
+STAGING_PREFIX = ".drtool-"
+SANDBOX_PREFIX = "drtool-"
+KEPT_SUFFIX = ".drtool.json"
+
+# Only files of this user that nobody else may write: a marker decides what is renamed and removed.
+_READ = (
+    'find -H "$@" -maxdepth 1 -type f -uid "$(id -u)" ! -perm /022 -size -256k '
+    "'(' -name '.drtool-*.json' -o -name '*.drtool.json' ')' -printf '%p\\0' -exec cat -- '{}' ';' -printf '\\0'; true"
+)
+
+
+NOWHERE = Destination("")
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who lands and where: the source's name, the policy's name, the file system and the clock."""
+
+    source: str
+    by: str
+    file_system: FileSystem
+    clock: Clock
+    done: dict[str, Landed] = field(default_factory=dict)
+    """Cutovers this process carried out, by staging place: a repeated one is answered from here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """The label beside everything we make: owner, run, expiry, and how far a cutover got.
+
+    `state` of a staging place: `landing`, `landed`, `moving`, `done`. `base` is the directory below which every component must be real.
+    `settings` are a sandbox's own keys (references, never secrets). `staging` of a kept thing names the landing that put it aside.
+    """
+
+    what: str
+    by: str
+    source: str
+    run: str
+    workload: str = ""
+    point: str = ""
+    expires: datetime | None = None
+    state: str = ""
+    destination: Destination = NOWHERE
+    target: str = ""
+    base: str = ""
+    aside: str = ""
+    staging: str = ""
+    moves: tuple[Move, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    format: str = FORMAT
+
+
+def write_marker(owner: Owner, path: str, marker: Marker) -> None:
+    """Write a marker, whole or not at all."""
+    owner.file_system.write(path, canonical(marker) + b"\n")
+
+
+def read_markers(owner: Owner, directories: Iterable[str]) -> dict[str, Marker]:
+    """Return the markers of this owner that lie directly in any of `directories`, by path; what is not ours is left out."""
+    names = b"".join(os.fsencode(directory) + b"\0" for directory in dict.fromkeys(directories))
+    if not names:
+        return {}
+    argv = ("xargs", "-0", "-r", "-n", "500", "sh", "-c", _READ, "drtool")
+    output = owner.file_system.require("looking for markers", *argv, standard_input=names)
+    fields = output.split(b"\0")
+    markers = {}
+    for name, body in zip(fields[0::2], fields[1::2], strict=False):
+        marker = _parse(body)
+        if marker is not None and marker.by == owner.by and marker.source == owner.source:
+            markers[posixpath.normpath(os.fsdecode(name))] = marker
+    return markers
+
+
+def read_marker(owner: Owner, path: str) -> Marker | None:
+    """Return the marker at `path`, None when nothing is there; Refused when what is there is not ours."""
+    marker = read_markers(owner, (posixpath.dirname(path),)).get(path)
+    if marker is None and owner.file_system.exists(path):
+        raise Refused(
+            f"{path} is not a marker of {owner.by} for {owner.source}",
+            hint="look at it: another policy or another user may own it",
+            safe="nothing was touched",
+        )
+    return marker
+
+
+def _parse(body: bytes) -> Marker | None:
+    try:
+        marker = decode(Marker, json.loads(body))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    return marker if marker.format == FORMAT else None

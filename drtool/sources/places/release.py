@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import posixpath
+
+from drtool.model.errors import Refused
+from drtool.model.workload import Leftover
+from drtool.sources.places.cutover import finish, kept_markers
+from drtool.sources.places.filesystem import require_plain
+from drtool.sources.places.marker import SANDBOX_MARKER, SANDBOX_PREFIX, STAGING_PREFIX, Owner, read_marker
+
+
+def release(owner: Owner, *, leftover: Leftover) -> None:
+    """Remove a leftover by its marker, or finish the cutover it died in; already gone is success, without our marker it is Refused."""
+    require_plain(leftover.locator)
+    verbs = {"sandbox": _release_sandbox, "staging": _release_staging, "kept": _release_kept}
+    if leftover.source != owner.source or leftover.what not in verbs:
+        raise Refused(f"{leftover.what} {leftover.locator} is not a leftover of {owner.source}", safe="nothing was touched")
+    verbs[leftover.what](owner, leftover.locator)
+
+
+def _release_sandbox(owner: Owner, locator: str) -> None:
+    file_system = owner.file_system
+    if not posixpath.basename(locator).startswith(SANDBOX_PREFIX):
+        raise _without_label(locator)
+    entry = file_system.look((locator,)).get(locator)
+    if entry is None:
+        return
+    if entry.type != "d":
+        raise _without_label(locator)
+    marker_path = f"{locator}/{SANDBOX_MARKER}"
+    marker = read_marker(owner, marker_path)
+    if marker is None and file_system.is_empty_directory(locator):
+        file_system.require(f"removing {locator}", "rmdir", "--", locator)
+        return
+    if marker is None or marker.what != "sandbox":
+        raise _without_label(locator)
+    content = file_system.require(
+        f"listing {locator}", "find", locator, "-mindepth", "1", "-maxdepth", "1", "!", "-name", SANDBOX_MARKER, "-printf", "x"
+    )
+    if content:  # the label goes last
+        removal = ("-exec", "rm", "-rf", "--one-file-system", "--", "{}", "+")
+        argv = ("find", locator, "-mindepth", "1", "-maxdepth", "1", "!", "-name", SANDBOX_MARKER, *removal)
+        if file_system.run(*argv).exit_code != 0:
+            file_system.run("find", locator, "-xdev", "-type", "d", "-exec", "chmod", "u+rwx", "--", "{}", "+")
+            file_system.require(f"emptying {locator}", *argv, hint="look whether something is mounted in it")
+    file_system.remove_file(marker_path)
+    file_system.require(f"removing {locator}", "rmdir", "--", locator)
+
+
+def _release_staging(owner: Owner, locator: str) -> None:
+    if not posixpath.basename(locator).startswith(STAGING_PREFIX):
+        raise _without_label(locator)
+    marker = read_marker(owner, f"{locator}.json")
+    if marker is None:
+        if owner.file_system.exists(locator):
+            raise _without_label(locator)
+        return
+    if marker.what != "staging":
+        raise _without_label(locator)
+    if marker.state == "moving":
+        finish(owner, locator, marker)
+        return
+    owner.file_system.remove_tree(locator)
+    owner.file_system.remove_file(f"{locator}.json")
+
+
+def _release_kept(owner: Owner, locator: str) -> None:
+    markers = kept_markers(owner, locator)
+    if not markers:
+        if owner.file_system.exists(locator):
+            raise _without_label(locator)
+        return
+    if ".before-" not in posixpath.basename(locator):
+        raise _without_label(locator)
+    owner.file_system.remove_tree(locator)
+    for path in markers:
+        owner.file_system.remove_file(path)
+
+
+def _without_label(locator: str) -> Refused:
+    return Refused(
+        f"{locator} carries no label of ours", hint="look at it and remove it by hand if it is not needed", safe="nothing was touched"
+    )

@@ -1,0 +1,1 @@
+"""Whatever a program prints."""

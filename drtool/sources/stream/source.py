@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import contextlib
+import posixpath
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from typing import Final
+
+from drtool.model.errors import Refused
+from drtool.model.plan import Landed, Restored
+from drtool.model.point import Census
+from drtool.model.policy import Settings, SourcePolicy
+from drtool.model.secret import parse_reference
+from drtool.model.workload import Leftover, Snapshot, Workload
+from drtool.ports import (
+    ArtifactRequest,
+    Clock,
+    Export,
+    Finding,
+    Inspection,
+    Landing,
+    LandRequest,
+    PutResult,
+    ReserveRequest,
+    Runner,
+    SecretStore,
+)
+from drtool.sources.places.cutover import cut_over, require_landed
+from drtool.sources.places.filesystem import FileSystem
+from drtool.sources.places.land import Site, land, site_inside
+from drtool.sources.places.leftovers import leftovers
+from drtool.sources.places.marker import SANDBOX_MARKER, Owner, read_marker, write_marker
+from drtool.sources.places.release import release
+from drtool.sources.places.reserve import reserve
+from drtool.sources.stream.pour import command_of, pour
+
+KIND: Final = "stream"
+SANDBOX_VARIABLE: Final = "DRTOOL_SANDBOX_DIRECTORY"
+
+
+@dataclass(slots=True)
+class StreamExport:
+    """One stream; its census is what the repository hashed on the way."""
+
+    artifacts: tuple[ArtifactRequest, ...]
+    runner: Runner
+
+    def census(self, artifact: ArtifactRequest, put: PutResult) -> Census:
+        """Return one file, its bytes and its SHA-256."""
+        del artifact
+        return Census(files=1, bytes=put.bytes, sha256=put.sha256)
+
+
+class StreamSource:
+    """Whatever a program prints, and the program that takes it back.
+
+    Args:
+        policy: name and settings (`schema.Settings`).
+        by: the policy's name, with which everything is labelled.
+        runner: this machine's.
+        clock: for ids.
+        secrets: resolves the references of an environment when a command starts.
+        staging: where a stream waits for its `restore` command; must hold the whole of it.
+    """
+
+    kind = KIND
+
+    def __init__(
+        self,
+        *,
+        policy: SourcePolicy,
+        by: str,
+        runner: Runner,
+        clock: Clock,
+        secrets: SecretStore,
+        staging: str = "/var/tmp",  # noqa: S108 - private inside
+    ) -> None:
+        self.name = policy.name
+        self.runner = runner
+        self._command: list[str] = list(policy.settings["command"])
+        self._restore: list[str] = list(policy.settings.get("restore") or ())
+        self._sandbox: list[str] = list(policy.settings.get("sandbox") or ())
+        self._environment: dict[str, str] = dict(policy.settings.get("environment") or {})
+        self._secrets = secrets
+        self._staging = staging
+        self._owner = Owner(policy.name, by, FileSystem(runner), clock)
+
+    def discover(self, selector: Settings) -> tuple[Workload, ...]:
+        del selector  # it has no keys
+        return (Workload(self.name, self.name, KIND),)
+
+    def snapshot(self, workload: Workload, label: str) -> Snapshot:
+        return Snapshot(workload, label, live=True)
+
+    @contextlib.contextmanager
+    def export(self, snapshot: Snapshot) -> Iterator[Export]:
+        producer = command_of(self._command, self._environment, self._secrets)
+        yield StreamExport((ArtifactRequest(snapshot.workload.name, "stream", f"/{self.name}", producer),), self.runner)
+
+    def land(self, request: LandRequest) -> AbstractContextManager[Landing]:
+        path = request.member.artifacts[0].path
+        if path != f"/{self.name}":
+            raise Refused(f"{path} is not a stream of {self.name}", hint="restore with: --to directory PATH", safe="nothing was written")
+        self._require_commands(request.destination.form, trusted=request.trusted)
+        original = request.destination.form == "original"
+        site = Site(self._staging, "", "", ()) if original else site_inside(self._owner, request, path)
+        return self._land(request, site, path)
+
+    def cutover(self, landed: Landed, *, trusted: bool = True) -> Landed:
+        form = landed.destination.form
+        self._require_commands(form, trusted=trusted)
+        marker = require_landed(self._owner, landed)
+        if marker is not None and marker.state in ("landed", "moving"):
+            if form == "original" and self._restore:
+                command = command_of(self._restore, self._environment, self._secrets)
+                write_marker(self._owner, landed.marker, replace(marker, state="moving"))
+                pour(self.runner, command=command, file=landed.content)
+            elif form == "sandbox" and self._sandbox and self._owner.file_system.exists(landed.content):
+                reserved = posixpath.dirname(landed.staging)
+                environment = {**self._environment_of(reserved), SANDBOX_VARIABLE: reserved}
+                pour(self.runner, command=command_of(self._sandbox, environment, self._secrets), file=landed.content)
+        return cut_over(self._owner, landed)
+
+    def reserve(self, request: ReserveRequest) -> Leftover:
+        return reserve(self._owner, request=request)
+
+    def inspect(self, restored: Restored) -> Inspection:
+        if restored.destination.form == "sandbox":
+            reserved = restored.path.removesuffix(f"/{self.name}/{self.name}")
+            plain = {name: value for name, value in self._environment_of(reserved).items() if parse_reference(value) is None}
+            return Inspection(up=True, runner=self.runner, environment={**plain, SANDBOX_VARIABLE: reserved})
+        return Inspection(up=True, runner=self.runner)
+
+    def leftovers(self, places: Iterable[Settings]) -> tuple[Leftover, ...]:
+        return leftovers(self._owner, places=places, watch=(self._staging,))
+
+    def release(self, leftover: Leftover) -> None:
+        release(self._owner, leftover=leftover)
+
+    def examine(self) -> tuple[Finding, ...]:
+        files = self._owner.file_system
+        found = []
+        for argv in filter(None, (self._command, self._restore, self._sandbox)):
+            there = files.run("sh", "-c", 'command -v -- "$1" >/dev/null', "drtool", argv[0]).exit_code == 0
+            text = f"{argv[0]} is {'there' if there else 'not installed here'}"
+            found.append(Finding(f"source {self.name}", good=there, text=text, remedy="" if there else f"install {argv[0]}"))
+        return tuple(found)
+
+    @contextlib.contextmanager
+    def _land(self, request: LandRequest, site: Site, path: str) -> Iterator[Landing]:
+        with land(self._owner, request=request, site=site, kind=KIND) as landing:
+            yield replace(landing, landed=replace(landing.landed, content=f"{landing.directory}{path}"))
+
+    def _require_commands(self, form: str, *, trusted: bool) -> None:
+        if form == "original" and not self._restore:
+            raise Refused(
+                f"{self.name} has no `restore` command",
+                hint="write one in the policy, or restore to a file with: --to directory PATH",
+                safe="nothing was changed",
+            )
+        needed = {"original": self._restore, "sandbox": self._sandbox}.get(form)
+        if needed and not trusted:
+            raise Refused(
+                f"the command {' '.join(needed)} comes from the repository and is not run",
+                hint="read it, then repeat with --trust-commands; or restore to a file with: --to directory PATH",
+                safe="nothing was changed",
+            )
+
+    def _environment_of(self, reserved: str) -> dict[str, str]:
+        marker = read_marker(self._owner, f"{reserved}/{SANDBOX_MARKER}")
+        return {} if marker is None else {str(name): str(value) for name, value in marker.settings.get("environment", {}).items()}

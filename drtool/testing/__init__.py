@@ -1,0 +1,1 @@
+"""Public contract suites and stand-ins for those who build on drtool."""

@@ -1,0 +1,353 @@
+# ruff: noqa: S101, PLR2004 - a suite of tests, to be inherited
+from __future__ import annotations
+
+import hashlib
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from drtool.model.codec import canonical
+from drtool.model.command import Command
+from drtool.model.errors import Corrupt, DrtoolError, NoRepository, NotFound, Refused
+from drtool.model.evidence import Evidence
+from drtool.model.hold import Hold
+from drtool.model.point import Artifact, Census, Manifest, Member, RecoveryPoint
+from drtool.ports import ArtifactRequest, GetRequest, Labels, Progress, PutRequest, PutResult, Repository, Runner
+
+BY = "contract"
+SOURCE = "here"
+RUN = "01J00000000000000000000RVN"
+POINT = "01J0000000000000000000PBNT"
+LATER_POINT = "01J0000000000000000001PBNT"
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+SET = "documents, letters & 100 %"
+WORKLOAD = "here:/home, with a comma"
+STREAM = "billing"
+LONG_SECONDS = 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryPair:
+    """Two repositories to be tried, neither created yet, and where their data is read and poured.
+
+    `repository` belongs to the policy `contract`; `stranger` is the same repository as a policy of another name sees it.
+    """
+
+    repository: Repository
+    other: Repository
+    stranger: Repository
+    runner: Runner
+    directory: Path
+
+
+class RepositoryContract(ABC):
+    """What every repository promises; inherit it and give a `pair` fixture."""
+
+    @pytest.fixture
+    @abstractmethod
+    def pair(self, tmp_path: Path) -> RepositoryPair:
+        """Return two fresh repositories."""
+
+    def test_it_is_created_once_and_never_by_another_verb(self, pair: RepositoryPair) -> None:
+        repository = pair.repository
+        attempts: tuple[Callable[[], object], ...] = (repository.list, lambda: put_tree(pair, POINT), lambda: repository.append(hold("a")))
+        for attempt in attempts:
+            with pytest.raises(NoRepository):
+                attempt()
+        assert repository.initialise() is True
+        assert repository.initialise() is False
+        listing = repository.list()
+        assert (listing.points, listing.unsealed, listing.foreign) == ((), (), 0)
+
+    def test_a_tree_comes_back_as_it_was_sealed(self, pair: RepositoryPair) -> None:
+        pair.repository.initialise()
+        moments: list[Progress] = []
+        put = put_tree(pair, POINT, on_progress=moments.append)
+        assert (put.files, put.bytes, put.unreadable, put.vanished) == (5, 5 + 5 + 0 + 6 + 3, (), ())
+        (stored,) = pair.repository.list().unsealed
+        assert (stored.workload, stored.set, stored.point, stored.run, stored.by) == (WORKLOAD, SET, POINT, RUN, BY)
+        assert stored.id.startswith(put.snapshot)
+        assert stored.expires == NOW + timedelta(days=1)
+        manifest = seal(pair, POINT, tree_artifact(pair, put, stored.tree))
+        point = only_point(pair.repository)
+        assert point == RecoveryPoint(
+            point=POINT,
+            set=SET,
+            by=BY,
+            run=RUN,
+            instant=manifest.instant,
+            complete=True,
+            bytes=19,
+            files=5,
+            members=1,
+            digest=hashlib.sha256(canonical(manifest)).hexdigest(),
+            manifest=point.manifest,
+            sealed=manifest.sealed,
+            data=point.data,
+        )
+        assert [(data.id, data.tree, data.workload) for data in point.data] == [(stored.id, stored.tree, WORKLOAD)]
+        assert pair.repository.read(point.manifest) == canonical(manifest)
+
+        artifact = manifest.members[0].artifacts[0]
+        out = empty_directory(pair, "out")
+        result = pair.repository.get(get_request(pair, artifact, out), on_progress=moments.append)
+        assert (result.files, result.bytes) == (5, 19)
+        assert contents(out / artifact.path.lstrip("/")) == contents(Path(artifact.path))
+        fresh = empty_directory(pair, "fresh")
+        assert pair.repository.get(replace(get_request(pair, artifact, fresh), fresh_cache=True)).files == 5
+
+    def test_a_part_comes_back_by_its_own_name_only(self, pair: RepositoryPair) -> None:
+        pair.repository.initialise()
+        artifact = sealed_tree(pair)
+        odd = f"{artifact.path}/deep/odd [a]*?"
+        out = empty_directory(pair, "out")
+        result = pair.repository.get(replace(get_request(pair, artifact, out), paths=(odd,)))
+        assert (result.files, result.bytes) == (1, 6)
+        with pytest.raises(NotFound):
+            pair.repository.get(replace(get_request(pair, artifact, empty_directory(pair, "none")), paths=(f"{artifact.path}/nowhere",)))
+        with pytest.raises(NotFound):
+            pair.repository.get(get_request(pair, replace(artifact, tree="0" * 64), empty_directory(pair, "other")))
+
+    def test_it_shows_what_is_inside(self, pair: RepositoryPair) -> None:
+        pair.repository.initialise()
+        artifact = sealed_tree(pair)
+        everything = {entry.path: entry for entry in pair.repository.browse(artifact, POINT, WORKLOAD)}
+        letter = everything[f"{artifact.path}/letter"]
+        assert (letter.type, letter.bytes, letter.mode) == ("file", 5, 0o640)
+        deep = {entry.path for entry in pair.repository.browse(artifact, POINT, WORKLOAD, f"{artifact.path}/deep")}
+        assert f"{artifact.path}/deep/odd [a]*?" in deep
+        assert f"{artifact.path}/letter" not in deep
+        with pytest.raises(NotFound):
+            list(pair.repository.browse(artifact, POINT, WORKLOAD, "/nowhere"))
+
+    def test_a_stream_is_whole_or_not_there(self, pair: RepositoryPair) -> None:
+        pair.repository.initialise()
+        for script, why in (("echo half; echo why >&2; exit 3", "why"), ("true", "printed nothing"), ("echo half; kill -9 $$", "signal 9")):
+            with pytest.raises(Refused, match=why):
+                put_stream(pair, script)
+        with pytest.raises(DrtoolError):
+            pair.repository.put(put_request(pair, stream_request(Command(("/nonexistent/program",))), POINT, STREAM))
+        listing = pair.repository.list()
+        assert (listing.unsealed, listing.foreign) == ((), 0)
+
+        put = put_stream(pair, "for i in 0 1; do head -c 1000000 /dev/zero | tr '\\0' 'x'; done")
+        data = b"x" * 2_000_000
+        digest = hashlib.sha256(data).hexdigest()
+        assert (put.files, put.bytes, put.sha256) == (1, len(data), digest)
+        (stored,) = pair.repository.list().unsealed
+        artifact = Artifact(STREAM, "stream", stored.tree, f"/{STREAM}", Census(1, len(data), sha256=digest))
+        out = empty_directory(pair, "out")
+        result = pair.repository.get(replace(get_request(pair, artifact, out), workload=STREAM))
+        assert (result.files, result.bytes) == (1, len(data))
+        assert (out / STREAM).read_bytes() == data
+        lie = replace(artifact, census=Census(1, len(data), sha256="0" * 64))
+        with pytest.raises(Corrupt):
+            pair.repository.get(replace(get_request(pair, lie, empty_directory(pair, "lie")), workload=STREAM))
+
+    def test_records_are_rebuilt_from_one_listing(self, pair: RepositoryPair) -> None:
+        pair.repository.initialise()
+        written = evidence("e1")
+        bare = Evidence("e2", "verify", BY, "near", "failed", NOW, NOW)
+        held = hold("h1")
+        release = Hold("h2", SET, BY, "", NOW, releases="h1")
+        for record in (written, bare, held, release):
+            name = pair.repository.append(record)
+            assert pair.repository.read(name) == canonical(record)
+        listing = pair.repository.list()
+        assert {record.id: record for record in listing.evidence} == {"e1": replace(written, details={}), "e2": bare}
+        assert {record.id: record for record in listing.holds} == {"h1": held, "h2": release}
+        with pytest.raises(NotFound):
+            pair.repository.read("0" * 64)
+
+    def test_a_listing_is_given_again_until_something_changes(self, pair: RepositoryPair) -> None:
+        pair.repository.initialise()
+        first = pair.repository.list()
+        assert pair.repository.list(maximum_age_seconds=LONG_SECONDS) is first
+        assert pair.repository.list() is not first
+        pair.repository.append(hold("h1"))
+        assert len(pair.repository.list(maximum_age_seconds=LONG_SECONDS).holds) == 1
+
+    def test_only_what_is_ours_is_forgotten(self, pair: RepositoryPair) -> None:
+        pair.repository.initialise()
+        sealed_tree(pair, POINT)
+        artifact = sealed_tree(pair, LATER_POINT)
+        pair.repository.append(evidence("e1"))
+        loose = put_tree(pair, "01J0000000000000000002PBNT")
+        before = pair.repository.list()
+        assert [point.point for point in before.points] == [POINT, LATER_POINT]
+        attempts: tuple[Callable[[], None], ...] = (
+            lambda: pair.stranger.forget((POINT,)),
+            lambda: pair.stranger.discard((before.unsealed[0].id,)),
+            lambda: pair.repository.forget((POINT, "01J0000000000000000009PBNT")),
+            lambda: pair.repository.discard((before.points[0].data[0].id,)),
+            lambda: pair.repository.discard((before.points[0].manifest,)),
+        )
+        for attempt in attempts:
+            with pytest.raises(Refused):
+                attempt()
+        after = pair.repository.list()
+        assert (after.points, after.unsealed, after.evidence) == (before.points, before.unsealed, before.evidence)
+
+        pair.repository.forget((POINT,))
+        pair.repository.discard((loose.snapshot,))
+        pair.repository.discard((loose.snapshot,))
+        after = pair.repository.list()
+        assert [point.point for point in after.points] == [LATER_POINT]
+        assert (after.unsealed, len(after.evidence)) == ((), 1)
+        pair.repository.prune()
+        assert pair.repository.verify() > 0
+        out = empty_directory(pair, "out")
+        assert pair.repository.get(replace(get_request(pair, artifact, out), point=LATER_POINT)).files == 5
+
+    def test_a_copy_is_the_same_point(self, pair: RepositoryPair) -> None:
+        pair.repository.initialise()
+        pair.other.initialise(chunker_of=pair.repository)
+        artifact = sealed_tree(pair)
+        origin = only_point(pair.repository)
+        with pytest.raises(Refused):
+            pair.repository.copy((POINT,), pair.stranger)
+        with pytest.raises(NotFound):
+            pair.other.copy(("01J0000000000000000009PBNT",), pair.repository)
+        pair.other.copy((POINT,), pair.repository)
+        pair.other.copy((POINT,), pair.repository)
+        arrived = only_point(pair.other)
+        assert replace(arrived, manifest="", data=()) == replace(origin, manifest="", data=())
+        assert [(data.tree, data.workload) for data in arrived.data] == [(data.tree, data.workload) for data in origin.data]
+        assert pair.other.read(arrived.manifest) == pair.repository.read(origin.manifest)
+        out = empty_directory(pair, "out")
+        assert pair.other.get(get_request(pair, artifact, out)).files == 5
+
+    def test_it_tells_what_it_is(self, pair: RepositoryPair) -> None:
+        failed = pair.repository.examine()
+        assert any(finding.good is False and finding.remedy for finding in failed)
+        pair.repository.initialise()
+        pair.other.initialise()
+        told = pair.repository.guarantees()
+        assert told.encrypted
+        assert told.identity == pair.stranger.guarantees().identity
+        assert told.identity != pair.other.guarantees().identity
+        findings = pair.repository.examine()
+        assert {finding.good for finding in findings} <= {True, None}, findings
+
+
+def make_tree(directory: Path) -> Path:
+    """Make a tree of five regular files (19 bytes, one of them linked twice) and what does not count."""
+    tree = directory / "tree"
+    if not tree.exists():
+        (tree / "deep").mkdir(parents=True)
+        (tree / "letter").write_text("dear\n", encoding="utf-8")
+        (tree / "letter").chmod(0o640)
+        (tree / "linked").hardlink_to(tree / "letter")
+        (tree / "empty").touch()
+        (tree / "deep" / "odd [a]*?").write_bytes(b"second")
+        (tree / "deep" / "odd [a]bc").write_bytes(b"six")
+        (tree / "pointer").symlink_to("letter")
+        (tree / "hollow").mkdir()
+        os.mkfifo(tree / "pipe")
+    return tree
+
+
+def put_request(pair: RepositoryPair, artifact: ArtifactRequest, point: str, workload: str) -> PutRequest:
+    """Return a request with the contract's labels."""
+    labels = Labels(by=BY, set=SET, point=point, run=RUN, workload=workload, source=SOURCE, expires=NOW + timedelta(days=1))
+    return PutRequest(artifact, pair.runner, labels)
+
+
+def put_tree(pair: RepositoryPair, point: str, on_progress: Callable[[Progress], None] | None = None) -> PutResult:
+    """Store the tree."""
+    artifact = ArtifactRequest(WORKLOAD, "tree", str(make_tree(pair.directory)))
+    return pair.repository.put(put_request(pair, artifact, point, WORKLOAD), on_progress=on_progress)
+
+
+def stream_request(producer: Command) -> ArtifactRequest:
+    """Return a stream."""
+    return ArtifactRequest(STREAM, "stream", f"/{STREAM}", producer)
+
+
+def put_stream(pair: RepositoryPair, script: str) -> PutResult:
+    """Store what a shell prints."""
+    return pair.repository.put(put_request(pair, stream_request(Command(("sh", "-c", script))), POINT, STREAM))
+
+
+def tree_artifact(pair: RepositoryPair, put: PutResult, tree: str) -> Artifact:
+    """Return the stored tree as a manifest names it."""
+    return Artifact(WORKLOAD, "tree", tree, str(make_tree(pair.directory)), Census(put.files, put.bytes))
+
+
+def seal(pair: RepositoryPair, point: str, artifact: Artifact) -> Manifest:
+    """Seal a point of one member."""
+    member = Member(artifact.name, SOURCE, "files", {}, NOW, (artifact,))
+    instant = NOW if point == POINT else NOW + timedelta(hours=1)
+    manifest = Manifest(point, SET, BY, RUN, instant, instant + timedelta(minutes=1), True, (member,))
+    pair.repository.append(manifest)
+    return manifest
+
+
+def sealed_tree(pair: RepositoryPair, point: str = POINT) -> Artifact:
+    """Store the tree and seal it."""
+    put = put_tree(pair, point)
+    stored = next(item for item in pair.repository.list().unsealed if item.point == point)
+    artifact = tree_artifact(pair, put, stored.tree)
+    seal(pair, point, artifact)
+    return artifact
+
+
+def get_request(pair: RepositoryPair, artifact: Artifact, directory: Path) -> GetRequest:
+    """Return a request for all of an artifact."""
+    return GetRequest(artifact, POINT, WORKLOAD, SOURCE, str(directory), pair.runner)
+
+
+def only_point(repository: Repository) -> RecoveryPoint:
+    """Return the one point there is."""
+    (point,) = repository.list().points
+    return point
+
+
+def empty_directory(pair: RepositoryPair, name: str) -> Path:
+    """Make a directory to pour into."""
+    directory = pair.directory / name
+    directory.mkdir()
+    return directory
+
+
+def contents(root: Path) -> dict[str, object]:
+    """Return what lies below a directory, as values that compare."""
+    return {
+        str(path.relative_to(root)): (
+            path.lstat().st_mode,
+            os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else None,
+        )
+        for path in sorted(root.rglob("*"))
+    }
+
+
+def hold(name: str) -> Hold:
+    """Return a hold with everything filled in."""
+    return Hold(name, SET, BY, "audit, until\nit is over — 100 %", NOW, NOW + timedelta(days=30), POINT)
+
+
+def evidence(name: str) -> Evidence:
+    """Return evidence with everything filled in."""
+    return Evidence(
+        id=name,
+        subject="drill",
+        by=BY,
+        repository="near",
+        outcome="succeeded",
+        started=NOW,
+        ended=NOW + timedelta(minutes=5, microseconds=7),
+        set=SET,
+        point=POINT,
+        rto_seconds=300.5,
+        rpo_seconds=0.0,
+        bytes=19,
+        files=5,
+        checks_passed=2,
+        checks_planned=3,
+        details={"why": "a reason"},
+    )

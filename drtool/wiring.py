@@ -1,0 +1,117 @@
+"""The composition table: which implementation carries out which kind. The only place that knows them all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from drtool import __version__
+from drtool.engine.hands import Hands
+from drtool.engine.sweep import dead_pids
+from drtool.model.point import MANIFEST_FORMAT
+from drtool.model.policy import Policy, SourcePolicy
+from drtool.policy.kinds import Kinds
+from drtool.ports import Check, Clock, Repository, Runner, SecretStore, Source
+from drtool.runners.local import LocalRunner
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+
+def make_hands(policy: Policy, *, state_directory: str, clock: Clock, binary: str = "restic") -> Hands:
+    """Build everything a run may touch the world with, and its wrapped forms for a drill."""
+    from drtool.offsite.append_only import AppendOnly  # noqa: PLC0415 - adapters are loaded when a verb needs them
+    from drtool.secrets.store import Secrets  # noqa: PLC0415
+    from drtool.sources.sandbox_only import SandboxOnly  # noqa: PLC0415
+
+    local = LocalRunner()
+    secrets = Secrets(os.environ, local)
+    sources = {name: SOURCES[source.kind](source, policy, local, clock, secrets) for name, source in policy.sources.items()}
+    repositories = {
+        name: _restic(policy, name, local=local, clock=clock, secrets=secrets, state_directory=state_directory, binary=binary)
+        for name in policy.repositories
+    }
+    return Hands(
+        policy=policy,
+        sources=sources,
+        repositories=repositories,
+        checks=_checks(),
+        clock=clock,
+        local=local,
+        versions={"drtool": __version__, "format": MANIFEST_FORMAT},
+        read_only={name: AppendOnly(repository) for name, repository in repositories.items()},
+        sandbox_only={name: SandboxOnly(source) for name, source in sources.items()},
+    )
+
+
+def _restic(
+    policy: Policy, name: str, *, local: Runner, clock: Clock, secrets: SecretStore, state_directory: str, binary: str
+) -> Repository:
+    from drtool.offsite.restic.repository import ResticRepository  # noqa: PLC0415
+
+    return ResticRepository(
+        policy=policy.repositories[name],
+        by=policy.name,
+        secrets=secrets,
+        clock=clock,
+        local=local,
+        binary=binary,
+        known_dead=lambda pid: pid in dead_pids(state_directory),
+    )
+
+
+def _files(source: SourcePolicy, policy: Policy, local: Runner, clock: Clock, _secrets: SecretStore) -> Source:
+    from drtool.runners.ssh import SshRunner  # noqa: PLC0415
+    from drtool.sources.files.source import FilesSource  # noqa: PLC0415
+
+    runner: Runner = local
+    if source.settings.get("ssh"):
+        runner = SshRunner(name=source.name, host=source.settings["ssh"], ssh_config=source.settings.get("ssh_config"))
+    paths = {
+        path
+        for backup_set in policy.sets.values()
+        for protect in backup_set.protect
+        if protect.source == source.name
+        for path in protect.selector.get("paths", ())
+    }
+    return FilesSource(policy=source, by=policy.name, runner=runner, clock=clock, watch=tuple(sorted(paths)))
+
+
+def _stream(source: SourcePolicy, policy: Policy, local: Runner, clock: Clock, secrets: SecretStore) -> Source:
+    from drtool.sources.stream.source import StreamSource  # noqa: PLC0415
+
+    return StreamSource(policy=source, by=policy.name, runner=local, clock=clock, secrets=secrets)
+
+
+SOURCES: Mapping[str, Callable[[SourcePolicy, Policy, Runner, Clock, SecretStore], Source]] = {"files": _files, "stream": _stream}
+
+
+def _checks() -> Mapping[str, Check]:
+    from drtool.checks.census import CensusCheck  # noqa: PLC0415
+    from drtool.checks.command import CommandCheck  # noqa: PLC0415
+    from drtool.checks.files import FilesCheck  # noqa: PLC0415
+    from drtool.checks.http import HttpCheck  # noqa: PLC0415
+    from drtool.checks.tcp import TcpCheck  # noqa: PLC0415
+
+    checks: tuple[Check, ...] = (FilesCheck(), CensusCheck(), CommandCheck(), TcpCheck(), HttpCheck())
+    return {check.kind: check for check in checks}
+
+
+def _schemas(name: str) -> Callable[[], Mapping[str, type[BaseModel]]]:
+    def load() -> Mapping[str, type[BaseModel]]:
+        from drtool.sources.files import schema as files  # noqa: PLC0415
+        from drtool.sources.stream import schema as stream  # noqa: PLC0415
+
+        return {"files": getattr(files, name), "stream": getattr(stream, name)}
+
+    return load
+
+
+def _check_schemas() -> Mapping[str, type[BaseModel]]:
+    from drtool.checks import schema  # noqa: PLC0415
+
+    return {"files": schema.Files, "census": schema.Census, "command": schema.Command, "tcp": schema.Tcp, "http": schema.Http}
+
+
+KINDS = Kinds(sources=_schemas("Settings"), selectors=_schemas("Selector"), places=_schemas("Place"), checks=_check_schemas)

@@ -1,0 +1,138 @@
+"""Which room may hold what, read from the source itself."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "drtool"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+FORBIDDEN_NAMES = {"utils", "helpers", "common", "manager", "base"}
+CLOCK_ROOMS = ("engine/", "process.py")
+
+
+def place(module: Path) -> str:
+    return module.relative_to(PACKAGE).as_posix()
+
+
+@cache
+def tree(module: Path) -> ast.Module:
+    return ast.parse(module.read_text(encoding="utf-8"), str(module))
+
+
+def imported(module: Path) -> Iterator[str]:
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def importers_of(library: str) -> set[str]:
+    return {place(module) for module in MODULES if any(name == library or name.startswith(f"{library}.") for name in imported(module))}
+
+
+def outside(places: set[str], *rooms: str) -> set[str]:
+    return {name for name in places if not name.startswith(rooms)}
+
+
+@pytest.mark.parametrize(
+    ("library", "rooms"),
+    [
+        ("subprocess", ("process.py",)),
+        ("multiprocessing", ()),
+        ("click", ("cli/",)),
+        ("rich", ("cli/",)),
+        ("ruamel", ("policy/",)),
+        ("yaml", ()),
+        ("time", CLOCK_ROOMS),
+        ("threading", (*CLOCK_ROOMS, "catalog/journal.py", "offsite/restic/client.py")),  # shared by steps of several threads
+        ("concurrent", CLOCK_ROOMS),
+        ("signal", CLOCK_ROOMS),
+        ("croniter", ("planning/", "policy/")),
+    ],
+)
+def test_a_library_is_used_in_its_room_only(library: str, rooms: tuple[str, ...]) -> None:
+    used = importers_of(library)
+    assert (outside(used, *rooms) if rooms else used) == set()
+
+
+def test_the_system_starts_no_process_past_the_one_door() -> None:
+    doors = {"os.system", "os.popen", "os.fork", "os.posix_spawn", "os.execv", "os.execve", "os.execvp", "os.spawnv"}
+    found = {
+        place(module)
+        for module in MODULES
+        for node in ast.walk(tree(module))
+        if isinstance(node, ast.Attribute) and ast.unparse(node) in doors
+    }
+    assert outside(found, "process.py") == set()
+
+
+def test_only_the_clock_reads_the_clock() -> None:
+    readings = {"now", "utcnow", "today"}
+    found = {
+        place(module)
+        for module in MODULES
+        for node in ast.walk(tree(module))
+        if isinstance(node, ast.Attribute)
+        and node.attr in readings
+        and isinstance(node.value, ast.Name)
+        and node.value.id in {"datetime", "date"}
+    }
+    assert outside(found, *CLOCK_ROOMS) == set()
+
+
+def test_no_module_has_a_name_that_says_nothing() -> None:
+    assert [place(module) for module in MODULES if {*module.relative_to(PACKAGE).with_suffix("").parts} & FORBIDDEN_NAMES] == []
+
+
+def raises_again(handler: ast.ExceptHandler) -> bool:
+    """Tidying up and passing the error on swallows nothing."""
+    last = handler.body[-1]
+    return isinstance(last, ast.Raise) and last.exc is None
+
+
+def test_everything_is_caught_in_two_places_only() -> None:
+    found = set()
+    for module in MODULES:
+        for node in ast.walk(tree(module)):
+            if isinstance(node, ast.ExceptHandler) and not raises_again(node):
+                caught = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
+                names = {each.id for each in caught if isinstance(each, ast.Name)}
+                if node.type is None or names & {"Exception", "BaseException"}:
+                    found.add(place(module))
+    assert found <= {"engine/execute.py", "cli/main.py"}
+
+
+def test_nothing_is_left_for_later() -> None:
+    marks = re.compile(r"\b(" + "|".join(("TO" + "DO", "FIX" + "ME", "X" + "XX", "HA" + "CK")) + r")\b")
+    assert [place(module) for module in MODULES if marks.search(module.read_text(encoding="utf-8"))] == []
+
+
+def test_modules_are_short() -> None:
+    long = {
+        place(module): count
+        for module in MODULES
+        if not place(module).startswith("testing/") and (count := len(module.read_text(encoding="utf-8").splitlines())) > 320
+    }
+    assert long.keys() <= {"model/plan.py", "ports.py", "app.py", "process.py"}, long
+
+
+def test_siblings_do_not_import_each_other() -> None:
+    rooms = {"sources", "offsite", "runners", "checks", "secrets", "policy", "planning", "engine"}
+    found = []
+    for module in MODULES:
+        room = place(module).split("/")[0]
+        if room in rooms:
+            for name in imported(module):
+                parts = name.split(".")
+                if parts[0] == "drtool" and len(parts) > 1 and parts[1] in rooms - {room}:
+                    found.append((place(module), name))
+    assert found == []

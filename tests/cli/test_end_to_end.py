@@ -1,0 +1,183 @@
+"""The program from the first key to a restore on a bare machine, with a real restic."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.rig.terminal import Terminal
+
+ROOT = Path(__file__).parents[2]
+POLICY = """\
+drtool: 1
+name: homelab
+repositories:
+  near: {{restic: {directory}/near, password: "file:{directory}/near.key"}}
+  offsite: {{restic: {directory}/offsite, site: cloud, password: "file:{directory}/offsite.key"}}
+sources:
+  here: {{files: {{}}}}
+sets:
+  documents:
+    protect: [{{here: {{paths: [{directory}/data]}}}}]
+    to: near
+    copies: [offsite]
+    keep: {{last: 3}}
+    objectives: {{rpo: 4h, rto: 1h}}
+sandboxes:
+  lab:
+    lease: 2h
+    here: {{directory: {directory}/sandbox}}
+drills:
+  monthly: {{sets: [documents], from: offsite, sandbox: lab}}
+"""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A machine with a policy, data and the program."""
+
+    directory: Path
+    restic: Path
+
+    @property
+    def data(self) -> Path:
+        return self.directory / "data"
+
+    def arguments(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "drtool.cli.main", *arguments, "--restic", str(self.restic)]
+
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "DRTOOL_POLICY": str(self.directory / "policy.yaml"), "PYTHONPATH": str(ROOT)}
+
+    def call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.arguments(*arguments), capture_output=True, text=True, check=False, env=self.environment(), cwd=self.directory
+        )
+
+    def json(self, *arguments: str) -> Any:  # noqa: ANN401
+        result = self.call(*arguments, "--json")
+        assert result.returncode == 0, result.stderr
+        return json.loads(result.stdout)
+
+    def done(self, *arguments: str) -> str:
+        result = self.call(*arguments)
+        assert result.returncode == 0, result.stdout + result.stderr
+        return result.stdout + result.stderr
+
+
+@pytest.fixture
+def machine(tmp_path: Path, home: Path, restic_newest: Path) -> Machine:
+    (tmp_path / "data" / "deep").mkdir(parents=True)
+    (tmp_path / "data" / "letter.txt").write_text("dear", encoding="utf-8")
+    (tmp_path / "data" / "deep" / "numbers.bin").write_bytes(os.urandom(300_000))
+    for name in ("near", "offsite"):
+        key = tmp_path / f"{name}.key"
+        key.write_text(f"secret-{name}\n", encoding="utf-8")
+        key.chmod(0o600)
+    (tmp_path / "policy.yaml").write_text(POLICY.format(directory=tmp_path), encoding="utf-8")
+    return Machine(tmp_path, restic_newest)
+
+
+def test_from_the_first_key_to_the_proof(machine: Machine) -> None:
+    assert "Recovery sheet of homelab" in machine.done("init")
+    before = machine.call("status", "--check")
+    assert before.returncode == 1
+    assert "drtool run documents" in before.stdout
+
+    assert "store → near" in machine.done("plan", "run")
+    assert "succeeded ✔" in machine.done("run")
+    (view,) = machine.json("points")["points"]
+    point = view["point"]["point"]
+    assert sorted(view["repositories"]) == ["near", "offsite"]
+    assert "letter.txt" in machine.done("ls", point)
+    assert "complete ✔" in machine.done("show", point)
+
+    assert "1 of 1 check passed" in machine.done("drill").replace("checks", "check")
+    assert "drill" in machine.done("status")
+    assert machine.json("status")["format"] == "drtool.status/1"
+    report = machine.json("report", "last")
+    assert report["verb"] == "drill"
+    assert machine.done("history").count("\n") > 2
+
+
+def test_a_restore_keeps_what_was_there_until_it_is_swept(machine: Machine) -> None:
+    machine.done("init")
+    machine.done("run")
+    letter = machine.data / "letter.txt"
+    letter.write_text("spoilt", encoding="utf-8")
+    refused = machine.call("restore", "documents")
+    assert refused.returncode == 6
+    assert "--yes" in refused.stderr
+    told = machine.done("restore", "documents", "--yes")
+    assert "of data will be lost" in told
+    assert letter.read_text(encoding="utf-8") == "dear"
+    kept = [path for path in machine.directory.rglob("letter.txt") if path != letter]
+    assert [path.read_text(encoding="utf-8") for path in kept] == ["spoilt"]
+    machine.done("sweep")
+    assert kept[0].exists()
+    machine.done("sweep", "--kept")
+    assert not kept[0].exists()
+
+
+def test_a_restore_asks_before_it_starts(machine: Machine) -> None:
+    machine.done("init")
+    machine.done("run")
+    (machine.data / "letter.txt").unlink()
+    with Terminal(machine.arguments("restore", "documents"), width=160, environment=machine.environment()) as terminal:
+        assert "of data will be lost" in terminal.wait_for("Go on? [y/N]")
+        terminal.send("n", "Enter")
+        assert terminal.wait() == 1
+        assert "Nothing was changed." in terminal.screen()
+    assert not (machine.data / "letter.txt").exists()
+    with Terminal(machine.arguments("restore", "documents"), width=160, environment=machine.environment()) as terminal:
+        terminal.wait_for("Go on? [y/N]")
+        terminal.send("y", "Enter")
+        assert terminal.wait() == 0
+        assert "succeeded ✔" in terminal.screen()
+    assert (machine.data / "letter.txt").exists()
+
+
+def test_a_bare_machine_needs_the_repository_and_its_key(machine: Machine, tmp_path: Path) -> None:
+    machine.done("init")
+    machine.done("run")
+    (tmp_path / "policy.yaml").unlink()
+    out = tmp_path / "out"
+    bare = ("--repository", str(tmp_path / "offsite"), "--password-file", str(tmp_path / "offsite.key"))
+    machine.done("restore", *bare, "--state-directory", str(tmp_path / "fresh"), "--to", "directory", str(out), "--yes")
+    (restored,) = out.rglob("letter.txt")
+    assert restored.read_text(encoding="utf-8") == "dear"
+
+
+def test_the_code_tells_what_went_wrong(machine: Machine) -> None:
+    assert machine.call("run").returncode == 10
+    machine.done("init")
+    key = machine.directory / "near.key"
+    key.write_text("another\n", encoding="utf-8")
+    wrong = machine.call("run")
+    assert wrong.returncode == 12
+    assert "another" not in wrong.stderr
+
+
+def test_what_could_not_be_read_is_not_called_empty(machine: Machine) -> None:
+    machine.done("init")
+    (machine.directory / "near.key").chmod(0o644)
+    result = machine.call("points", "--refresh")
+    assert result.returncode == 1
+    assert "no recovery point" not in result.stdout
+    assert "the repository near could not be read" in result.stderr
+
+
+def test_holds_are_added_listed_and_released(machine: Machine) -> None:
+    machine.done("init")
+    machine.done("run")
+    hold = machine.json("hold", "add", "documents", "--until", "30d", "--reason", "audit")["id"]
+    assert [each["id"] for each in machine.json("hold", "list")["holds"]] == [hold]
+    machine.done("hold", "release", hold)
+    assert machine.json("hold", "list")["holds"] == []

@@ -1,0 +1,27 @@
+"""The benchmark runs to its end, at a size that says nothing about speed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.rig import restic
+from tests.rig.missing import tool
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_benchmark_prints_its_table(home: Path) -> None:
+    tool("openssl", package="openssl")
+    sizes = {"gib": 0.005, "rounds": 1, "workloads": 3, "points": 20, "paper-workloads": 100, "paper-points": 1000}
+    words = [f"--{name}={value}" for name, value in sizes.items()]
+    command = [sys.executable, str(ROOT / "benchmarks" / "speed.py"), f"--restic={restic.binary(restic.NEWEST)}", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = {line[:58].strip(): line[58:].split() for line in done.stdout.splitlines()[1:]}
+    assert rows["its listing calls"] == ["1"]
+    assert len(rows["first backup of the tree, s"]) == 3
+    assert len(rows["3 small workloads / a shell loop, s"]) == 3
+    assert "`drtool status` with 20 points, CPU ms" in rows
+    assert "plan of 100 workloads, 1000 points, CPU s" in rows

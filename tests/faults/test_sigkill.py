@@ -1,0 +1,112 @@
+"""Killed at every step: the next run or sweep makes everything good again.
+
+A first, undisturbed call tells the kill points: each event of its journal, and the middle of each restic call (restic living on as an
+orphan, and dying with us). Each point starts from the same saved world.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from typing import Any
+
+import pytest
+
+from tests.faults.conftest import KILL_POINTS
+from tests.faults.fault_world import Ended, World, remove
+from tests.rig.tree import assert_same
+
+CHUNKS = 4
+VERBS = ("run", "copy", "restore", "drill", "prune")
+NAMES = {"run": ["documents"], "copy": ["documents"], "restore": ["documents"], "drill": ["proof"], "prune": ["near"]}
+
+
+def kill_points(undisturbed: Ended) -> list[dict[str, Any]]:
+    """Every event, and two ways to die in the middle of every restic call."""
+    events: list[dict[str, Any]] = [{"at": number} for number in range(1, len(undisturbed.heard) + 1)]
+    commands = sum(1 for kind, _step, program in undisturbed.heard if kind == "command_started" and program.startswith("restic"))
+    for number in range(1, commands + 1):
+        events.append({"command": number, "family": True, "milliseconds": 25 + number * 37 % 250})
+        events.append({"command": number, "family": False, "milliseconds": 10 + number * 53 % 250})
+    return events
+
+
+def prepare(world: World, verb: str) -> None:
+    """Bring the world to where this verb has the most to do."""
+    world.write_policy()
+    world.load()
+    if verb == "copy":
+        policy = {**world.policy, "sets": {"documents": {**world.policy["sets"]["documents"], "copies": []}}}
+        world.write_policy(policy)
+        world.must("run")
+        world.write_policy()
+    elif verb == "restore":
+        (world.tree / "written after the backup").write_text("old")
+        (world.tree / "special" / "empty").unlink()
+
+
+def same(expected: Any, actual: Any) -> bool:  # noqa: ANN401 - two paths
+    try:
+        assert_same(expected, actual)
+    except AssertionError:
+        return False
+    return True
+
+
+def check_restore(world: World, old: World | None, *, finished: bool) -> None:
+    """The old tree or the new one, whole: never a mixture, and what was in the way is kept."""
+    del old
+    is_new = same(world.original, world.tree)
+    asides = sorted(world.data.glob("documents.before-*[!n]"))
+    if is_new:
+        kept = [path for path in asides if path.is_dir()]
+        assert len(kept) == 1
+        assert (kept[0] / "written after the backup").read_text() == "old"
+    else:
+        assert not finished
+        assert (world.tree / "written after the backup").read_text() == "old"
+        assert not (world.tree / "special" / "empty").exists()
+        (world.tree / "written after the backup").unlink()
+
+
+def settle_and_check(world: World, verb: str, point: dict[str, Any], number: int) -> None:
+    recover = "run" if number % 2 == 0 and verb != "restore" else "sweep"
+    again = world.drtool(recover)
+    assert again.outcome == "succeeded", f"{recover} after it: {again.explain()}"
+    world.assert_settled()
+    if verb == "restore":
+        check_restore(world, None, finished=False)
+    for repository in ("near", "offsite"):
+        assert world.points(repository), f"no point is left in {repository}"
+    if number % 7 == 0 or point.get("family") is False:
+        repository = ("near", "offsite")[number % 2]
+        world.assert_sound(repository)
+        world.assert_restorable(repository, world.points(repository)[0])
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+@pytest.mark.parametrize("verb", VERBS)
+def test_killed_anywhere(broken_world: World, verb: str, chunk: int, record_property: Any) -> None:  # noqa: ANN401 - pytest's own
+    world = broken_world
+    prepare(world, verb)
+    world_of_verb = world.root.with_name(f"{world.root.name}.{verb}")
+    world.save_as(world_of_verb)
+    undisturbed = world.must(verb, *NAMES[verb])
+    points = kill_points(undisturbed)
+    problems = []
+    killed = 0
+    for number, point in list(enumerate(points))[chunk::CHUNKS]:
+        world.load_from(world_of_verb)
+        ended = world.drtool(verb, *NAMES[verb], **point)
+        assert ended.code in (-signal.SIGKILL, 0), ended.explain()
+        killed += ended.code != 0
+        try:
+            settle_and_check(world, verb, point, number)
+        except AssertionError as error:
+            where = undisturbed.heard[point["at"] - 1] if "at" in point else f"restic call {point['command']}"
+            problems.append(f"{point} {where}: {str(error)[:1500]}")
+        time.sleep(0)
+    record_property(KILL_POINTS, killed)
+    remove(world_of_verb)
+    assert not problems, f"{len(problems)} of {killed} kill points:\n\n" + "\n\n".join(problems)

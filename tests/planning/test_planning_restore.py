@@ -1,0 +1,278 @@
+# ruff: noqa: ANN401
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from drtool.model.codec import decode, encode
+from drtool.model.errors import Conflict, NotFound, Refused
+from drtool.model.inventory import Problem
+from drtool.model.plan import Ask, Destination, Plan, Record, Release, Reserve, Restore, RunHook
+from drtool.model.point import DataSnapshot, Manifest, MissingMember
+from drtool.model.policy import DrillPolicy
+from drtool.planning.drill import plan_drill
+from drtool.planning.restore import LEASE, ChosenPoint, RestoreRequest, choose_point, plan_restore
+from tests.planning.planning_values import (
+    CHECKS,
+    DAY,
+    HOOKS,
+    NOW,
+    backup_set,
+    daily,
+    every_wait_is_known,
+    listing,
+    manifest,
+    member,
+    point,
+    policy,
+)
+
+ORIGINAL = Destination("original")
+SANDBOX = Destination("sandbox", sandbox="lab")
+
+
+def _choose(*points: Any, **wishes: Any) -> ChosenPoint:
+    return choose_point({"near": listing("near", points)}, set="documents", by="homelab", now=NOW, **wishes)
+
+
+def test_the_newest_complete_one_of_the_past() -> None:
+    days = daily(3)
+    ahead, partial = point("AHEAD", NOW + DAY), point("PART", NOW, complete=False)
+    listings = {
+        "broken": listing("broken", days, problem=Problem("Unavailable", "no answer")),
+        "offsite": listing("offsite", (*days, ahead)),
+        "near": listing("near", (partial, *days)),
+    }
+    chosen = choose_point(listings, set="documents", by="homelab", now=NOW)
+    assert (chosen.point, chosen.copies) == ("P003", ("offsite", "near", "broken"))
+    assert choose_point(listings, set="documents", now=NOW, at=NOW - 2 * DAY).point == "P001"
+    assert choose_point(listings, set="documents", now=NOW, point="part").copies == ("near",)
+    assert choose_point(listings, set="documents", now=NOW, point="AHEAD").point == "AHEAD"
+
+
+def test_points_by_part_of_their_name() -> None:
+    points = (point("01JDAAAA7QK"), point("01JDBBBB1ZC"), point("lower"))
+    for text in ("01JDA", "7qk", "01JD…7QK", "01jd...7qk", "01JDAAAA7QK"):
+        assert _choose(*points, point=text).point == "01JDAAAA7QK"
+    assert _choose(*points, point="lower").point == "lower"
+    with pytest.raises(NotFound, match="fits 2 points") as caught:
+        _choose(*points, point="01JD")
+    assert "01JDBBBB1ZC" in caught.value.hint
+    with pytest.raises(NotFound, match="has no point"):
+        _choose(*points, point="QQQ")
+
+
+def test_a_partial_point_that_holds_the_workload() -> None:
+    data = (DataSnapshot("s", "t", "billing", "PART"),)
+    points = (point("PART", NOW, complete=False, data=data), point("OLD", NOW - DAY))
+    assert _choose(*points, workloads=("billing",)).point == "PART"
+    assert _choose(*points, workloads=("here:/home",)).point == "OLD"
+    assert _choose(*points).point == "OLD"
+
+
+def test_nothing_found_says_what_there_is() -> None:
+    with pytest.raises(NotFound) as empty:
+        _choose()
+    assert "drtool run documents" in empty.value.hint
+    with pytest.raises(NotFound) as other:
+        _choose(point("A", set="photos"))
+    assert "photos" in other.value.hint
+    with pytest.raises(NotFound) as foreign:
+        _choose(point("A", by="another"))
+    assert "another" in foreign.value.hint
+    with pytest.raises(NotFound) as unread:
+        choose_point({"near": listing("near", problem=Problem("Unavailable", "x"))}, set="documents", now=NOW)
+    assert "drtool doctor" in unread.value.hint
+    with pytest.raises(NotFound, match="at or before") as early:
+        _choose(*daily(3), at=NOW - 90 * DAY)
+    assert "P001" in early.value.hint
+    with pytest.raises(NotFound, match="only partial"):
+        _choose(point("A", complete=False))
+    with pytest.raises(NotFound, match="dated in the future"):
+        _choose(point("A", NOW + DAY))
+
+
+def test_two_truths_about_one_point() -> None:
+    listings = {"near": listing("near", (point("A"),)), "offsite": listing("offsite", (point("A", digest="e" * 64),))}
+    with pytest.raises(Conflict, match="near and offsite"):
+        choose_point(listings, set="documents", now=NOW)
+
+
+def _restore(request: RestoreRequest, manifests: dict[str, Manifest] | None = None, **changes: Any) -> Plan:
+    body: dict[str, Any] = {
+        "manifests": manifests or {"documents": manifest()},
+        "copies": dict.fromkeys(manifests or ("documents",), ("near", "offsite")),
+        "now": NOW,
+        "declared": NOW,
+        "run": "R1",
+    }
+    of = changes.pop("of", policy(backup_set(hooks=HOOKS, checks=CHECKS)))
+    plan = plan_restore(of, request, **{**body, **changes})
+    every_wait_is_known(plan)
+    again = decode(Plan, json.loads(json.dumps(encode(plan))))
+    assert again.digest == plan.digest
+    return plan
+
+
+def test_a_whole_restore() -> None:
+    plan = _restore(RestoreRequest(("documents",), ORIGINAL, trusted=False))
+    assert [step.id for step in plan.steps] == [
+        "documents/before_restore/1",
+        "documents/restore/here:/home",
+        "documents/restore/here:/etc",
+        "documents/restore/billing",
+        "documents/cutover/here:/home",
+        "documents/cutover/here:/etc",
+        "documents/cutover/billing",
+        "documents/after_restore/1",
+        "documents/ask/census/here:/home",
+        "documents/ask/census/here:/etc",
+        "documents/ask/census/billing",
+        "documents/ask/enough",
+        "documents/ask/answers",
+        "documents/ask/enough:2",
+    ]
+    steps = {step.id: step for step in plan.steps}
+    restore = steps["documents/restore/billing"]
+    assert restore.needs == ("documents/before_restore/1",)
+    assert isinstance(restore.action, Restore)
+    assert restore.action.copies == ("near", "offsite")
+    assert restore.action.expires == NOW + LEASE
+    assert not restore.action.trusted
+    after = steps["documents/after_restore/1"]
+    assert not after.always
+    assert "documents/cutover/billing" in after.after
+    ask = steps["documents/ask/enough"]
+    assert isinstance(ask.action, Ask)
+    assert sorted(ask.action.cutovers) == ["here:/etc", "here:/home"]
+    assert ask.after == ("documents/after_restore/1",)
+    assert plan.objectives[0].rto_seconds == 3600
+    assert "3h of data will be lost" in plan.notes[0]
+
+
+def test_a_directory_needs_no_hooks() -> None:
+    plan = _restore(RestoreRequest(("documents",), Destination("directory", path="there")))
+    assert not any(isinstance(step.action, RunHook) for step in plan.steps)
+    assert "hooks are not run" in plan.notes[0]
+
+
+def test_a_set_waits_for_what_it_needs() -> None:
+    names = ("web", "middle", "base", "lone")
+    sets = (
+        backup_set("web", needs=("middle",), hooks=HOOKS),
+        backup_set("middle", needs=("base",)),
+        backup_set("base"),
+        backup_set("lone"),
+    )
+    manifests = {name: manifest(name) for name in names}
+    plan = _restore(RestoreRequest(("web", "lone", "base"), ORIGINAL), manifests, of=policy(*sets))
+    assert [one.set for one in plan.objectives] == ["base", "web", "lone"]
+    steps = {step.id: step for step in plan.steps}
+    assert set(steps["web/before_restore/1"].needs) == {f"base/cutover/{name}" for name in ("here:/home", "here:/etc", "billing")}
+    assert not steps["lone/restore/billing"].needs
+
+
+def test_parts() -> None:
+    one = _restore(RestoreRequest(("documents",), ORIGINAL, workloads=("billing",)))
+    assert [step.workload for step in one.steps if isinstance(step.action, Restore)] == ["billing"]
+    assert {skip.outcome for skip in one.skipped} == {"succeeded"}
+    some = _restore(RestoreRequest(("documents",), ORIGINAL, paths=("/home//a/./b/", "/etc", "/home/a/b")))
+    actions = {step.workload: step.action for step in some.steps if isinstance(step.action, Restore)}
+    assert {name: action.paths for name, action in actions.items()} == {"here:/home": ("/home/a/b",), "here:/etc": ()}
+    assert [skip.what for skip in some.skipped] == ["check enough", "check answers", "check enough"]
+    nested = manifest("documents", member("here:/", "/"), member("here:/home", "/home"))
+    closest = _restore(RestoreRequest(("documents",), ORIGINAL, paths=("/home/x", "/var/y")), {"documents": nested})
+    assert {step.workload: step.action.paths for step in closest.steps if isinstance(step.action, Restore)} == {
+        "here:/home": ("/home/x",),
+        "here:/": ("/var/y",),
+    }
+
+
+def test_parts_that_are_not_there() -> None:
+    with pytest.raises(NotFound, match="no member contains /homes"):
+        _restore(RestoreRequest(("documents",), ORIGINAL, paths=("/homes",)))
+    for path in ("home", "/home/../etc"):
+        with pytest.raises(Refused):
+            _restore(RestoreRequest(("documents",), ORIGINAL, paths=(path,)))
+    with pytest.raises(NotFound, match="holds no pi"):
+        _restore(RestoreRequest(("documents",), ORIGINAL, workloads=("pi",)))
+    partial = manifest("documents", member("billing", "/billing"), missing=(MissingMember("here:/home", "no answer"),))
+    with pytest.raises(NotFound) as caught:
+        _restore(RestoreRequest(("documents",), ORIGINAL, workloads=("here:/home",)), {"documents": partial})
+    assert "no answer" in caught.value.hint
+    with pytest.raises(NotFound, match="no recovery point of documents"):
+        _restore(RestoreRequest(("documents",), ORIGINAL), copies={})
+
+
+def test_a_path_in_one_of_two_sets() -> None:
+    of = policy(backup_set(), backup_set("photos"))
+    manifests = {"documents": manifest(), "photos": manifest("photos", member("here:/photos", "/photos"))}
+    plan = _restore(RestoreRequest(("documents", "photos"), ORIGINAL, paths=("/photos/cat",)), manifests, of=of)
+    assert [one.set for one in plan.objectives] == ["photos"]
+    assert [(one.what, one.outcome) for one in plan.skipped] == [("documents", "succeeded")]
+
+
+def test_a_partial_and_an_empty_point() -> None:
+    stale = member("here:/etc", "/etc", complete=False)
+    partial = manifest("documents", stale, missing=(MissingMember("billing", "no answer"),))
+    plan = _restore(RestoreRequest(("documents",), ORIGINAL), {"documents": partial}, copies={"documents": ("near",)})
+    assert [one.outcome for one in plan.skipped] == ["partial"]
+    restore = next(step for step in plan.steps if isinstance(step.action, Restore))
+    assert restore.why == "from near; it was stored incompletely"
+    unanswerable = replace(partial, members=(member("billing", "/billing"),), missing=())
+    asked = _restore(RestoreRequest(("documents",), ORIGINAL), {"documents": unanswerable})
+    assert [one.outcome for one in asked.skipped] == ["failed", "failed"]
+    empty = _restore(RestoreRequest(("documents",), ORIGINAL), {"documents": replace(partial, members=(), missing=())})
+    assert [one.outcome for one in empty.skipped] == ["failed"]
+    assert not empty.steps
+
+
+def test_sandboxes() -> None:
+    plan = _restore(RestoreRequest(("documents",), SANDBOX), lease=timedelta(hours=5))
+    reserves = [step.action for step in plan.steps if isinstance(step.action, Reserve)]
+    assert reserves == [
+        Reserve("here", SANDBOX, 20, NOW + timedelta(hours=5)),
+        Reserve("billing", SANDBOX, 10, NOW + timedelta(hours=5)),
+    ]
+    assert not any(isinstance(step.action, Release) for step in plan.steps)
+    with pytest.raises(NotFound, match="no sandbox"):
+        _restore(RestoreRequest(("documents",), Destination("sandbox", sandbox="none")))
+    placeless = manifest("documents", member("pi:/x", "/x"))
+    with pytest.raises(Refused, match="no place for pi"):
+        _restore(RestoreRequest(("documents",), SANDBOX), {"documents": placeless})
+
+
+def _instants(plan: Plan) -> set[datetime]:
+    return {step.action.instant for step in plan.steps if isinstance(step.action, Ask)}
+
+
+def test_a_drill_is_the_restore_with_another_destination() -> None:
+    of = policy(backup_set(hooks=HOOKS, checks=CHECKS))
+    drill = DrillPolicy("monthly", ("documents",), "offsite", "lab")
+    plan = plan_drill(of, drill, manifests={"documents": manifest()}, repository="offsite", now=NOW, declared=NOW, run="R1")
+    every_wait_is_known(plan)
+    assert decode(Plan, json.loads(json.dumps(encode(plan)))).digest == plan.digest
+    assert plan.verb == "drill"
+    restored = _restore(
+        RestoreRequest(("documents",), SANDBOX),
+        of=of,
+        copies={"documents": ("offsite",)},
+        fresh_cache=True,
+    )
+    assert plan.steps[: len(restored.steps)] == restored.steps
+    record, *releases = plan.steps[len(restored.steps) :]
+    assert isinstance(record.action, Record)
+    assert record.always
+    assert not record.needs
+    assert len(record.action.asks) == 6
+    assert set(record.action.asks) <= set(record.after)
+    assert len(record.action.restores) == 3
+    assert [step.action for step in releases] == [Release(reserved="reserve/here"), Release(reserved="reserve/billing")]
+    assert all(step.always and record.id in step.after for step in releases)
+    assert all(step.action.fresh_cache for step in plan.steps if isinstance(step.action, Restore))
+    assert not any(isinstance(step.action, RunHook) for step in plan.steps)
+    assert _instants(plan) == {NOW - timedelta(hours=3)}
