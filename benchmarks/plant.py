@@ -11,6 +11,7 @@ import hashlib
 import json
 import secrets
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -34,7 +35,16 @@ class _Key:
 
 
 def plant_points(here: World, repository: Path, count: int) -> None:
-    """Add `count` points, an hour apart, to a repository on this disk that holds one point."""
+    """Add `count` points, an hour apart, to a repository on this disk that holds one point.
+
+    In a process of its own: a child starts with its parent's peak memory as its own, and the children are what is measured.
+    """
+    command = [sys.executable, "-m", "benchmarks.plant", str(here.root), here.restic, str(repository), str(count)]
+    subprocess.run(command, check=True, cwd=Path(__file__).resolve().parent.parent)
+
+
+def main(root: str, restic: str, folder: str, count: int) -> None:
+    here, repository = World(Path(root), restic), Path(folder)
     documents = _documents(here, repository)
     key = _key(json.loads(_restic(here, repository, "cat", "masterkey")))
     plain = [text.encode() for age in range(1, count + 1) for text in _aged(documents, age)]
@@ -123,3 +133,7 @@ def _blocks(data: bytes, key: bytes) -> bytes:
     """AES of each block on its own; the key belongs to a repository that lives as long as the measurement."""
     command = ["openssl", "enc", f"-aes-{len(key) * 8}-ecb", "-nopad", "-K", key.hex()]
     return subprocess.run(command, input=data, check=True, capture_output=True).stdout
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))

@@ -13,6 +13,8 @@ from drtool.model.outcome import Outcome, worst
 from drtool.model.plan import Ask, Cutover, Objective, Plan, Restore, Seal, Step, Store
 from drtool.model.report import Failure, ObjectiveReport, Report, SetReport, StepReport
 
+STOPPED = "the run was told to stop"
+
 _OF_FAILURE = {
     "Corrupt": Outcome.DATA_WRONG,
     "Refused": Outcome.REFUSED,
@@ -173,6 +175,9 @@ def _set_report(name: str, plan: Plan, progress: Mapping[str, _Progress]) -> Set
         tally.take(step, progress[step.id].result)
     outcomes = [Outcome(skipped.outcome) for skipped in plan.skipped if skipped.set == name]
     outcomes += [_outcome_in_set(step, progress[step.id], sealed=bool(tally.sealed)) for step in steps]
+    idle = [progress[step.id].not_run for step in steps if progress[step.id].not_run]
+    if idle and worst(outcomes).rank < Outcome.REFUSED.rank:  # what kept it from running lies elsewhere: in another set, or a signal
+        outcomes.append(Outcome.INTERRUPTED if STOPPED in idle else Outcome.FAILED)
     objective = _objective(name, plan, steps, progress)
     if objective is not None and objective.missed:
         outcomes.append(Outcome.OBJECTIVE_MISSED)
@@ -197,8 +202,6 @@ def _set_report(name: str, plan: Plan, progress: Mapping[str, _Progress]) -> Set
 def _outcome_in_set(step: Step, progress: _Progress, *, sealed: bool) -> Outcome:
     if progress.outcome is None and not progress.not_run:
         return Outcome.INTERRUPTED
-    if isinstance(step.action, Ask) and progress.not_run:
-        return Outcome.FAILED
     outcome = _outcome(progress)
     if isinstance(step.action, Store) and sealed and outcome not in (Outcome.SUCCEEDED, Outcome.DATA_WRONG):
         return Outcome.PARTIAL  # the point was sealed without this member

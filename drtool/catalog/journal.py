@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 from typing import TextIO
 
 from drtool.model.codec import decode, encode
@@ -10,14 +9,13 @@ from drtool.model.event import Event, EventKind
 
 
 class Journal:
-    """A run's events in order, one JSON line each, handed to the kernel before the next thing happens.
+    """A run's events in order, one JSON line each, handed to the kernel before the next thing happens; one writer at a time.
 
     Without a `path` (the state directory cannot be written) the lines go to `fallback`; when the disk fills in mid-run, the rest does.
     """
 
     def __init__(self, path: str | None, *, fallback: TextIO) -> None:
         self._fallback = fallback
-        self._lock = threading.Lock()
         self.failed = ""
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600) if path else None
         self._end_cut_line()
@@ -27,16 +25,15 @@ class Journal:
         if event.kind is EventKind.PROGRESS:
             return
         line = json.dumps(encode(event), ensure_ascii=True, separators=(",", ":")) + "\n"
-        with self._lock:
-            if self._descriptor is not None and not self.failed:
-                try:
-                    data = line.encode("ascii")
-                    if os.write(self._descriptor, data) == len(data):
-                        return
-                    self.failed = "the state directory is full"
-                except OSError as error:
-                    self.failed = error.strerror or str(error)
-            self._fallback.write(line)
+        if self._descriptor is not None and not self.failed:
+            try:
+                data = line.encode("ascii")
+                if os.write(self._descriptor, data) == len(data):
+                    return
+                self.failed = "the state directory is full"
+            except OSError as error:
+                self.failed = error.strerror or str(error)
+        self._fallback.write(line)
 
     def _end_cut_line(self) -> None:
         """Keep what a sweep appends apart from a line that a crash cut."""

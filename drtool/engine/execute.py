@@ -8,10 +8,11 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 from drtool import process
+from drtool.catalog.fold import STOPPED
 from drtool.engine.hands import Hands
 from drtool.engine.perform import Work, perform
 from drtool.engine.retry import attempt
-from drtool.model.codec import encode
+from drtool.model.codec import encode, kind_of
 from drtool.model.errors import Bug, DrtoolError
 from drtool.model.event import Event, EventKind
 from drtool.model.plan import Plan, Result, Step
@@ -99,7 +100,7 @@ class _Execution:
         if step.always:
             return ""
         if self._interrupt.stops(shielded=False):
-            return "the run was told to stop"
+            return STOPPED
         for name in step.needs:
             if name in self._ended and name not in self._results:
                 return f"{name} did not succeed"
@@ -174,5 +175,6 @@ class _Execution:
 
 
 def _placed(error: DrtoolError, step: Step) -> DrtoolError:
-    error.where = error.where or step.id.replace("/", " \u203a ")
+    parts = (step.set, step.workload, kind_of(type(step.action)).replace("_", " "))
+    error.where = error.where or " \u203a ".join(part for part in parts if part)
     return error

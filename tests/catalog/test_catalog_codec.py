@@ -74,7 +74,7 @@ def wire(value: object) -> object:
 @given(data=st.data())
 def test_nouns_survive_the_journey(cls: type, data: st.DataObject) -> None:
     value = data.draw(nouns(cls))
-    back = decode(cls, wire(value))
+    back: object = decode(cls, wire(value))
     assert back == value
     if cls is not Inventory:  # it has sets, and is never written down
         assert canonical(back) == canonical(value)

@@ -17,7 +17,6 @@ from drtool.model.plan import (
     Copy,
     Done,
     Forget,
-    MissingMember,
     Objective,
     Plan,
     Result,
@@ -28,7 +27,7 @@ from drtool.model.plan import (
     Store,
     Stored,
 )
-from drtool.model.point import Artifact, Census, Member
+from drtool.model.point import Artifact, Census, Member, MissingMember
 from drtool.model.policy import CheckPolicy
 from drtool.model.report import Failure, Report
 from drtool.model.workload import Workload
@@ -194,7 +193,7 @@ def test_a_set_that_was_not_begun_did_not_succeed() -> None:
     other = store("here:/c", "other")
     plan = Plan("run", RUN, "home", NOW, (*PLAN.steps, other))
     report = fold(plan, [*WHOLE[:-1], ended(other, "the run was told to stop"), END])
-    assert [each.outcome for each in report.sets] == [Outcome.SUCCEEDED, Outcome.FAILED]
+    assert [each.outcome for each in report.sets] == [Outcome.SUCCEEDED, Outcome.INTERRUPTED]
     assert report.outcome is not Outcome.SUCCEEDED
 
 

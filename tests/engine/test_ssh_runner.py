@@ -126,9 +126,8 @@ def test_find_and_end(runner: SshRunner) -> None:
     ready = threading.Event()
 
     def work() -> None:
-        with process.scope(process.Scope(label=f"{label}/step")):
-            with pytest.raises(Unavailable, match="killed"):
-                runner.run(shell("trap : INT; echo up; sleep 100 & wait"), on_output=lambda _line: ready.set())
+        with process.scope(process.Scope(label=f"{label}/step")), pytest.raises(Unavailable, match="killed"):
+            runner.run(shell("trap : INT; echo up; sleep 100 & wait"), on_output=lambda _line: ready.set())
 
     thread = threading.Thread(target=work)
     thread.start()

@@ -63,7 +63,7 @@ def test_every_check_keeps_its_keys(tmp_path: Path) -> None:
     found = policy.sets["documents"].checks
     assert [check.name for check in found] == ["files 1", "census 1", "census 2", "command 1", "tcp 1", "http 1"]
     assert [check.of for check in found] == ["here:/home", "here", "", "", "", ""]
-    assert checks.Files.model_validate(found[0].settings).inside == "here:/home"
+    assert checks.Files.model_validate(found[0].settings).at_least == found[0].settings["at_least"]
     assert checks.Http.model_validate(found[5].settings).expect.status == 204
 
 
