@@ -9,36 +9,27 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from drtool import process
-from drtool.archive import Archive
 from drtool.catalog.index import Index
-from drtool.catalog.runs import Runs
-from drtool.catalog.storage import make_folder
 from drtool.engine.clock import SystemClock
-from drtool.engine.hands import Hands
-from drtool.engine.lock import sets_held
-from drtool.engine.observe import observe
-from drtool.engine.session import Listener, Session, observing
-from drtool.engine.signals import listening
-from drtool.engine.sweep import DeadRuns, settle_dead_runs
-from drtool.model.errors import DrtoolError, NotFound, Refused
+from drtool.model.errors import NotFound, Refused
 from drtool.model.hold import Hold
 from drtool.model.inventory import Inventory, Listing
-from drtool.model.plan import Plan
-from drtool.model.point import Manifest
 from drtool.model.policy import DrillPolicy, Policy
-from drtool.model.report import Report
-from drtool.model.view import InventoryLine, PointView
-from drtool.planning.choose import ChosenPoint
 from drtool.planning.status import SetStatus, assess
-from drtool.wiring import make_hands
 
 if TYPE_CHECKING:
+    from drtool.archive import Archive
+    from drtool.engine.hands import Hands
+    from drtool.engine.session import Listener
+    from drtool.model.plan import Plan
+    from drtool.model.point import Manifest
+    from drtool.model.report import Report
+    from drtool.model.view import InventoryLine, PointView
+    from drtool.planning.choose import ChosenPoint
     from drtool.planning.restore import RestoreRequest
     from drtool.ports import Entry, Finding
-
-KEPT_RUNS = 500
-EVER = float("inf")
+    from drtool.process import Interrupt
+    from drtool.workshop import Workshop
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,40 +56,58 @@ class App:
     ) -> None:
         self.policy = policy
         self.state_directory = state_directory
-        self.interrupt = process.Interrupt()
         self._binary = binary
         self._trusted = trusted
         self._deadline_seconds = deadline_seconds
         self._listeners = tuple(listeners)
         self._clock = SystemClock()
         self._index = Index(state_directory)
-        self._runs = Runs(state_directory)
 
     @cached_property
+    def workshop(self) -> Workshop:
+        """What working verbs share; looking at the index needs none of it."""
+        from drtool.workshop import Workshop
+
+        return Workshop(
+            self.policy,
+            self.state_directory,
+            self._clock,
+            self._index,
+            listeners=self._listeners,
+            binary=self._binary,
+            deadline_seconds=self._deadline_seconds,
+        )
+
+    @property
     def hands(self) -> Hands:
         """Everything this app may touch the world with."""
-        return make_hands(self.policy, state_directory=self.state_directory, clock=self._clock, binary=self._binary)
+        return self.workshop.hands
 
-    @cached_property
+    @property
     def archive(self) -> Archive:
         """What lies in the repositories."""
-        return Archive(self.policy, self._clock, self._index, lambda: self.hands)
+        return self.workshop.archive
+
+    @property
+    def interrupt(self) -> Interrupt:
+        """How this app is told to stop."""
+        return self.workshop.interrupt
 
     # what changes something
 
     def initialise(self, repositories: Iterable[str] = ()) -> Report:
         """Create the repositories that do not exist yet, each with a fresh key file where the policy names one that is missing."""
-        from drtool.planning.initialise import plan_initialise  # noqa: PLC0415 - each verb loads only its own planner
-        from drtool.secrets.keyfile import make_key_file, remove_key_file  # noqa: PLC0415
+        from drtool.planning.initialise import plan_initialise
+        from drtool.secrets.keyfile import make_key_file, remove_key_file
 
         names = tuple(repositories) or tuple(self.policy.repositories)
         now, run = self._clock.now(), self._clock.fresh_id()
         plan = plan_initialise(self.policy, repositories=names, run=run, now=now)
         keys = {name: self.policy.repositories[name].address.password for name in names}
         made = {name: key for name, key in keys.items() if make_key_file(key)}
-        with self._working():
-            self._writable_state()
-            report = self._carry_out(plan)
+        with self.workshop.working():
+            self.workshop.writable_state()
+            report = self.workshop.carry_out(plan)
         for step in report.steps:
             name = step.id.rpartition("/")[2]
             if name in made and not step.result.get("data", {}).get("created"):
@@ -108,66 +117,66 @@ class App:
     def run(self, sets: Iterable[str] = (), *, due: bool = False) -> Report:
         """Back sets up: snapshot, store, seal, copy, forget; `due` takes only what its schedule asks for, and prunes and verifies too."""
         names = self._sets(sets)
-        with self._working(), sets_held(self._writable_state(), names):
-            names, found = self._observe_run(names, due=due)
-            self.sweep_quietly(found)
-            return self._carry_out(self._plan_run(names, found, due=due))
+        with self.workshop.alone_with(names):
+            names, found = self.workshop.observe_run(names, due=due)
+            self.workshop.sweep_quietly(found)
+            return self.workshop.carry_out(self.workshop.plan_run(names, found, due=due))
 
     def restore(self, plan: Plan) -> Report:
         """Carry out a plan of `plan_restore`; an unwritable state directory does not stop it."""
-        with self._working():
-            return self._carry_out(plan, needs_state=False)
+        with self.workshop.working():
+            return self.workshop.carry_out(plan, needs_state=False)
 
     def drill(self, names: Iterable[str] = ()) -> Report:
         """Carry out drills: restore into a sandbox from the named copy, ask the checks, record the evidence, release."""
         drills = tuple(names) or tuple(self.policy.drills)
         if len(drills) != 1:
             raise NotFound("name one drill or set", hint=f"drills: {', '.join(self.policy.drills) or 'none in the policy'}")
-        with self._working():
-            self.sweep_quietly()
+        with self.workshop.working():
+            self.workshop.sweep_quietly()
             plan = self.plan_drill(drills[0])
-            return self._carry_out(plan, hands=self.hands.for_drill())
+            return self.workshop.carry_out(plan, hands=self.hands.for_drill())
 
     def verify(self, repositories: Iterable[str] = ()) -> Report:
         """Read every byte of repositories against its digests, and record that."""
-        from drtool.planning.verify import plan_verify  # noqa: PLC0415
+        from drtool.planning.verify import plan_verify
 
         names = tuple(repositories) or tuple(self.policy.repositories)
         return self._simple(lambda run, now: plan_verify(self.policy, repositories=names, run=run, now=now))
 
     def prune(self, repositories: Iterable[str] = ()) -> Report:
         """Free the space that nothing claims any more."""
-        from drtool.planning.prune import plan_prune  # noqa: PLC0415
+        from drtool.planning.prune import plan_prune
 
         names = tuple(repositories) or tuple(self.policy.repositories)
         return self._simple(lambda run, now: plan_prune(self.policy, repositories=names, run=run, now=now))
 
     def copy(self, sets: Iterable[str] = ()) -> Report:
         """Bring the copies of sets up to date."""
-        from drtool.planning.copy import plan_copy  # noqa: PLC0415
+        from drtool.planning.copy import plan_copy
 
         names = self._sets(sets)
-        with self._working(), sets_held(self._writable_state(), names):
-            self.sweep_quietly()
-            inventory = observe(self.hands, repositories=self._repositories_of(names))
+        with self.workshop.alone_with(names):
+            self.workshop.sweep_quietly()
+            inventory = self.workshop.observe(repositories=self.workshop.repositories_of(names))
             plan = plan_copy(self.policy, inventory, sets=names, now=self._clock.now(), run=self._clock.fresh_id())
-            return self._carry_out(plan)
+            return self.workshop.carry_out(plan)
 
     def sweep(self, *, kept: bool = False) -> Report:
         """Release what runs that are over left behind; what was kept aside only with `kept`."""
-        with self._working():
-            self._writable_state()
-            dead = settle_dead_runs(self.state_directory, self.hands)
-            found = observe(self.hands, repositories=self.policy.repositories, leftovers=True)
-            return self._carry_out(self._plan_sweep(found, dead, kept=kept))
+        with self.workshop.working():
+            self.workshop.writable_state()
+            return self.workshop.carry_out(self.workshop.plan_whole_sweep(kept=kept))
 
     def rebuild(self) -> Report:
         """Make the local cache anew from the repositories: one listing of each."""
-        with self._working():
+        with self.workshop.working():
             self._index.clear()
             self.archive.listings(refresh=True)
+            from drtool.model.plan import Plan
+
             plan = Plan("rebuild", self._clock.fresh_id(), self.policy.name, self._clock.now(), ())
-            return self._carry_out(plan, needs_state=False)
+            return self.workshop.carry_out(plan, needs_state=False)
 
     def hold_add(self, target: str, *, until: datetime | None, reason: str) -> Hold:
         """Keep a point, or every point of a set, from being forgotten; tells whether the point still exists by raising NotFound."""
@@ -200,21 +209,21 @@ class App:
 
     def explain(self, set_name: str) -> tuple[str, ...]:
         """Say in words what will happen to a set, and when."""
-        from drtool.planning.explain import explain  # noqa: PLC0415
+        from drtool.planning.explain import explain
 
         return explain(self.policy, self._sets([set_name])[0], now=self._clock.now())
 
     def plan_run(self, sets: Iterable[str] = (), *, due: bool = False) -> Plan:
         """Return what `run` would do now."""
-        with self._working():
-            names, found = self._observe_run(self._sets(sets), due=due)
-            return self._plan_run(names, found, due=due)
+        with self.workshop.working():
+            names, found = self.workshop.observe_run(self._sets(sets), due=due)
+            return self.workshop.plan_run(names, found, due=due)
 
     def plan_restore(self, request: RestoreRequest) -> Plan:
         """Return what `restore` would do: the points are chosen and their manifests read."""
-        from drtool.planning.restore import plan_restore  # noqa: PLC0415
+        from drtool.planning.restore import plan_restore
 
-        with self._working():
+        with self.workshop.working():
             declared = self._clock.now()
             sets = self._sets(request.sets)
             request = replace(request, sets=sets, trusted=request.trusted and self._trusted)
@@ -239,7 +248,7 @@ class App:
 
     def plan_drill(self, name: str) -> Plan:
         """Return what `drill` would do; a set's name stands for a drill of that set in the only sandbox."""
-        from drtool.planning.drill import plan_drill  # noqa: PLC0415
+        from drtool.planning.drill import plan_drill
 
         declared = self._clock.now()
         drill = self.policy.drills.get(name) or self._drill_of_set(name)
@@ -258,14 +267,16 @@ class App:
 
     def doctor(self, subjects: Iterable[str] = ()) -> tuple[Finding, ...]:
         """Ask every source, repository, sandbox and key whether a run and a restore would work."""
-        from drtool.doctor import examine  # noqa: PLC0415
+        from drtool.doctor import examine
 
         return examine(self.hands, self.state_directory, tuple(subjects))
 
     def inventory(self) -> tuple[InventoryLine, ...]:
         """Return every workload the policy protects, and what stands in its way."""
-        with self._working():
-            found = observe(self.hands, sets=self.policy.sets)
+        from drtool.model.view import InventoryLine
+
+        with self.workshop.working():
+            found = self.workshop.observe(sets=self.policy.sets)
         lines = []
         for name, members in found.sets.items():
             for workload in members.workloads:
@@ -277,7 +288,9 @@ class App:
 
     def status(self, *, refresh: bool = False) -> StatusView:
         """Tell how every set stands, from the index unless `refresh`."""
-        listings = self.archive.listings(refresh=refresh)
+        listings = {} if refresh else self._index.load(self.policy.repositories)
+        if len(listings) < len(self.policy.repositories):
+            listings = self.archive.listings(refresh=refresh)
         now = self._clock.now()
         inventory = Inventory(taken=now, repositories=listings)
         as_of = min((listing.taken for listing in listings.values()), default=now)
@@ -306,11 +319,11 @@ class App:
 
     def history(self) -> tuple[Report, ...]:
         """Return the reports of the runs this host remembers, newest first."""
-        return tuple(report for folder in self._runs.all() if (report := folder.report()) is not None)
+        return tuple(report for folder in self.workshop.runs.all() if (report := folder.report()) is not None)
 
     def report(self, name: str) -> Report:
         """Return the report of one run, by its id, a unique beginning or end of it, or `last`."""
-        folders = list(self._runs.all())
+        folders = list(self.workshop.runs.all())
         matches = folders[:1] if name == "last" else [each for each in folders if each.run.startswith(name) or each.run.endswith(name)]
         report = matches[0].report() if len(matches) == 1 else None
         if report is None:
@@ -319,96 +332,11 @@ class App:
 
     # the pieces
 
-    def _working(self) -> _Working:
-        return _Working(self.interrupt)
-
-    def _writable_state(self) -> str:
-        try:
-            make_folder(self.state_directory)
-            if not os.access(self.state_directory, os.W_OK):
-                raise PermissionError(13, "Permission denied")
-        except OSError as error:
-            raise Refused(
-                f"the state directory {self.state_directory} cannot be written: {error.strerror}",
-                hint="set $DRTOOL_STATE_DIR to a folder you may write",
-                safe="nothing was started",
-            ) from None
-        return self.state_directory
-
-    def _carry_out(self, plan: Plan, *, hands: Hands | None = None, needs_state: bool = True) -> Report:
-        session = Session(
-            hands=self.hands,
-            state_directory=self.state_directory,
-            interrupt=self.interrupt,
-            listeners=self._listeners,
-            deadline_seconds=self._deadline_seconds,
-        )
-        report = session.carry_out(plan, hands=hands, needs_state=needs_state)
-        self._refresh_index(plan)
-        self._runs.forget_all_but(KEPT_RUNS)
-        return report
-
-    def _refresh_index(self, plan: Plan) -> None:
-        used = {name for step in plan.steps for kind, _colon, name in (use.partition(":") for use in step.uses) if kind == "repository"}
-        for name in sorted(used & self.policy.repositories.keys()):
-            if self.interrupt.requests:
-                return
-            try:
-                self._index.save(self.hands.repositories[name].list(maximum_age_seconds=EVER))
-            except DrtoolError:  # the cache keeps what it knew
-                continue
-
     def _simple(self, make_plan: Callable[[str, datetime], Plan]) -> Report:
-        with self._working():
-            self._writable_state()
-            self.sweep_quietly()
-            return self._carry_out(make_plan(self._clock.fresh_id(), self._clock.now()))
-
-    def sweep_quietly(self, found: Inventory | None = None) -> None:
-        """Settle what dead runs of this host owe and release what runs that are over left; every run does this first."""
-        dead = settle_dead_runs(self.state_directory, self.hands)
-        if found is None:
-            found = observe(self.hands, repositories=self.policy.repositories if dead.dead else (), leftovers=True)
-        plan = self._plan_sweep(found, dead)
-        if plan.steps:
-            self._carry_out(plan)
-
-    def _plan_sweep(self, found: Inventory, dead: DeadRuns, *, kept: bool = False) -> Plan:
-        from drtool.planning.sweep import plan_sweep  # noqa: PLC0415
-
-        return plan_sweep(
-            found.leftovers,
-            run=self._clock.fresh_id(),
-            now=self._clock.now(),
-            by=self.policy.name,
-            dead_runs=dead.dead,
-            live_runs=dead.live,
-            ended_runs=self._runs.ended(),
-            kept=kept,
-            unsealed={name: listing.unsealed for name, listing in found.repositories.items()},
-        )
-
-    def _observe_run(self, names: tuple[str, ...], *, due: bool) -> tuple[tuple[str, ...], Inventory]:
-        if not due:
-            return names, observe(self.hands, sets=names, repositories=self._repositories_of(names), leftovers=True)
-        from drtool.planning.schedule import due_sets  # noqa: PLC0415
-
-        listed = observe(self.hands, repositories=self.policy.repositories, leftovers=True)
-        names = due_sets(self.policy, listed, sets=names, now=self._clock.now())
-        return names, replace(listed, sets=observe(self.hands, sets=names).sets)
-
-    def _plan_run(self, names: tuple[str, ...], found: Inventory, *, due: bool) -> Plan:
-        from drtool.planning.backup import plan_run  # noqa: PLC0415
-
-        now = self._clock.now()
-        points = {name: self._clock.fresh_id() for name in names}
-        plan = plan_run(self.policy, found, sets=names, now=now, run=self._clock.fresh_id(), points=points)
-        if not due:
-            return plan
-        from drtool.planning.schedule import with_due_maintenance  # noqa: PLC0415
-
-        pruned = {name: self._runs.last_success("prune", name) for name, each in self.policy.repositories.items() if each.prune}
-        return with_due_maintenance(self.policy, found, plan, pruned=pruned, now=now)
+        with self.workshop.working():
+            self.workshop.writable_state()
+            self.workshop.sweep_quietly()
+            return self.workshop.carry_out(make_plan(self._clock.fresh_id(), self._clock.now()))
 
     def _sets(self, names: Iterable[str]) -> tuple[str, ...]:
         chosen = tuple(dict.fromkeys(names)) or tuple(self.policy.sets)
@@ -416,9 +344,6 @@ class App:
             if name not in self.policy.sets:
                 raise NotFound(f"there is no set {name}", hint=f"sets: {', '.join(self.policy.sets) or 'none'}")
         return chosen
-
-    def _repositories_of(self, sets: Iterable[str]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(name for each in sets for name in self.policy.repositories_of(self.policy.sets[each])))
 
     def _drill_of_set(self, name: str) -> DrillPolicy:
         if name not in self.policy.sets:
@@ -445,22 +370,6 @@ class App:
                     )
 
 
-class _Working:
-    """Signals are heard and observations can be stopped while this is open."""
-
-    def __init__(self, interrupt: process.Interrupt) -> None:
-        self._listening = listening(interrupt)
-        self._observing = observing(interrupt, "drtool")
-
-    def __enter__(self) -> None:
-        self._listening.__enter__()
-        self._observing.__enter__()
-
-    def __exit__(self, *details: object) -> None:
-        self._observing.__exit__(None, None, None)
-        self._listening.__exit__(None, None, None)
-
-
 def open_policy(
     policy: str | None = None,
     *,
@@ -470,9 +379,9 @@ def open_policy(
     deadline_seconds: float | None = None,
 ) -> App:
     """Open the policy at a path, in $DRTOOL_POLICY, ./policies/ or /etc/drtool/; PolicyError lists every mistake."""
-    from drtool.policy.find import find  # noqa: PLC0415
-    from drtool.policy.load import load  # noqa: PLC0415
-    from drtool.wiring import KINDS  # noqa: PLC0415
+    from drtool.policy.find import find
+    from drtool.policy.load import load
+    from drtool.wiring import KINDS
 
     state = state_directory or default_state_directory(os.environ)
     loaded = load(find(policy, os.environ), KINDS, cache_directory=os.path.join(state, "policy"))
@@ -493,7 +402,7 @@ def open_repository(
 
     Credentials are taken from the environment by name (AWS_* and the like). Commands of that policy run only when `trusted`.
     """
-    from drtool.bare import policy_from_repository  # noqa: PLC0415
+    from drtool.bare import policy_from_repository
 
     state = state_directory or default_state_directory(os.environ)
     policy = policy_from_repository(

@@ -10,7 +10,7 @@ from drtool.catalog import manifest as manifests
 from drtool.engine.clock import SystemClock
 from drtool.model.codec import decode
 from drtool.model.errors import Conflict, Corrupt, NotFound
-from drtool.model.point import Manifest, RecoveryPoint
+from drtool.model.point import FUTURE_TOLERANCE, Manifest, RecoveryPoint
 from drtool.model.policy import Address, Policy, RepositoryPolicy, SourcePolicy
 from drtool.model.secret import SecretReference
 from drtool.offsite.restic.repository import ResticRepository
@@ -41,7 +41,7 @@ def policy_from_repository(
     listing = repository.list()
     newest: dict[tuple[str, str], RecoveryPoint] = {}
     for point in sorted(listing.points, key=lambda each: (each.complete, each.instant)):
-        if point.instant <= clock.now() + timedelta(minutes=10):
+        if point.instant <= clock.now() + FUTURE_TOLERANCE:
             newest[point.by, point.set] = point
     if not newest:
         raise NotFound("there is no recovery point of drtool in this repository", hint="restic snapshots shows what else lies in it")

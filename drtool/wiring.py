@@ -7,23 +7,24 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from drtool import __version__
-from drtool.engine.hands import Hands
-from drtool.engine.sweep import dead_pids
-from drtool.model.point import MANIFEST_FORMAT
-from drtool.model.policy import Policy, SourcePolicy
 from drtool.policy.kinds import Kinds
-from drtool.ports import Check, Clock, Repository, Runner, SecretStore, Source
-from drtool.runners.local import LocalRunner
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from drtool.engine.hands import Hands
+    from drtool.model.policy import Policy, SourcePolicy
+    from drtool.ports import Check, Clock, Repository, Runner, SecretStore, Source
+
 
 def make_hands(policy: Policy, *, state_directory: str, clock: Clock, binary: str = "restic") -> Hands:
     """Build everything a run may touch the world with, and its wrapped forms for a drill."""
-    from drtool.offsite.append_only import AppendOnly  # noqa: PLC0415 - adapters are loaded when a verb needs them
-    from drtool.secrets.store import Secrets  # noqa: PLC0415
-    from drtool.sources.sandbox_only import SandboxOnly  # noqa: PLC0415
+    from drtool.engine.hands import Hands
+    from drtool.model.point import MANIFEST_FORMAT
+    from drtool.offsite.append_only import AppendOnly
+    from drtool.runners.local import LocalRunner
+    from drtool.secrets.store import Secrets
+    from drtool.sources.sandbox_only import SandboxOnly
 
     local = LocalRunner()
     secrets = Secrets(os.environ, local)
@@ -48,7 +49,8 @@ def make_hands(policy: Policy, *, state_directory: str, clock: Clock, binary: st
 def _restic(
     policy: Policy, name: str, *, local: Runner, clock: Clock, secrets: SecretStore, state_directory: str, binary: str
 ) -> Repository:
-    from drtool.offsite.restic.repository import ResticRepository  # noqa: PLC0415
+    from drtool.engine.sweep import dead_pids
+    from drtool.offsite.restic.repository import ResticRepository
 
     return ResticRepository(
         policy=policy.repositories[name],
@@ -62,8 +64,8 @@ def _restic(
 
 
 def _files(source: SourcePolicy, policy: Policy, local: Runner, clock: Clock, _secrets: SecretStore) -> Source:
-    from drtool.runners.ssh import SshRunner  # noqa: PLC0415
-    from drtool.sources.files.source import FilesSource  # noqa: PLC0415
+    from drtool.runners.ssh import SshRunner
+    from drtool.sources.files.source import FilesSource
 
     runner: Runner = local
     if source.settings.get("ssh"):
@@ -79,7 +81,7 @@ def _files(source: SourcePolicy, policy: Policy, local: Runner, clock: Clock, _s
 
 
 def _stream(source: SourcePolicy, policy: Policy, local: Runner, clock: Clock, secrets: SecretStore) -> Source:
-    from drtool.sources.stream.source import StreamSource  # noqa: PLC0415
+    from drtool.sources.stream.source import StreamSource
 
     return StreamSource(policy=source, by=policy.name, runner=local, clock=clock, secrets=secrets)
 
@@ -88,11 +90,11 @@ SOURCES: Mapping[str, Callable[[SourcePolicy, Policy, Runner, Clock, SecretStore
 
 
 def _checks() -> Mapping[str, Check]:
-    from drtool.checks.census import CensusCheck  # noqa: PLC0415
-    from drtool.checks.command import CommandCheck  # noqa: PLC0415
-    from drtool.checks.files import FilesCheck  # noqa: PLC0415
-    from drtool.checks.http import HttpCheck  # noqa: PLC0415
-    from drtool.checks.tcp import TcpCheck  # noqa: PLC0415
+    from drtool.checks.census import CensusCheck
+    from drtool.checks.command import CommandCheck
+    from drtool.checks.files import FilesCheck
+    from drtool.checks.http import HttpCheck
+    from drtool.checks.tcp import TcpCheck
 
     checks: tuple[Check, ...] = (FilesCheck(), CensusCheck(), CommandCheck(), TcpCheck(), HttpCheck())
     return {check.kind: check for check in checks}
@@ -100,8 +102,8 @@ def _checks() -> Mapping[str, Check]:
 
 def _schemas(name: str) -> Callable[[], Mapping[str, type[BaseModel]]]:
     def load() -> Mapping[str, type[BaseModel]]:
-        from drtool.sources.files import schema as files  # noqa: PLC0415
-        from drtool.sources.stream import schema as stream  # noqa: PLC0415
+        from drtool.sources.files import schema as files
+        from drtool.sources.stream import schema as stream
 
         return {"files": getattr(files, name), "stream": getattr(stream, name)}
 
@@ -109,7 +111,7 @@ def _schemas(name: str) -> Callable[[], Mapping[str, type[BaseModel]]]:
 
 
 def _check_schemas() -> Mapping[str, type[BaseModel]]:
-    from drtool.checks import schema  # noqa: PLC0415
+    from drtool.checks import schema
 
     return {"files": schema.Files, "census": schema.Census, "command": schema.Command, "tcp": schema.Tcp, "http": schema.Http}
 

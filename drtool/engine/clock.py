@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 
 from drtool.model.errors import Interrupted
 from drtool.model.identifier import identifier
-from drtool.process import current_scope
 
 
 class SystemClock:
@@ -19,6 +18,8 @@ class SystemClock:
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
+        from drtool.process import current_scope  # noqa: PLC0415 - looking at the clock must not load what starts children
+
         current = current_scope()
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:

@@ -15,12 +15,14 @@ from drtool.engine.retry import attempt
 from drtool.model.codec import encode, kind_of
 from drtool.model.errors import Bug, DrtoolError
 from drtool.model.event import Event, EventKind
-from drtool.model.plan import Plan, Result, Step
+from drtool.model.plan import Forget, Plan, Prune, Release, Result, Step, Verify
 from drtool.model.report import Failure
 from drtool.ports import Progress
 
 Emit = Callable[[EventKind, str, Mapping[str, object]], None]
 TICK_SECONDS = 0.2
+ALONE = Forget | Prune | Release | Verify
+"""These lock a repository against everybody; two of ours at once would only keep each other out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class _Execution:
         self._results: dict[str, Result] = {}
         self._ended: set[str] = set()
         self._occupied: dict[str, int] = {}
+        self._alone: set[str] = set()
         self._known = {step.id for step in plan.steps}
         self._waiting = {step.id: step for step in plan.steps}
         self._running: dict[Future[Result | None], Step] = {}
@@ -92,8 +95,7 @@ class _Execution:
                 self._end(step, {"not_run": reason})
             elif self._is_ready(step) and self._has_room(step):
                 del self._waiting[step.id]
-                for name in step.uses:
-                    self._occupied[name] = self._occupied.get(name, 0) + 1
+                self._occupy(step)
                 self._running[pool.submit(self._carry_out, step)] = step
 
     def _reason_not_to_run(self, step: Step) -> str:
@@ -111,7 +113,17 @@ class _Execution:
 
     def _has_room(self, step: Step) -> bool:
         resources, default = self._limits.resources, self._limits.per_resource
-        return all(self._occupied.get(name, 0) < resources.get(name, default) for name in step.uses)
+        for name in step.uses:
+            alone = isinstance(step.action, ALONE) and name.startswith("repository:")
+            if self._occupied.get(name, 0) >= (1 if alone else resources.get(name, default)) or name in self._alone:
+                return False
+        return True
+
+    def _occupy(self, step: Step) -> None:
+        for name in step.uses:
+            self._occupied[name] = self._occupied.get(name, 0) + 1
+            if isinstance(step.action, ALONE) and name.startswith("repository:"):
+                self._alone.add(name)
 
     def _carry_out(self, step: Step) -> Result | None:
         clock = self._hands.clock
@@ -164,6 +176,8 @@ class _Execution:
         result = future.result()
         for name in step.uses:
             self._occupied[name] -= 1
+            if not self._occupied[name]:
+                self._alone.discard(name)
         if result is not None:
             self._results[step.id] = result
         self._ended.add(step.id)

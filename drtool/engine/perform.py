@@ -16,12 +16,11 @@ from drtool.model.command import Command
 from drtool.model.errors import Conflict, NotFound, Refused
 from drtool.model.hold import active_holds
 from drtool.model.plan import Copied, Done, Fetched, Forgotten, Plan, Restored, Result, Sealed, Step, Stored
-from drtool.model.point import Artifact, Member, MissingMember
+from drtool.model.point import FUTURE_TOLERANCE, Artifact, Member, MissingMember
 from drtool.model.policy import Hook
 from drtool.model.workload import Leftover, Snapshot
 from drtool.ports import Labels, Progress, PutRequest, PutResult, ReserveRequest
 
-FUTURE_SECONDS = 600.0
 RECENT_SECONDS = 5.0
 
 
@@ -262,7 +261,7 @@ def _forget(work: Work, action: actions.Forget) -> Forgotten:
         raise Conflict(f"the point {action.expected} is not sealed in {action.repository}, so nothing is forgotten there")
     if action.expected and not points[action.expected].complete:  # judged as complete when it was planned: law 9
         return Forgotten((), dict.fromkeys(action.points, "the new point is partial"))
-    if any((point.instant - now).total_seconds() > FUTURE_SECONDS for point in points.values() if point.set == work.step.set):
+    if any(point.instant > now + FUTURE_TOLERANCE for point in points.values() if point.set == work.step.set):
         return Forgotten((), dict.fromkeys(action.points, "a point of this set is dated in the future"))
     holds = active_holds(listing.holds, now)
     kept = {name: hold.reason for name in action.points for hold in holds if hold.set == work.step.set and hold.point in ("", name)}

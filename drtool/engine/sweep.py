@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from drtool import process
@@ -17,10 +17,14 @@ from drtool.model.plan import Plan, RunHook, Step
 
 @dataclass(frozen=True, slots=True)
 class DeadRuns:
-    """What was found of other runs on this host: over without an end, and alive; `failures` are what could not be settled."""
+    """What was found of other runs on this host: over without an end, alive, and over in order; `failures` are what could not be settled.
+
+    It tells what was so before anything else is observed: what a run leaves is looked at after that run is known to be over.
+    """
 
     dead: frozenset[str] = frozenset()
     live: frozenset[str] = frozenset()
+    ended: frozenset[str] = frozenset()
     failures: tuple[DrtoolError, ...] = ()
 
 
@@ -32,6 +36,7 @@ def settle_dead_runs(state_directory: str, hands: Hands) -> DeadRuns:
     dead: set[str] = set()
     live: set[str] = set()
     failures: list[DrtoolError] = []
+    ended = Runs(state_directory).ended()
     for folder in Runs(state_directory).unfinished():
         if not folder.is_dead():
             live.add(folder.run)
@@ -46,7 +51,7 @@ def settle_dead_runs(state_directory: str, hands: Hands) -> DeadRuns:
             continue
         with contextlib.suppress(OSError):
             os.unlink(folder.lock)
-    return DeadRuns(frozenset(dead), frozenset(live), tuple(failures))
+    return DeadRuns(frozenset(dead), frozenset(live), ended, tuple(failures))
 
 
 def dead_pids(state_directory: str) -> frozenset[int]:
@@ -64,18 +69,25 @@ def _settle(folder: RunFolder, hands: Hands) -> None:
     plan, events = folder.plan(), folder.events()
     runners = {source.runner.name: source.runner for source in hands.sources.values()}
     runners[hands.local.name] = hands.local
-    for runner in runners.values():
-        runner.end(runner.find(folder.run))
-    if plan is None:
-        return
     with open(os.devnull, "w", encoding="ascii") as nowhere, contextlib.closing(Journal(folder.journal, fallback=nowhere)) as journal:
+        for runner in runners.values():
+            orphans = runner.find(folder.run)
+            for orphan in orphans:  # one that its run had no time to write down leaves a lock that only this line proves to be dead
+                journal.write(_event(folder, hands, EventKind.COMMAND_STARTED, "", {"pid": orphan.pid, "program": "orphan"}))
+            runner.end(orphans)
+        if plan is None:
+            return
         for step in _owed(plan, events):
             action = step.action
             if isinstance(action, RunHook) and action.hook.on in hands.sources:
                 with process.scope(process.Scope(label=f"{folder.run}/{step.id}", shielded=True)):
                     run_hook(hands, action.hook, set_name=step.set, run=plan.run, phase=action.phase)
-                journal.write(Event(EventKind.STEP_ENDED, folder.run, hands.clock.now(), 0.0, step.id, {"result": {"note": "swept"}}))
-        journal.write(Event(EventKind.RUN_ENDED, folder.run, hands.clock.now(), 0.0, "", {"signal_number": 9, "swept": True}))
+                journal.write(_event(folder, hands, EventKind.STEP_ENDED, step.id, {"result": {"note": "swept"}}))
+        journal.write(_event(folder, hands, EventKind.RUN_ENDED, "", {"signal_number": 9, "swept": True}))
+
+
+def _event(folder: RunFolder, hands: Hands, kind: EventKind, step: str, data: Mapping[str, object]) -> Event:
+    return Event(kind, folder.run, hands.clock.now(), 0.0, step, data)
 
 
 def _owed(plan: Plan, events: Iterable[Event]) -> tuple[Step, ...]:

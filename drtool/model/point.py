@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 MANIFEST_FORMAT = "drtool.manifest/1"
+
+FUTURE_TOLERANCE = timedelta(minutes=10)
+"""How far ahead of our clock a point may be dated before it is not believed."""
 
 
 @dataclass(frozen=True, slots=True)

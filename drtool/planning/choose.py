@@ -7,8 +7,7 @@ from datetime import datetime
 
 from drtool.model.errors import Conflict, NotFound
 from drtool.model.inventory import Listing
-from drtool.model.point import RecoveryPoint
-from drtool.planning.retention import FUTURE_TOLERANCE
+from drtool.model.point import FUTURE_TOLERANCE, RecoveryPoint
 from drtool.planning.words import spell_instant
 
 _SHOWN = 5

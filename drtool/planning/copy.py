@@ -5,11 +5,11 @@ from datetime import datetime
 
 from drtool.model.inventory import Inventory
 from drtool.model.plan import Copy, Plan, Skipped, Step
-from drtool.model.point import RecoveryPoint
+from drtool.model.point import FUTURE_TOLERANCE, RecoveryPoint
 from drtool.model.policy import BackupSet, Policy
 from drtool.planning.holdings import Holding, holdings
 from drtool.planning.order import set_of
-from drtool.planning.retention import FUTURE_TOLERANCE, verdicts
+from drtool.planning.retention import verdicts
 from drtool.planning.words import spell_count
 
 

@@ -1,16 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from drtool.model.hold import Hold, active_holds
 from drtool.model.plan import Verdict
-from drtool.model.point import RecoveryPoint
+from drtool.model.point import FUTURE_TOLERANCE, RecoveryPoint
 from drtool.model.policy import Retention
 from drtool.planning.words import spell_duration
-
-FUTURE_TOLERANCE = timedelta(minutes=10)
-"""A point dated further ahead than this is dated in the future: clocks differ a little."""
 
 _Reasons = dict[str, list[str]]
 _Bucket = Callable[[datetime], object]

@@ -6,10 +6,9 @@ from datetime import datetime
 
 from drtool.model.evidence import Evidence
 from drtool.model.inventory import Inventory
-from drtool.model.point import RecoveryPoint
+from drtool.model.point import FUTURE_TOLERANCE, RecoveryPoint
 from drtool.model.policy import BackupSet, Policy
 from drtool.planning.evidence import passed
-from drtool.planning.retention import FUTURE_TOLERANCE
 from drtool.planning.words import spell_count, spell_duration
 
 

@@ -232,6 +232,27 @@ def test_what_a_dead_run_left_running_is_ended(hands: Hands, tmp_path: Path) -> 
     settle_dead_runs(str(tmp_path), hands)
     thread.join(10)
     assert not thread.is_alive()
+    assert len(dead_pids(str(tmp_path))) == 1
+
+
+def test_what_locks_a_repository_is_alone_there(hands: Hands) -> None:
+    """Two of ours at once would keep each other out; they fail here for want of a repository, one after the other."""
+    running: set[str] = set()
+    together: list[set[str]] = []
+
+    def watch(kind: EventKind, step: str) -> None:
+        if kind is EventKind.STEP_STARTED:
+            running.add(step)
+            together.append(set(running))
+        elif kind is EventKind.STEP_ENDED:
+            running.discard(step)
+
+    near = ("repository:near",)
+    prunes = [Step(f"prune/{number}", Prune("near"), "", uses=near) for number in range(3)]
+    steps = (hook("a", "sleep 0.3", uses=near), hook("b", "sleep 0.3", uses=near), *prunes, hook("c", "true", uses=near))
+    execute(plan(*steps), hands, emit=Heard(watch), interrupt=process.Interrupt())
+    assert {"a", "b"} in together
+    assert not [names for names in together if len(names) > 1 and any(name.startswith("prune") for name in names)]
 
 
 @pytest.mark.parametrize("needs_state", [True, False])

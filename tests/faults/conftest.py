@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.fault_world import World
+pytest.register_assert_rewrite("tests.faults.fault_world")
+
+from tests.faults.fault_world import World  # noqa: E402 - after its asserts were told to speak
 
 KILL_POINTS = "kill points"
 

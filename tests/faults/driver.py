@@ -15,7 +15,7 @@ from typing import Any
 import drtool
 from drtool.app import App
 from drtool.model.codec import encode
-from drtool.model.errors import DrtoolError
+from drtool.model.errors import DrtoolError, PolicyError
 from drtool.model.event import Event, EventKind
 from drtool.model.plan import Destination
 from drtool.model.report import Report
@@ -93,6 +93,8 @@ def main(path: str) -> None:
         answer["report"] = encode(carry_out(app, specification))
     except DrtoolError as error:
         answer["error"] = {"kind": error.kind, "what": error.what, "hint": error.hint, "safe": error.safe}
+        if isinstance(error, PolicyError):
+            answer["error"]["problems"] = [str(problem) for problem in error.problems]
     answer["heard"] = killer.heard
     Path(specification["answer"]).write_text(json.dumps(answer))
 

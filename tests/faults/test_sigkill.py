@@ -36,7 +36,7 @@ def prepare(world: World, verb: str) -> None:
     world.write_policy()
     world.load()
     if verb == "copy":
-        policy = {**world.policy, "sets": {"documents": {**world.policy["sets"]["documents"], "copies": []}}}
+        policy = {**world.policy, "sets": {"documents": {**world.policy["sets"]["documents"], "copies": []}}, "drills": {}}
         world.write_policy(policy)
         world.must("run")
         world.write_policy()
@@ -53,9 +53,8 @@ def same(expected: Any, actual: Any) -> bool:  # noqa: ANN401 - two paths
     return True
 
 
-def check_restore(world: World, old: World | None, *, finished: bool) -> None:
+def check_restore(world: World) -> None:
     """The old tree or the new one, whole: never a mixture, and what was in the way is kept."""
-    del old
     is_new = same(world.original, world.tree)
     asides = sorted(world.data.glob("documents.before-*[!n]"))
     if is_new:
@@ -63,7 +62,6 @@ def check_restore(world: World, old: World | None, *, finished: bool) -> None:
         assert len(kept) == 1
         assert (kept[0] / "written after the backup").read_text() == "old"
     else:
-        assert not finished
         assert (world.tree / "written after the backup").read_text() == "old"
         assert not (world.tree / "special" / "empty").exists()
         (world.tree / "written after the backup").unlink()
@@ -75,7 +73,7 @@ def settle_and_check(world: World, verb: str, point: dict[str, Any], number: int
     assert again.outcome == "succeeded", f"{recover} after it: {again.explain()}"
     world.assert_settled()
     if verb == "restore":
-        check_restore(world, None, finished=False)
+        check_restore(world)
     for repository in ("near", "offsite"):
         assert world.points(repository), f"no point is left in {repository}"
     if number % 7 == 0 or point.get("family") is False:

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from drtool.model.hold import Hold
 from drtool.model.plan import Verdict
-from drtool.model.point import RecoveryPoint
+from drtool.model.point import FUTURE_TOLERANCE, RecoveryPoint
 from drtool.model.policy import Retention
-from drtool.planning.retention import FUTURE_TOLERANCE, verdicts
+from drtool.planning.retention import verdicts
 from tests.planning.planning_values import DAY, NOW, daily, point
 
 

@@ -1,0 +1,168 @@
+"""What every verb that works needs: hands, a way to be stopped, the sweep before, the session, the index after."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from drtool.archive import Archive
+from drtool.catalog.index import Index
+from drtool.catalog.runs import Runs
+from drtool.catalog.storage import make_folder
+from drtool.engine.hands import Hands
+from drtool.engine.lock import sets_held
+from drtool.engine.observe import observe
+from drtool.engine.session import Listener, Session, observing
+from drtool.engine.signals import listening
+from drtool.engine.sweep import DeadRuns, settle_dead_runs
+from drtool.model.errors import DrtoolError, Refused
+from drtool.model.inventory import Inventory
+from drtool.model.plan import Plan
+from drtool.model.policy import Policy
+from drtool.model.report import Report
+from drtool.planning.backup import plan_run as plan_backup
+from drtool.planning.schedule import due_sets, with_due_maintenance
+from drtool.planning.sweep import plan_sweep as plan_what_to_sweep
+from drtool.ports import Clock
+from drtool.process import Interrupt
+from drtool.wiring import make_hands
+
+KEPT_RUNS = 500
+EVER = float("inf")
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """One policy's means of work on one host."""
+
+    policy: Policy
+    state_directory: str
+    clock: Clock
+    index: Index
+    listeners: Sequence[Listener] = ()
+    binary: str = "restic"
+    deadline_seconds: float | None = None
+    interrupt: Interrupt = field(default_factory=Interrupt)
+
+    @cached_property
+    def hands(self) -> Hands:
+        """Everything a run may touch the world with."""
+        return make_hands(self.policy, state_directory=self.state_directory, clock=self.clock, binary=self.binary)
+
+    @cached_property
+    def archive(self) -> Archive:
+        """What lies in the repositories."""
+        return Archive(self.policy, self.clock, self.index, lambda: self.hands)
+
+    @cached_property
+    def runs(self) -> Runs:
+        """The journals of this host."""
+        return Runs(self.state_directory)
+
+    @contextlib.contextmanager
+    def working(self) -> Iterator[None]:
+        """Hear signals, and let observations be stopped, while this is open."""
+        with listening(self.interrupt), observing(self.interrupt, "drtool"):
+            yield
+
+    @contextlib.contextmanager
+    def alone_with(self, sets: tuple[str, ...]) -> Iterator[None]:
+        """Work, and keep a second run of these sets on this host out."""
+        with self.working(), sets_held(self.writable_state(), sets):
+            yield
+
+    def observe(self, *, sets: Iterable[str] = (), repositories: Iterable[str] = ()) -> Inventory:
+        """Ask what exists."""
+        return observe(self.hands, sets=sets, repositories=repositories)
+
+    def writable_state(self) -> str:
+        """Return the state directory; Refused when it cannot be written."""
+        try:
+            make_folder(self.state_directory)
+            if not os.access(self.state_directory, os.W_OK):
+                raise PermissionError(13, "Permission denied")
+        except OSError as error:
+            raise Refused(
+                f"the state directory {self.state_directory} cannot be written: {error.strerror}",
+                hint="set $DRTOOL_STATE_DIR to a folder you may write",
+                safe="nothing was started",
+            ) from None
+        return self.state_directory
+
+    def carry_out(self, plan: Plan, *, hands: Hands | None = None, needs_state: bool = True) -> Report:
+        """Carry a plan out, bring the index up to date, and drop the journals of long ago."""
+        session = Session(
+            hands=self.hands,
+            state_directory=self.state_directory,
+            interrupt=self.interrupt,
+            listeners=self.listeners,
+            deadline_seconds=self.deadline_seconds,
+        )
+        report = session.carry_out(plan, hands=hands, needs_state=needs_state)
+        self._refresh_index(plan)
+        self.runs.forget_all_but(KEPT_RUNS)
+        return report
+
+    def _refresh_index(self, plan: Plan) -> None:
+        used = {name for step in plan.steps for kind, _colon, name in (use.partition(":") for use in step.uses) if kind == "repository"}
+        for name in sorted(used & self.policy.repositories.keys()):
+            if self.interrupt.requests:
+                return
+            try:
+                self.index.save(self.hands.repositories[name].list(maximum_age_seconds=EVER))
+            except DrtoolError:  # the cache keeps what it knew
+                continue
+
+    def sweep_quietly(self, found: Inventory | None = None) -> None:
+        """Settle what dead runs of this host owe and release what runs that are over left; every run does this first."""
+        dead = settle_dead_runs(self.state_directory, self.hands)
+        if found is None:
+            found = observe(self.hands, repositories=self.policy.repositories if dead.dead else (), leftovers=True)
+        plan = self.plan_sweep(found, dead)
+        if plan.steps:
+            self.carry_out(plan)
+
+    def plan_whole_sweep(self, *, kept: bool) -> Plan:
+        """Settle what dead runs owe, and plan to release everything that is over, in the repositories too."""
+        dead = settle_dead_runs(self.state_directory, self.hands)
+        found = observe(self.hands, repositories=self.policy.repositories, leftovers=True)
+        return self.plan_sweep(found, dead, kept=kept)
+
+    def plan_sweep(self, found: Inventory, dead: DeadRuns, *, kept: bool = False) -> Plan:
+        """Plan to release what runs that are over left behind."""
+        return plan_what_to_sweep(
+            found.leftovers,
+            run=self.clock.fresh_id(),
+            now=self.clock.now(),
+            by=self.policy.name,
+            dead_runs=dead.dead,
+            live_runs=dead.live,
+            ended_runs=self.runs.ended(),
+            kept=kept,
+            unsealed={name: listing.unsealed for name, listing in found.repositories.items()},
+        )
+
+    def observe_run(self, names: tuple[str, ...], *, due: bool) -> tuple[tuple[str, ...], Inventory]:
+        """Return the sets to run (with `due`, those whose time has come) and what exists for them."""
+        if not due:
+            return names, observe(self.hands, sets=names, repositories=self.repositories_of(names), leftovers=True)
+        listed = observe(self.hands, repositories=self.policy.repositories, leftovers=True)
+        names = due_sets(self.policy, listed, sets=names, now=self.clock.now())
+        return names, replace(listed, sets=observe(self.hands, sets=names).sets)
+
+    def plan_run(self, names: tuple[str, ...], found: Inventory, *, due: bool) -> Plan:
+        """Plan a backup of sets; with `due` also the prunes and readings whose time has come."""
+        now = self.clock.now()
+        points = {name: self.clock.fresh_id() for name in names}
+        plan = plan_backup(self.policy, found, sets=names, now=now, run=self.clock.fresh_id(), points=points)
+        if not due:
+            return plan
+        pruned = {name: self.runs.last_success("prune", name) for name, each in self.policy.repositories.items() if each.prune}
+        return with_due_maintenance(self.policy, found, plan, pruned=pruned, now=now)
+
+    def repositories_of(self, sets: Iterable[str]) -> tuple[str, ...]:
+        """Name the repositories of sets."""
+        return tuple(dict.fromkeys(name for each in sets for name in self.policy.repositories_of(self.policy.sets[each])))
