@@ -13,7 +13,6 @@ from drtool.planning.choose import ChosenPoint, choose_point
 from drtool.planning.hooks import Gate, hook_steps
 from drtool.planning.order import nearest_needs, recovery_order
 from drtool.planning.selection import Selected, select_members
-from drtool.planning.words import spell_duration, spell_instant
 
 __all__ = ["LEASE", "ChosenPoint", "RestoreRequest", "choose_point", "plan_restore"]
 
@@ -89,10 +88,6 @@ def plan_restore(
             continue
         backup_set, manifest = policy.sets[name], manifests[name]
         _set_steps(draft, backup_set, manifest, selected[name], copies=copies[name])
-        draft.notes.append(
-            f"{name}: point {manifest.point} of {spell_instant(manifest.instant)}; "
-            f"{spell_duration(max(0.0, (declared - manifest.instant).total_seconds()))} of data will be lost"
-        )
         objectives.append(
             Objective(
                 set=name,
@@ -222,12 +217,19 @@ def _cutover_step(name: str, item: Selected, restore: Step, *, in_place: bool) -
     return Step(
         id=f"{name}/cutover/{item.member.workload}",
         action=Cutover(restore=restore.id, source=item.member.source),
-        why="what is there is kept aside" if in_place else "it is put where the checks can see it",
+        why=_why_cutover(item, in_place=in_place),
         set=name,
         workload=item.member.workload,
         needs=(restore.id,),
         uses=(f"source:{item.member.source}",),
     )
+
+
+def _why_cutover(item: Selected, *, in_place: bool) -> str:
+    if not in_place:
+        return "it is put where the checks can see it"
+    streamed = any(artifact.form == "stream" for artifact in item.member.artifacts)
+    return "its restore command takes it" if streamed else "what is there is kept aside"
 
 
 def _tell_missing(draft: _Draft, manifest: Manifest, items: tuple[Selected, ...]) -> None:

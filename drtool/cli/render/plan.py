@@ -65,8 +65,7 @@ def restore_lines(plan: Plan) -> list[str]:
         lines += table(rows, right=frozenset({0, 2}), indent="  ")
         lines += _hooks(steps)
     lines += _skipped(plan)
-    told = tuple(f"{objective.set}: point {objective.point} " for objective in plan.objectives)
-    lines += [printable(note) for note in plan.notes if not told or not note.startswith(told)]  # the heading says those
+    lines += [printable(note) for note in plan.notes]
     lines.append(_promise(plan))
     return lines
 
