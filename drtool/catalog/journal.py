@@ -17,8 +17,9 @@ class Journal:
     def __init__(self, path: str | None, *, fallback: TextIO) -> None:
         self._fallback = fallback
         self.failed = ""
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600) if path else None
-        self._end_cut_line()
+        self._descriptor: int | None = None
+        if path is not None:
+            self._open(path)
 
     def write(self, event: Event) -> None:
         """Write one event down."""
@@ -35,11 +36,10 @@ class Journal:
                 self.failed = error.strerror or str(error)
         self._fallback.write(line)
 
-    def _end_cut_line(self) -> None:
-        """Keep what a sweep appends apart from a line that a crash cut."""
-        if self._descriptor is None:
-            return
+    def _open(self, path: str) -> None:
+        """Open the file, and keep what a sweep appends apart from a line that a crash cut."""
         try:
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
             size = os.fstat(self._descriptor).st_size
             if size and os.pread(self._descriptor, 1, size - 1) != b"\n":
                 os.write(self._descriptor, b"\n")

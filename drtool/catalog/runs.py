@@ -84,6 +84,10 @@ class Runs:
         make_folder(folder.path)
         return folder
 
+    def discard(self, run: str) -> None:
+        """Remove the folder of a run that could not be started."""
+        shutil.rmtree(self.folder(run).path, ignore_errors=True)
+
     def folder(self, run: str) -> RunFolder:
         """Name the folder of a run."""
         return RunFolder(run, os.path.join(self._path, run))

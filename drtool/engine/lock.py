@@ -25,8 +25,9 @@ def held(path: str, *, what: str) -> Iterator[None]:
             raise Locked(
                 f"{what} is busy: {holder}", hint="wait for that run; trying again is harmless", safe="that run goes on undisturbed"
             ) from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"process {os.getpid()}\n".encode(), 0)
+        with contextlib.suppress(OSError):  # a full disk: the lock holds, only its owner's name is not told
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"process {os.getpid()}\n".encode(), 0)
         yield
     finally:
         os.close(descriptor)

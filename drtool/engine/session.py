@@ -24,6 +24,8 @@ from drtool.model.plan import Plan
 from drtool.model.report import Report
 
 Listener = Callable[[Event], None]
+JOURNAL_BYTES = 32 * 1024
+"""Room that must be free for a journal when a run starts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +45,8 @@ class Session:
     def carry_out(self, plan: Plan, *, hands: Hands | None = None, needs_state: bool = True) -> Report:
         """Carry out a plan and return its report; never raises for a step that failed."""
         hands = hands or self.hands
-        folder = self._folder(plan, needs_state=needs_state)
         with contextlib.ExitStack() as stack:
-            if folder is not None:
-                stack.enter_context(held(folder.lock, what=f"the run {plan.run}"))
-                folder.save_plan(plan)
+            folder = self._folder(plan, stack, needs_state=needs_state)
             journal = Journal(folder.journal if folder else None, fallback=sys.stderr)
             stack.callback(journal.close)
             recorder = _Recorder(plan, hands, journal, self.listeners)
@@ -64,16 +63,22 @@ class Session:
                     os.unlink(folder.lock)
             return fold(plan, recorder.events)
 
-    def _folder(self, plan: Plan, *, needs_state: bool) -> RunFolder | None:
+    def _folder(self, plan: Plan, stack: contextlib.ExitStack, *, needs_state: bool) -> RunFolder | None:
+        """Lock the run's folder and write its plan down; None when that cannot be and need not be."""
+        runs = Runs(self.state_directory)
         try:
-            folder = Runs(self.state_directory).create(plan.run)
+            folder = runs.create(plan.run)
+            stack.enter_context(held(folder.lock, what=f"the run {plan.run}"))
+            folder.save_plan(plan)
             with open(os.path.join(folder.path, "probe"), "wb") as stream:
-                stream.write(b"\0" * 4096)
+                stream.write(bytes(JOURNAL_BYTES))
             os.unlink(os.path.join(folder.path, "probe"))
-        except OSError as error:
+        except (OSError, Refused) as error:
+            runs.discard(plan.run)
             if needs_state:
+                words = error.what if isinstance(error, Refused) else error.strerror
                 raise Refused(
-                    f"the state directory {self.state_directory} cannot be written: {error.strerror}",
+                    f"the state directory {self.state_directory} cannot be written: {words}",
                     hint="free or repair it, or set $DRTOOL_STATE_DIR",
                     safe="nothing was started",
                 ) from None

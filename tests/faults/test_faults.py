@@ -151,12 +151,15 @@ def test_an_empty_selector_fails_unless_allowed(world: World) -> None:
 
 def test_an_unreadable_file_makes_a_partial_point(world: World) -> None:
     """Root reads everything, except what the kernel itself refuses to hand out."""
-    (world.tree / "unreadable").touch()
-    with mounted("--bind", "/proc/1/mem", str(world.tree / "unreadable")):
+    unreadable = world.tree / "plain" / "folder 1" / "unreadable"
+    before = unreadable.parent.stat()
+    unreadable.touch()
+    with mounted("--bind", "/proc/1/mem", str(unreadable)):
         ended = world.drtool("run")
     assert ended.outcome == "partial", ended.explain()
     assert "unreadable" in json.dumps(ended.report)
-    (world.tree / "unreadable").unlink()
+    unreadable.unlink()
+    os.utime(unreadable.parent, ns=(before.st_atime_ns, before.st_mtime_ns))
     after_it_all_is_well(world)
 
 
@@ -226,7 +229,7 @@ def test_a_locked_repository(world: World, *, alive: bool) -> None:
         stderr=subprocess.DEVNULL,
     )
     locks = world.root / "near" / "locks"
-    while not any(locks.iterdir()):
+    while not any(len(path.name) == 64 for path in locks.iterdir()):  # under another name until it is whole
         assert locker.poll() is None
         time.sleep(0.001)
     locker.send_signal(signal.SIGSTOP if alive else signal.SIGKILL)
@@ -259,7 +262,7 @@ def test_a_full_repository(world: World) -> None:
         assert "space" in json.dumps(ended.report)
         assert ended.seconds < 60
         (world.tree / "big").unlink()
-        assert world.points("offsite") == points
+        assert set(points) <= set(world.points("offsite"))
         world.must("restore", "documents", repositories=["near"], point=points[-1])
     assert_same(world.original, world.tree)
     after_it_all_is_well(world)
@@ -402,7 +405,7 @@ def test_a_state_directory_that_cannot_be_written(world: World, how: str) -> Non
     assert_same(world.original, world.tree)
 
 
-@pytest.mark.parametrize("kibibytes", [4, 8, 12, 16, 24, 32, 48])
+@pytest.mark.parametrize("kibibytes", [0, 4, 8, 16, 32])
 def test_a_state_directory_that_fills_up_meanwhile(world: World, kibibytes: int) -> None:
     with full_disk("512k") as disk:
         free = os.statvfs(disk)
@@ -544,6 +547,8 @@ def test_a_destination_that_is_a_mount_point(world: World) -> None:
 def test_secrets_are_nowhere(world: World) -> None:
     canary = "c4nary-of-the-stream"
     (world.root / "canary").write_text(canary + "\n")
+    (world.root / "canary").chmod(0o600)
+    (world.root / "canary").chmod(0o600)
 
     def change(policy: dict[str, Any]) -> None:
         stream = policy["sources"]["table"]["stream"]
