@@ -299,13 +299,14 @@ class _Child:
         self._output = _Lines(on_output, 0 if on_output or on_chunk else keep_bytes)
         self._error = _Lines(on_error, 256 * 1024)
         self._on_chunk = on_chunk
-        self.pending = bytearray(stdin or b"")
+        self.pending = bytearray((stdin or b"") if keep_open else b"")
         self._keep_open = keep_open
         self._followed: _Child | None = None
         self._started = time.monotonic()
         self._silent_since: float | None = None
         self._selector = selectors.DefaultSelector()
-        self._process = _start(command, wants_input=keep_open or stdin is not None)
+        with _whole_input(None if keep_open else stdin) as whole:
+            self._process = _start(command, stdin=subprocess.PIPE if keep_open else whole)
         for stream, event in ((self._process.stdout, selectors.EVENT_READ), (self._process.stderr, selectors.EVENT_READ)):
             if stream is not None:
                 os.set_blocking(stream.fileno(), False)
@@ -454,7 +455,26 @@ class _Child:
             self._output.take(chunk)
 
 
-def _start(command: Command, *, wants_input: bool) -> subprocess.Popen[bytes]:
+@contextlib.contextmanager
+def _whole_input(content: bytes | None) -> Iterator[int]:
+    """Give the file descriptor a child reads `content` from: all of it, even when we are killed before the child has read it.
+
+    From a pipe the child would read a beginning, take it for the whole, and write down half a label or half a manifest.
+    """
+    if content is None:
+        yield subprocess.DEVNULL
+        return
+    descriptor = os.memfd_create("drtool-input")
+    try:
+        with open(descriptor, "wb", closefd=False) as memory:
+            memory.write(content)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _start(command: Command, *, stdin: int) -> subprocess.Popen[bytes]:
     argv = (*PRIORITY, *command.argv) if command.nice else command.argv
     current = _scope.get()
     try:
@@ -462,7 +482,7 @@ def _start(command: Command, *, wants_input: bool) -> subprocess.Popen[bytes]:
             argv,
             env=environment_of(command),
             cwd=command.directory,
-            stdin=subprocess.PIPE if wants_input else subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,

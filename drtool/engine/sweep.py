@@ -10,9 +10,12 @@ from drtool.catalog.journal import Journal
 from drtool.catalog.runs import RunFolder, Runs
 from drtool.engine.hands import Hands
 from drtool.engine.perform import run_hook
-from drtool.model.errors import DrtoolError, Interrupted
+from drtool.model.errors import DrtoolError, Interrupted, TimedOut
 from drtool.model.event import Event, EventKind
 from drtool.model.plan import Plan, RunHook, Step
+from drtool.ports import Runner
+
+_ROUNDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +74,7 @@ def _settle(folder: RunFolder, hands: Hands) -> None:
     runners[hands.local.name] = hands.local
     with open(os.devnull, "w", encoding="ascii") as nowhere, contextlib.closing(Journal(folder.journal, fallback=nowhere)) as journal:
         for runner in runners.values():
-            orphans = runner.find(folder.run)
-            for orphan in orphans:  # one that its run had no time to write down leaves a lock that only this line proves to be dead
-                journal.write(_event(folder, hands, EventKind.COMMAND_STARTED, "", {"pid": orphan.pid, "program": "orphan"}))
-            runner.end(orphans)
+            _end_orphans(runner, folder, hands, journal)
         if plan is None:
             return
         for step in _owed(plan, events):
@@ -84,6 +84,21 @@ def _settle(folder: RunFolder, hands: Hands) -> None:
                     run_hook(hands, action.hook, set_name=step.set, run=plan.run, phase=action.phase)
                 journal.write(_event(folder, hands, EventKind.STEP_ENDED, step.id, {"result": {"note": "swept"}}))
         journal.write(_event(folder, hands, EventKind.RUN_ENDED, "", {"signal_number": 9, "swept": True}))
+
+
+def _end_orphans(runner: Runner, folder: RunFolder, hands: Hands, journal: Journal) -> None:
+    """End what a dead run left running, and what that started meanwhile."""
+    for _round in range(_ROUNDS):
+        orphans = runner.find(folder.run)
+        if not orphans:
+            return
+        for orphan in orphans:  # one that its run had no time to write down leaves a lock that only this line proves to be dead
+            journal.write(_event(folder, hands, EventKind.COMMAND_STARTED, "", {"pid": orphan.pid, "program": "orphan"}))
+        runner.end(orphans)
+    raise TimedOut(
+        f"processes of run {folder.run}, which is dead, do not end on {runner.name}: {', '.join(str(orphan.pid) for orphan in orphans)}",
+        hint="look what they wait for; the next sweep tries again",
+    )
 
 
 def _event(folder: RunFolder, hands: Hands, kind: EventKind, step: str, data: Mapping[str, object]) -> Event:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -326,3 +327,17 @@ def test_an_error_tells_what_is_safe() -> None:
         pass
     assert caught.value.hint
     assert caught.value.safe
+
+
+def test_a_marker_that_vanishes_while_it_is_read_hides_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = {"directory": str(tmp_path / "place")}
+    source = source_at(tmp_path)
+    request = ReserveRequest(place, Destination("sandbox", sandbox="lab"), RUN, BY, 1, LATER)
+    reserved = [source.reserve(request).locator for _number in range(3)]
+    real_cat = shutil.which("cat")
+    (tmp_path / "bin").mkdir()
+    stand_in = tmp_path / "bin" / "cat"
+    stand_in.write_text(f'#!/bin/sh\ncase "$*" in *"{reserved[1]}"*) exit 1;; esac\nexec {real_cat} "$@"\n')
+    stand_in.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{stand_in.parent}:{os.environ['PATH']}")
+    assert {reserved[0], reserved[2]} <= {leftover.locator for leftover in source.leftovers((place,))}

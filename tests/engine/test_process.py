@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -287,3 +288,19 @@ def test_standard_input_comes_before_the_producer_and_is_not_hashed(tmp_path: Pa
     piped = process.pipe(command, producer=shell("printf body"))
     assert (tmp_path / "out").read_bytes() == b"head\nbody"
     assert (piped.bytes, piped.sha256) == (4, hashlib.sha256(b"body").hexdigest())
+
+
+def test_a_child_reads_all_its_input_though_we_are_killed(tmp_path: Path) -> None:
+    script = """
+import os, signal, sys
+from drtool import process
+from drtool.model.command import Command
+kill = process.Scope(on_start=lambda pid, program: os.kill(os.getpid(), signal.SIGKILL))
+with process.scope(kill):
+    process.execute(Command(("sh", "-c", 'sleep 0.2; cat >"$1.new"; mv "$1.new" "$1"', "sh", sys.argv[1]), standard_input=b"x" * 300_000))
+"""
+    target = tmp_path / "target"
+    ended = subprocess.run([sys.executable, "-c", script, str(target)], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    wait_until(target.exists)
+    assert target.stat().st_size == 300_000

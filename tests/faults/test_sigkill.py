@@ -71,7 +71,10 @@ def settle_and_check(world: World, verb: str, point: dict[str, Any], number: int
     recover = "run" if number % 2 == 0 and verb != "restore" else "sweep"
     again = world.drtool(recover)
     assert again.outcome == "succeeded", f"{recover} after it: {again.explain()}"
-    world.assert_settled()
+    try:
+        world.assert_settled()
+    except AssertionError as error:
+        raise AssertionError(f"after {recover} {again.explain()} {again.report and again.report['steps']}: {error}") from error
     if verb == "restore":
         check_restore(world)
     for repository in ("near", "offsite"):

@@ -127,7 +127,7 @@ def _carry_out(owner: Owner, *, staging: str, marker: Marker, number: int) -> No
         return
     if move.target in found:
         if marker.destination.form != "original" and file_system.is_empty_directory(move.target):
-            file_system.require(f"making room at {move.target}", "rmdir", "--", move.target)
+            file_system.remove_empty_directory(move.target)
         elif not move.aside or move.aside in found:
             raise Conflict(
                 f"something new stands at {move.target}",

@@ -145,6 +145,12 @@ class FileSystem:
         """Remove one file; already gone is success."""
         self.require(f"removing {path}", "rm", "-f", "--", path)
 
+    def remove_empty_directory(self, path: str) -> None:
+        """Remove one empty directory; already gone is success."""
+        completed = self.run("rmdir", "--", path)
+        if completed.exit_code != 0 and self.exists(path):
+            raise Refused(f"removing {path} failed: {completed.said(300)}")
+
     def remove_tree(self, path: str) -> None:
         """Remove a tree without crossing into another file system or following a link; already gone is success."""
         removal = ("rm", "-rf", "--one-file-system", "--", path)

@@ -23,7 +23,8 @@ KEPT_SUFFIX = ".drtool.json"
 # Only files of this user that nobody else may write: a marker decides what is renamed and removed.
 _READ = (
     'find -H "$@" -maxdepth 1 -type f -uid "$(id -u)" ! -perm /022 -size -256k '
-    "'(' -name '.drtool-*.json' -o -name '*.drtool.json' ')' -printf '%p\\0' -exec cat -- '{}' ';' -printf '\\0'; true"
+    "'(' -name '.drtool-*.json' -o -name '*.drtool.json' ')' "
+    "-printf '%p\\0' '(' -exec cat -- '{}' ';' -o -true ')' -printf '\\0'; true"  # one that is gone meanwhile must not shift the others
 )
 
 

@@ -30,9 +30,12 @@ def _release_sandbox(owner: Owner, locator: str) -> None:
     marker_path = f"{locator}/{SANDBOX_MARKER}"
     marker = read_marker(owner, marker_path)
     if marker is None and file_system.is_empty_directory(locator):
-        file_system.require(f"removing {locator}", "rmdir", "--", locator)
+        file_system.remove_empty_directory(locator)
         return
-    if marker is None or marker.what != "sandbox":
+    if marker is None:
+        _require_gone(owner, locator)
+        return
+    if marker.what != "sandbox":
         raise _without_label(locator)
     content = file_system.require(
         f"listing {locator}", "find", locator, "-mindepth", "1", "-maxdepth", "1", "!", "-name", SANDBOX_MARKER, "-printf", "x"
@@ -44,7 +47,7 @@ def _release_sandbox(owner: Owner, locator: str) -> None:
             file_system.run("find", locator, "-xdev", "-type", "d", "-exec", "chmod", "u+rwx", "--", "{}", "+")
             file_system.require(f"emptying {locator}", *argv, hint="look whether something is mounted in it")
     file_system.remove_file(marker_path)
-    file_system.require(f"removing {locator}", "rmdir", "--", locator)
+    file_system.remove_empty_directory(locator)
 
 
 def _release_staging(owner: Owner, locator: str) -> None:
@@ -52,8 +55,7 @@ def _release_staging(owner: Owner, locator: str) -> None:
         raise _without_label(locator)
     marker = read_marker(owner, f"{locator}.json")
     if marker is None:
-        if owner.file_system.exists(locator):
-            raise _without_label(locator)
+        _require_gone(owner, locator)
         return
     if marker.what != "staging":
         raise _without_label(locator)
@@ -67,14 +69,19 @@ def _release_staging(owner: Owner, locator: str) -> None:
 def _release_kept(owner: Owner, locator: str) -> None:
     markers = kept_markers(owner, locator)
     if not markers:
-        if owner.file_system.exists(locator):
-            raise _without_label(locator)
+        _require_gone(owner, locator)
         return
     if ".before-" not in posixpath.basename(locator):
         raise _without_label(locator)
     owner.file_system.remove_tree(locator)
     for path in markers:
         owner.file_system.remove_file(path)
+
+
+def _require_gone(owner: Owner, locator: str) -> None:
+    """Refuse what carries no label of ours, unless another sweep removed it meanwhile."""
+    if owner.file_system.exists(locator):
+        raise _without_label(locator)
 
 
 def _without_label(locator: str) -> Refused:
