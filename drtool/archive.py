@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,7 @@ from drtool.engine.observe import list_repository, observe
 from drtool.model.errors import DrtoolError, NotFound
 from drtool.model.hold import Hold, active_holds
 from drtool.model.inventory import Listing
-from drtool.model.point import Manifest, RecoveryPoint
+from drtool.model.point import Artifact, Manifest, RecoveryPoint
 from drtool.model.policy import Policy
 from drtool.model.view import PointView
 from drtool.planning.choose import ChosenPoint, choose_point
@@ -125,8 +126,20 @@ class Archive:
         for member in self.manifest(view, listings).members:
             for artifact in member.artifacts:
                 if workload in (None, member.workload) and (not path or _related(path, artifact.path)):
-                    repository = self.hands.repositories[view.repositories[0]]
-                    yield from repository.browse(artifact, view.point.point, member.workload, path)
+                    yield from self._browse(view, artifact, member.workload, path)
+
+    def _browse(self, view: PointView, artifact: Artifact, workload: str, path: str) -> Iterator[Entry]:
+        """List an artifact from the first copy that gives a first answer."""
+        for name in view.repositories:
+            entries = self.hands.repositories[name].browse(artifact, view.point.point, workload, path)
+            try:
+                first = tuple(itertools.islice(entries, 1))
+            except DrtoolError:
+                if name == view.repositories[-1]:
+                    raise
+                continue
+            yield from itertools.chain(first, entries)
+            return
 
     def differences(self, older: str, newer: str) -> tuple[str, ...]:
         """Return what differs between two points, a line each: `+` added, `-` removed, `M` changed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.rig.s3 import S3Server
 from tests.rig.terminal import Terminal
 
 ROOT = Path(__file__).parents[2]
@@ -153,6 +155,37 @@ def test_a_bare_machine_needs_the_repository_and_its_key(machine: Machine, tmp_p
     machine.done("restore", *bare, "--state-directory", str(tmp_path / "fresh"), "--to", "directory", str(out), "--yes")
     (restored,) = out.rglob("letter.txt")
     assert restored.read_text(encoding="utf-8") == "dear"
+
+
+def test_a_bare_machine_restores_from_s3_with_a_key_file_and_credentials_alone(
+    machine: Machine, home: Path, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory, location, credentials = machine.directory, s3_server.address("bare-machine"), s3_server.environment()
+    environment = json.dumps({name: f"env:{name}" for name in credentials})
+    policy = directory / "policy.yaml"
+    here, there = f"restic: {directory}/offsite,", f'restic: "{location}", environment: {environment},'
+    policy.write_text(policy.read_text(encoding="utf-8").replace(here, there), encoding="utf-8")
+    for name, value in credentials.items():
+        monkeypatch.setenv(name, value)
+    machine.done("init")
+    machine.done("run")
+    lost = directory / "lost"
+    machine.data.rename(lost)
+    for gone in (directory / "near", home):
+        shutil.rmtree(gone)
+    for gone in (policy, directory / "near.key"):
+        gone.unlink()
+    home.mkdir()
+    ended = subprocess.run(
+        machine.arguments("restore", "--repository", location, "--password-file", str(directory / "offsite.key"), "--yes"),
+        env={"PATH": os.environ["PATH"], "HOME": str(home), "DRTOOL_STATE_DIR": str(home), "PYTHONPATH": str(ROOT), **credentials},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    compare = ("rsync", "-aHAXnc", "--delete", "--itemize-changes", f"{lost}/", f"{machine.data}/")
+    assert subprocess.run(compare, capture_output=True, text=True, check=True).stdout == ""
 
 
 def test_the_code_tells_what_went_wrong(machine: Machine) -> None:
