@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from drtool.catalog.recovery import check_report, ladder, stages
 from drtool.model.codec import decode, kind_of
 from drtool.model.event import Event, EventKind
 from drtool.model.outcome import Outcome, worst
@@ -59,7 +60,8 @@ def fold(plan: Plan, events: Iterable[Event]) -> Report:
             _take(steps[event.step], event)
     step_reports = tuple(_step_report(step, steps[step.id]) for step in plan.steps)
     signal_number = ended.data.get("signal_number") if ended else None
-    sets = tuple(_set_report(name, plan, steps) for name in dict.fromkeys(_sets_of(plan)))
+    recovery = _Recovery({report.id: report for report in step_reports}, started)
+    sets = tuple(_set_report(name, plan, steps, recovery) for name in dict.fromkeys(_sets_of(plan)))
     outcomes = [report.outcome for report in sets]
     outcomes += [Outcome(skipped.outcome) for skipped in plan.skipped if not skipped.set]
     outcomes += [_outcome(steps[step.id]) for step in plan.steps if not step.set]
@@ -150,6 +152,7 @@ class _Tally:
     passed: int = 0
     compared: int = 0
     warnings: list[str] = field(default_factory=list)
+    copies: list[str] = field(default_factory=list)
 
     def take(self, step: Step, result: Mapping[str, Any]) -> None:
         match step.action:
@@ -165,10 +168,17 @@ class _Tally:
             case Restore() if result:
                 self.bytes += result["bytes"]
                 self.files += result["files"]
+                self.copies.append(result["repository"])
                 self.warnings += [f"{copy}: {reason}" for copy, reason in result["failed_copies"].items()]
 
 
-def _set_report(name: str, plan: Plan, progress: Mapping[str, _Progress]) -> SetReport:
+@dataclass(frozen=True, slots=True)
+class _Recovery:
+    steps: Mapping[str, StepReport]
+    started: datetime
+
+
+def _set_report(name: str, plan: Plan, progress: Mapping[str, _Progress], recovery: _Recovery) -> SetReport:
     steps = [step for step in plan.steps if step.set == name]
     tally = _Tally()
     for step in steps:
@@ -182,6 +192,7 @@ def _set_report(name: str, plan: Plan, progress: Mapping[str, _Progress]) -> Set
     if objective is not None and objective.missed:
         outcomes.append(Outcome.OBJECTIVE_MISSED)
     sealed = tally.sealed
+    checks = tuple(check_report(step, step.action, recovery.steps[step.id]) for step in steps if isinstance(step.action, Ask))
     return SetReport(
         set=name,
         outcome=worst(outcomes),
@@ -196,7 +207,21 @@ def _set_report(name: str, plan: Plan, progress: Mapping[str, _Progress]) -> Set
         missing={entry["workload"]: entry["reason"] for entry in sealed.get("missing", ())},
         warnings=tuple(tally.warnings),
         objective=objective,
+        copies=tuple(dict.fromkeys(tally.copies)),
+        stages=stages(recovery.steps, plan, set=name, declared=objective.declared, started=recovery.started) if objective else (),
+        checks=checks,
+        ladder=ladder(_restored(steps, progress), checks),
     )
+
+
+def _restored(steps: list[Step], progress: Mapping[str, _Progress]) -> dict[str, bool]:
+    """Tell of each workload that was to be restored whether it was put into service."""
+    return {
+        step.workload: progress[step.id].outcome is Outcome.SUCCEEDED
+        for kind in (Restore, Cutover)
+        for step in steps
+        if isinstance(step.action, kind)
+    }
 
 
 def _outcome_in_set(step: Step, progress: _Progress, *, sealed: bool) -> Outcome:

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, computed_field
 
 from drtool.checks.units import parse_duration, parse_size
+from drtool.model.ladder import Level
 
 
 def _duration(text: str) -> str:
@@ -56,6 +57,15 @@ Size = Annotated[str, AfterValidator(_size)]
 class _Keys(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated property
+    @property
+    def level(self) -> str:
+        """How high on the ladder a right answer takes what was asked."""
+        return self._level()
+
+    def _level(self) -> Level:
+        return Level.ANSWERS
+
 
 class Files(_Keys):
     """Keys of `files:`; ages are counted back from the point's instant."""
@@ -66,9 +76,15 @@ class Files(_Keys):
     contains: list[Annotated[str, AfterValidator(_relative)]] = []
     bytes_at_least: Size | None = None
 
+    def _level(self) -> Level:
+        return Level.RIGHT if self.newest_within is not None or self.contains else Level.COMPLETE
+
 
 class Census(_Keys):
     """Keys of `census:`: none."""
+
+    def _level(self) -> Level:
+        return Level.COMPLETE
 
 
 class Command(_Keys):
@@ -78,6 +94,9 @@ class Command(_Keys):
     expect_exit: int = 0
     expect_output: Annotated[str, AfterValidator(_expression)] | None = None
     timeout: Duration | None = None
+
+    def _level(self) -> Level:
+        return Level.ANSWERS if self.expect_output is None else Level.RIGHT
 
 
 class Tcp(_Keys):
@@ -102,6 +121,9 @@ class Http(_Keys):
     url: Annotated[str, AfterValidator(_web_address)]
     expect: Expect = Expect()
     timeout: Duration | None = None
+
+    def _level(self) -> Level:
+        return Level.ANSWERS if self.expect.body is None else Level.RIGHT
 
 
 CHECKS: Final[Mapping[str, type[BaseModel]]] = {"files": Files, "census": Census, "command": Command, "tcp": Tcp, "http": Http}

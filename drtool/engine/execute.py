@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
@@ -35,10 +35,20 @@ class Limits:
 
 
 def execute(
-    plan: Plan, hands: Hands, *, emit: Emit, interrupt: process.Interrupt, deadline: float | None = None, limits: Limits | None = None
+    plan: Plan,
+    hands: Hands,
+    *,
+    emit: Emit,
+    interrupt: process.Interrupt,
+    deadline: float | None = None,
+    limits: Limits | None = None,
+    events: Callable[[], Sequence[Event]] = tuple,
 ) -> Mapping[str, Result]:
-    """Carry out a plan and return the results of the steps that succeeded; never raises for a failing step."""
-    return _Execution(plan, hands, emit, interrupt, deadline, limits or Limits()).run()
+    """Carry out a plan and return the results of the steps that succeeded; never raises for a failing step.
+
+    `events` gives what was emitted until now, for the steps that write down what happened.
+    """
+    return _Execution(plan, hands, emit, interrupt, deadline, limits or Limits(), events).run()
 
 
 def failure_of(error: DrtoolError) -> Failure:
@@ -64,8 +74,17 @@ def told(listener: Callable[[Event], None], event: Event) -> bool:
 
 
 class _Execution:
-    def __init__(self, plan: Plan, hands: Hands, emit: Emit, interrupt: process.Interrupt, deadline: float | None, limits: Limits) -> None:
-        self._plan, self._hands, self._emit = plan, hands, emit
+    def __init__(
+        self,
+        plan: Plan,
+        hands: Hands,
+        emit: Emit,
+        interrupt: process.Interrupt,
+        deadline: float | None,
+        limits: Limits,
+        events: Callable[[], Sequence[Event]],
+    ) -> None:
+        self._plan, self._hands, self._emit, self._events = plan, hands, emit, events
         self._interrupt, self._deadline, self._limits = interrupt, deadline, limits
         self._results: dict[str, Result] = {}
         self._ended: set[str] = set()
@@ -140,7 +159,7 @@ class _Execution:
         result: Result | None = None
         with process.scope(scope):
             try:
-                work = Work(self._plan, step, self._results, self._hands, lambda progress: self._tell(step, progress))
+                work = Work(self._plan, step, self._results, self._hands, lambda progress: self._tell(step, progress), self._events)
                 result = attempt(
                     lambda: perform(work),
                     clock=clock,

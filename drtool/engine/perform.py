@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from drtool.catalog import manifest as manifests
@@ -14,6 +14,7 @@ from drtool.model import plan as actions
 from drtool.model.codec import canonical, decode, encode
 from drtool.model.command import Command
 from drtool.model.errors import Conflict, NotFound, Refused
+from drtool.model.event import Event
 from drtool.model.hold import active_holds
 from drtool.model.plan import Copied, Done, Fetched, Forgotten, Plan, Restored, Result, Sealed, Step, Stored
 from drtool.model.point import FUTURE_TOLERANCE, Artifact, Member, MissingMember
@@ -26,13 +27,14 @@ RECENT_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a step may know: the plan it belongs to, the results so far, and where progress is told."""
+    """What a step may know: the plan it belongs to, the results so far, where progress is told, and the run's events until now."""
 
     plan: Plan
     step: Step
     results: Mapping[str, Result]
     hands: Hands
     on_progress: Callable[[Progress], None]
+    events: Callable[[], Sequence[Event]] = tuple
 
     def result(self, step: str) -> Result:
         """Return the result of another step; NotFound when it has none."""

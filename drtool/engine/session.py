@@ -52,7 +52,15 @@ class Session:
             recorder = _Recorder(plan, hands, journal, self.listeners)
             recorder.emit(EventKind.RUN_STARTED, "", _facts(plan))
             deadline = hands.clock.monotonic() + self.deadline_seconds if self.deadline_seconds else None
-            execute(plan, hands, emit=recorder.emit, interrupt=self.interrupt, deadline=deadline, limits=self.limits)
+            execute(
+                plan,
+                hands,
+                emit=recorder.emit,
+                interrupt=self.interrupt,
+                deadline=deadline,
+                limits=self.limits,
+                events=lambda: tuple(recorder.events),
+            )
             self._on_failure(plan, hands, recorder)
             if journal.failed:
                 recorder.note_failure(Refused(f"the journal could not be written: {journal.failed}", hint="free the state directory"))

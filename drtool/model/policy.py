@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from drtool.model.ladder import Level
 from drtool.model.secret import SecretReference
 
 Settings = Mapping[str, Any]
@@ -120,12 +121,16 @@ class Hooks:
 
 @dataclass(frozen=True, slots=True)
 class CheckPolicy:
-    """A question to a restored thing; `of` names the workload or source it is asked of (empty: every member)."""
+    """A question to a restored thing; `of` names the workload or source it is asked of (empty: every member).
+
+    `level` is how high on the ladder a right answer takes it.
+    """
 
     kind: str
     name: str
     of: str = ""
     settings: Settings = field(default_factory=dict)
+    level: Level = Level.ANSWERS
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from drtool.model.ladder import Level
 from drtool.model.outcome import Outcome
 
 REPORT_FORMAT = "drtool.report/1"
@@ -56,6 +57,45 @@ class ObjectiveReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage of a recovery: `decide`, `reach`, `fetch`, `restore`, `start` or `check`; `seconds` leaves out when nothing of it ran.
+
+    `started_after_seconds` counts from the declaration.
+    """
+
+    name: str
+    started_after_seconds: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """One check as it was answered; `passed` is None when it was never asked, `workloads` are what it was asked of."""
+
+    name: str
+    kind: str
+    step: str
+    workloads: tuple[str, ...]
+    level: Level
+    passed: bool | None
+    expected: str = ""
+    observed: str = ""
+    skipped: str = ""
+    compared: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """How far one workload came on the ladder, and how far its checks would have taken it."""
+
+    workload: str
+    reached: Level
+    asked: Level
+
+
+@dataclass(frozen=True, slots=True)
 class SetReport:
     """One set of the run."""
 
@@ -72,6 +112,11 @@ class SetReport:
     missing: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     objective: ObjectiveReport | None = None
+    copies: tuple[str, ...] = ()
+    """The repositories that data really came from."""
+    stages: tuple[Stage, ...] = ()
+    checks: tuple[CheckReport, ...] = ()
+    ladder: tuple[Rung, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from drtool.model.errors import NotFound, Refused
+from drtool.model.ladder import Level
 from drtool.model.outcome import Outcome
 from drtool.model.plan import Ask, Cutover, Destination, Objective, Plan, Reserve, Restore, Skipped, Step
 from drtool.model.point import Manifest
@@ -257,7 +258,7 @@ def _ask_steps(
     name = backup_set.name
     by_name = {item.member.workload: item for item in items}
     asked: list[tuple[str, CheckPolicy]] = [
-        (f"census/{workload}", CheckPolicy(kind="census", name="census", of=workload)) for workload in by_name
+        (f"census/{workload}", CheckPolicy(kind="census", name="census", of=workload, level=Level.COMPLETE)) for workload in by_name
     ]
     if draft.request.paths:
         draft.skipped.extend(Skipped(f"check {check.name}", "only some paths are restored", set=name) for check in backup_set.checks)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from drtool.model.ladder import Level
 from drtool.model.policy import (
     Address,
     BackupSet,
@@ -155,7 +156,9 @@ def _checks(document: Document, compiled: Compiled, name: str) -> tuple[CheckPol
         path: Path = ("sets", name, "checks", index, kind)
         count[kind] = count.get(kind, 0) + 1
         of = document.text(*path, "of") or document.text(*path, "in")
-        found.append(CheckPolicy(kind=kind, name=f"{kind} {count[kind]}", of=of, settings=compiled[path]))
+        settings = dict(compiled[path])
+        level = Level(settings.pop("level", Level.ANSWERS))  # a kind's schema may compute it from its keys
+        found.append(CheckPolicy(kind=kind, name=f"{kind} {count[kind]}", of=of, settings=settings, level=level))
     return tuple(found)
 
 

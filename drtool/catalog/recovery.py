@@ -1,0 +1,77 @@
+"""What a recovery amounted to, read off its steps: stages against the clock, checks as answered, the ladder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from drtool.model import plan as actions
+from drtool.model.ladder import Level, highest, reached
+from drtool.model.plan import Plan, Step
+from drtool.model.report import CheckReport, Rung, Stage, StepReport
+
+STAGES: Mapping[str, tuple[type, ...]] = {
+    "reach": (actions.Reserve,),
+    "fetch": (actions.Restore,),
+    "restore": (actions.Cutover,),
+    "start": (actions.RunHook,),
+    "check": (actions.Ask,),
+}
+"""Which actions make up a stage; `decide` is what lies before the first of them."""
+
+
+def stages(steps: Mapping[str, StepReport], plan: Plan, *, set: str, declared: datetime, started: datetime) -> tuple[Stage, ...]:  # noqa: A002
+    """Return the stages of one set's recovery, counted from its declaration."""
+    decided = max(0.0, (started - declared).total_seconds())
+    found = [Stage("decide", 0.0, decided)]
+    for name, kinds in STAGES.items():
+        spans = [
+            (report.started_after_seconds, report.started_after_seconds + report.seconds)
+            for step in plan.steps
+            if isinstance(step.action, kinds) and step.set in (set, "") and (report := steps[step.id]).outcome is not None
+        ]
+        if spans:
+            found.append(Stage(name, decided + min(start for start, _end in spans), _covered(spans)))
+    return tuple(found)
+
+
+def check_report(step: Step, action: actions.Ask, report: StepReport) -> CheckReport:
+    """Return one check as it was answered."""
+    answer: Mapping[str, Any] = report.result
+    return CheckReport(
+        name=action.check.name,
+        kind=action.check.kind,
+        step=step.id,
+        workloads=tuple(action.cutovers),
+        level=action.check.level,
+        passed=answer.get("passed"),
+        expected=str(answer.get("expected", "")),
+        observed=str(answer.get("observed", "")) or (report.failure.what if report.failure else report.not_run),
+        skipped=str(answer.get("skipped", "")),
+        compared=int(answer.get("compared", 0)),
+        bytes=int(answer.get("bytes", 0)),
+        seconds=report.seconds,
+    )
+
+
+def ladder(restored: Mapping[str, bool], checks: Iterable[CheckReport]) -> tuple[Rung, ...]:
+    """Return how far each workload came; `restored` tells whether its data was fetched whole and put into service."""
+    asked = tuple(checks)
+    rungs = []
+    for workload, whole in restored.items():
+        own = [check for check in asked if workload in check.workloads]
+        held_back = [check.level for check in own if check.passed is not True]
+        if not whole:
+            held_back.append(Level.PRESENT)
+        passed = (check.level for check in own if check.passed is True)
+        rungs.append(Rung(workload, reached(Level.READABLE, passed, held_back), highest(check.level for check in own)))
+    return tuple(rungs)
+
+
+def _covered(spans: Iterable[tuple[float, float]]) -> float:
+    total, until = 0.0, 0.0
+    for start, end in sorted(spans):
+        total += max(0.0, end - max(start, until))
+        until = max(until, end)
+    return total
