@@ -6,11 +6,12 @@ import contextlib
 import hashlib
 import os
 import selectors
+import shutil
 import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import IO
@@ -30,6 +31,7 @@ INHERITED = (
 )
 """What a child may inherit; a stray RESTIC_HOST or AWS_PROFILE would change what a command means."""
 
+_GATE = 'read -r go <"$0" || exit 125; exec "$@"'
 PRIORITY = ("nice", "-n", "10", "ionice", "-c", "3")
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -475,12 +477,32 @@ def _whole_input(content: bytes | None) -> Iterator[int]:
 
 
 def _start(command: Command, *, stdin: int) -> subprocess.Popen[bytes]:
-    argv = (*PRIORITY, *command.argv) if command.nice else command.argv
-    current = _scope.get()
+    on_start = _scope.get().on_start
+    if on_start is None:
+        return _spawn(command, stdin=stdin)
+    # Only what was written down may begin: killed in between, we would leave a lock of a process that nobody knows to be dead.
+    gate, opener = os.pipe()
     try:
-        process = subprocess.Popen(
+        process = _spawn(command, stdin=stdin, gate=gate)
+        on_start(process.pid, command.argv[0])
+        with contextlib.suppress(BrokenPipeError):
+            os.write(opener, b"go\n")
+    finally:
+        os.close(gate)
+        os.close(opener)
+    return process
+
+
+def _spawn(command: Command, *, stdin: int, gate: int | None = None) -> subprocess.Popen[bytes]:
+    """Start a child; with a `gate` it waits, under its own process id, until something can be read there, and ends when it is closed."""
+    environment = environment_of(command)
+    argv = (*PRIORITY, *command.argv) if command.nice else command.argv
+    try:
+        if gate is not None:
+            argv = ("/bin/sh", "-c", _GATE, f"/dev/fd/{gate}", *_found(argv, command, environment))
+        return subprocess.Popen(
             argv,
-            env=environment_of(command),
+            env=environment,
             cwd=command.directory,
             stdin=stdin,
             stdout=subprocess.PIPE,
@@ -488,6 +510,7 @@ def _start(command: Command, *, stdin: int) -> subprocess.Popen[bytes]:
             bufsize=0,
             start_new_session=True,
             pipesize=CHUNK_BYTES,
+            pass_fds=() if gate is None else (gate,),
         )
     except FileNotFoundError as error:
         missing = error.filename if isinstance(error.filename, str) else command.argv[0]
@@ -496,6 +519,16 @@ def _start(command: Command, *, stdin: int) -> subprocess.Popen[bytes]:
         raise Refused(f"the program {command.argv[0]} may not be run", hint="check its mode and its owner") from None
     except (OSError, ValueError) as error:
         raise Refused(f"{command.argv[0]} cannot be started: {error}") from None
-    if current.on_start is not None:
-        current.on_start(process.pid, command.argv[0])
-    return process
+
+
+def _found(argv: tuple[str, ...], command: Command, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the arguments with every program's path; raises what starting one that cannot be started raises."""
+    for program in (argv[0], command.argv[0]):
+        path = os.path.join(command.directory or ".", program) if "/" in program else shutil.which(program, path=environment["PATH"])
+        if path is None or not os.path.exists(path):
+            raise FileNotFoundError(2, "No such file or directory", program)
+        if not os.access(path, os.X_OK) or os.path.isdir(path):
+            raise PermissionError(13, "Permission denied", program)
+    if command.directory is not None and not os.path.isdir(command.directory):
+        raise FileNotFoundError(2, "No such file or directory", command.directory)
+    return argv

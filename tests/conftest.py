@@ -1,6 +1,7 @@
 """Fixtures for the real parts in tests/rig: started when first asked for, one of each per test process."""
 
 import os
+import signal
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,8 @@ from tests.rig.s3 import S3Server
 from tests.rig.server import Server
 from tests.rig.sshd import SshServer
 
+# Whoever runs the tests in the background has SIGINT ignored, and so would every program they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 _OTHERS_SETTINGS = ("AWS_", "DRTOOL_", "PG", "RESTIC_", "SSH_", "XDG_")
 
 

@@ -290,17 +290,31 @@ def test_standard_input_comes_before_the_producer_and_is_not_hashed(tmp_path: Pa
     assert (piped.bytes, piped.sha256) == (4, hashlib.sha256(b"body").hexdigest())
 
 
-def test_a_child_reads_all_its_input_though_we_are_killed(tmp_path: Path) -> None:
-    script = """
-import os, signal, sys
-from drtool import process
-from drtool.model.command import Command
-kill = process.Scope(on_start=lambda pid, program: os.kill(os.getpid(), signal.SIGKILL))
-with process.scope(kill):
-    process.execute(Command(("sh", "-c", 'sleep 0.2; cat >"$1.new"; mv "$1.new" "$1"', "sh", sys.argv[1]), standard_input=b"x" * 300_000))
-"""
+def test_a_child_begins_only_after_it_was_written_down(tmp_path: Path) -> None:
     target = tmp_path / "target"
-    ended = subprocess.run([sys.executable, "-c", script, str(target)], check=False)
+    ended = subprocess.run([sys.executable, "-c", DIES, "in on_start", str(target)], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    time.sleep(0.5)
+    assert not target.exists()
+    assert process.find_labelled("dies") == ()
+
+
+def test_a_child_reads_all_its_input_though_we_are_killed(tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    ended = subprocess.run([sys.executable, "-c", DIES, "while it runs", str(target)], check=False)
     assert ended.returncode == -signal.SIGKILL
     wait_until(target.exists)
     assert target.stat().st_size == 300_000
+
+
+DIES = """
+import os, signal, sys, threading
+from drtool import process
+from drtool.model.command import Command
+when, target = sys.argv[1:]
+def die(*_words):
+    os.kill(os.getpid(), signal.SIGKILL)
+on_start = die if when == "in on_start" else lambda pid, program: threading.Timer(0.1, die).start()
+with process.scope(process.Scope(label="dies", on_start=on_start)):
+    process.execute(Command(("sh", "-c", 'sleep 0.3; cat >"$1.new"; mv "$1.new" "$1"', "sh", target), standard_input=b"x" * 300_000))
+"""

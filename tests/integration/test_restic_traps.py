@@ -273,6 +273,7 @@ def test_a_run_costs_few_calls(tmp_path: Path, binary: Path) -> None:
     pair = make_pair(tmp_path, binary, recorder)
     recorder.commands.clear()
     pair.repository.list()
+    make_tree(pair.directory)
     with ThreadPoolExecutor(3) as pool:
         puts = list(pool.map(lambda _number: put_tree(pair, POINT), range(3)))
     unsealed = pair.repository.list().unsealed
