@@ -253,10 +253,12 @@ class App:
         declared = self._clock.now()
         drill = self.policy.drills.get(name) or self._drill_of_set(name)
         read = {each: self.archive.choose(each, (drill.repository,))[1] for each in drill.sets}
+        older = self.archive.before(read.values(), drill.repository) if drill.negative_control else {}
         return plan_drill(
             self.policy,
             drill,
             manifests=read,
+            older=older,
             repository=drill.repository,
             now=declared,
             declared=declared,

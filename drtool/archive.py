@@ -21,6 +21,8 @@ from drtool.planning.choose import ChosenPoint, choose_point
 from drtool.planning.evidence import verified_points
 from drtool.ports import Clock, Entry
 
+RECENT_SECONDS = 60.0
+
 
 @dataclass(frozen=True, slots=True)
 class Archive:
@@ -118,6 +120,17 @@ class Archive:
         now = self.clock.now()
         chosen = choose_point(listings, set=set_name, by=self.policy.name, point=point, at=at, now=now, workloads=workloads)
         return chosen, self.manifest(PointView(chosen.recovery_point, chosen.copies), listings)
+
+    def before(self, manifests: Iterable[Manifest], repository: str) -> dict[str, Manifest]:
+        """Return by set the manifest of the newest complete point before each of `manifests`, where this repository has one."""
+        listings = {repository: self.hands.repositories[repository].list(maximum_age_seconds=RECENT_SECONDS)}
+        found = {}
+        for manifest in manifests:
+            for view in self.views(listings):
+                if view.point.set == manifest.set and view.point.complete and view.point.instant < manifest.instant:
+                    found[manifest.set] = self.manifest(view, listings)
+                    break
+        return found
 
     def files(self, name: str, path: str = "", workload: str | None = None) -> Iterator[Entry]:
         """Yield what is inside a point, below `path`."""

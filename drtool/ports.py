@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from drtool.model.command import Command, Completed
+from drtool.model.control import Fault
 from drtool.model.evidence import Evidence
 from drtool.model.hold import Hold
 from drtool.model.inventory import Listing
@@ -411,3 +412,6 @@ class Check(Protocol):
     kind: str
 
     def ask(self, question: Question) -> Answer: ...
+
+    def spoil(self, question: Question, fault: Fault) -> Question | None:
+        """Return the question such that a working check must answer it with red; None when the fault does not concern this check."""

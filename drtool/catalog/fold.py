@@ -9,9 +9,10 @@ from typing import Any
 
 from drtool.catalog.recovery import check_report, ladder, stages
 from drtool.model.codec import decode, kind_of
+from drtool.model.control import Controlled
 from drtool.model.event import Event, EventKind
 from drtool.model.outcome import Outcome, worst
-from drtool.model.plan import Ask, Cutover, Objective, Plan, Restore, Seal, Step, Store
+from drtool.model.plan import Ask, Break, Cutover, Objective, Plan, Restore, Seal, Step, Store
 from drtool.model.report import Failure, ObjectiveReport, Report, SetReport, StepReport
 
 STOPPED = "the run was told to stop"
@@ -108,6 +109,8 @@ def _judge(progress: _Progress) -> Outcome:
     result = progress.result
     if result.get("passed") is False:
         return Outcome.FAILED if result.get("skipped") else Outcome.DATA_WRONG
+    if result.get("detected") is False:
+        return Outcome.FAILED
     if result.get("complete") is False:
         return Outcome.PARTIAL
     if result.get("kind") == "stored" and not result["member"].get("complete", True):
@@ -153,6 +156,7 @@ class _Tally:
     compared: int = 0
     warnings: list[str] = field(default_factory=list)
     copies: list[str] = field(default_factory=list)
+    controls: list[Controlled] = field(default_factory=list)
 
     def take(self, step: Step, result: Mapping[str, Any]) -> None:
         match step.action:
@@ -160,6 +164,8 @@ class _Tally:
                 self.asked += 1
                 self.passed += result.get("passed") is True
                 self.compared += int(result.get("compared", 0))
+            case Break() if result:
+                self.controls.append(decode(Controlled, result))
             case Seal() if result:
                 self.sealed = result
             case Store() if result:
@@ -211,6 +217,7 @@ def _set_report(name: str, plan: Plan, progress: Mapping[str, _Progress], recove
         stages=stages(recovery.steps, plan, set=name, declared=objective.declared, started=recovery.started) if objective else (),
         checks=checks,
         ladder=ladder(_restored(steps, progress), checks),
+        controls=tuple(tally.controls),
     )
 
 

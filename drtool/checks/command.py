@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import re
 
-from drtool.checks.subject import nothing, subjects
+from drtool.checks.subject import nothing, respelled, subjects
 from drtool.checks.units import parse_duration
 from drtool.model.command import Command
+from drtool.model.control import Fault
 from drtool.model.errors import NotFound, Refused, TimedOut
 from drtool.model.plan import Answer
 from drtool.ports import Question
@@ -49,3 +50,9 @@ class CommandCheck:
             said = output.strip()[-_SHOWN:] if keys.expect_output is not None else completed.said(_SHOWN)
             observed.append(f"exit code {completed.exit_code}" + (f": {said}" if said and not right else ""))
         return Answer(passed=passed, expected=expected, observed="; ".join(observed), compared=len(found))
+
+    def spoil(self, question: Question, fault: Fault) -> Question | None:
+        """Expect another exit code."""
+        if fault is not Fault.WRONG_ANSWER:
+            return None
+        return respelled(question, expect_exit=(question.check.settings.get("expect_exit", 0) + 1) % 256)

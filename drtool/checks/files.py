@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from drtool.checks.subject import Subject, nothing, stream_fields, subjects
+from drtool.checks.subject import Subject, nothing, respelled, stream_fields, subjects
 from drtool.checks.units import parse_duration, parse_size
 from drtool.model.command import Command
+from drtool.model.control import Fault
 from drtool.model.plan import Answer
 from drtool.ports import Question
 
@@ -61,6 +62,10 @@ class FilesCheck:
             observed="; ".join([observed, *count.problems]),
             compared=count.files,
         )
+
+    def spoil(self, question: Question, fault: Fault) -> Question | None:
+        """Ask for more files than there can be."""
+        return respelled(question, at_least=1 << 60) if fault is Fault.WRONG_ANSWER else None
 
 
 def _expected(keys: schema.Files) -> str:

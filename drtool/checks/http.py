@@ -5,7 +5,9 @@ import ssl
 from typing import Final
 from urllib.parse import urlsplit
 
+from drtool.checks.subject import NEVER_SAID, NOBODY, respelled
 from drtool.checks.units import parse_duration
+from drtool.model.control import Fault
 from drtool.model.plan import Answer
 from drtool.ports import Question
 
@@ -37,6 +39,15 @@ class HttpCheck:
         if not right_body:
             observed += f" without it: {text[:_SHOWN]}"
         return Answer(passed=status == keys.expect.status and right_body, expected=expected, observed=observed, compared=1, bytes=len(body))
+
+    def spoil(self, question: Question, fault: Fault) -> Question | None:
+        """Ask where nothing listens, or expect words that nobody says."""
+        settings = question.check.settings
+        if fault is Fault.STOPPED_SERVICE:
+            return respelled(question, url=urlsplit(settings["url"])._replace(netloc=NOBODY).geturl())
+        if fault is Fault.WRONG_ANSWER:
+            return respelled(question, expect={**settings.get("expect", {}), "body": NEVER_SAID})
+        return None
 
 
 def _get(url: str, timeout_seconds: float) -> tuple[int, bytes]:

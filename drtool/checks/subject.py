@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from drtool.model.command import Command, Completed
 from drtool.model.plan import Answer, Restored
 from drtool.ports import Question, Runner
 
 ENVIRONMENT: Final = {"LC_ALL": "C"}
+NOBODY: Final = "127.0.0.1:1"
+"""An address where nothing listens: below 1024 only root could, and this port serves a protocol that nobody runs."""
+NEVER_SAID: Final = "drtool-negative-control-expects-what-nobody-says"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,11 @@ def subjects(question: Question, of: str) -> tuple[Subject, ...]:
 def nothing(of: str, expected: str) -> Answer:
     """Answer a question about something that was not restored."""
     return Answer(passed=False, expected=expected, observed=f"nothing named {of} was restored" if of else "nothing was restored")
+
+
+def respelled(question: Question, **settings: Any) -> Question:  # noqa: ANN401 - the keys of any check
+    """Return the question with some of its check's keys changed."""
+    return replace(question, check=replace(question.check, settings={**question.check.settings, **settings}))
 
 
 def stream_fields(runner: Runner, argv: tuple[str, ...], take: Callable[[bytes], None]) -> Completed:

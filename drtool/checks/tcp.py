@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import socket
 
+from drtool.checks.subject import NOBODY, respelled
 from drtool.checks.units import parse_duration
+from drtool.model.control import Fault
 from drtool.model.plan import Answer
 from drtool.ports import Question
 
@@ -25,3 +27,7 @@ class TcpCheck:
                 return Answer(passed=True, expected=expected, observed="it does", compared=1)
         except (OSError, UnicodeError) as error:
             return Answer(passed=False, expected=expected, observed=f"it does not: {error}", compared=1)
+
+    def spoil(self, question: Question, fault: Fault) -> Question | None:
+        """Ask at a port where nothing listens."""
+        return respelled(question, address=NOBODY) if fault is Fault.STOPPED_SERVICE else None

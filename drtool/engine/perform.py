@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from drtool.catalog import manifest as manifests
+from drtool.engine.control import Asked, control
 from drtool.engine.fetch import fetch
 from drtool.engine.hands import Hands
 from drtool.engine.prove import ask, record, verify
@@ -77,6 +78,8 @@ def perform(work: Work) -> Result:  # noqa: C901, PLR0912 - one line per action 
         case actions.Ask() as action:
             restored = tuple(_as_restored(work.result(step)) for step in action.cutovers.values())
             return ask(work.hands, action, restored)
+        case actions.Break() as action:
+            return control(work.hands, action, _asked(work, action), reserved=_reserved(work))
         case actions.Record() as action:
             return record(work.hands, work.plan, action, work.results)
 
@@ -289,6 +292,11 @@ def _cutover(work: Work, action: actions.Cutover) -> Restored:
         paths=fetched.paths,
         aside=landed.aside,
     )
+
+
+def _asked(work: Work, action: actions.Break) -> tuple[Asked, ...]:
+    asks = {step.id: step.action for step in work.plan.steps if isinstance(step.action, actions.Ask)}
+    return tuple(Asked(asks[name], tuple(_as_restored(work.result(step)) for step in asks[name].cutovers.values())) for name in action.asks)
 
 
 def _as_restored(result: Result) -> Restored:

@@ -13,17 +13,33 @@ from drtool.model.plan import Answer, Done, Fetched, Objective, Plan, Restored, 
 from drtool.ports import Progress, Question
 
 
-def ask(hands: Hands, action: actions.Ask, restored: tuple[Restored, ...]) -> Answer:
-    """Ask one check of what was restored, from where it can be seen; a command of an untrusted policy is not run."""
+def question_of(hands: Hands, action: actions.Ask, restored: tuple[Restored, ...]) -> Question:
+    """Return the question a planned check asks of what was restored."""
+    inspections = {thing.workload: hands.sources[thing.source].inspect(thing) for thing in restored}
+    return Question(action.check, restored, inspections, action.instant, hands.clock.now())
+
+
+def ask(
+    hands: Hands,
+    action: actions.Ask,
+    restored: tuple[Restored, ...],
+    *,
+    spoil: Callable[[Question], Question] = lambda question: question,
+) -> Answer:
+    """Ask one check of what was restored, from where it can be seen; a command of an untrusted policy is not run.
+
+    `spoil` changes the question, for the negative control.
+    """
     check = hands.checks[action.check.kind]
     if action.check.kind == "command" and not action.trusted:
         words = "the command comes from the repository; add --trust-commands to ask it"
         return Answer(passed=False, expected=action.check.name, observed=words, skipped=words)
-    inspections = {thing.workload: hands.sources[thing.source].inspect(thing) for thing in restored}
-    missing = [name for name, inspection in inspections.items() if not inspection.up]
+    question = question_of(hands, action, restored)
+    missing = [name for name, inspection in question.inspections.items() if not inspection.up]
     if missing:
-        return Answer(passed=False, expected=f"{', '.join(missing)} is in service", observed=inspections[missing[0]].note or "it is not")
-    return check.ask(Question(action.check, restored, inspections, action.instant, hands.clock.now()))
+        observed = question.inspections[missing[0]].note or "it is not"
+        return Answer(passed=False, expected=f"{', '.join(missing)} is in service", observed=observed)
+    return check.ask(spoil(question))
 
 
 def verify(hands: Hands, plan: Plan, action: actions.Verify, on_progress: Callable[[Progress], None]) -> Done:

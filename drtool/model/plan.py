@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from drtool.model.codec import canonical
+from drtool.model.control import Controlled, Fault
 from drtool.model.point import Member, MissingMember
 from drtool.model.policy import CheckPolicy, Hook
 from drtool.model.workload import Leftover, Snapshot, Workload
@@ -202,6 +203,19 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class Break:
+    """Inject one fault on purpose, ask the checks of the steps `asks` again, and put right what was broken.
+
+    `workload` is what is broken (empty: the question itself, or the repository). `older` is the workload as an older point has it.
+    """
+
+    fault: Fault
+    asks: tuple[str, ...]
+    workload: str = ""
+    older: Member | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """Append the evidence of a drill; the journal so far is its source."""
 
@@ -231,6 +245,7 @@ Action = (
     | Restore
     | Cutover
     | Ask
+    | Break
     | Record
 )
 
@@ -310,7 +325,7 @@ class Done:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
-Result = Snapshot | Stored | Sealed | Copied | Forgotten | Fetched | Restored | Answer | Done
+Result = Snapshot | Stored | Sealed | Copied | Forgotten | Fetched | Restored | Answer | Controlled | Done
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,6 +172,8 @@ class DrillPolicy:
     sandbox: str
     schedule: str | None = None
     time_zone: str = "UTC"
+    negative_control: bool = False
+    """After the green drill: break what was restored, and require red."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from drtool.model.control import Controlled
 from drtool.model.ladder import Level
 from drtool.model.outcome import Outcome
 
@@ -117,6 +118,8 @@ class SetReport:
     stages: tuple[Stage, ...] = ()
     checks: tuple[CheckReport, ...] = ()
     ladder: tuple[Rung, ...] = ()
+    controls: tuple[Controlled, ...] = ()
+    """What the negative control found, fault by fault."""
 
 
 @dataclass(frozen=True, slots=True)

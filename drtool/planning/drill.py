@@ -7,6 +7,7 @@ from datetime import datetime
 from drtool.model.plan import Ask, Destination, Plan, Record, Release, Reserve, Restore, Step
 from drtool.model.point import Manifest
 from drtool.model.policy import DrillPolicy, Policy
+from drtool.planning.control import break_steps
 from drtool.planning.restore import RestoreRequest, plan_restore
 
 
@@ -15,6 +16,7 @@ def plan_drill(
     drill: DrillPolicy,
     *,
     manifests: Mapping[str, Manifest],
+    older: Mapping[str, Manifest] | None = None,
     repository: str,
     now: datetime,
     declared: datetime,
@@ -22,6 +24,7 @@ def plan_drill(
 ) -> Plan:
     """Plan a drill: the restore into a sandbox from one copy and a cold cache, then evidence, then release.
 
+    With the drill's negative control what was restored is broken on purpose in between; `older` are manifests of earlier points, by set.
     Evidence is recorded and the sandbox released whatever happened. Raises what `plan_restore` raises.
     """
     request = RestoreRequest(sets=drill.sets, destination=Destination("sandbox", sandbox=drill.sandbox))
@@ -36,6 +39,12 @@ def plan_drill(
         fresh_cache=True,
         verb="drill",
     )
+    if drill.negative_control:
+        breaks: list[Step] = []
+        for name in (objective.set for objective in restore.objectives):
+            before = _other((older or {}).get(name), manifests[name])
+            breaks.extend(break_steps(restore, set_name=name, older=before))
+        restore = replace(restore, steps=(*restore.steps, *breaks))
     records = tuple(
         _record_step(policy, drill, restore, set_name=objective.set, point=objective.point, repository=repository)
         for objective in restore.objectives
@@ -55,6 +64,15 @@ def plan_drill(
         if isinstance(step.action, Reserve)
     )
     return replace(restore, steps=(*restore.steps, *records, *releases))
+
+
+def _other(older: Manifest | None, manifest: Manifest) -> Manifest | None:
+    """Leave out of an older manifest the members whose census is the same now: nothing could tell them apart."""
+    if older is None:
+        return None
+    now = {member.workload: tuple(artifact.census for artifact in member.artifacts) for member in manifest.members}
+    differing = (member for member in older.members if now.get(member.workload) != tuple(artifact.census for artifact in member.artifacts))
+    return replace(older, members=tuple(differing))
 
 
 def _record_step(policy: Policy, drill: DrillPolicy, restore: Plan, *, set_name: str, point: str, repository: str) -> Step:

@@ -176,4 +176,5 @@ def _drill(name: str, body: DrillSchema, sets: Mapping[str, BackupSet]) -> Drill
         sandbox=body.sandbox,
         schedule=body.schedule,
         time_zone=body.time_zone,
+        negative_control=body.negative_control,
     )

@@ -160,6 +160,7 @@ class DrillSchema(Strict):
     sandbox: Name
     schedule: Cron | None = None
     time_zone: TimeZone = "UTC"
+    negative_control: bool = Field(default=False, description="break what was restored on purpose and require red")
 
 
 class PolicySchema(Strict):

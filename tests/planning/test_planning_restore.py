@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from drtool.model.codec import decode, encode
+from drtool.model.control import Fault
 from drtool.model.errors import Conflict, NotFound, Refused
 from drtool.model.inventory import Problem
-from drtool.model.plan import Ask, Destination, Plan, Record, Release, Reserve, Restore, RunHook
+from drtool.model.plan import Ask, Break, Destination, Plan, Record, Release, Reserve, Restore, RunHook
 from drtool.model.point import DataSnapshot, Manifest, MissingMember
 from drtool.model.policy import DrillPolicy
 from drtool.planning.drill import plan_drill
@@ -276,3 +277,28 @@ def test_a_drill_is_the_restore_with_another_destination() -> None:
     assert all(step.action.fresh_cache for step in plan.steps if isinstance(step.action, Restore))
     assert not any(isinstance(step.action, RunHook) for step in plan.steps)
     assert _instants(plan) == {NOW - timedelta(hours=3)}
+
+
+def test_negative_control_comes_after_every_green_check_and_before_the_record() -> None:
+    drill = DrillPolicy("monthly", ("documents",), "offsite", "lab", negative_control=True)
+    now = manifest()
+    changed = replace(now.members[0].artifacts[0].census, files=99)
+    first = replace(now.members[0], artifacts=(replace(now.members[0].artifacts[0], census=changed),))
+    older = {"documents": replace(now, members=(first, *now.members[1:]))}
+    of = policy(backup_set(checks=CHECKS))
+    plan = plan_drill(of, drill, manifests={"documents": now}, older=older, repository="offsite", now=NOW, declared=NOW, run="R1")
+    every_wait_is_known(plan)
+    assert decode(Plan, json.loads(json.dumps(encode(plan)))).digest == plan.digest
+    asks = {step.id for step in plan.steps if isinstance(step.action, Ask)}
+    breaks = [step for step in plan.steps if isinstance(step.action, Break)]
+    assert all(asks <= set(step.needs) for step in breaks)
+    assert [step.after for step in breaks] == [(), *((step.id,) for step in breaks[:-1])]
+    assert [action.workload for action in _broken(plan) if action.fault is Fault.OLDER_POINT] == [first.workload]
+    record = next(step for step in plan.steps if isinstance(step.action, Record))
+    assert {step.id for step in breaks} <= set(record.after)
+    without = plan_drill(of, drill, manifests={"documents": now}, repository="offsite", now=NOW, declared=NOW, run="R1")
+    assert Fault.OLDER_POINT not in {action.fault for action in _broken(without)}
+
+
+def _broken(plan: Plan) -> list[Break]:
+    return [step.action for step in plan.steps if isinstance(step.action, Break)]

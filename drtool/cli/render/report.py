@@ -63,6 +63,21 @@ def _set_details(entry: SetReport) -> list[str]:
         lines.append(f"  {printable(entry.set)}: and {counted(hidden, 'more warning')}")
     if entry.objective is not None:
         lines += _objective_lines(entry.objective)
+    return lines + _control_lines(entry)
+
+
+def _control_lines(entry: SetReport) -> list[str]:
+    counted_in = [control for control in entry.controls if control.detected is not None]
+    if not entry.controls:
+        return []
+    found = sum(control.detected is True for control in counted_in)
+    mark = GOOD if found == len(counted_in) else BAD
+    lines = [f"  {printable(entry.set)}: negative control detects {found} of {counted(len(counted_in), 'fault')} {mark}"]
+    for control in entry.controls:
+        if control.detected is None:
+            lines.append(f"    not injected: {control.fault.value}: {printable(control.what)}")
+        elif control.blind:
+            lines.append(f"    {BAD} {printable(control.what)}: blind: {printable(', '.join(control.blind))}")
     return lines
 
 

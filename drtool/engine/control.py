@@ -1,0 +1,145 @@
+"""Negative control: break on purpose what a drill restored, require red, and put it right."""
+
+from __future__ import annotations
+
+import contextlib
+import posixpath
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from drtool.engine.hands import Hands
+from drtool.engine.prove import ask, question_of
+from drtool.model import plan as actions
+from drtool.model.command import Command
+from drtool.model.control import IN_FILES, Controlled, Fault
+from drtool.model.errors import Conflict, Refused
+from drtool.model.plan import Answer, Restored
+from drtool.ports import Question, Runner
+
+_FLIP = """
+set -eu; cp -a -- "$1" "$2"; byte=$(od -An -tu1 -N1 -j "$3" "$1")
+printf "\\\\$(printf %03o $((byte ^ 255)))" | dd of="$1" bs=1 seek="$3" conv=notrunc status=none; touch -r "$2" -- "$1"
+"""
+_UNFLIP = 'set -eu; cat -- "$2" >"$1"; touch -r "$2" -- "$1"; rm -f -- "$2"'
+_TAKE = 'set -eu; touch -r "$3" -- "$2.time"; mv -T -- "$1" "$2"'
+_GIVE_BACK = 'set -eu; mv -T -- "$2" "$1"; touch -r "$2.time" -- "$3"; rm -f -- "$2.time"'
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A check that was green, and what it is asked of."""
+
+    action: actions.Ask
+    restored: tuple[Restored, ...]
+
+    @property
+    def name(self) -> str:
+        """How a report calls it."""
+        return self.action.check.name + (f" of {self.action.check.of}" if self.action.check.of else "")
+
+
+def control(hands: Hands, action: actions.Break, asked: tuple[Asked, ...], *, reserved: str) -> Controlled:
+    """Inject one fault, ask, and put it right; Conflict when a check that went red stays red afterwards."""
+    if action.fault in IN_FILES:
+        return _in_files(hands, action, asked, reserved=reserved)
+    if action.fault is Fault.OLDER_POINT:
+        return _in_point(hands, action, asked)
+    return _in_questions(hands, action, asked)
+
+
+def _in_files(hands: Hands, action: actions.Break, asked: tuple[Asked, ...], *, reserved: str) -> Controlled:
+    restored = next(thing for each in asked for thing in each.restored if thing.workload == action.workload)
+    runner = hands.sources[restored.source].inspect(restored).runner
+    victim = _victim(runner, restored)
+    if victim is None:
+        return Controlled(action.fault, None, f"{action.workload} has no file to break")
+    aside = posixpath.join(reserved, f".drtool-control-{hands.clock.fresh_id()}")
+    broken = _flipped(runner, *victim, aside=aside) if action.fault is Fault.FLIPPED_BYTE else _taken(runner, victim[0], aside=aside)
+    with broken:
+        red = _red(hands, asked, lambda question: question)
+    _require_green(hands, [each for each in asked if each.name in red])
+    blind = () if red else tuple(each.name for each in asked)
+    return Controlled(action.fault, bool(red), f"{action.fault} in {victim[0].removeprefix(reserved)}", red, blind)
+
+
+def _in_point(hands: Hands, action: actions.Break, asked: tuple[Asked, ...]) -> Controlled:
+    member = action.older
+    if member is None:
+        raise Conflict(f"no older point of {action.workload} was planned")
+
+    def older(question: Question) -> Question:
+        things = (replace(thing, member=member) if thing.workload == action.workload else thing for thing in question.restored)
+        return replace(question, restored=tuple(things))
+
+    red = _red(hands, asked, older)
+    blind = () if red else tuple(each.name for each in asked)
+    return Controlled(action.fault, bool(red), f"{action.workload} was held against an older point", red, blind)
+
+
+def _in_questions(hands: Hands, action: actions.Break, asked: tuple[Asked, ...]) -> Controlled:
+    concerned = [each for each in asked if _spoilt(hands, each, action.fault) is not None]
+    if not concerned:
+        return Controlled(action.fault, None, "no check of this set concerns it")
+    red = _red(hands, concerned, lambda question: hands.checks[question.check.kind].spoil(question, action.fault) or question)
+    blind = tuple(each.name for each in concerned if each.name not in red)
+    return Controlled(action.fault, not blind, f"{action.fault} for {len(concerned)} of {len(asked)} checks", red, blind)
+
+
+def _spoilt(hands: Hands, asked: Asked, fault: Fault) -> Question | None:
+    return hands.checks[asked.action.check.kind].spoil(question_of(hands, asked.action, asked.restored), fault)
+
+
+def _red(hands: Hands, asked: Iterable[Asked], spoil: Callable[[Question], Question]) -> tuple[str, ...]:
+    return tuple(each.name for each in asked if _is_red(ask(hands, each.action, each.restored, spoil=spoil)))
+
+
+def _is_red(answer: Answer) -> bool:
+    return not answer.passed and not answer.skipped
+
+
+def _require_green(hands: Hands, asked: Iterable[Asked]) -> None:
+    still = [each.name for each in asked if not ask(hands, each.action, each.restored).passed]
+    if still:
+        raise Conflict(f"{', '.join(still)} stays red after the fault was put right, so its red proved nothing", hint="drill again")
+
+
+def _victim(runner: Runner, restored: Restored) -> tuple[str, int] | None:
+    """Return the smallest restored file whose content a census knows, and the offset of a byte in it."""
+    for artifact in restored.member.artifacts:
+        if artifact.form == "stream":
+            return (restored.path, artifact.census.bytes // 2) if _is_file(runner, restored.path) and artifact.census.bytes else None
+        base = artifact.path.rstrip("/")
+        for file in sorted(artifact.census.sample, key=lambda each: (each.bytes, each.path)):
+            place = restored.path.rstrip("/") + file.path[len(base) :]
+            if file.bytes and _is_file(runner, place):
+                return place, file.bytes // 2
+    return None
+
+
+def _is_file(runner: Runner, path: str) -> bool:
+    return runner.run(Command(("test", "-f", path))).exit_code == 0
+
+
+@contextlib.contextmanager
+def _flipped(runner: Runner, path: str, offset: int, *, aside: str) -> Iterator[None]:
+    _shell(runner, _FLIP, path, aside, str(offset))
+    try:
+        yield
+    finally:
+        _shell(runner, _UNFLIP, path, aside)
+
+
+@contextlib.contextmanager
+def _taken(runner: Runner, path: str, *, aside: str) -> Iterator[None]:
+    _shell(runner, _TAKE, path, aside, posixpath.dirname(path))
+    try:
+        yield
+    finally:
+        _shell(runner, _GIVE_BACK, path, aside, posixpath.dirname(path))
+
+
+def _shell(runner: Runner, script: str, *arguments: str) -> None:
+    environment: Mapping[str, str] = {"LC_ALL": "C"}
+    completed = runner.run(Command(("sh", "-c", script, "drtool", *arguments), environment=environment))
+    if completed.exit_code != 0:
+        raise Refused(f"the fault could not be injected or put right in {arguments[0]}: {completed.said(200)}", hint="drill again")
