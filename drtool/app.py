@@ -15,19 +15,21 @@ from drtool.model.errors import NotFound, Refused
 from drtool.model.hold import Hold
 from drtool.model.inventory import Inventory, Listing
 from drtool.model.policy import DrillPolicy, Policy
+from drtool.model.secret import Secret, SecretReference
 from drtool.planning.status import SetStatus, assess
 
 if TYPE_CHECKING:
     from drtool.archive import Archive
     from drtool.engine.hands import Hands
     from drtool.engine.session import Listener
+    from drtool.model.key import AddedKey, KeyListing, KeyProof, RotatedKey, UsedKey
     from drtool.model.plan import Plan
     from drtool.model.point import Manifest
     from drtool.model.report import Report
     from drtool.model.view import InventoryLine, PointView
     from drtool.planning.choose import ChosenPoint
     from drtool.planning.restore import RestoreRequest
-    from drtool.ports import Entry, Finding
+    from drtool.ports import Entry, Finding, KeyRing
     from drtool.process import Interrupt
     from drtool.workshop import Workshop
 
@@ -132,10 +134,11 @@ class App:
         drills = tuple(names) or tuple(self.policy.drills)
         if len(drills) != 1:
             raise NotFound("name one drill or set", hint=f"drills: {', '.join(self.policy.drills) or 'none in the policy'}")
+        drill = self._drill(drills[0])
         with self.workshop.working():
-            self.workshop.sweep_quietly()
-            plan = self.plan_drill(drills[0])
-            return self.workshop.carry_out(plan, hands=self.hands.for_drill())
+            workshop, used_key = self._opened_for(drill)
+            workshop.sweep_quietly()
+            return workshop.carry_out(self._plan_drill(drill, workshop), hands=workshop.hands.for_drill(used_key))
 
     def verify(self, repositories: Iterable[str] = ()) -> Report:
         """Read every byte of repositories against its digests, and record that."""
@@ -205,6 +208,44 @@ class App:
         self._append_hold(replace(hold, id=self._clock.fresh_id(), created=self._clock.now(), releases=hold.id), listings)
         return hold
 
+    def key_list(self, repositories: Iterable[str] = ()) -> tuple[KeyListing, ...]:
+        """Return the keys of repositories, each with when it was last proven."""
+        from drtool.keys.listing import list_keys
+
+        with self.workshop.working():
+            return list_keys(self.hands, tuple(map(self._repository, repositories)) or tuple(self.policy.repositories))
+
+    def key_add(self, repository: str, *, file: str = "", name: str = "break-glass") -> tuple[AddedKey, Secret]:
+        """Add a fresh key to a repository, written to a new file when one is named; returns the passphrase to be shown once."""
+        from drtool.keys.add import add_key
+
+        with self.workshop.working():
+            path = os.path.abspath(file) if file else ""
+            return add_key(self.hands, self._repository(repository), name=name, file=path, ring_with=self._ring_of(repository))
+
+    def key_prove(self, repository: str | None, file: str) -> KeyProof:
+        """Open a repository with the key in a file and nothing else, read a manifest, and record that."""
+        from drtool.engine.prove_key import prove_key
+        from drtool.keys.opening import require_open
+
+        name, reference = self._repository(repository), SecretReference("file", os.path.abspath(file))
+        with self.workshop.working():
+            hands = self.workshop.opened_with(name, reference).hands
+            used_key = require_open(hands, name, reference, what="the proof")
+            return prove_key(hands.for_drill(used_key), name, used_key)
+
+    def key_rotate(self, repository: str) -> RotatedKey:
+        """Replace the key in a repository's own key file by a fresh one; no run of its sets may be going on."""
+        from drtool.keys.rotate import rotate_key
+        from drtool.wiring import make_secrets
+
+        name = self._repository(repository)
+        sets = tuple(each.name for each in self.policy.sets.values() if name in self.policy.repositories_of(each))
+        with self.workshop.alone_with(sets):
+            rotated = rotate_key(self.policy, name, ring_with=self._ring_of(name), secrets=make_secrets())
+        del self.workshop  # its hands have opened the repository with the old key
+        return rotated
+
     # what is decided on paper
 
     def explain(self, set_name: str) -> tuple[str, ...]:
@@ -248,22 +289,10 @@ class App:
 
     def plan_drill(self, name: str) -> Plan:
         """Return what `drill` would do; a set's name stands for a drill of that set in the only sandbox."""
-        from drtool.planning.drill import plan_drill
-
-        declared = self._clock.now()
-        drill = self.policy.drills.get(name) or self._drill_of_set(name)
-        read = {each: self.archive.choose(each, (drill.repository,))[1] for each in drill.sets}
-        older = self.archive.before(read.values(), drill.repository) if drill.negative_control else {}
-        return plan_drill(
-            self.policy,
-            drill,
-            manifests=read,
-            older=older,
-            repository=drill.repository,
-            now=declared,
-            declared=declared,
-            run=self._clock.fresh_id(),
-        )
+        drill = self._drill(name)
+        with self.workshop.working():
+            workshop, _used_key = self._opened_for(drill)
+            return self._plan_drill(drill, workshop)
 
     # what only looks
 
@@ -271,7 +300,12 @@ class App:
         """Ask every source, repository, sandbox and key whether a run and a restore would work."""
         from drtool.doctor import examine
 
-        return examine(self.hands, self.state_directory, tuple(subjects))
+        return examine(
+            self.hands,
+            self.state_directory,
+            tuple(subjects),
+            open_alone=lambda repository, key: self.workshop.opened_with(repository, key).hands,
+        )
 
     def inventory(self) -> tuple[InventoryLine, ...]:
         """Return every workload the policy protects, and what stands in its way."""
@@ -346,6 +380,47 @@ class App:
             if name not in self.policy.sets:
                 raise NotFound(f"there is no set {name}", hint=f"sets: {', '.join(self.policy.sets) or 'none'}")
         return chosen
+
+    def _ring_of(self, repository: str) -> Callable[[SecretReference], KeyRing]:
+        return lambda reference: self.workshop.opened_with(repository, reference).hands.key_rings[repository]
+
+    def _repository(self, name: str | None) -> str:
+        names = tuple(self.policy.repositories)
+        if name is None and len(names) == 1:
+            return names[0]
+        if name is None or name not in self.policy.repositories:
+            said = "name a repository" if name is None else f"there is no repository {name}"
+            raise NotFound(said, hint=f"repositories: {', '.join(names)}")
+        return name
+
+    def _drill(self, name: str) -> DrillPolicy:
+        return self.policy.drills.get(name) or self._drill_of_set(name)
+
+    def _opened_for(self, drill: DrillPolicy) -> tuple[Workshop, UsedKey | None]:
+        """Return what a drill works with; with a `key:` of its own, that alone opens its repository."""
+        if drill.key is None:
+            return self.workshop, None
+        from drtool.keys.opening import require_open
+
+        workshop = self.workshop.opened_with(drill.repository, drill.key)
+        return workshop, require_open(workshop.hands, drill.repository, drill.key, what=f"the drill {drill.name}")
+
+    def _plan_drill(self, drill: DrillPolicy, workshop: Workshop) -> Plan:
+        from drtool.planning.drill import plan_drill
+
+        declared = self._clock.now()
+        read = {each: workshop.archive.choose(each, (drill.repository,))[1] for each in drill.sets}
+        older = workshop.archive.before(read.values(), drill.repository) if drill.negative_control else {}
+        return plan_drill(
+            self.policy,
+            drill,
+            manifests=read,
+            older=older,
+            repository=drill.repository,
+            now=declared,
+            declared=declared,
+            run=self._clock.fresh_id(),
+        )
 
     def _drill_of_set(self, name: str) -> DrillPolicy:
         if name not in self.policy.sets:

@@ -4,11 +4,17 @@ import os
 from collections.abc import Callable
 
 from drtool.engine.hands import Hands
-from drtool.model.errors import DrtoolError
+from drtool.keys.opening import require_open
+from drtool.model.errors import DrtoolError, Refused
+from drtool.model.policy import DrillPolicy
+from drtool.model.secret import SecretReference
 from drtool.ports import Finding
 
+OpenAlone = Callable[[str, SecretReference], Hands]
+"""Return hands for one repository that know one key and no other."""
 
-def examine(hands: Hands, state_directory: str, subjects: tuple[str, ...]) -> tuple[Finding, ...]:
+
+def examine(hands: Hands, state_directory: str, subjects: tuple[str, ...], *, open_alone: OpenAlone) -> tuple[Finding, ...]:
     """Ask everything the policy names whether a run and a restore would work; with `subjects` only those names."""
     findings: list[Finding] = []
     if not subjects:
@@ -22,7 +28,22 @@ def examine(hands: Hands, state_directory: str, subjects: tuple[str, ...]) -> tu
             directory = place.get("directory")
             if directory and (not subjects or sandbox.name in subjects):
                 findings += _asked(f"sandbox {sandbox.name}", lambda source=source: hands.sources[source].examine())  # type: ignore[misc]
+    for drill in hands.policy.drills.values():
+        if drill.key is not None and (not subjects or drill.name in subjects or drill.repository in subjects):
+            findings.append(_drill_key(drill, drill.key, open_alone))
     return tuple(dict.fromkeys(findings))
+
+
+def _drill_key(drill: DrillPolicy, key: SecretReference, open_alone: OpenAlone) -> Finding:
+    """A key that is not at hand is where an escrowed key belongs, and no fault before its drill; one that opens nothing is a fault."""
+    subject = f"drill {drill.name}: key"
+    try:
+        used = require_open(open_alone(drill.repository, key), drill.repository, key, what=f"the drill {drill.name}")
+    except Refused as error:
+        return Finding(subject, good=None, text=error.what, remedy=error.hint)
+    except DrtoolError as error:
+        return Finding(subject, good=False, text=error.what, remedy=error.hint)
+    return Finding(subject, good=True, text=f"{used.words} opens {drill.repository}")
 
 
 def _asked(subject: str, examine_it: Callable[[], tuple[Finding, ...]]) -> tuple[Finding, ...]:

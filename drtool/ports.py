@@ -17,6 +17,7 @@ from drtool.model.control import Fault
 from drtool.model.evidence import Evidence
 from drtool.model.hold import Hold
 from drtool.model.inventory import Listing
+from drtool.model.key import RepositoryKey
 from drtool.model.plan import Answer, Destination, Landed, Restored
 from drtool.model.point import Artifact, Census, Manifest, Member
 from drtool.model.policy import CheckPolicy, Settings
@@ -392,6 +393,24 @@ class Repository(Protocol):
 
     def examine(self) -> tuple[Finding, ...]:
         """Answer `doctor`: reachable, key, version with its losses, locks, space, clock."""
+
+
+class KeyRing(Protocol):
+    """The keys of one repository, which is opened with one of them. Not part of Repository: no run and no drill may change a key."""
+
+    name: str
+
+    def list_keys(self) -> tuple[RepositoryKey, ...]:
+        """Return every key, the oldest first; `last_proven` is left to whoever knows the evidence."""
+
+    def current(self) -> str:
+        """Open the repository and return the id of the key that did (empty: not told to whoever may only read); WrongKey when none does."""
+
+    def add(self, secret: Secret, *, user: str, host: str) -> None:
+        """Add a key with this passphrase, labelled."""
+
+    def remove(self, key: str) -> None:
+        """Remove a key; the one that opened the repository is Refused."""
 
 
 @dataclass(frozen=True, slots=True)

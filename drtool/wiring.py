@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from drtool.engine.hands import Hands
     from drtool.model.policy import Policy, SourcePolicy
-    from drtool.ports import Check, Clock, Repository, Runner, SecretStore, Source
+    from drtool.offsite.restic.repository import ResticRepository
+    from drtool.ports import Check, Clock, Runner, SecretStore, Source
 
 
 def make_hands(policy: Policy, *, state_directory: str, clock: Clock, binary: str = "restic") -> Hands:
@@ -22,6 +23,7 @@ def make_hands(policy: Policy, *, state_directory: str, clock: Clock, binary: st
     from drtool.engine.hands import Hands
     from drtool.model.point import MANIFEST_FORMAT
     from drtool.offsite.append_only import AppendOnly
+    from drtool.offsite.restic.keys import ResticKeys
     from drtool.runners.local import LocalRunner
     from drtool.secrets.store import Secrets
     from drtool.sources.sandbox_only import SandboxOnly
@@ -43,12 +45,21 @@ def make_hands(policy: Policy, *, state_directory: str, clock: Clock, binary: st
         versions={"drtool": __version__, "format": MANIFEST_FORMAT},
         read_only={name: AppendOnly(repository) for name, repository in repositories.items()},
         sandbox_only={name: SandboxOnly(source) for name, source in sources.items()},
+        key_rings={name: ResticKeys(repository) for name, repository in repositories.items()},
     )
+
+
+def make_secrets() -> SecretStore:
+    """Build what resolves references, for a look at a key before anything is started."""
+    from drtool.runners.local import LocalRunner
+    from drtool.secrets.store import Secrets
+
+    return Secrets(os.environ, LocalRunner())
 
 
 def _restic(
     policy: Policy, name: str, *, local: Runner, clock: Clock, secrets: SecretStore, state_directory: str, binary: str
-) -> Repository:
+) -> ResticRepository:
     from drtool.engine.sweep import dead_pids
     from drtool.offsite.restic.repository import ResticRepository
 

@@ -23,7 +23,9 @@ from drtool.model.inventory import Inventory
 from drtool.model.plan import Plan
 from drtool.model.policy import Policy
 from drtool.model.report import Report
+from drtool.model.secret import SecretReference
 from drtool.planning.backup import plan_run as plan_backup
+from drtool.planning.keys import opened_with
 from drtool.planning.schedule import due_sets, with_due_maintenance
 from drtool.planning.sweep import plan_sweep as plan_what_to_sweep
 from drtool.ports import Clock
@@ -61,6 +63,10 @@ class Workshop:
     def runs(self) -> Runs:
         """The journals of this host."""
         return Runs(self.state_directory)
+
+    def opened_with(self, repository: str, reference: SecretReference) -> Workshop:
+        """Return a workshop for one repository and one key, with no way to the key in use."""
+        return replace(self, policy=opened_with(self.policy, repository, reference))
 
     @contextlib.contextmanager
     def working(self) -> Iterator[None]:

@@ -157,6 +157,7 @@ class _Tally:
     warnings: list[str] = field(default_factory=list)
     copies: list[str] = field(default_factory=list)
     controls: list[Controlled] = field(default_factory=list)
+    key: str = ""
 
     def take(self, step: Step, result: Mapping[str, Any]) -> None:
         match step.action:
@@ -175,6 +176,7 @@ class _Tally:
                 self.bytes += result["bytes"]
                 self.files += result["files"]
                 self.copies.append(result["repository"])
+                self.key = str(result.get("key") or self.key)
                 self.warnings += [f"{copy}: {reason}" for copy, reason in result["failed_copies"].items()]
 
 
@@ -218,6 +220,7 @@ def _set_report(name: str, plan: Plan, progress: Mapping[str, _Progress], recove
         checks=checks,
         ladder=ladder(_restored(steps, progress), checks),
         controls=tuple(tally.controls),
+        key=tally.key,
     )
 
 

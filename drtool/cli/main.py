@@ -42,6 +42,7 @@ SECTIONS: Final = {
         "schema": ("schema", "Print the JSON Schema of the policy."),
         "explain": ("explain", "Say in words what happens to a set, and when."),
         "doctor": ("doctor", "Ask whether a run and a restore would work."),
+        "key": ("key", "List, add, prove and rotate the keys of repositories."),
         "hold": ("hold", "Keep a point or a set from being forgotten."),
         "sweep": ("sweep", "Release what ended runs left behind."),
         "rebuild": ("rebuild", "Rebuild the local cache from the repositories."),

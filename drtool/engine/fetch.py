@@ -74,7 +74,8 @@ def _from_copy(hands: Hands, action: actions.Restore, request: LandRequest, copy
             )
             bytes_done += result.bytes
             files_done += result.files
-        return Fetched(landing.landed, action.member, copy, bytes_done, files_done, {}, action.paths)
+        key = hands.used_key.words if hands.used_key else ""
+        return Fetched(landing.landed, action.member, copy, bytes_done, files_done, {}, action.paths, key)
 
 
 def _worst_of(failed: dict[str, str], last: DrtoolError | None, member: Member) -> DrtoolError:

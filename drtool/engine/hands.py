@@ -3,8 +3,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from drtool.model.key import UsedKey
 from drtool.model.policy import Policy
-from drtool.ports import Check, Clock, Repository, Runner, Source
+from drtool.ports import Check, Clock, KeyRing, Repository, Runner, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,11 @@ class Hands:
     versions: Mapping[str, str] = field(default_factory=dict)
     read_only: Mapping[str, Repository] = field(default_factory=dict)
     sandbox_only: Mapping[str, Source] = field(default_factory=dict)
+    key_rings: Mapping[str, KeyRing] = field(default_factory=dict)
 
-    def for_drill(self) -> Hands:
+    used_key: UsedKey | None = None
+    """What the repositories are opened with, when that is not what the policy says."""
+
+    def for_drill(self, used_key: UsedKey | None = None) -> Hands:
         """Return hands that can read repositories, append evidence and holds, and touch a sandbox: nothing else."""
-        return replace(self, sources=self.sandbox_only, repositories=self.read_only)
+        return replace(self, sources=self.sandbox_only, repositories=self.read_only, key_rings={}, used_key=used_key)

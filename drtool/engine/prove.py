@@ -92,7 +92,9 @@ def record(hands: Hands, plan: Plan, action: actions.Record, results: Mapping[st
         files=sum(result.files for result in fetched),
         checks_passed=passed,
         checks_planned=len(action.asks),
+        key=hands.used_key.id if hands.used_key else "",
         details={
+            **({"key": {"id": hands.used_key.id, "reference": hands.used_key.reference}} if hands.used_key else {}),
             "drill": action.drill,
             "run": plan.run,
             "plan": plan.digest,

@@ -302,6 +302,8 @@ class Fetched:
     files: int
     failed_copies: Mapping[str, str] = field(default_factory=dict)
     paths: tuple[str, ...] = ()
+    key: str = ""
+    """The id and the reference of the key the copy was opened with, when it was not the one in use."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,6 +174,8 @@ class DrillPolicy:
     time_zone: str = "UTC"
     negative_control: bool = False
     """After the green drill: break what was restored, and require red."""
+    key: SecretReference | None = None
+    """What alone opens the repository, for this drill; None: what its policy says."""
 
 
 @dataclass(frozen=True, slots=True)

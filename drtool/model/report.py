@@ -120,6 +120,8 @@ class SetReport:
     ladder: tuple[Rung, ...] = ()
     controls: tuple[Controlled, ...] = ()
     """What the negative control found, fault by fault."""
+    key: str = ""
+    """The id and the reference of the key that alone opened the repository; empty: the one in use."""
 
 
 @dataclass(frozen=True, slots=True)

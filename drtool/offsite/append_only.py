@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import NoReturn
 
 from drtool.model.errors import Refused
+from drtool.model.hold import Hold
 from drtool.model.inventory import Listing
 from drtool.model.point import Artifact, Manifest
 from drtool.ports import (
@@ -67,6 +68,8 @@ class AppendOnly:
     def append(self, body: Body) -> str:
         if isinstance(body, Manifest):
             self._refuse("seal a point")
+        if isinstance(body, Hold) and body.releases:  # it would let points go that somebody holds
+            self._refuse("release a hold")
         return self._repository.append(body)
 
     def read(self, snapshot: str) -> bytes:

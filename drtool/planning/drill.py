@@ -63,7 +63,8 @@ def plan_drill(
         for step in restore.steps
         if isinstance(step.action, Reserve)
     )
-    return replace(restore, steps=(*restore.steps, *records, *releases))
+    notes = (f"{repository} is opened with {drill.key} alone, not with the key in use",) if drill.key else ()
+    return replace(restore, steps=(*restore.steps, *records, *releases), notes=(*restore.notes, *notes))
 
 
 def _other(older: Manifest | None, manifest: Manifest) -> Manifest | None:

@@ -212,6 +212,11 @@ def _drills(document: Document) -> None:
         if not origin and len(chosen) > 1:
             message = f"these sets have different last copies: {', '.join(sorted(chosen))}"
             document.complain((*path, "sets"), message, "say `from: REPOSITORY`, or make two drills of it")
+        opened = origin or next(iter(chosen), "")
+        key = document.text(*path, "key")
+        if key and key == document.text("repositories", opened, "password"):
+            message = f"this is the key that `{opened}` is opened with every day: it proves nothing about another"
+            document.complain((*path, "key"), message, f"name another: drtool key add {opened} --file FILE")
 
 
 def _sandbox_places(document: Document, path: Path, name: str, *, sandbox: str, places: Iterable[str]) -> None:

@@ -177,4 +177,5 @@ def _drill(name: str, body: DrillSchema, sets: Mapping[str, BackupSet]) -> Drill
         schedule=body.schedule,
         time_zone=body.time_zone,
         negative_control=body.negative_control,
+        key=body.key,
     )

@@ -161,6 +161,7 @@ class DrillSchema(Strict):
     schedule: Cron | None = None
     time_zone: TimeZone = "UTC"
     negative_control: bool = Field(default=False, description="break what was restored on purpose and require red")
+    key: Reference | None = Field(default=None, description="opens the repository with this key only, never with the one in use")
 
 
 class PolicySchema(Strict):

@@ -1,32 +1,133 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 
 from drtool.model.errors import Refused
-from drtool.model.secret import SecretReference
+from drtool.model.secret import Secret, SecretReference
 
 KEY_BYTES = 32
+ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
+"""Thirty-two characters that nobody mistakes for another: five bits each."""
+GROUPS = 8
+GROUP_CHARACTERS = 4
+_FRESH = ".rotation-new"
+_ASIDE = ".rotation-old"
+
+
+def fresh_passphrase() -> Secret:
+    """Make a passphrase that a person can type from paper: 160 bits in eight groups of four."""
+    groups = ("".join(secrets.choice(ALPHABET) for _ in range(GROUP_CHARACTERS)) for _ in range(GROUPS))
+    return Secret("-".join(groups))
 
 
 def make_key_file(reference: SecretReference) -> bool:
     """Write a fresh random key where a `file:` reference points and nothing is yet (0600); False when there is one, or no file is meant."""
     if reference.scheme != "file" or os.path.lexists(reference.value):
         return False
-    try:
-        os.makedirs(os.path.dirname(reference.value), mode=0o700, exist_ok=True)
-        descriptor = os.open(reference.value, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as stream:
-            stream.write(secrets.token_urlsafe(KEY_BYTES) + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-    except OSError as error:
-        raise Refused(
-            f"the key file {reference.value} cannot be written: {error.strerror}", hint="make its folder, or run as root"
-        ) from None
+    write_key_file(reference.value, Secret(secrets.token_urlsafe(KEY_BYTES)))
     return True
 
 
+def write_key_file(path: str, passphrase: Secret) -> None:
+    """Write a key file (0600), whole or not at all and never over anything; Refused when something is there."""
+    part = f"{path}.drtool-part"
+    try:
+        os.makedirs(os.path.dirname(path) or ".", mode=0o700, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(part)
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as stream:
+            stream.write(passphrase.reveal() + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        if os.path.lexists(path):
+            raise FileExistsError(17, "File exists")
+        os.rename(part, path)
+        _settle(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            os.unlink(part)
+        raise Refused(
+            f"the key file {path} cannot be written: {error.strerror}",
+            hint="name a file that does not exist yet" if isinstance(error, FileExistsError) else "make its folder, or run as root",
+            safe="nothing was changed",
+        ) from None
+
+
 def remove_key_file(reference: SecretReference) -> None:
-    """Take back a key that `make_key_file` made and no repository uses."""
+    """Take back a key file that was made for a key no repository has, or no longer has."""
     os.unlink(reference.value)
+
+
+class RotatingFile:
+    """A key file that is being replaced: the fresh key lies beside it before, the one before it beside it after, until it is of no use.
+
+    Killed anywhere, the file itself is whole and holds the key from before or the fresh one; the two names beside it tell how far it came.
+    """
+
+    def __init__(self, reference: SecretReference) -> None:
+        self.path = os.path.realpath(os.path.expanduser(reference.value))
+        self.live = SecretReference("file", self.path)
+        self.fresh = SecretReference("file", self.path + _FRESH)
+        self.aside = SecretReference("file", self.path + _ASIDE)
+
+    @property
+    def is_begun(self) -> bool:
+        """An earlier rotation left one of the two beside it."""
+        return os.path.lexists(self.fresh.value) or self.is_aside
+
+    @property
+    def is_aside(self) -> bool:
+        """The key from before is kept beside it."""
+        return os.path.lexists(self.aside.value)
+
+    @property
+    def is_swapped(self) -> bool:
+        """The file holds the fresh key already."""
+        return self.is_aside and not os.path.lexists(self.fresh.value)
+
+    def make_fresh(self) -> None:
+        """Put a fresh key beside the file, with its owner; what lies there from an earlier attempt is used."""
+        if not os.path.lexists(self.fresh.value):
+            write_key_file(self.fresh.value, fresh_passphrase())
+
+    def read_fresh(self) -> Secret:
+        """Return the passphrase that lies beside the file."""
+        with open(self.fresh.value, encoding="ascii") as stream:
+            return Secret(stream.read().removesuffix("\n"))
+
+    def swap(self) -> None:
+        """Keep the file beside itself and put the fresh key in its place, at once."""
+        try:
+            before = os.stat(self.path)
+            if os.geteuid() == 0:
+                os.chown(self.fresh.value, before.st_uid, before.st_gid)
+            if not self.is_aside:
+                os.link(self.path, self.aside.value)
+            if not os.path.samefile(self.path, self.aside.value):
+                raise Refused(
+                    f"{self.aside.value} is in the way", hint="look which key it holds, and move it away", safe=f"{self.path} is as it was"
+                )
+            os.replace(self.fresh.value, self.path)
+            _settle(self.path)
+        except OSError as error:
+            raise Refused(
+                f"the key file {self.path} cannot be replaced: {error.strerror}",
+                hint="run as its owner or as root, where its folder can be written; then rotate again",
+                safe=f"{self.path} still opens the repository",
+            ) from None
+
+    def finish(self) -> None:
+        """Remove the key from before, which opens nothing any more."""
+        os.unlink(self.aside.value)
+        _settle(self.path)
+
+
+def _settle(path: str) -> None:
+    """Have the folder's entries on the disk."""
+    descriptor = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

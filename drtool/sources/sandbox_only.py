@@ -1,26 +1,58 @@
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
+from typing import Any, NoReturn
 
 from drtool.model.errors import Refused
 from drtool.model.plan import Landed, Restored
 from drtool.model.policy import Settings
 from drtool.model.workload import Leftover, Snapshot, Workload
-from drtool.ports import Export, Finding, Inspection, Landing, LandRequest, ReserveRequest, Source
+from drtool.ports import Export, Finding, Inspection, Landing, LandRequest, ProcessInfo, ReserveRequest, Runner, Source
+
+
+class NoHooks:
+    """The runner of a drill's source: an operator's hook would run beside production, so nothing is carried out by it."""
+
+    def __init__(self, runner: Runner) -> None:
+        self.name = runner.name
+        self._runner = runner
+
+    def run(self, *_arguments: Any, **_keywords: Any) -> NoReturn:  # noqa: ANN401 - whatever it is asked
+        self._refuse()
+
+    def pipe(self, *_arguments: Any, **_keywords: Any) -> NoReturn:  # noqa: ANN401 - whatever it is asked
+        self._refuse()
+
+    def find(self, label_prefix: str) -> tuple[ProcessInfo, ...]:
+        return self._runner.find(label_prefix)
+
+    def end(self, processes: Iterable[ProcessInfo]) -> NoReturn:
+        del processes
+        self._refuse()
+
+    def host_name(self) -> str:
+        return self._runner.host_name()
+
+    def is_alive(self, pid: int) -> bool:
+        return self._runner.is_alive(pid)
+
+    def _refuse(self) -> NoReturn:
+        raise Refused(f"a drill may not run a command on {self.name}", hint="a drill runs no hooks", safe="nothing was touched")
 
 
 class SandboxOnly:
-    """A source that can only touch its sandbox: what a drill is given (law 7).
+    """A source that can only touch the sandboxes it reserved itself: what a drill is given (law 7).
 
-    Reading and asking pass through; whatever would touch production is Refused.
+    Reading and asking pass through; whatever would touch production, or a sandbox of somebody else, is Refused.
     """
 
     def __init__(self, source: Source) -> None:
         self._source = source
         self.name = source.name
         self.kind = source.kind
-        self.runner = source.runner
+        self.runner: Runner = NoHooks(source.runner)
         self._reserved: set[str] = set()
 
     def discover(self, selector: Settings) -> tuple[Workload, ...]:
@@ -35,12 +67,17 @@ class SandboxOnly:
     def land(self, request: LandRequest) -> AbstractContextManager[Landing]:
         if request.destination.form != "sandbox" or not request.reserved:
             raise self._refusal(f"restore to {request.destination.form}")
-        self._reserved.add(request.reserved)
+        if request.reserved not in self._reserved:
+            raise self._refusal(f"restore into {request.reserved}, which it did not reserve,")
         return self._source.land(request)
 
     def cutover(self, landed: Landed, *, trusted: bool = True) -> Landed:
         if landed.destination.form != "sandbox":
             raise self._refusal(f"put {landed.workload} into service at {landed.target}")
+        places = (landed.staging, landed.content, landed.target, landed.marker)
+        for place in (*places, *(path for move in landed.moves for path in (move.content, move.target, move.aside))):
+            if place and not self._is_inside(place):
+                raise self._refusal(f"put {landed.workload} into service at {place}")
         return self._source.cutover(landed, trusted=trusted)
 
     def reserve(self, request: ReserveRequest) -> Leftover:
@@ -51,19 +88,25 @@ class SandboxOnly:
         return reserved
 
     def inspect(self, restored: Restored) -> Inspection:
+        if restored.destination.form != "sandbox" or not self._is_inside(restored.path):
+            raise self._refusal(f"ask {restored.path or restored.workload}")
         return self._source.inspect(restored)
 
     def leftovers(self, places: Iterable[Settings]) -> tuple[Leftover, ...]:
         return self._source.leftovers(places)
 
     def release(self, leftover: Leftover) -> None:
-        inside = any(leftover.locator.startswith(f"{reserved}/") for reserved in self._reserved)
-        if leftover.what != "sandbox" and not (leftover.what == "staging" and inside):
+        own = leftover.what == "sandbox" and leftover.locator in self._reserved
+        if not own and not (leftover.what == "staging" and self._is_inside(leftover.locator)):
             raise self._refusal(f"release {leftover.what} {leftover.locator}")
         self._source.release(leftover)
 
     def examine(self) -> tuple[Finding, ...]:
         return self._source.examine()
+
+    def _is_inside(self, place: str) -> bool:
+        plain = posixpath.normpath(place) == place
+        return plain and any(place.startswith(f"{reserved}/") for reserved in self._reserved)
 
     def _refusal(self, what: str) -> Refused:
         return Refused(f"a drill may not {what} on {self.name}", hint="a drill only touches its sandbox", safe="nothing was touched")

@@ -61,6 +61,8 @@ def _set_details(entry: SetReport) -> list[str]:
     hidden = len(entry.warnings) - _SHOWN_WARNINGS
     if hidden > 0:
         lines.append(f"  {printable(entry.set)}: and {counted(hidden, 'more warning')}")
+    if entry.key:
+        lines.append(f"  {printable(entry.set)}: opened with the key {printable(entry.key)} alone {GOOD}")
     if entry.objective is not None:
         lines += _objective_lines(entry.objective)
     return lines + _control_lines(entry)

@@ -6,13 +6,13 @@ import unicodedata
 from datetime import UTC, datetime
 from typing import Final
 
+from drtool.model.quantity import spell_bytes
+
 GOOD: Final = "✔"
 BAD: Final = "✖"
 _MINUTE: Final = 60
 _HOUR: Final = 3600
 _DAY: Final = 86400
-_KIBI: Final = 1024
-_UNITS: Final = ("KiB", "MiB", "GiB", "TiB")
 _LONGEST_WHOLE_ID: Final = 10
 _LAST_BYTE: Final = 0xFF
 _LAST_OF_PLANE: Final = 0xFFFF
@@ -36,12 +36,7 @@ def _escaped(character: str) -> str:
 
 def size(count: float) -> str:
     """Spell a number of bytes: `512 B`, `18.2 GiB`."""
-    if count < _KIBI:
-        return f"{count:.0f} B"
-    value, power = count / _KIBI, 0
-    while value >= _KIBI and power < len(_UNITS) - 1:
-        value, power = value / _KIBI, power + 1
-    return f"{value:.1f} {_UNITS[power]}"
+    return spell_bytes(count)
 
 
 def duration(seconds: float) -> str:

@@ -20,6 +20,7 @@ LOCKS: Arguments = ("list", "locks", "--no-lock")
 UNLOCK: Arguments = ("unlock",)
 PRUNE: Arguments = ("prune",)
 CHECK: Arguments = ("check", "--json", "--read-data")
+KEYS: Arguments = ("key", "list", "--json", "--no-lock")
 STORED_BYTES: Arguments = ("stats", "--json", "--no-lock", "--mode", "raw-data")
 
 
@@ -123,6 +124,16 @@ def forget(snapshots: Iterable[str]) -> Arguments:
 def show_lock(lock: str) -> Arguments:
     """Print a lock."""
     return ("cat", "lock", "--no-lock", "--", lock)
+
+
+def add_key(*, user: str, host: str) -> Arguments:
+    """Add a key whose passphrase comes by standard input; `user` and `host` are all the label that a key has."""
+    return ("key", "add", "--new-password-file", "/dev/stdin", f"--user={user}", f"--host={host}")
+
+
+def remove_key(key: str) -> Arguments:
+    """Remove a key by its id; the one in use cannot be removed."""
+    return ("key", "remove", "--", key)
 
 
 def escaped(path: str) -> str:

@@ -115,6 +115,7 @@ def _evidence_labels(evidence: Evidence) -> dict[str, str]:
         "bytes": str(evidence.bytes),
         "files": str(evidence.files),
         "checks": f"{evidence.checks_passed}/{evidence.checks_planned}",
+        "key": evidence.key,
     }
 
 

@@ -61,6 +61,11 @@ class ResticRepository:
         self.name = policy.name
         self._client = Client(policy, by, secrets, clock, local, cache_directory, binary, known_dead)
 
+    @property
+    def client(self) -> Client:
+        """What carries commands out for it, for the rest of this folder."""
+        return self._client
+
     def initialise(self, *, chunker_of: Repository | None = None) -> bool:
         origin = None if chunker_of is None else _client_of(chunker_of)
         arguments = commands.initialise(with_chunker=origin is not None)
@@ -139,4 +144,4 @@ class ResticRepository:
 def _client_of(repository: Repository) -> Client:
     if not isinstance(repository, ResticRepository):
         raise Refused(f"restic can read no other repository than restic's: {repository.name}", hint="write both as `restic:`")
-    return repository._client  # noqa: SLF001 - its own class
+    return repository.client

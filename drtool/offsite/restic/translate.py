@@ -191,6 +191,7 @@ def _evidence(row: Row) -> Evidence:
         files=int(labels["files"]),
         checks_passed=int(passed),
         checks_planned=int(planned),
+        key=labels.get("key", ""),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from drtool.model.command import Command, Completed
 from drtool.model.errors import Conflict, Refused
+from drtool.model.quantity import spell_bytes
 from drtool.ports import Runner
 
 ENVIRONMENT: Final = {"LC_ALL": "C"}
@@ -95,13 +96,13 @@ class FileSystem:
         output = self.require(f"asking for the free space of {path}", "df", "--output=avail", "-B1", "--", path)
         return int(output.split()[-1])
 
-    def require_space(self, path: str, needed: int) -> None:
+    def require_space(self, path: str, needed: int, *, hint: str = "") -> None:
         """Refuse when fewer than `needed` bytes are free at `path`."""
         free = self.free_bytes(path)
         if free < needed:
             raise Refused(
-                f"{path} has {free} bytes free and {needed} are needed",
-                hint="free space there, or restore with: --to directory PATH",
+                f"{path} has {spell_bytes(free)} free and {spell_bytes(needed)} are needed",
+                hint=hint or "free space there, or restore with: --to directory PATH",
                 safe="nothing was written",
             )
 

@@ -11,7 +11,8 @@ def reserve(owner: Owner, *, request: ReserveRequest) -> Leftover:
     place = require_plain(str(request.settings["directory"]))
     file_system = owner.file_system
     file_system.require(f"making {place}", "mkdir", "-p", "--", place)
-    file_system.require_space(place, request.bytes)
+    hint = f"free space there, or name a larger place: sandboxes: {{{request.destination.sandbox}: {{{owner.source}: …}}}}"
+    file_system.require_space(place, request.bytes, hint=hint)
     locator = f"{place.rstrip('/')}/{SANDBOX_PREFIX}{request.run}-{owner.clock.fresh_id()}"
     marker = Marker(
         what="sandbox",

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from drtool.model.inventory import Listing
+from drtool.model.policy import Policy
+from drtool.model.secret import SecretReference
+from drtool.planning.evidence import passed
+
+
+def opened_with(policy: Policy, repository: str, reference: SecretReference) -> Policy:
+    """Return the policy with this repository alone, and with this key in place of every other that opens it.
+
+    What is built from it has no way to the key in use.
+    """
+    found = policy.repositories[repository]
+    keyed = replace(
+        found,
+        address=replace(found.address, password=reference),
+        seen_from={source: replace(address, password=reference) for source, address in found.seen_from.items()},
+    )
+    return replace(policy, repositories={repository: keyed})
+
+
+def last_proofs(listing: Listing) -> Mapping[str, datetime]:
+    """Return when each key, by its id, last opened this repository alone: in a proof of it, or in a drill that passed."""
+    proven: dict[str, datetime] = {}
+    for evidence in listing.evidence:
+        if evidence.key and evidence.repository == listing.repository and evidence.subject in ("key", "drill") and passed(evidence):
+            proven[evidence.key] = max(evidence.ended, proven.get(evidence.key, evidence.ended))
+    return proven
+
+
+def users_of(policy: Policy, reference: SecretReference) -> tuple[str, ...]:
+    """Name the repositories that are opened with a reference, from here or from elsewhere."""
+    return tuple(
+        name
+        for name, repository in policy.repositories.items()
+        if reference in {repository.address.password, *(address.password for address in repository.seen_from.values())}
+    )
