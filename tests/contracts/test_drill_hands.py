@@ -1,0 +1,335 @@
+"""What the hands of a drill can do, action by action, and how they are kept from the rest: with a real repository and real files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import typing
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drtool.app import App
+from drtool.engine.hands import Hands
+from drtool.engine.perform import Work, perform
+from drtool.model import plan as actions
+from drtool.model.errors import Refused
+from drtool.model.hold import Hold
+from drtool.model.outcome import Outcome
+from drtool.model.plan import Action, Destination, Fetched, Landed, Plan, Restored, Result, Step
+from drtool.model.point import Manifest, Member
+from drtool.model.policy import CheckPolicy, Hook
+from drtool.model.workload import Leftover, Workload
+from drtool.ports import Landing, LandRequest, ReserveRequest
+from tests.integration.key_world import KeyWorld, make_key_world
+
+LAB = Destination("sandbox", sandbox="lab")
+ORIGINAL = Destination("original")
+LATER = datetime.now(UTC) + timedelta(hours=1)
+DRILL = "a drill may"
+
+
+@dataclass(frozen=True)
+class Drilled:
+    """A sealed point, everything that a drill may not touch, and the hands it is given."""
+
+    world: KeyWorld
+    app: App
+    hands: Hands
+    manifest: Manifest
+    outside: Path
+    results: dict[str, Result] = field(default_factory=dict)
+
+    @property
+    def member(self) -> Member:
+        return self.manifest.members[0]
+
+    @property
+    def workload(self) -> Workload:
+        (found,) = self.app.hands.sources["here"].discover({"paths": [str(self.world.tree)]})
+        return found
+
+    def perform(self, action: Action, *, steps: tuple[Step, ...] = ()) -> Result:
+        step = Step("documents/step", action, "a test", set="documents", needs=tuple(each.id for each in steps))
+        plan = Plan("drill", self.app.hands.clock.fresh_id(), "keyed", datetime.now(UTC), (*steps, step))
+        return perform(Work(plan, step, self.results, self.hands, lambda _progress: None))
+
+    def state(self) -> dict[str, Any]:
+        """Everything on the disk that is not the drill's: production, what lies outside, and the repository but for its locks."""
+        roots = (self.world.tree, self.outside, self.world.repository)
+        return {str(path): looked_at(path) for root in roots for path in sorted(root.rglob("*")) if path.parent.name != "locks"}
+
+    def snapshots(self) -> dict[str, str]:
+        """Roles of what lies in the repository, by snapshot id."""
+        rows = json.loads(self.world.restic("snapshots", "--json").stdout)
+        return {row["id"]: next(tag for tag in row["tags"] if tag.startswith("role=")) for row in rows}
+
+    @contextmanager
+    def nothing_changes(self) -> Iterator[None]:
+        before = self.state(), self.snapshots()
+        yield
+        assert (self.state(), self.snapshots()) == before
+
+    @contextmanager
+    def only_evidence_is_added(self) -> Iterator[None]:
+        before = self.snapshots()
+        production = {path: seen for path, seen in self.state().items() if not path.startswith(str(self.world.repository))}
+        yield
+        after = self.snapshots()
+        assert before.items() <= after.items()
+        assert {role for snapshot, role in after.items() if snapshot not in before} == {"role=evidence"}
+        assert {path: seen for path, seen in self.state().items() if not path.startswith(str(self.world.repository))} == production
+
+    def reserve(self, hands: Hands | None = None) -> Leftover:
+        """Make a sandbox, by the drill's hands or by another's."""
+        place = self.app.policy.sandboxes["lab"].places["here"]
+        request = ReserveRequest(place, LAB, "01ANOTHERRUN", "keyed", 1, LATER)
+        return (hands or self.hands).sources["here"].reserve(request)
+
+    def land_request(self, **changes: Any) -> LandRequest:  # noqa: ANN401
+        request = LandRequest(self.member, self.manifest.point, "01ANOTHERRUN", "keyed", LAB, LATER)
+        return replace(request, **changes)
+
+    def landed(self, hands: Hands, request: LandRequest) -> Landed:
+        """Pour a file by the given hands."""
+        with hands.sources["here"].land(request) as landing:
+            self.pour(landing)
+        return landing.landed
+
+    def pour(self, landing: Landing) -> None:
+        root = Path(landing.directory + str(self.world.tree))
+        root.mkdir(parents=True)
+        (root / "poured").write_text("poured")
+
+
+def looked_at(path: Path) -> tuple[str, ...]:
+    status = path.lstat()
+    content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() and not path.is_symlink() else ""
+    link = os.readlink(path) if path.is_symlink() else ""
+    return oct(status.st_mode), str(status.st_mtime_ns) if not path.is_dir() else "", content, link
+
+
+@pytest.fixture(scope="module")
+def module_world(tmp_path_factory: pytest.TempPathFactory, restic_newest: Path) -> Iterator[tuple[KeyWorld, Path]]:
+    with pytest.MonkeyPatch.context() as patch:
+        root = tmp_path_factory.mktemp("hands")
+        patch.setenv("XDG_CACHE_HOME", str(root / "cache"))
+        outside = root / "outside"
+        (outside / "deep").mkdir(parents=True)
+        (outside / "precious").write_text("precious")
+        (outside / "deep").chmod(0o500)
+        world = make_key_world(root / "w", restic_newest, backed_up=False)
+        (world.tree / "way out").symlink_to(outside)
+        (world.tree / "letters" / "file out").symlink_to(outside / "precious")
+        world.policy["repositories"]["empty"] = {"restic": str(world.root / "empty"), "password": f"file:{world.live}"}
+        assert world.app().initialise(["empty"]).outcome == "succeeded"
+        assert world.app().run().outcome == "succeeded"
+        yield world, outside
+
+
+@pytest.fixture
+def drilled(module_world: tuple[KeyWorld, Path], home: Path) -> Drilled:
+    world, outside = module_world
+    app = world.app()
+    point = app.points(refresh=True)[0].point.point
+    manifest = app.show(point)
+    assert isinstance(manifest, Manifest)
+    return Drilled(world, app, app.hands.for_drill(), manifest, outside)
+
+
+def original(drilled: Drilled) -> Restored:
+    return Restored(drilled.member.workload, "here", ORIGINAL, str(drilled.world.tree), drilled.member)
+
+
+def landed_in_production(drilled: Drilled) -> Fetched:
+    """As if something had been landed beside production: with the hands of a real restore."""
+    path = str(drilled.world.tree)
+    landed = Landed(drilled.member.workload, "here", ORIGINAL, f"{path}.staging", f"{path}.staging/x", path, f"{path}.staging.json")
+    return Fetched(landed, drilled.member, "near", 0, 0)
+
+
+def with_result(make: Callable[[Drilled], Result], action: Action) -> Callable[[Drilled], Action]:
+    def prepare(drilled: Drilled) -> Action:
+        drilled.results["restored"] = make(drilled)
+        return action
+
+    return prepare
+
+
+# One action each that would do harm, or change something, outside of a sandbox.
+HARMFUL: dict[type, Callable[[Drilled], Action]] = {
+    actions.Initialise: lambda _drilled: actions.Initialise("empty"),
+    actions.RunHook: lambda drilled: actions.RunHook("before_restore", Hook(("touch", str(drilled.outside / "hooked")), "here")),
+    actions.Reserve: lambda drilled: actions.Reserve("here", replace(ORIGINAL, sandbox="lab"), 1, LATER),
+    actions.TakeSnapshot: lambda drilled: actions.TakeSnapshot(drilled.workload, "label"),
+    actions.Store: lambda drilled: actions.Store(drilled.workload, "near", "01NEWPOINT", LATER),
+    actions.Seal: lambda _drilled: actions.Seal("near", "01NEWPOINT", {}),
+    actions.Copy: lambda drilled: actions.Copy("near", "empty", (drilled.manifest.point,)),
+    actions.Release: lambda drilled: actions.Release(drilled.reserve(drilled.app.hands)),
+    actions.Forget: lambda drilled: actions.Forget("near", (drilled.manifest.point,)),
+    actions.Prune: lambda _drilled: actions.Prune("near"),
+    actions.Restore: lambda drilled: actions.Restore(drilled.manifest.point, drilled.member, ("near",), ORIGINAL),
+    actions.Cutover: with_result(landed_in_production, actions.Cutover("restored", "here")),
+    actions.Ask: with_result(original, actions.Ask(CheckPolicy("files", "files", settings={"at_least": 1}), {"x": "restored"}, LATER)),
+}
+READING_AND_RECORDING = {actions.Verify, actions.Record}
+IN_A_SANDBOX = {actions.Reserve, actions.Restore, actions.Cutover, actions.Ask, actions.Record, actions.Release}
+
+
+def test_every_action_has_a_row() -> None:
+    assert set(typing.get_args(Action)) == HARMFUL.keys() | READING_AND_RECORDING
+
+
+@pytest.mark.parametrize("kind", HARMFUL, ids=lambda kind: str(kind.__name__))
+def test_what_a_drill_may_not_do(drilled: Drilled, kind: type) -> None:
+    action = HARMFUL[kind](drilled)
+    assert type(action) is kind
+    with drilled.nothing_changes(), pytest.raises(Refused, match=DRILL) as caught:
+        drilled.perform(action)
+    assert caught.value.safe
+    assert drilled.world.repository.with_name("empty").exists()
+
+
+def test_a_whole_drill_needs_no_more_and_adds_only_evidence(drilled: Drilled) -> None:
+    plan = drilled.app.plan_drill("documents")
+    assert {type(step.action) for step in plan.steps} == IN_A_SANDBOX
+    with drilled.only_evidence_is_added():
+        report = drilled.app.workshop.carry_out(plan, hands=drilled.hands)
+    assert report.outcome is Outcome.SUCCEEDED, report.failures
+    assert all("01ANOTHERRUN" in name for name in os.listdir(drilled.world.root / "lab"))
+
+
+def test_a_reading_only_adds_its_evidence(drilled: Drilled) -> None:
+    with drilled.only_evidence_is_added():
+        drilled.perform(actions.Verify("near"))
+
+
+def test_a_drill_may_hold_but_not_let_go(drilled: Drilled) -> None:
+    hold = Hold("01HOLD", "documents", "keyed", "an incident", datetime.now(UTC))
+    repository = drilled.hands.repositories["near"]
+    repository.append(hold)
+    with drilled.nothing_changes(), pytest.raises(Refused, match="release a hold"):
+        repository.append(replace(hold, id="01END", releases=hold.id))
+
+
+def test_a_drill_has_no_key_ring(drilled: Drilled) -> None:
+    assert drilled.hands.key_rings == {}
+    assert drilled.app.hands.key_rings.keys() == {"near", "empty"}
+
+
+# ways out of the sandbox
+
+
+@pytest.mark.parametrize("path", ["/../../outside", "/x/../../../outside", "outside", "//outside"])
+def test_a_manifest_that_leads_out(drilled: Drilled, path: str) -> None:
+    artifact = replace(drilled.member.artifacts[0], path=path)
+    member = replace(drilled.member, artifacts=(artifact,))
+    reserve = Step("reserve/here", actions.Reserve("here", LAB, 1, LATER), "a test")
+    drilled.results["reserve/here"] = drilled.perform(reserve.action)
+    with drilled.nothing_changes(), pytest.raises(Refused, match="not a plain absolute path"):
+        drilled.perform(actions.Restore(drilled.manifest.point, member, ("near",), LAB), steps=(reserve,))
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "{tree}/../x", "{tree}x"])
+def test_paths_that_lead_out(drilled: Drilled, path: str) -> None:
+    request = drilled.land_request(reserved=drilled.reserve().locator, paths=(path.format(tree=drilled.world.tree),))
+    with drilled.nothing_changes(), pytest.raises(Refused), drilled.hands.sources["here"].land(request):
+        pass
+
+
+def test_a_sandbox_of_somebody_else(drilled: Drilled) -> None:
+    theirs = drilled.reserve(drilled.app.hands)
+    source = drilled.hands.sources["here"]
+    before = sorted(Path(theirs.locator).rglob("*"))
+    with pytest.raises(Refused, match="did not reserve"), source.land(drilled.land_request(reserved=theirs.locator)):
+        pass
+    landed = drilled.landed(drilled.app.hands, drilled.land_request(reserved=theirs.locator))
+    with pytest.raises(Refused, match=DRILL):
+        source.cutover(landed)
+    with pytest.raises(Refused, match=DRILL):
+        source.release(Leftover("here", "staging", landed.staging, "01ANOTHERRUN", "keyed"))
+    with pytest.raises(Refused, match=DRILL):
+        source.release(theirs)
+    assert Path(landed.staging).is_dir()
+    drilled.app.hands.sources["here"].release(theirs)
+    assert before
+    assert not Path(theirs.locator).exists()
+
+
+@pytest.mark.parametrize("locator", ["{outside}", "{reserved}/../../../outside", "{reserved}/..", "{reserved}x", "/"])
+@pytest.mark.parametrize("what", ["sandbox", "staging", "kept", "snapshot"])
+def test_releasing_what_lies_outside(drilled: Drilled, locator: str, what: str) -> None:
+    reserved = drilled.reserve()
+    place = locator.format(outside=drilled.outside, reserved=reserved.locator)
+    with drilled.nothing_changes(), pytest.raises(Refused, match=DRILL):
+        drilled.hands.sources["here"].release(replace(reserved, what=what, locator=place))
+    drilled.hands.sources["here"].release(reserved)
+
+
+@pytest.mark.parametrize("changed", ["target", "content", "staging", "marker", "moves"])
+def test_a_forged_landing_leads_nowhere(drilled: Drilled, changed: str) -> None:
+    reserved = drilled.reserve()
+    landed = drilled.landed(drilled.hands, drilled.land_request(reserved=reserved.locator))
+    away = str(drilled.outside / "x")
+    forged = {"moves": (replace(landed.moves[0], target=away),)} if changed == "moves" else {changed: away}
+    with drilled.nothing_changes(), pytest.raises(Refused, match=DRILL):
+        drilled.hands.sources["here"].cutover(replace(landed, **forged))  # type: ignore[arg-type]
+    drilled.hands.sources["here"].release(reserved)
+
+
+def test_a_link_planted_in_the_sandbox(drilled: Drilled) -> None:
+    reserved = drilled.reserve()
+    landed = drilled.landed(drilled.hands, drilled.land_request(reserved=reserved.locator))
+    (Path(reserved.locator) / "here").symlink_to(drilled.outside)
+    with drilled.nothing_changes(), pytest.raises(Refused, match="not a real directory"):
+        drilled.hands.sources["here"].cutover(landed)
+    with drilled.nothing_changes():
+        drilled.hands.sources["here"].release(reserved)
+    assert not Path(reserved.locator).exists()
+
+
+def test_links_in_the_restored_tree_lead_no_release_out(drilled: Drilled) -> None:
+    reserved = drilled.reserve()
+    home = Path(reserved.locator)
+    (home / "locked").mkdir()
+    (home / "locked" / "way out").symlink_to(drilled.outside)
+    (home / "locked").chmod(0o500)
+    (home / "to a folder").symlink_to(drilled.outside / "deep")
+    with drilled.nothing_changes():
+        drilled.hands.sources["here"].release(reserved)
+    assert not home.exists()
+
+
+def test_hooks_in_the_plan_of_a_drill_are_not_run(drilled: Drilled) -> None:
+    plan = drilled.app.plan_drill("documents")
+    for policy in ("stop", "continue"):
+        hook = Hook(("touch", str(drilled.outside / "hooked")), "here", on_failure=policy)
+        step = Step("documents/before_restore/1", actions.RunHook("before_restore", hook), "smuggled in", set="documents")
+        smuggled = replace(plan, run=drilled.app.hands.clock.fresh_id(), steps=(step, *plan.steps))
+        report = drilled.app.workshop.carry_out(smuggled, hands=drilled.hands)
+        assert report.outcome is Outcome.REFUSED
+        assert not (drilled.outside / "hooked").exists()
+
+
+def test_an_original_destination_in_the_plan_of_a_drill(drilled: Drilled) -> None:
+    plan = drilled.app.plan_drill("documents")
+    steps = tuple(
+        replace(step, action=replace(step.action, destination=ORIGINAL)) if isinstance(step.action, actions.Restore) else step
+        for step in plan.steps
+    )
+    with drilled.only_evidence_is_added():
+        report = drilled.app.workshop.carry_out(replace(plan, steps=steps), hands=drilled.hands)
+    assert report.outcome is Outcome.REFUSED
+    assert not list(drilled.world.root.glob("*.drtool*"))
+
+
+def test_too_little_room_is_told_in_words(drilled: Drilled) -> None:
+    with drilled.nothing_changes(), pytest.raises(Refused, match=r"\d GiB free and 1024\.0 TiB are needed|TiB free and") as caught:
+        drilled.perform(actions.Reserve("here", LAB, 1 << 50, LATER))
+    assert "sandboxes: {lab: {here: …}}" in caught.value.hint

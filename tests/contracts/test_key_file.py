@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import math
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from drtool.model.errors import Refused
+from drtool.model.secret import Secret, SecretReference
+from drtool.secrets.keyfile import ALPHABET, GROUP_CHARACTERS, GROUPS, RotatingFile, fresh_passphrase, write_key_file
+
+
+def test_a_passphrase_is_strong_and_can_be_typed() -> None:
+    assert GROUPS * GROUP_CHARACTERS * math.log2(len(set(ALPHABET))) >= 160
+    assert not set(ALPHABET) & set("0o1l")
+    made = {fresh_passphrase().reveal() for _ in range(50)}
+    assert len(made) == 50
+    assert {len(group) for passphrase in made for group in passphrase.split("-")} == {4}
+    assert "Secret(" in repr(fresh_passphrase())
+
+
+def test_a_key_file_is_private_and_never_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "key"
+    write_key_file(str(path), Secret("first"))
+    assert path.read_text() == "first\n"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    dangling = tmp_path / "dangling"
+    dangling.symlink_to(tmp_path / "nowhere")
+    for taken in (path, dangling):
+        with pytest.raises(Refused, match="cannot be written"):
+            write_key_file(str(taken), Secret("second"))
+    assert path.read_text() == "first\n"
+    assert not (tmp_path / "nowhere").exists()
+    assert sorted(os.listdir(tmp_path / "new")) == ["key"]
+
+
+def test_a_rotating_file_is_whole_at_every_moment(tmp_path: Path) -> None:
+    real = tmp_path / "real.key"
+    real.touch(mode=0o600)
+    real.write_text("before\n")
+    named = tmp_path / "named.key"
+    named.symlink_to(real)
+    file = RotatingFile(SecretReference("file", str(named)))
+    assert (file.is_begun, file.is_swapped) == (False, False)
+    file.make_fresh()
+    fresh = file.read_fresh().reveal()
+    file.make_fresh()
+    assert file.read_fresh().reveal() == fresh
+    assert (file.is_begun, file.is_swapped) == (True, False)
+    assert real.read_text() == "before\n"
+    file.swap()
+    assert file.is_swapped
+    assert real.read_text() == fresh + "\n"
+    assert named.is_symlink()
+    assert Path(file.aside.value).read_text() == "before\n"
+    file.finish()
+    assert not file.is_begun
+    assert sorted(os.listdir(tmp_path)) == ["named.key", "real.key"]
+
+
+def test_what_lies_in_the_way_of_a_swap_is_left_alone(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.touch(mode=0o600)
+    key.write_text("before\n")
+    file = RotatingFile(SecretReference("file", str(key)))
+    file.make_fresh()
+    Path(file.aside.value).write_text("somebody else's\n")
+    with pytest.raises(Refused, match="in the way"):
+        file.swap()
+    assert key.read_text() == "before\n"
+    assert Path(file.aside.value).read_text() == "somebody else's\n"

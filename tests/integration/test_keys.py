@@ -1,0 +1,173 @@
+"""Keys on a real repository: listed, added, proven alone, and what a drill opens with one."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from drtool.model.errors import NotFound, PolicyError, Refused, WrongKey
+from drtool.planning.evidence import last_proof
+from tests.integration.key_world import LIVE, KeyWorld, make_key_world
+
+
+@pytest.fixture(params=["oldest", "newest"])
+def world(request: pytest.FixtureRequest, tmp_path: Path, home: Path) -> KeyWorld:
+    binary: Path = request.getfixturevalue(f"restic_{request.param}")
+    return make_key_world(tmp_path, binary)
+
+
+@pytest.fixture
+def newest(tmp_path: Path, home: Path, restic_newest: Path) -> KeyWorld:
+    return make_key_world(tmp_path, restic_newest)
+
+
+def test_a_key_is_added_and_proven(world: KeyWorld) -> None:
+    file = world.root / "media" / "escrow.key"
+    added, passphrase = world.app().key_add("near", file=str(file), name="the safe at home")
+    assert file.read_text() == passphrase.reveal() + "\n"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert world.opens(passphrase.reveal())
+    assert world.opens(LIVE)
+
+    (listing,) = world.app().key_list()
+    first, second = listing.keys
+    assert (first.current, second.current) == (True, False)
+    assert (second.id, second.user, second.host) == (added.id, "drtool", "the safe at home")
+    assert second.last_proven is None
+
+    proof = world.app().key_prove(None, str(file))
+    assert proof.id == added.id
+    assert proof.unrecorded == ""
+    (listing,) = world.app().key_list(["near"])
+    proven = {key.id: key.last_proven for key in listing.keys}
+    assert proven[first.id] is None
+    assert proven[second.id] is not None
+    (evidence,) = [each for each in world.app().hands.repositories["near"].list().evidence if each.subject == "key"]
+    assert (evidence.outcome, evidence.key) == ("succeeded", added.id)
+
+
+def test_what_is_recorded_of_a_proof_names_the_key_and_never_the_secret(newest: KeyWorld) -> None:
+    file = newest.escrow(newest.app())
+    proof = newest.app().key_prove("near", str(file))
+    rows = json.loads(newest.restic("snapshots", "--json", "--tag", "role=evidence").stdout)
+    recorded = newest.restic("dump", rows[0]["id"], "/evidence.json").stdout
+    details = json.loads(recorded)["details"]
+    assert (details["key"], details["reference"], details["manifest"]) == (proof.id, f"file:{file}", proof.point)
+    everything = recorded + json.dumps(rows) + "".join(path.read_text() for path in (newest.root / "state").rglob("*") if path.is_file())
+    assert file.read_text().strip() not in everything
+
+
+def test_a_proof_knows_nothing_of_the_key_in_use(newest: KeyWorld) -> None:
+    file = newest.escrow(newest.app())
+    app = newest.app(password=f"command:sh -c 'echo asked >> {newest.root}/tattle; exit 1'")
+    assert app.key_prove("near", str(file)).unrecorded == ""
+    assert not (newest.root / "tattle").exists()
+    with pytest.raises(Refused):
+        app.key_list()
+    assert (newest.root / "tattle").exists()
+
+
+def test_an_existing_file_is_never_written_over(newest: KeyWorld) -> None:
+    file = newest.root / "precious"
+    file.write_text("something else")
+    with pytest.raises(Refused, match="precious"):
+        newest.app().key_add("near", file=str(file))
+    assert file.read_text() == "something else"
+    assert len(newest.app().key_list()[0].keys) == 1
+    assert sorted(path.name for path in newest.root.glob("precious*")) == ["precious"]
+
+
+def test_a_key_that_cannot_be_added_leaves_no_file(newest: KeyWorld) -> None:
+    newest.live.write_text("a wrong key\n")
+    with pytest.raises(WrongKey):
+        newest.app().key_add("near", file=str(newest.root / "media" / "new"))
+    assert not (newest.root / "media" / "new").exists()
+
+
+def test_a_key_that_opens_nothing_proves_nothing(newest: KeyWorld) -> None:
+    file = newest.root / "other.key"
+    file.touch(mode=0o600)
+    file.write_text("not a key of this repository\n")
+    with pytest.raises(WrongKey, match="other.key does not open"):
+        newest.app().key_prove("near", str(file))
+    with pytest.raises(Refused, match="not at hand"):
+        newest.app().key_prove("near", str(newest.root / "gone.key"))
+    assert newest.app().hands.repositories["near"].list().evidence == ()
+
+
+def test_a_repository_without_a_point_has_nothing_to_prove_by(tmp_path: Path, home: Path, restic_newest: Path) -> None:
+    world = make_key_world(tmp_path, restic_newest, backed_up=False)
+    file = world.escrow(world.app())
+    with pytest.raises(NotFound, match="no recovery point"):
+        world.app().key_prove("near", str(file))
+    assert world.app().hands.repositories["near"].list().evidence == ()
+
+
+def test_a_drill_opens_with_its_key_alone(world: KeyWorld) -> None:
+    file = world.escrow(world.app())
+    (listing,) = world.app().key_list()
+    escrowed = next(key.id for key in listing.keys if not key.current)
+    app = world.app(password=f"command:sh -c 'echo asked >> {world.root}/tattle; exit 1'")
+    report = app.drill(["escrowed"])
+    assert report.outcome == "succeeded", report.failures
+    assert report.sets[0].key == f"{escrowed} (file:{file})"
+    assert not (world.root / "tattle").exists()
+    assert any("alone" in note for note in report.notes)
+
+    app = world.app()
+    evidence = last_proof(app.hands.repositories["near"].list(), "documents")
+    assert evidence is not None
+    assert evidence.key == escrowed
+    assert {key.id for key in app.key_list()[0].keys if key.last_proven} == {escrowed}
+
+
+def test_a_drill_of_a_set_opens_with_the_key_in_use(newest: KeyWorld) -> None:
+    report = newest.app().drill(["documents"])
+    assert report.outcome == "succeeded"
+    assert report.sets[0].key == ""
+    assert newest.app().hands.repositories["near"].list().evidence[0].key == ""
+
+
+def test_without_the_medium_a_drill_does_not_start(newest: KeyWorld) -> None:
+    for call in (lambda app: app.drill(["escrowed"]), lambda app: app.plan_drill("escrowed")):
+        with pytest.raises(Refused, match=r"the drill escrowed opens near with file:.*not at hand") as caught:
+            call(newest.app())
+        assert "medium" in caught.value.hint
+        assert caught.value.safe
+    assert not (newest.root / "lab").exists()
+    assert [report.verb for report in newest.app().history()].count("drill") == 0
+
+
+def test_a_wrong_key_stops_a_drill_before_it_starts(newest: KeyWorld) -> None:
+    file = newest.root / "media" / "escrow.key"
+    file.parent.mkdir()
+    file.touch(mode=0o600)
+    file.write_text("an old key\n")
+    with pytest.raises(WrongKey, match="does not open the repository near"):
+        newest.app().drill(["escrowed"])
+    assert not (newest.root / "lab").exists()
+
+
+def test_doctor_tries_the_keys_of_drills(newest: KeyWorld) -> None:
+    def finding() -> bool | None:
+        (found,) = [each for each in newest.app().doctor() if each.subject == "drill escrowed: key"]
+        return found.good
+
+    assert finding() is None
+    file = newest.escrow(newest.app())
+    assert finding() is True
+    file.write_text("spoilt\n")
+    assert finding() is False
+
+
+def test_the_key_in_use_is_no_key_for_a_drill(newest: KeyWorld) -> None:
+    newest.policy["drills"]["escrowed"]["key"] = f"file:{newest.live}"
+    with pytest.raises(PolicyError) as caught:
+        newest.app()
+    (problem,) = caught.value.problems
+    assert problem.field == "drills.escrowed.key"
+    assert "every day" in problem.message
+    assert "drtool key add near" in problem.hint
