@@ -50,7 +50,7 @@ def control(hands: Hands, action: actions.Break, asked: tuple[Asked, ...], *, re
 def _in_files(hands: Hands, action: actions.Break, asked: tuple[Asked, ...], *, reserved: str) -> Controlled:
     restored = next(thing for each in asked for thing in each.restored if thing.workload == action.workload)
     runner = hands.sources[restored.source].inspect(restored).runner
-    victim = _victim(runner, restored)
+    victim = _victim(runner, restored, reserved)
     if victim is None:
         return Controlled(action.fault, None, f"{action.workload} has no file to break")
     aside = posixpath.join(reserved, f".drtool-control-{hands.clock.fresh_id()}")
@@ -103,21 +103,29 @@ def _require_green(hands: Hands, asked: Iterable[Asked]) -> None:
         raise Conflict(f"{', '.join(still)} stays red after the fault was put right, so its red proved nothing", hint="drill again")
 
 
-def _victim(runner: Runner, restored: Restored) -> tuple[str, int] | None:
-    """Return the smallest restored file whose content a census knows, and the offset of a byte in it."""
+def _victim(runner: Runner, restored: Restored, reserved: str) -> tuple[str, int] | None:
+    """Return the smallest restored file whose content a census knows, and the offset of a byte in it.
+
+    The path comes out of a manifest, and links out of what was restored: what they would lead to outside of the sandbox is production.
+    """
     for artifact in restored.member.artifacts:
         if artifact.form == "stream":
-            return (restored.path, artifact.census.bytes // 2) if _is_file(runner, restored.path) and artifact.census.bytes else None
+            there = artifact.census.bytes and _is_file_in(runner, restored.path, reserved)
+            return (restored.path, artifact.census.bytes // 2) if there else None
         base = artifact.path.rstrip("/")
         for file in sorted(artifact.census.sample, key=lambda each: (each.bytes, each.path)):
             place = restored.path.rstrip("/") + file.path[len(base) :]
-            if file.bytes and _is_file(runner, place):
+            if file.bytes and _is_file_in(runner, place, reserved):
                 return place, file.bytes // 2
     return None
 
 
-def _is_file(runner: Runner, path: str) -> bool:
-    return runner.run(Command(("test", "-f", path))).exit_code == 0
+def _is_file_in(runner: Runner, path: str, place: str) -> bool:
+    if not place or runner.run(Command(("test", "-f", path))).exit_code != 0:
+        return False
+    completed = runner.run(Command(("realpath", "-z", "-e", "--", path, place)))
+    real, home, *_ = (*completed.standard_output.split(b"\0"), b"", b"")
+    return completed.exit_code == 0 and real.startswith(home.rstrip(b"/") + b"/")
 
 
 @contextlib.contextmanager

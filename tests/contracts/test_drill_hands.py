@@ -19,11 +19,13 @@ from drtool.app import App
 from drtool.engine.hands import Hands
 from drtool.engine.perform import Work, perform
 from drtool.model import plan as actions
+from drtool.model.codec import decode
+from drtool.model.control import Controlled, Fault
 from drtool.model.errors import Refused
 from drtool.model.hold import Hold
 from drtool.model.outcome import Outcome
-from drtool.model.plan import Action, Destination, Fetched, Landed, Plan, Restored, Result, Step
-from drtool.model.point import Manifest, Member
+from drtool.model.plan import Action, Destination, Done, Fetched, Landed, Plan, Restored, Result, Step
+from drtool.model.point import Manifest, Member, SampledFile
 from drtool.model.policy import CheckPolicy, Hook
 from drtool.model.workload import Leftover, Workload
 from drtool.ports import Landing, LandRequest, ReserveRequest
@@ -45,6 +47,7 @@ class Drilled:
     manifest: Manifest
     outside: Path
     results: dict[str, Result] = field(default_factory=dict)
+    steps: list[Step] = field(default_factory=list)
 
     @property
     def member(self) -> Member:
@@ -55,9 +58,9 @@ class Drilled:
         (found,) = self.app.hands.sources["here"].discover({"paths": [str(self.world.tree)]})
         return found
 
-    def perform(self, action: Action, *, steps: tuple[Step, ...] = ()) -> Result:
-        step = Step("documents/step", action, "a test", set="documents", needs=tuple(each.id for each in steps))
-        plan = Plan("drill", self.app.hands.clock.fresh_id(), "keyed", datetime.now(UTC), (*steps, step))
+    def perform(self, action: Action) -> Result:
+        step = Step("documents/step", action, "a test", set="documents", needs=tuple(each.id for each in self.steps))
+        plan = Plan("drill", self.app.hands.clock.fresh_id(), "keyed", datetime.now(UTC), (*self.steps, step))
         return perform(Work(plan, step, self.results, self.hands, lambda _progress: None))
 
     def state(self) -> dict[str, Any]:
@@ -127,6 +130,7 @@ def module_world(tmp_path_factory: pytest.TempPathFactory, restic_newest: Path) 
         world = make_key_world(root / "w", restic_newest, backed_up=False)
         (world.tree / "way out").symlink_to(outside)
         (world.tree / "letters" / "file out").symlink_to(outside / "precious")
+        world.policy["drills"]["controlled"] = {"sets": ["documents"], "from": "near", "sandbox": "lab", "negative_control": True}
         world.policy["repositories"]["empty"] = {"restic": str(world.root / "empty"), "password": f"file:{world.live}"}
         assert world.app().initialise(["empty"]).outcome == "succeeded"
         assert world.app().run().outcome == "succeeded"
@@ -162,11 +166,20 @@ def with_result(make: Callable[[Drilled], Result], action: Action) -> Callable[[
     return prepare
 
 
+QUESTION = actions.Ask(CheckPolicy("files", "files", settings={"at_least": 1}), {"x": "restored"}, LATER)
+
+
+def breaking_production(drilled: Drilled) -> Action:
+    drilled.results["restored"] = original(drilled)
+    drilled.steps.append(Step("ask", QUESTION, "a test"))
+    return actions.Break(Fault.FLIPPED_BYTE, ("ask",), drilled.member.workload)
+
+
 # One action each that would do harm, or change something, outside of a sandbox.
 HARMFUL: dict[type, Callable[[Drilled], Action]] = {
     actions.Initialise: lambda _drilled: actions.Initialise("empty"),
     actions.RunHook: lambda drilled: actions.RunHook("before_restore", Hook(("touch", str(drilled.outside / "hooked")), "here")),
-    actions.Reserve: lambda drilled: actions.Reserve("here", replace(ORIGINAL, sandbox="lab"), 1, LATER),
+    actions.Reserve: lambda _drilled: actions.Reserve("here", replace(ORIGINAL, sandbox="lab"), 1, LATER),
     actions.TakeSnapshot: lambda drilled: actions.TakeSnapshot(drilled.workload, "label"),
     actions.Store: lambda drilled: actions.Store(drilled.workload, "near", "01NEWPOINT", LATER),
     actions.Seal: lambda _drilled: actions.Seal("near", "01NEWPOINT", {}),
@@ -176,10 +189,11 @@ HARMFUL: dict[type, Callable[[Drilled], Action]] = {
     actions.Prune: lambda _drilled: actions.Prune("near"),
     actions.Restore: lambda drilled: actions.Restore(drilled.manifest.point, drilled.member, ("near",), ORIGINAL),
     actions.Cutover: with_result(landed_in_production, actions.Cutover("restored", "here")),
-    actions.Ask: with_result(original, actions.Ask(CheckPolicy("files", "files", settings={"at_least": 1}), {"x": "restored"}, LATER)),
+    actions.Ask: with_result(original, QUESTION),
+    actions.Break: breaking_production,
 }
 READING_AND_RECORDING = {actions.Verify, actions.Record}
-IN_A_SANDBOX = {actions.Reserve, actions.Restore, actions.Cutover, actions.Ask, actions.Record, actions.Release}
+IN_A_SANDBOX = {actions.Reserve, actions.Restore, actions.Cutover, actions.Ask, actions.Break, actions.Record, actions.Release}
 
 
 def test_every_action_has_a_row() -> None:
@@ -197,7 +211,7 @@ def test_what_a_drill_may_not_do(drilled: Drilled, kind: type) -> None:
 
 
 def test_a_whole_drill_needs_no_more_and_adds_only_evidence(drilled: Drilled) -> None:
-    plan = drilled.app.plan_drill("documents")
+    plan = drilled.app.plan_drill("controlled")
     assert {type(step.action) for step in plan.steps} == IN_A_SANDBOX
     with drilled.only_evidence_is_added():
         report = drilled.app.workshop.carry_out(plan, hands=drilled.hands)
@@ -232,8 +246,9 @@ def test_a_manifest_that_leads_out(drilled: Drilled, path: str) -> None:
     member = replace(drilled.member, artifacts=(artifact,))
     reserve = Step("reserve/here", actions.Reserve("here", LAB, 1, LATER), "a test")
     drilled.results["reserve/here"] = drilled.perform(reserve.action)
+    drilled.steps.append(reserve)
     with drilled.nothing_changes(), pytest.raises(Refused, match="not a plain absolute path"):
-        drilled.perform(actions.Restore(drilled.manifest.point, member, ("near",), LAB), steps=(reserve,))
+        drilled.perform(actions.Restore(drilled.manifest.point, member, ("near",), LAB))
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "{tree}/../x", "{tree}x"])
@@ -279,7 +294,7 @@ def test_a_forged_landing_leads_nowhere(drilled: Drilled, changed: str) -> None:
     away = str(drilled.outside / "x")
     forged = {"moves": (replace(landed.moves[0], target=away),)} if changed == "moves" else {changed: away}
     with drilled.nothing_changes(), pytest.raises(Refused, match=DRILL):
-        drilled.hands.sources["here"].cutover(replace(landed, **forged))  # type: ignore[arg-type]
+        drilled.hands.sources["here"].cutover(replace(landed, **forged))
     drilled.hands.sources["here"].release(reserved)
 
 
@@ -304,6 +319,32 @@ def test_links_in_the_restored_tree_lead_no_release_out(drilled: Drilled) -> Non
     with drilled.nothing_changes():
         drilled.hands.sources["here"].release(reserved)
     assert not home.exists()
+
+
+@pytest.mark.parametrize(
+    "path", ["/../../../../../../../../../../../../../../../..{outside}/precious", "/letters/file out", "/way out/precious"]
+)
+@pytest.mark.parametrize("fault", [Fault.FLIPPED_BYTE, Fault.MISSING_FILE])
+def test_a_fault_is_never_injected_outside(drilled: Drilled, path: str, fault: Fault) -> None:
+    reserve = Step("reserve/here", actions.Reserve("here", LAB, 1, LATER), "a test")
+    drilled.results["reserve/here"] = reserved = drilled.perform(reserve.action)
+    drilled.steps.extend([reserve, Step("ask", QUESTION, "a test")])
+    fetched = drilled.perform(actions.Restore(drilled.manifest.point, drilled.member, ("near",), LAB))
+    drilled.results["fetched"] = fetched
+    restored = drilled.perform(actions.Cutover("fetched", "here"))
+    assert isinstance(restored, Restored)
+    assert Path(restored.path + "/letters/file out").read_text() == "precious"
+    artifact = drilled.member.artifacts[0]
+    sample = (SampledFile(artifact.path + path.format(outside=drilled.outside), 8, hashlib.sha256(b"precious").hexdigest()),)
+    led_out = replace(drilled.member, artifacts=(replace(artifact, census=replace(artifact.census, sample=sample)),))
+    drilled.results["restored"] = replace(restored, member=led_out)
+    assert Path(restored.path + sample[0].path[len(artifact.path) :]).resolve() == drilled.outside / "precious"
+    with drilled.nothing_changes():
+        found = drilled.perform(actions.Break(fault, ("ask",), drilled.member.workload))
+    assert isinstance(found, Controlled)
+    assert found.detected is None
+    assert isinstance(reserved, Done)
+    drilled.hands.sources["here"].release(decode(Leftover, reserved.data))
 
 
 def test_hooks_in_the_plan_of_a_drill_are_not_run(drilled: Drilled) -> None:

@@ -46,7 +46,7 @@ def require_reading_only(app: App, point: str) -> None:
     assert [each.point for each in repository.list().points] == [point]
     assert any(entry.path.endswith("letters/1.txt") for entry in app.list_files(point))
     now = datetime.now(UTC)
-    with pytest.raises(Refused, match="permission denied|read-only") as caught:
+    with pytest.raises(Refused, match=r"permission denied|read-only") as caught:
         repository.append(Evidence("01E", "drill", "keyed", "near", "succeeded", now, now))
     assert caught.value.hint
 
@@ -73,7 +73,7 @@ def test_with_a_reader_of_an_s3_bucket(tmp_path: Path, home: Path, binary: Path,
 
 @contextmanager
 def read_only(directory: Path) -> Iterator[None]:
-    for argv in (["mount", "--bind", directory, directory], ["mount", "-o", "remount,bind,ro", directory]):
+    for argv in (["mount", "--bind", str(directory), str(directory)], ["mount", "-o", "remount,bind,ro", str(directory)]):
         done = subprocess.run(argv, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise MissingToolError(f"this machine does not let root mount: {done.stderr.strip()}")
