@@ -89,6 +89,9 @@ class Drilled:
         assert {role for snapshot, role in after.items() if snapshot not in before} == {"role=evidence"}
         assert {path: seen for path, seen in self.state().items() if not path.startswith(str(self.world.repository))} == production
 
+    def restore(self, destination: Destination) -> actions.Restore:
+        return actions.Restore(self.manifest.point, self.member, ("near",), destination)
+
     def reserve(self, hands: Hands | None = None) -> Leftover:
         """Make a sandbox, by the drill's hands or by another's."""
         place = self.app.policy.sandboxes["lab"].places["here"]
@@ -161,6 +164,7 @@ def landed_in_production(drilled: Drilled) -> Fetched:
 def with_result(make: Callable[[Drilled], Result], action: Action) -> Callable[[Drilled], Action]:
     def prepare(drilled: Drilled) -> Action:
         drilled.results["restored"] = make(drilled)
+        drilled.steps.append(Step("restored", drilled.restore(ORIGINAL), "a test"))
         return action
 
     return prepare
@@ -187,7 +191,7 @@ HARMFUL: dict[type, Callable[[Drilled], Action]] = {
     actions.Release: lambda drilled: actions.Release(drilled.reserve(drilled.app.hands)),
     actions.Forget: lambda drilled: actions.Forget("near", (drilled.manifest.point,)),
     actions.Prune: lambda _drilled: actions.Prune("near"),
-    actions.Restore: lambda drilled: actions.Restore(drilled.manifest.point, drilled.member, ("near",), ORIGINAL),
+    actions.Restore: lambda drilled: drilled.restore(ORIGINAL),
     actions.Cutover: with_result(landed_in_production, actions.Cutover("restored", "here")),
     actions.Ask: with_result(original, QUESTION),
     actions.Break: breaking_production,
@@ -329,8 +333,8 @@ def test_a_fault_is_never_injected_outside(drilled: Drilled, path: str, fault: F
     reserve = Step("reserve/here", actions.Reserve("here", LAB, 1, LATER), "a test")
     drilled.results["reserve/here"] = reserved = drilled.perform(reserve.action)
     drilled.steps.extend([reserve, Step("ask", QUESTION, "a test")])
-    fetched = drilled.perform(actions.Restore(drilled.manifest.point, drilled.member, ("near",), LAB))
-    drilled.results["fetched"] = fetched
+    drilled.results["fetched"] = drilled.perform(drilled.restore(LAB))
+    drilled.steps.append(Step("fetched", drilled.restore(LAB), "a test"))
     restored = drilled.perform(actions.Cutover("fetched", "here"))
     assert isinstance(restored, Restored)
     assert Path(restored.path + "/letters/file out").read_text() == "precious"

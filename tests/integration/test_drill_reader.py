@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,7 +17,7 @@ from drtool.model.plan import Record
 from drtool.model.report import Report
 from tests.integration.key_world import KeyWorld, make_key_world
 from tests.rig.missing import MissingToolError
-from tests.rig.s3 import S3Server
+from tests.rig.s3 import Identity, S3Server
 
 
 @pytest.fixture(params=["oldest", "newest"])
@@ -27,9 +26,15 @@ def binary(request: pytest.FixtureRequest) -> Path:
     return found
 
 
-def on_s3(world: KeyWorld, server: S3Server, identity: Any) -> App:  # noqa: ANN401
+def on_s3(world: KeyWorld, server: S3Server, identity: Identity) -> App:
+    environment = {}
+    for name, value in server.environment(identity).items():
+        file = world.root / f"{identity}.{name}"
+        file.touch(mode=0o600)
+        file.write_text(value)
+        environment[name] = f"file:{file}"
     address = server.address(f"reader{abs(hash(world.root))}", "near")
-    return world.app(restic=address, environment=server.environment(identity), timeout="20s")
+    return world.app(restic=address, environment=environment, timeout="20s")
 
 
 def require_all_but_the_record(report: Report) -> None:

@@ -82,10 +82,17 @@ def test_an_existing_file_is_never_written_over(newest: KeyWorld) -> None:
 
 
 def test_a_key_that_cannot_be_added_leaves_no_file(newest: KeyWorld) -> None:
+    broken = newest.root / "broken-restic"
+    broken.write_text(f'#!/bin/sh\ncase "$*" in *"key add"*) echo Fatal: no luck >&2; exit 1;; esac\nexec {newest.binary} "$@"\n')
+    broken.chmod(0o755)
+    file = newest.root / "media" / "new"
+    with pytest.raises(Refused, match="no luck"):
+        KeyWorld(newest.root, broken, newest.policy).app().key_add("near", file=str(file))
+    assert not file.exists()
     newest.live.write_text("a wrong key\n")
     with pytest.raises(WrongKey):
-        newest.app().key_add("near", file=str(newest.root / "media" / "new"))
-    assert not (newest.root / "media" / "new").exists()
+        newest.app().key_add("near", file=str(file))
+    assert not file.exists()
 
 
 def test_a_key_that_opens_nothing_proves_nothing(newest: KeyWorld) -> None:
