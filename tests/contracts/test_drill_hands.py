@@ -179,6 +179,14 @@ def breaking_production(drilled: Drilled) -> Action:
     return actions.Break(Fault.FLIPPED_BYTE, ("ask",), drilled.member.workload)
 
 
+def sealing(drilled: Drilled) -> Action:
+    """The data of a new point was stored by somebody's run."""
+    drilled.results["stored"] = replace(drilled, hands=drilled.app.hands).perform(
+        actions.Store(drilled.workload, "near", "01NEWPOINT", LATER)
+    )
+    return actions.Seal("near", "01NEWPOINT", {drilled.member.workload: "stored"})
+
+
 # One action each that would do harm, or change something, outside of a sandbox.
 HARMFUL: dict[type, Callable[[Drilled], Action]] = {
     actions.Initialise: lambda _drilled: actions.Initialise("empty"),
@@ -186,7 +194,7 @@ HARMFUL: dict[type, Callable[[Drilled], Action]] = {
     actions.Reserve: lambda _drilled: actions.Reserve("here", replace(ORIGINAL, sandbox="lab"), 1, LATER),
     actions.TakeSnapshot: lambda drilled: actions.TakeSnapshot(drilled.workload, "label"),
     actions.Store: lambda drilled: actions.Store(drilled.workload, "near", "01NEWPOINT", LATER),
-    actions.Seal: lambda _drilled: actions.Seal("near", "01NEWPOINT", {}),
+    actions.Seal: sealing,
     actions.Copy: lambda drilled: actions.Copy("near", "empty", (drilled.manifest.point,)),
     actions.Release: lambda drilled: actions.Release(drilled.reserve(drilled.app.hands)),
     actions.Forget: lambda drilled: actions.Forget("near", (drilled.manifest.point,)),
