@@ -57,9 +57,9 @@ class KeyWorld:
         )
 
     def unlock(self) -> subprocess.CompletedProcess[str]:
-        """What `drtool doctor` advises when the owner of a lock is gone."""
+        """For when the owner of a lock is known to be gone; restic takes a process that nobody buried for a living one."""
         environment = {"PATH": os.defpath, "HOME": str(self.root), "RESTIC_PASSWORD_FILE": str(self.live)}
-        argv = [str(self.binary), "--no-cache", "--repo", str(self.repository), "unlock"]
+        argv = [str(self.binary), "--no-cache", "--repo", str(self.repository), "unlock", "--remove-all"]
         return subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
 
     def escrow(self, app: App, name: str = "escrow.key") -> Path:

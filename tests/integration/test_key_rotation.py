@@ -33,11 +33,16 @@ def changes(event, arguments):
         return str(arguments[0]).startswith(key) and bool(arguments[2] & os.O_CREAT)
     return event == "subprocess.Popen" and "key" in arguments[1] and bool({{"add", "remove"}} & set(arguments[1]))
 
+def children():
+    tasks = os.listdir("/proc/self/task")
+    return [int(child) for task in tasks for child in open(f"/proc/self/task/{{task}}/children").read().split()]
+
 def end_everything():
-    time.sleep(0.25)
-    for task in os.listdir("/proc/self/task"):
-        for child in open(f"/proc/self/task/{{task}}/children").read().split():
-            os.kill(int(child), signal.SIGKILL)
+    while not children():
+        time.sleep(0.01)
+    time.sleep(0.3)
+    for child in children():
+        os.kill(child, signal.SIGKILL)
     os.kill(os.getpid(), signal.SIGKILL)
 
 def watch(event, arguments):
