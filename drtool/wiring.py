@@ -26,15 +26,21 @@ def make_hands(policy: Policy, *, state_directory: str, clock: Clock, binary: st
     from drtool.offsite.restic.keys import ResticKeys
     from drtool.runners.local import LocalRunner
     from drtool.secrets.store import Secrets
+    from drtool.secrets.stranger import Stranger
     from drtool.sources.sandbox_only import SandboxOnly
 
     local = LocalRunner()
     secrets = Secrets(os.environ, local)
     sources = {name: SOURCES[source.kind](source, policy, local, clock, secrets) for name, source in policy.sources.items()}
-    repositories = {
-        name: _restic(policy, name, local=local, clock=clock, secrets=secrets, state_directory=state_directory, binary=binary)
-        for name in policy.repositories
-    }
+
+    def open_with(store: SecretStore) -> dict[str, ResticRepository]:
+        return {
+            name: _restic(policy, name, local=local, clock=clock, secrets=store, state_directory=state_directory, binary=binary)
+            for name in policy.repositories
+        }
+
+    repositories = open_with(secrets)
+    passwords = [address.password for each in policy.repositories.values() for address in (each.address, *each.seen_from.values())]
     return Hands(
         policy=policy,
         sources=sources,
@@ -45,6 +51,7 @@ def make_hands(policy: Policy, *, state_directory: str, clock: Clock, binary: st
         versions={"drtool": __version__, "format": MANIFEST_FORMAT},
         read_only={name: AppendOnly(repository) for name, repository in repositories.items()},
         sandbox_only={name: SandboxOnly(source) for name, source in sources.items()},
+        locked_out={name: AppendOnly(repository) for name, repository in open_with(Stranger(secrets, passwords)).items()},
         key_rings={name: ResticKeys(repository) for name, repository in repositories.items()},
     )
 

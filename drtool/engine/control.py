@@ -12,7 +12,7 @@ from drtool.engine.prove import ask, question_of
 from drtool.model import plan as actions
 from drtool.model.command import Command
 from drtool.model.control import IN_FILES, Controlled, Fault
-from drtool.model.errors import Conflict, Refused
+from drtool.model.errors import Conflict, Refused, WrongKey
 from drtool.model.plan import Answer, Restored
 from drtool.ports import Question, Runner
 
@@ -44,6 +44,8 @@ def control(hands: Hands, action: actions.Break, asked: tuple[Asked, ...], *, re
         return _in_files(hands, action, asked, reserved=reserved)
     if action.fault is Fault.OLDER_POINT:
         return _in_point(hands, action, asked)
+    if action.fault is Fault.WRONG_KEY:
+        return _at_the_door(hands, action)
     return _in_questions(hands, action, asked)
 
 
@@ -83,6 +85,14 @@ def _in_questions(hands: Hands, action: actions.Break, asked: tuple[Asked, ...])
     red = _red(hands, concerned, lambda question: hands.checks[question.check.kind].spoil(question, action.fault) or question)
     blind = tuple(each.name for each in concerned if each.name not in red)
     return Controlled(action.fault, not blind, f"{action.fault} for {len(concerned)} of {len(asked)} checks", red, blind)
+
+
+def _at_the_door(hands: Hands, action: actions.Break) -> Controlled:
+    try:
+        hands.locked_out[action.repository].list()
+    except WrongKey:
+        return Controlled(action.fault, True, f"{action.repository} was tried with a password that is not its own", ("the key",))
+    return Controlled(action.fault, False, f"{action.repository} opens with a password that is not its own", blind=("the key",))
 
 
 def _spoilt(hands: Hands, asked: Asked, fault: Fault) -> Question | None:

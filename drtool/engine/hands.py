@@ -22,7 +22,8 @@ class Hands:
     read_only: Mapping[str, Repository] = field(default_factory=dict)
     sandbox_only: Mapping[str, Source] = field(default_factory=dict)
     key_rings: Mapping[str, KeyRing] = field(default_factory=dict)
-
+    locked_out: Mapping[str, Repository] = field(default_factory=dict)
+    """The same repositories, tried with passwords that are not theirs."""
     used_key: UsedKey | None = None
     """What the repositories are opened with, when that is not what the policy says."""
 

@@ -206,13 +206,15 @@ class Ask:
 class Break:
     """Inject one fault on purpose, ask the checks of the steps `asks` again, and put right what was broken.
 
-    `workload` is what is broken (empty: the question itself, or the repository). `older` is the workload as an older point has it.
+    `workload` is what is broken (empty: the question itself, or how `repository` is opened). `older` is the workload as it is in an
+    older point.
     """
 
     fault: Fault
     asks: tuple[str, ...]
     workload: str = ""
     older: Member | None = None
+    repository: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from drtool.model.plan import Ask, Break, Plan, Reserve, Step
 from drtool.model.point import Manifest, Member
 
 
-def break_steps(restore: Plan, *, set_name: str, older: Manifest | None) -> tuple[Step, ...]:
+def break_steps(restore: Plan, *, set_name: str, older: Manifest | None, repository: str) -> tuple[Step, ...]:
     """Plan the negative control of one set: fault after fault, once every check was green.
 
     Files are broken workload by workload. An older point is a fault only where its census differs: else nothing could tell them apart.
@@ -15,7 +15,8 @@ def break_steps(restore: Plan, *, set_name: str, older: Manifest | None) -> tupl
     asks = {step.id: step.action for step in restore.steps if step.set == set_name and isinstance(step.action, Ask)}
     reserves = tuple(step.id for step in restore.steps if isinstance(step.action, Reserve))
     steps: list[Step] = []
-    for identifier, action in _breaks(asks, older):
+    breaks = [*_breaks(asks, older), (Fault.WRONG_KEY.value, Break(Fault.WRONG_KEY, (), repository=repository))]
+    for identifier, action in breaks:
         steps.append(
             Step(
                 id=f"{set_name}/break/{identifier}",
@@ -25,6 +26,7 @@ def break_steps(restore: Plan, *, set_name: str, older: Manifest | None) -> tupl
                 workload=action.workload,
                 needs=(*asks, *reserves),
                 after=(steps[-1].id,) if steps else (),
+                uses=(f"repository:{action.repository}",) if action.repository else (),
             )
         )
     return tuple(steps)

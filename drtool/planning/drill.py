@@ -43,7 +43,7 @@ def plan_drill(
         breaks: list[Step] = []
         for name in (objective.set for objective in restore.objectives):
             before = _other((older or {}).get(name), manifests[name])
-            breaks.extend(break_steps(restore, set_name=name, older=before))
+            breaks.extend(break_steps(restore, set_name=name, older=before, repository=repository))
         restore = replace(restore, steps=(*restore.steps, *breaks))
     records = tuple(
         _record_step(policy, drill, restore, set_name=objective.set, point=objective.point, repository=repository)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -107,6 +108,24 @@ def test_from_the_first_key_to_the_proof(machine: Machine) -> None:
     report = machine.json("report", "last")
     assert report["verb"] == "drill"
     assert machine.done("history").count("\n") > 2
+
+
+def test_a_drill_shows_that_each_fault_would_be_seen(machine: Machine) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as service:
+        port = service.getsockname()[1]
+        policy = machine.directory / "policy.yaml"
+        text = policy.read_text(encoding="utf-8").replace("sandbox: lab}", "sandbox: lab, negative_control: true}")
+        checks = f'    checks: [{{files: {{at_least: 2}}}}, {{tcp: {{address: "127.0.0.1:{port}"}}}}]\n'
+        policy.write_text(text.replace("    keep: {last: 3}\n", "    keep: {last: 3}\n" + checks), encoding="utf-8")
+        machine.done("init")
+        machine.done("run")
+        (machine.data / "later").write_text("more", encoding="utf-8")
+        machine.done("run")
+        assert "negative control detects 6 of 6 faults ✔" in machine.done("drill")
+        (entry,) = machine.json("report", "last")["sets"]
+    assert [control["detected"] for control in entry["controls"]] == [True] * 6
+    assert {control["fault"]: control["red"] for control in entry["controls"]}["wrong key"] == ["the key"]
+    assert list((machine.directory / "sandbox").iterdir()) == []
 
 
 def test_a_restore_keeps_what_was_there_until_it_is_swept(machine: Machine) -> None:
