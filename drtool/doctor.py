@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+from drtool.engine.attest import evidence_folder
 from drtool.engine.hands import Hands
 from drtool.keys.opening import require_open
 from drtool.model.errors import DrtoolError, Refused
@@ -19,6 +20,8 @@ def examine(hands: Hands, state_directory: str, subjects: tuple[str, ...], *, op
     findings: list[Finding] = []
     if not subjects:
         findings.append(_state(state_directory))
+        if hands.policy.evidence_key is not None:
+            findings += _asked("evidence key", lambda: _signer(hands))
     for kind, group in (("repository", hands.repositories), ("source", hands.sources)):
         for name, thing in group.items():
             if not subjects or name in subjects:
@@ -51,6 +54,12 @@ def _asked(subject: str, examine_it: Callable[[], tuple[Finding, ...]]) -> tuple
         return examine_it()
     except DrtoolError as error:
         return (Finding(subject, good=False, text=error.what, remedy=error.hint),)
+
+
+
+def _signer(hands: Hands) -> tuple[Finding, ...]:
+    signer = evidence_folder(hands).signer()
+    return (Finding("evidence key", good=True, text=f"{hands.policy.evidence_key} signs as {signer.fingerprint}"),)
 
 
 def _state(directory: str) -> Finding:

@@ -11,6 +11,7 @@ from drtool.cli.render.words import printable
 from drtool.cli.session import open_session
 
 if TYPE_CHECKING:
+    from drtool.catalog.signer import Signer
     from drtool.model.policy import Policy
 
 
@@ -28,6 +29,7 @@ def command(context: click.Context, repositories: tuple[str, ...]) -> int:
     code = session.carry_out(lambda: app.initialise(repositories))
     if code == exits.SUCCEEDED and not session.options.json:
         screen.words(sheet_lines(app.policy, repositories))
+        screen.words(signer_lines(app.policy, app.signer()))
     return code
 
 
@@ -44,3 +46,13 @@ def sheet_lines(policy: Policy, names: tuple[str, ...]) -> list[str]:
         location = shlex.quote(address.location)
         lines.append(f"      on a bare machine: drtool restore --repository {printable(location)} --password-file KEYFILE")
     return lines
+
+
+def signer_lines(policy: Policy, signer: Signer) -> list[str]:
+    """Return the part of the recovery sheet by which a stranger believes evidence."""
+    from drtool.catalog.allowed_signers import allowed_line  # noqa: PLC0415
+
+    return [
+        f"  evidence of this machine is signed by {signer.fingerprint}; a file of allowed signers has this line:",
+        f"      {allowed_line((printable(policy.name),), signer.public_key)}",
+    ]
