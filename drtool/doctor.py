@@ -56,7 +56,6 @@ def _asked(subject: str, examine_it: Callable[[], tuple[Finding, ...]]) -> tuple
         return (Finding(subject, good=False, text=error.what, remedy=error.hint),)
 
 
-
 def _signer(hands: Hands) -> tuple[Finding, ...]:
     signer = evidence_folder(hands).signer()
     return (Finding("evidence key", good=True, text=f"{hands.policy.evidence_key} signs as {signer.fingerprint}"),)

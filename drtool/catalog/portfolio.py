@@ -99,7 +99,7 @@ def _signers(records: Iterable[EvidenceRecord]) -> str:
 
 def _entry(document: SignedEvidence, record: EvidenceRecord) -> dict[str, Any]:
     details = record.details
-    objective = details.get("objective", {}) if isinstance(details, Mapping) else {}
+    objective = promised if isinstance(promised := details.get("objective"), Mapping) else {}
     return {
         "file": _file(record),
         "signature": f"{_file(record)}.sig",

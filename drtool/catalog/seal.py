@@ -9,6 +9,7 @@ from drtool.catalog.signer import Signer
 from drtool.model.codec import canonical, decode
 from drtool.model.errors import Corrupt
 from drtool.model.evidence import SIGNED_FORMAT, EvidenceRecord, SignedEvidence
+from drtool.model.identifier import is_identifier
 
 
 def seal(signer: Signer, record: EvidenceRecord) -> SignedEvidence:
@@ -35,6 +36,8 @@ def unseal(document: SignedEvidence) -> EvidenceRecord:
         record = document.opened()
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Corrupt(f"the record cannot be read: {error}") from None
+    if not document.record.isascii() or not is_identifier(record.id) or record.number < 1:
+        raise Corrupt("the record is none that drtool writes")  # its id names a file when it is exported
     if record.public_key != public_key or record.signer != sshsig.fingerprint(public_key):
         raise Corrupt("the record names another key than the one that signed it")
     return record

@@ -115,7 +115,7 @@ class SignedEvidence:
     @property
     def digest(self) -> str:
         """SHA-256 in hex of the record's text."""
-        return hashlib.sha256(self.record.encode()).hexdigest()
+        return hashlib.sha256(self.record.encode("utf-8", "surrogatepass")).hexdigest()
 
     def opened(self) -> EvidenceRecord:
         """Return what the record says, believed or not; raises ValueError, KeyError or TypeError when it says nothing."""
