@@ -82,7 +82,7 @@ def perform(work: Work) -> Result:  # noqa: C901, PLR0912 - one line per action 
         case actions.Break() as action:
             return control(work.hands, action, _asked(work, action), reserved=_reserved(work))
         case actions.Record() as action:
-            return record(work.hands, work.plan, action, work.results, work.events())
+            return record(work.hands, work.plan, action, work.events())
 
 
 def _initialise(work: Work, action: actions.Initialise) -> Done:

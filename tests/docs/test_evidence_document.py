@@ -17,6 +17,7 @@ PAGE = (Path(__file__).resolve().parents[2] / "docs" / "evidence.md").read_text(
 
 
 def test_a_stranger_checks_a_record(home: Path, tmp_path: Path, restic_newest: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "policy").mkdir()
     small = make_small_policy(tmp_path / "policy")
     options = ["--policy", str(small.path), "--restic", str(restic_newest)]
     assert main([*options, "init"]) == 0

@@ -120,7 +120,7 @@ def _evidence_labels(evidence: Evidence) -> dict[str, str]:
         "key": evidence.key,
         "signer": evidence.signer,
         "number": str(evidence.number) if evidence.signer else "",
-        "digest": evidence.digest,
+        "record": evidence.digest,
         "previous": evidence.previous,
     }
 

@@ -195,7 +195,7 @@ def _evidence(row: Row) -> Evidence:
         format=SIGNED_FORMAT if labels.get("signer") else EVIDENCE_FORMAT,
         signer=labels.get("signer", ""),
         number=int(labels.get("number", "0")),
-        digest=labels.get("digest", ""),
+        digest=labels.get("record", ""),
         previous=labels.get("previous", ""),
         snapshot=row.id,
     )
