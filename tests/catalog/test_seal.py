@@ -90,6 +90,14 @@ def test_no_bit_of_a_signature_may_change(data: st.DataObject) -> None:
         sshsig.verify(changed, b"the record")
 
 
+def test_nothing_may_follow_a_signature() -> None:
+    armoured = sshsig.sign(some_key(1), b"the record")
+    body = base64.b64decode("".join(armoured.splitlines()[1:-1]))
+    longer = "\n".join([armoured.splitlines()[0], base64.b64encode(body + b"\0").decode(), armoured.splitlines()[-1]])
+    with pytest.raises(Corrupt):
+        sshsig.verify(longer, b"the record")
+
+
 @settings(max_examples=200, deadline=None)
 @given(noise=st.text(max_size=200) | st.binary(max_size=200).map(lambda body: base64.b64encode(b"SSHSIG\0\0\0\1" + body).decode()))
 def test_noise_is_no_signature(noise: str) -> None:
@@ -176,6 +184,8 @@ def test_a_document_is_read_back_and_held_against_its_signature() -> None:
         unseal(replace(document, record=document.record.replace("succeeded", "failed")))
     with pytest.raises(Corrupt, match="another key"):
         unseal(seal(some_signer(2), record))
+    with pytest.raises(Corrupt, match="another key"):
+        unseal(seal(signer, replace(record, public_key=some_signer(2).public_key)))
 
 
 @pytest.mark.parametrize("changes", [{"id": "../../../etc/cron.d/x"}, {"id": ""}, {"number": 0}])
