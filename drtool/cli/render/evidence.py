@@ -10,6 +10,7 @@ from drtool.cli.render.words import BAD, GOOD, counted, long_duration, printable
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from drtool.model.evidence import Evidence
     from drtool.model.examination import EvidenceFault, EvidenceView, Examination, SignerView
     from drtool.model.view import ShownEvidence
 
@@ -45,7 +46,7 @@ def record_lines(shown: ShownEvidence) -> list[str]:
     lines = [
         f"{printable(each.subject)} of {printable(each.set) or printable(each.repository)}: {_outcome(each.outcome)}",
         f"  {stamp(each.started)} to {stamp(each.ended)} · from {printable(each.repository)}",
-        f"  {each.checks_passed} of {counted(each.checks_planned, 'check')} passed · {counted(each.files, 'file')}, {size(each.bytes)}",
+        f"  {_extent(each)}",
     ]
     if each.point:
         lines.insert(1, f"  point {printable(each.point)}")
@@ -90,6 +91,13 @@ def export_lines(directory: str, index: Mapping[str, Any]) -> list[str]:
         "compare the fingerprints (ssh-keygen -lf) of allowed_signers with the recovery sheet, then, in that directory:",
         f"  {index['how_to_check']}",
     ]
+
+
+def _extent(evidence: Evidence) -> str:
+    if not evidence.checks_planned:
+        return f"{size(evidence.bytes)} read"
+    checks = f"{evidence.checks_passed} of {counted(evidence.checks_planned, 'check')} passed"
+    return f"{checks} · {counted(evidence.files, 'file')}, {size(evidence.bytes)}"
 
 
 def _outcome(outcome: str) -> str:
