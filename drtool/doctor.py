@@ -19,9 +19,7 @@ def examine(hands: Hands, state_directory: str, subjects: tuple[str, ...], *, op
     """Ask everything the policy names whether a run and a restore would work; with `subjects` only those names."""
     findings: list[Finding] = []
     if not subjects:
-        findings.append(_state(state_directory))
-        if hands.policy.evidence_key is not None:
-            findings += _asked("evidence key", lambda: _signer(hands))
+        findings += [_state(state_directory), *_signer(hands)]
     for kind, group in (("repository", hands.repositories), ("source", hands.sources)):
         for name, thing in group.items():
             if not subjects or name in subjects:
@@ -57,8 +55,14 @@ def _asked(subject: str, examine_it: Callable[[], tuple[Finding, ...]]) -> tuple
 
 
 def _signer(hands: Hands) -> tuple[Finding, ...]:
-    signer = evidence_folder(hands).signer()
-    return (Finding("evidence key", good=True, text=f"{hands.policy.evidence_key} signs as {signer.fingerprint}"),)
+    """Look at a signing key that the policy names; one of this host's own is made when it is needed."""
+    reference = hands.policy.evidence_key
+    if reference is None:
+        return ()
+    return _asked(
+        "evidence key",
+        lambda: (Finding("evidence key", good=True, text=f"{reference} signs as {evidence_folder(hands).signer().fingerprint}"),),
+    )
 
 
 def _state(directory: str) -> Finding:

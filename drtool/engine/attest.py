@@ -40,8 +40,8 @@ class Attested:
 def attest(hands: Hands, statement: Evidence, *, plan: Plan | None = None, events: Sequence[Event] = ()) -> Attested:
     """Sign a statement about a run and keep it: on this disk, then in its repository.
 
-    The rest of the record comes from the plan and the events so far, if it was tested by a run. A repository that does not take it (a key that may only
-    read, a dead endpoint) is told in the answer; Refused when it cannot be signed or kept on this disk.
+    The rest of the record comes from the plan and the events so far, if a run tested it. A repository that does not take it
+    (a key that may only read, a dead endpoint) is told in the answer; Refused when it cannot be signed or kept on this disk.
     """
     folder = evidence_folder(hands)
     signer = folder.signer()
