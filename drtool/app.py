@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from drtool.catalog.index import Index
 from drtool.engine.clock import SystemClock
@@ -20,13 +20,16 @@ from drtool.planning.status import SetStatus, assess
 
 if TYPE_CHECKING:
     from drtool.archive import Archive
+    from drtool.catalog.signer import Signer
     from drtool.engine.hands import Hands
     from drtool.engine.session import Listener
+    from drtool.evidence import EvidenceDesk
+    from drtool.model.examination import EvidenceView, Examination
     from drtool.model.key import AddedKey, KeyListing, KeyProof, RotatedKey, UsedKey
     from drtool.model.plan import Plan
     from drtool.model.point import Manifest
     from drtool.model.report import Report
-    from drtool.model.view import InventoryLine, PointView
+    from drtool.model.view import InventoryLine, PointView, ShownEvidence
     from drtool.planning.choose import ChosenPoint
     from drtool.planning.restore import RestoreRequest
     from drtool.ports import Entry, Finding, KeyRing
@@ -245,6 +248,41 @@ class App:
             rotated = rotate_key(self.policy, name, ring_with=self._ring_of(name), secrets=make_secrets())
         del self.workshop  # its hands have opened the repository with the old key
         return rotated
+
+    # what was proven
+
+    @property
+    def evidence(self) -> EvidenceDesk:
+        """The signed records of drills and readings."""
+        from drtool.evidence import EvidenceDesk
+
+        return EvidenceDesk(self.hands)
+
+    def signer(self) -> Signer:
+        """Return who signs evidence on this host; its key is made when there is none."""
+        return self.evidence.folder.signer()
+
+    def evidence_list(self, set_name: str | None = None) -> tuple[tuple[EvidenceView, ...], tuple[str, ...]]:
+        """Return all evidence (of a set), newest first, and what could not be read."""
+        with self.workshop.working():
+            listings = self.evidence.listings()
+        unread = tuple(f"{name}: {listing.problem.what}" for name, listing in listings.items() if listing.problem is not None)
+        return self.evidence.views(listings, set_name=set_name), unread
+
+    def evidence_show(self, name: str) -> ShownEvidence:
+        """Return one piece of evidence and whether its signature fits."""
+        with self.workshop.working():
+            return self.evidence.show(name)
+
+    def evidence_verify(self, allowed_signers: str | None = None) -> Examination:
+        """Check every signature, every chain and the heads in all manifests; with a file of allowed signers also who signed."""
+        with self.workshop.working():
+            return self.evidence.examine(allowed_signers=allowed_signers)
+
+    def evidence_export(self, directory: str) -> Mapping[str, Any]:
+        """Write records, signatures, allowed signers and an index into a new directory; returns the index."""
+        with self.workshop.working():
+            return self.evidence.export(directory)
 
     # what is decided on paper
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+from drtool.engine.attest import evidence_folder
 from drtool.engine.hands import Hands
 from drtool.keys.opening import require_open
 from drtool.model.errors import DrtoolError, Refused
@@ -18,7 +19,7 @@ def examine(hands: Hands, state_directory: str, subjects: tuple[str, ...], *, op
     """Ask everything the policy names whether a run and a restore would work; with `subjects` only those names."""
     findings: list[Finding] = []
     if not subjects:
-        findings.append(_state(state_directory))
+        findings += [_state(state_directory), *_signer(hands)]
     for kind, group in (("repository", hands.repositories), ("source", hands.sources)):
         for name, thing in group.items():
             if not subjects or name in subjects:
@@ -51,6 +52,17 @@ def _asked(subject: str, examine_it: Callable[[], tuple[Finding, ...]]) -> tuple
         return examine_it()
     except DrtoolError as error:
         return (Finding(subject, good=False, text=error.what, remedy=error.hint),)
+
+
+def _signer(hands: Hands) -> tuple[Finding, ...]:
+    """Look at a signing key that the policy names; one of this host's own is made when it is needed."""
+    reference = hands.policy.evidence_key
+    if reference is None:
+        return ()
+    return _asked(
+        "evidence key",
+        lambda: (Finding("evidence key", good=True, text=f"{reference} signs as {evidence_folder(hands).signer().fingerprint}"),),
+    )
 
 
 def _state(directory: str) -> Finding:

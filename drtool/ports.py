@@ -14,7 +14,7 @@ from typing import Protocol
 
 from drtool.model.command import Command, Completed
 from drtool.model.control import Fault
-from drtool.model.evidence import Evidence
+from drtool.model.evidence import Evidence, SignedEvidence
 from drtool.model.hold import Hold
 from drtool.model.inventory import Listing
 from drtool.model.key import RepositoryKey
@@ -345,7 +345,7 @@ class Guarantees:
     """What this version cannot do, each as a sentence."""
 
 
-Body = Manifest | Evidence | Hold
+Body = Manifest | Evidence | SignedEvidence | Hold
 
 
 class Repository(Protocol):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 def make_hands(policy: Policy, *, state_directory: str, clock: Clock, binary: str = "restic") -> Hands:
     """Build everything a run may touch the world with, and its wrapped forms for a drill."""
+    from drtool.catalog.evidence_folder import EvidenceFolder
     from drtool.engine.hands import Hands
     from drtool.model.point import MANIFEST_FORMAT
     from drtool.offsite.append_only import AppendOnly
@@ -49,6 +50,7 @@ def make_hands(policy: Policy, *, state_directory: str, clock: Clock, binary: st
         clock=clock,
         local=local,
         versions={"drtool": __version__, "format": MANIFEST_FORMAT},
+        evidence=EvidenceFolder(state_directory, key=policy.evidence_key, resolve=secrets.resolve),
         read_only={name: AppendOnly(repository) for name, repository in repositories.items()},
         sandbox_only={name: SandboxOnly(source) for name, source in sources.items()},
         locked_out={name: AppendOnly(repository) for name, repository in open_with(Stranger(secrets, passwords)).items()},

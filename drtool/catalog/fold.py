@@ -12,7 +12,7 @@ from drtool.model.codec import decode, kind_of
 from drtool.model.control import Controlled
 from drtool.model.event import Event, EventKind
 from drtool.model.outcome import Outcome, worst
-from drtool.model.plan import Ask, Break, Cutover, Objective, Plan, Restore, Seal, Step, Store
+from drtool.model.plan import Ask, Break, Cutover, Objective, Plan, Record, Restore, Seal, Step, Store
 from drtool.model.report import Failure, ObjectiveReport, Report, SetReport, StepReport
 
 STOPPED = "the run was told to stop"
@@ -178,6 +178,8 @@ class _Tally:
                 self.copies.append(result["repository"])
                 self.key = str(result.get("key") or self.key)
                 self.warnings += [f"{copy}: {reason}" for copy, reason in result["failed_copies"].items()]
+            case Record() if words := result.get("data", {}).get("on_disk_only"):
+                self.warnings.append(f"evidence lies on this disk only: {words}")
 
 
 @dataclass(frozen=True, slots=True)

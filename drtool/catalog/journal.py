@@ -25,16 +25,15 @@ class Journal:
         """Write one event down."""
         if event.kind is EventKind.PROGRESS:
             return
-        line = json.dumps(encode(event), ensure_ascii=True, separators=(",", ":")) + "\n"
+        data = journal_line(event)
         if self._descriptor is not None and not self.failed:
             try:
-                data = line.encode("ascii")
                 if os.write(self._descriptor, data) == len(data):
                     return
                 self.failed = "the state directory is full"
             except OSError as error:
                 self.failed = error.strerror or str(error)
-        self._fallback.write(line)
+        self._fallback.write(data.decode("ascii"))
 
     def _open(self, path: str) -> None:
         """Open the file, and keep what a sweep appends apart from a line that a crash cut."""
@@ -51,6 +50,11 @@ class Journal:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def journal_line(event: Event) -> bytes:
+    """Return an event as a journal holds it."""
+    return (json.dumps(encode(event), ensure_ascii=True, separators=(",", ":")) + "\n").encode("ascii")
 
 
 def read_journal(path: str) -> tuple[Event, ...]:

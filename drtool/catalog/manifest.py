@@ -9,6 +9,7 @@ from typing import Any
 
 from drtool.model.codec import decode, encode
 from drtool.model.errors import Corrupt, Refused
+from drtool.model.evidence import EvidenceHead
 from drtool.model.inventory import Listing
 from drtool.model.plan import Stored
 from drtool.model.point import MANIFEST_FORMAT, Manifest, Member, MissingMember
@@ -26,6 +27,7 @@ def build(
     listing: Listing,
     now: datetime,
     versions: Mapping[str, str],
+    evidence: Mapping[str, EvidenceHead],
 ) -> Manifest:
     """Write the manifest of a point from what was stored; Corrupt when the repository does not list a stored artifact."""
     if not stored:
@@ -45,6 +47,7 @@ def build(
         skew_seconds=(max(instants) - min(instants)).total_seconds(),
         policy=needed_policy(policy, backup_set),
         versions=versions,
+        evidence=evidence,
     )
 
 
@@ -72,6 +75,7 @@ def needed_policy(policy: Policy, backup_set: BackupSet) -> Mapping[str, Any]:
         sets={backup_set.name: replace(backup_set, needs=())},
         sandboxes={},
         drills={},
+        evidence_key=None,
     )
     value: Mapping[str, Any] = encode(needed)
     return value

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SUCCEEDED: Final = 0
 FAILED: Final = 1
+DATA_WRONG: Final = 5
 USAGE: Final = 2
 NEEDS_ATTENTION: Final = 1
 SIGNAL_BASE: Final = 128

@@ -9,8 +9,10 @@ from drtool.cli import exits, screen
 from drtool.cli.options import Verb
 from drtool.cli.render.words import printable
 from drtool.cli.session import open_session
+from drtool.model.errors import Refused
 
 if TYPE_CHECKING:
+    from drtool.app import App
     from drtool.model.policy import Policy
 
 
@@ -28,6 +30,7 @@ def command(context: click.Context, repositories: tuple[str, ...]) -> int:
     code = session.carry_out(lambda: app.initialise(repositories))
     if code == exits.SUCCEEDED and not session.options.json:
         screen.words(sheet_lines(app.policy, repositories))
+        screen.words(signer_lines(app))
     return code
 
 
@@ -44,3 +47,17 @@ def sheet_lines(policy: Policy, names: tuple[str, ...]) -> list[str]:
         location = shlex.quote(address.location)
         lines.append(f"      on a bare machine: drtool restore --repository {printable(location)} --password-file KEYFILE")
     return lines
+
+
+def signer_lines(app: App) -> list[str]:
+    """Return the part of the recovery sheet by which a stranger believes evidence."""
+    from drtool.catalog.allowed_signers import allowed_line  # noqa: PLC0415
+
+    try:
+        signer = app.signer()
+    except Refused as error:  # a credential that only the service is given: the repositories are made all the same
+        return [f"  who signs evidence cannot be told from here: {printable(error.what)}"]
+    return [
+        f"  evidence of this machine is signed by {signer.fingerprint}; a file of allowed signers has this line:",
+        f"      {allowed_line((printable(app.policy.name),), signer.public_key)}",
+    ]

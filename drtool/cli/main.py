@@ -25,6 +25,7 @@ SECTIONS: Final = {
     "Recover and prove": {
         "restore": ("restore", "Bring sets back; shows the plan and asks."),
         "drill": ("drill", "Restore into a sandbox, check, release, record."),
+        "evidence": ("evidence", "The signed records of drills; check and export them."),
     },
     "Look": {
         "status": ("status", "What is protected, how old, last proof."),

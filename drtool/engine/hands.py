@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from drtool.catalog.evidence_folder import EvidenceFolder
 from drtool.model.key import UsedKey
 from drtool.model.policy import Policy
 from drtool.ports import Check, Clock, KeyRing, Repository, Runner, Source
@@ -19,6 +20,8 @@ class Hands:
     clock: Clock
     local: Runner
     versions: Mapping[str, str] = field(default_factory=dict)
+    evidence: EvidenceFolder | None = None
+    """Where this host keeps and signs evidence; None: it cannot."""
     read_only: Mapping[str, Repository] = field(default_factory=dict)
     sandbox_only: Mapping[str, Source] = field(default_factory=dict)
     key_rings: Mapping[str, KeyRing] = field(default_factory=dict)

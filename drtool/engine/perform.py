@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from drtool.catalog import manifest as manifests
+from drtool.engine.attest import known_heads
 from drtool.engine.control import Asked, control
 from drtool.engine.fetch import fetch
 from drtool.engine.hands import Hands
@@ -70,7 +71,7 @@ def perform(work: Work) -> Result:  # noqa: C901, PLR0912 - one line per action 
             work.hands.repositories[action.repository].prune()
             return Done("pruned")
         case actions.Verify() as action:
-            return verify(work.hands, work.plan, action, work.on_progress)
+            return verify(work.hands, work.plan, action, work.on_progress, work.events)
         case actions.Restore() as action:
             return fetch(work.hands, work.plan, action, reserved=_reserved(work), on_progress=work.on_progress)
         case actions.Cutover() as action:
@@ -81,7 +82,7 @@ def perform(work: Work) -> Result:  # noqa: C901, PLR0912 - one line per action 
         case actions.Break() as action:
             return control(work.hands, action, _asked(work, action), reserved=_reserved(work))
         case actions.Record() as action:
-            return record(work.hands, work.plan, action, work.results)
+            return record(work.hands, work.plan, action, work.events())
 
 
 def _initialise(work: Work, action: actions.Initialise) -> Done:
@@ -208,6 +209,7 @@ def _seal(work: Work, action: actions.Seal) -> Sealed:
             listing=listing,
             now=hands.clock.now(),
             versions=hands.versions,
+            evidence=known_heads(hands, listing),
         )
         repository.append(manifest)
     digest = hashlib.sha256(canonical(manifest)).hexdigest()

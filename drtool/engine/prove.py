@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from drtool.catalog.fold import fold
+from drtool.engine.attest import attest, evidence_folder
 from drtool.engine.hands import Hands
 from drtool.model import plan as actions
 from drtool.model.errors import Corrupt, DrtoolError
+from drtool.model.event import Event
 from drtool.model.evidence import Evidence
 from drtool.model.outcome import Outcome
-from drtool.model.plan import Answer, Done, Fetched, Objective, Plan, Restored, Result
+from drtool.model.plan import Answer, Done, Plan, Restored
+from drtool.model.report import SetReport
 from drtool.ports import Progress, Question
 
 
@@ -42,8 +46,10 @@ def ask(
     return check.ask(spoil(question))
 
 
-def verify(hands: Hands, plan: Plan, action: actions.Verify, on_progress: Callable[[Progress], None]) -> Done:
-    """Read a repository whole and append the evidence, of a failure too."""
+def verify(
+    hands: Hands, plan: Plan, action: actions.Verify, on_progress: Callable[[Progress], None], events: Callable[[], Sequence[Event]]
+) -> Done:
+    """Read a repository whole and sign what was found, a failure too."""
     repository = hands.repositories[action.repository]
     evidence = Evidence(
         id=hands.clock.fresh_id(),
@@ -59,59 +65,66 @@ def verify(hands: Hands, plan: Plan, action: actions.Verify, on_progress: Callab
     except Corrupt as error:
         with contextlib.suppress(DrtoolError):
             failed = replace(evidence, outcome=Outcome.DATA_WRONG, ended=hands.clock.now(), details={"what": error.what})
-            repository.append(failed)
+            attest(hands, failed, plan=plan, events=events())
         raise
-    repository.append(replace(evidence, ended=hands.clock.now(), bytes=read))
-    return Done("every byte agrees with its digest", {"bytes": read})
+    attested = attest(hands, replace(evidence, ended=hands.clock.now(), bytes=read), plan=plan, events=events())
+    data = {"bytes": read, "evidence": attested.evidence.id, "on_disk_only": attested.on_disk_only}
+    kept = f"; evidence lies on this disk only: {attested.on_disk_only}" if attested.on_disk_only else ""
+    return Done(f"every byte agrees with its digest{kept}", data)
 
 
-def record(hands: Hands, plan: Plan, action: actions.Record, results: Mapping[str, Result]) -> Done:
-    """Append the evidence of a drill: what was restored, from which copy, what was asked and answered, and how long it took."""
-    now = hands.clock.now()
-    answers = [answer for step in action.asks if isinstance(answer := results.get(step), Answer)]
-    fetched = [result for step in action.restores if isinstance(result := results.get(step), Fetched)]
-    passed = sum(answer.passed for answer in answers)
-    promised = next((objective for objective in plan.objectives if objective.set == action.set), Objective(action.set))
-    declared = promised.declared or plan.created
-    rto = (now - declared).total_seconds()
-    rpo = (declared - promised.point_instant).total_seconds() if promised.point_instant else None
-    outcome = _outcome_of_drill(action, answers, fetched, rto=rto, rpo=rpo)
-    evidence = Evidence(
+def record(hands: Hands, plan: Plan, action: actions.Record, events: Sequence[Event]) -> Done:
+    """Sign the evidence of a drill: what was restored, from which copy, what was asked and answered, and how long it took."""
+    attested = attest(hands, _drilled(hands, plan, action, events), plan=plan, events=events)
+    evidence = attested.evidence
+    data = {
+        "evidence": evidence.id,
+        "outcome": evidence.outcome,
+        "rto_seconds": evidence.rto_seconds,
+        "on_disk_only": attested.on_disk_only,
+    }
+    return Done("recorded on this disk only" if attested.on_disk_only else "recorded", data)
+
+
+def record_interrupted(hands: Hands, plan: Plan, action: actions.Record, events: Sequence[Event]) -> None:
+    """Sign that a drill was killed before it was recorded, once: what it did until then, and that it did not pass."""
+    for kept in evidence_folder(hands).all():
+        known = kept.record()
+        if known is not None and (known.run, known.set, known.outcome) == (plan.run, action.set, Outcome.INTERRUPTED.value):
+            return
+    drilled = _drilled(hands, plan, action, events)
+    died = max((event.at for event in events), default=plan.created)
+    details = {**drilled.details, "why": "the run was killed before its evidence was recorded"}
+    killed = replace(drilled, outcome=Outcome.INTERRUPTED, ended=died, rto_seconds=None, details=details)
+    attest(hands, killed, plan=plan, events=events)
+
+
+def _drilled(hands: Hands, plan: Plan, action: actions.Record, events: Sequence[Event]) -> Evidence:
+    """Say what the run's report says of the set, as if this were its end: a step that records cannot wait for itself."""
+    others = replace(plan, steps=tuple(step for step in plan.steps if step.action != action))
+    report = next((each for each in fold(others, events).sets if each.set == action.set), SetReport(action.set, Outcome.FAILED))
+    objective = report.objective
+    return Evidence(
         id=hands.clock.fresh_id(),
         subject="drill",
         by=plan.policy,
         repository=action.repository,
-        outcome=outcome,
-        started=declared,
-        ended=now,
+        outcome=report.outcome,
+        started=objective.declared if objective is not None else plan.created,
+        ended=hands.clock.now(),
         set=action.set,
         point=action.point,
-        rto_seconds=rto if passed == len(action.asks) else None,
-        rpo_seconds=rpo,
-        bytes=sum(result.bytes for result in fetched),
-        files=sum(result.files for result in fetched),
-        checks_passed=passed,
-        checks_planned=len(action.asks),
+        rto_seconds=objective.rto_seconds if objective is not None else None,
+        rpo_seconds=objective.rpo_seconds if objective is not None else None,
+        bytes=report.bytes,
+        files=report.files,
+        checks_passed=report.checks_passed,
+        checks_planned=report.checks_planned,
         key=hands.used_key.id if hands.used_key else "",
         details={
             **({"key": {"id": hands.used_key.id, "reference": hands.used_key.reference}} if hands.used_key else {}),
             "drill": action.drill,
-            "run": plan.run,
-            "plan": plan.digest,
-            "versions": dict(hands.versions),
             "objective": {"rto_seconds": action.rto_seconds, "rpo_seconds": action.rpo_seconds},
-            "compared": sum(answer.compared for answer in answers),
+            "compared": report.compared,
         },
     )
-    hands.repositories[action.repository].append(evidence)
-    return Done("recorded", {"evidence": evidence.id, "outcome": outcome, "rto_seconds": rto})
-
-
-def _outcome_of_drill(action: actions.Record, answers: list[Answer], fetched: list[Fetched], *, rto: float, rpo: float | None) -> Outcome:
-    if any(not answer.passed and not answer.skipped for answer in answers):
-        return Outcome.DATA_WRONG
-    if len(fetched) < len(action.restores) or len(answers) < len(action.asks) or not all(answer.passed for answer in answers):
-        return Outcome.FAILED
-    if rto > action.rto_seconds or (rpo is not None and rpo > action.rpo_seconds):
-        return Outcome.OBJECTIVE_MISSED
-    return Outcome.SUCCEEDED

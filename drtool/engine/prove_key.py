@@ -4,8 +4,9 @@ import contextlib
 from dataclasses import replace
 
 from drtool.catalog import manifest as manifests
+from drtool.engine.attest import attest
 from drtool.engine.hands import Hands
-from drtool.model.errors import Corrupt, DrtoolError, NotFound, Refused
+from drtool.model.errors import Corrupt, DrtoolError, NotFound
 from drtool.model.evidence import Evidence
 from drtool.model.key import KeyProof, UsedKey
 from drtool.model.outcome import Outcome
@@ -13,7 +14,7 @@ from drtool.model.point import FUTURE_TOLERANCE
 
 
 def prove_key(hands: Hands, repository: str, used: UsedKey) -> KeyProof:
-    """Read the newest manifest through hands that have one key alone, and append the evidence of that.
+    """Read the newest manifest through hands that have one key alone, and sign the evidence of that.
 
     Raises NotFound when the repository holds no point to read, Corrupt (recorded as well) when what was read is not what was sealed.
     """
@@ -36,18 +37,15 @@ def prove_key(hands: Hands, repository: str, used: UsedKey) -> KeyProof:
         started=started,
         ended=started,
         key=used.id,
-        details={"key": used.id, "reference": used.reference, "manifest": newest.point, "versions": dict(hands.versions)},
+        details={"key": used.id, "reference": used.reference, "manifest": newest.point},
     )
     try:
         manifest = manifests.read(store.read(newest.manifest), digest=newest.digest)
     except Corrupt as error:
         with contextlib.suppress(DrtoolError):
             what = {**evidence.details, "what": error.what}
-            store.append(replace(evidence, outcome=Outcome.DATA_WRONG, ended=clock.now(), details=what))
+            attest(hands, replace(evidence, outcome=Outcome.DATA_WRONG, ended=clock.now(), details=what))
         raise
     proof = KeyProof(repository, used.id, used.reference, manifest.set, manifest.point, proven=clock.now())
-    try:
-        store.append(replace(evidence, ended=proof.proven))
-    except Refused as error:  # whoever may only read has proven the key all the same
-        return replace(proof, unrecorded=error.what)
-    return proof
+    attested = attest(hands, replace(evidence, ended=proof.proven))
+    return replace(proof, unrecorded=attested.on_disk_only)  # whoever may only read has proven the key all the same

@@ -10,9 +10,10 @@ from drtool.catalog.journal import Journal
 from drtool.catalog.runs import RunFolder, Runs
 from drtool.engine.hands import Hands
 from drtool.engine.perform import run_hook
+from drtool.engine.prove import record_interrupted
 from drtool.model.errors import DrtoolError, Interrupted, TimedOut
 from drtool.model.event import Event, EventKind
-from drtool.model.plan import Plan, RunHook, Step
+from drtool.model.plan import Plan, Record, RunHook, Step
 from drtool.ports import Runner
 
 _ROUNDS = 5
@@ -32,7 +33,7 @@ class DeadRuns:
 
 
 def settle_dead_runs(state_directory: str, hands: Hands) -> DeadRuns:
-    """End what dead runs left running and carry out what they owe; a run is dead when its lock is free.
+    """End what dead runs left running, do what they owe, sign that their drills were interrupted; a run is dead when its lock is free.
 
     A run that could not be settled now (its machine is away) stays open and is tried again by the next sweep.
     """
@@ -83,6 +84,10 @@ def _settle(folder: RunFolder, hands: Hands) -> None:
                 with process.scope(process.Scope(label=f"{folder.run}/{step.id}", shielded=True)):
                     run_hook(hands, action.hook, set_name=step.set, run=plan.run, phase=action.phase)
                 journal.write(_event(folder, hands, EventKind.STEP_ENDED, step.id, {"result": {"note": "swept"}}))
+        for step, action in _unrecorded(plan, events):
+            with process.scope(process.Scope(label=f"{folder.run}/{step.id}", shielded=True)):
+                record_interrupted(hands, plan, action, events)
+            journal.write(_event(folder, hands, EventKind.STEP_ENDED, step.id, {"result": {"note": "recorded as interrupted"}}))
         journal.write(_event(folder, hands, EventKind.RUN_ENDED, "", {"signal_number": 9, "swept": True}))
 
 
@@ -103,6 +108,12 @@ def _end_orphans(runner: Runner, folder: RunFolder, hands: Hands, journal: Journ
 
 def _event(folder: RunFolder, hands: Hands, kind: EventKind, step: str, data: Mapping[str, object]) -> Event:
     return Event(kind, folder.run, hands.clock.now(), 0.0, step, data)
+
+
+def _unrecorded(plan: Plan, events: Iterable[Event]) -> tuple[tuple[Step, Record], ...]:
+    """Return the steps that should have recorded a drill and did not end."""
+    ended = {event.step for event in events if event.kind is EventKind.STEP_ENDED}
+    return tuple((step, step.action) for step in plan.steps if isinstance(step.action, Record) and step.id not in ended)
 
 
 def _owed(plan: Plan, events: Iterable[Event]) -> tuple[Step, ...]:

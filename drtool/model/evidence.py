@@ -1,19 +1,32 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
+from drtool.model.codec import decode
+
 EVIDENCE_FORMAT = "drtool.evidence/1"
+SIGNED_FORMAT = "drtool.evidence/2"
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceHead:
+    """The newest record of one signer as somebody saw it: its number in the chain and the SHA-256 of its text in hex."""
+
+    number: int
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A sealed statement about something that was tested: a drill, a full reading (`verify`), or a key, of one repository.
+    """A statement about something that was tested: a drill, a full reading (`verify`), or a key, of one repository.
 
     `point` and `set` are empty for a reading of the whole repository: it verifies every point sealed before `started`.
-    `details` is bounded and holds no secret; `summary` travels in tags and is all that a listing knows.
+    `details` is bounded and holds no secret; the rest travels in tags and is all that a listing knows. Without `signer` it is unsigned.
     """
 
     id: str
@@ -36,3 +49,95 @@ class Evidence:
     """The id of the repository's key that this alone was opened with; empty: the one in use."""
     details: Mapping[str, Any] = field(default_factory=dict)
     format: str = EVIDENCE_FORMAT
+    signer: str = ""
+    """Fingerprint of the signing key: `SHA256:…`."""
+    number: int = 0
+    """Position in the signer's chain, from 1."""
+    digest: str = ""
+    """SHA-256 in hex of the record's text."""
+    previous: str = ""
+    """Digest of the signer's record before this one; empty for the first."""
+    snapshot: str = ""
+    """Snapshot id in the repository that listed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceRecord:
+    """Everything that is signed: what was tested, from which point, by which program, how it went step by step, and its place in the chain.
+
+    `report` is the set's part of the run's report until then; `journal_sha256` is of the first `journal_events` lines of the journal.
+    """
+
+    id: str
+    subject: str
+    by: str
+    repository: str
+    outcome: str
+    started: datetime
+    ended: datetime
+    signer: str
+    public_key: str
+    """The signer's key as OpenSSH writes it: `ssh-ed25519 AAAA…`."""
+    number: int
+    previous: str = ""
+    set: str = ""
+    point: str = ""
+    manifest: str = ""
+    """Digest of the point's manifest in that repository; empty when it could not be asked."""
+    run: str = ""
+    plan: str = ""
+    """Digest of the plan."""
+    host: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    rto_seconds: float | None = None
+    rpo_seconds: float | None = None
+    bytes: int = 0
+    files: int = 0
+    checks_passed: int = 0
+    checks_planned: int = 0
+    key: str = ""
+    """The id of the repository's key that this alone was opened with; empty: the one in use."""
+    details: Mapping[str, Any] = field(default_factory=dict)
+    report: Mapping[str, Any] = field(default_factory=dict)
+    journal_sha256: str = ""
+    journal_events: int = 0
+    format: str = SIGNED_FORMAT
+
+
+@dataclass(frozen=True, slots=True)
+class SignedEvidence:
+    """What lies in the repository: the record's canonical text, and its signature in OpenSSH's SSHSIG format."""
+
+    record: str
+    signature: str
+    format: str = SIGNED_FORMAT
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 in hex of the record's text."""
+        return hashlib.sha256(self.record.encode("utf-8", "surrogatepass")).hexdigest()
+
+    def opened(self) -> EvidenceRecord:
+        """Return what the record says, believed or not; raises ValueError, KeyError or TypeError when it says nothing."""
+        return decode(EvidenceRecord, json.loads(self.record))
+
+    def summary(self) -> Evidence:
+        """Return the record as a listing tells it; raises as `opened`."""
+        record = self.opened()
+        shared = {each.name for each in fields(Evidence)} & {each.name for each in fields(EvidenceRecord)} - {"details"}
+        return Evidence(**{name: getattr(record, name) for name in shared}, digest=self.digest)
+
+    @property
+    def by(self) -> str:
+        """The policy it speaks for."""
+        return self.opened().by
+
+
+def newest_heads(evidence: Iterable[Evidence]) -> dict[str, EvidenceHead]:
+    """Return the newest head of every signer."""
+    heads: dict[str, EvidenceHead] = {}
+    for each in evidence:
+        known = heads.get(each.signer)
+        if each.signer and (known is None or each.number > known.number):
+            heads[each.signer] = EvidenceHead(each.number, each.digest)
+    return dict(sorted(heads.items()))

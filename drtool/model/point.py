@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from drtool.model.evidence import EvidenceHead
+
 MANIFEST_FORMAT = "drtool.manifest/1"
 
 FUTURE_TOLERANCE = timedelta(minutes=10)
@@ -90,6 +92,8 @@ class Manifest:
     policy: Mapping[str, Any] = field(default_factory=dict)
     """The compiled policy as far as this set needs it: data, never trusted to run commands."""
     versions: Mapping[str, str] = field(default_factory=dict)
+    evidence: Mapping[str, EvidenceHead] = field(default_factory=dict)
+    """The newest evidence of every signer known when this was sealed: what is removed later is missed here."""
     format: str = MANIFEST_FORMAT
 
     @property

@@ -189,6 +189,8 @@ class Policy:
     sets: Mapping[str, BackupSet]
     sandboxes: Mapping[str, Sandbox] = field(default_factory=dict)
     drills: Mapping[str, DrillPolicy] = field(default_factory=dict)
+    evidence_key: SecretReference | None = None
+    """The key that signs evidence; None: one of this host's own, made at first need."""
     version: int = 1
 
     def repositories_of(self, backup_set: BackupSet) -> tuple[str, ...]:

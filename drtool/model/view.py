@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from drtool.model.evidence import EvidenceRecord
+from drtool.model.examination import EvidenceView
 from drtool.model.hold import Hold
 from drtool.model.point import RecoveryPoint
 
@@ -25,3 +27,12 @@ class PointView:
     repositories: tuple[str, ...]
     verified: tuple[str, ...] = ()
     holds: tuple[Hold, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ShownEvidence:
+    """One piece of evidence: where it lies, its record if a signature vouches for it, and what is wrong with that signature."""
+
+    view: EvidenceView
+    record: EvidenceRecord | None = None
+    fault: str = ""

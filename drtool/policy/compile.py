@@ -63,6 +63,7 @@ def compile_policy(document: Document, policy: PolicySchema, compiled: Compiled)
             for name, body in policy.sandboxes.items()
         },
         drills={name: _drill(name, body, sets) for name, body in policy.drills.items()},
+        evidence_key=policy.evidence.key if policy.evidence else None,
         version=policy.drtool,
     )
 

@@ -164,6 +164,12 @@ class DrillSchema(Strict):
     key: Reference | None = Field(default=None, description="opens the repository with this key only, never with the one in use")
 
 
+class EvidenceSchema(Strict):
+    """How evidence is signed."""
+
+    key: Reference = Field(description="an OpenSSH private key of the type ed25519, without a passphrase; one for each host")
+
+
 class PolicySchema(Strict):
     """A drtool policy."""
 
@@ -176,6 +182,7 @@ class PolicySchema(Strict):
     sets: Annotated[dict[Name, SetSchema], Field(min_length=1)]
     sandboxes: dict[Name, SandboxSchema] = Field(default_factory=dict)
     drills: dict[Name, DrillSchema] = Field(default_factory=dict)
+    evidence: EvidenceSchema | None = None
 
 
 def json_schema(kinds: Kinds) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import pytest
 from drtool.model.codec import canonical
 from drtool.model.command import Command
 from drtool.model.errors import Corrupt, DrtoolError, NoRepository, NotFound, Refused
-from drtool.model.evidence import Evidence
+from drtool.model.evidence import Evidence, EvidenceRecord, SignedEvidence
 from drtool.model.hold import Hold
 from drtool.model.point import Artifact, Census, Manifest, Member, RecoveryPoint
 from drtool.ports import ArtifactRequest, GetRequest, Labels, Progress, PutRequest, PutResult, Repository, Runner
@@ -155,11 +155,15 @@ class RepositoryContract(ABC):
         bare = Evidence("e2", "verify", BY, "near", "failed", NOW, NOW)
         held = hold("h1")
         release = Hold("h2", SET, BY, "", NOW, releases="h1")
-        for record in (written, bare, held, release):
+        signed = signed_evidence("e3")
+        for record in (written, bare, signed, held, release):
             name = pair.repository.append(record)
             assert pair.repository.read(name) == canonical(record)
         listing = pair.repository.list()
-        assert {record.id: record for record in listing.evidence} == {"e1": replace(written, details={}), "e2": bare}
+        listed = {record.id: replace(record, snapshot="") for record in listing.evidence}
+        assert listed == {"e1": replace(written, details={}), "e2": bare, "e3": signed.summary()}
+        found = next(record for record in listing.evidence if record.id == "e3")
+        assert pair.repository.read(found.snapshot) == canonical(signed)
         assert {record.id: record for record in listing.holds} == {"h1": held, "h2": release}
         with pytest.raises(NotFound):
             pair.repository.read("0" * 64)
@@ -351,3 +355,24 @@ def evidence(name: str) -> Evidence:
         checks_planned=3,
         details={"why": "a reason"},
     )
+
+
+def signed_evidence(name: str) -> SignedEvidence:
+    """Return a document as evidence is stored; a repository does not look at its signature."""
+    record = EvidenceRecord(
+        id=name,
+        subject="drill",
+        by=BY,
+        repository="near",
+        outcome="interrupted",
+        started=NOW,
+        ended=NOW + timedelta(minutes=5),
+        signer="SHA256:uNiVztksCsDhcc0u9e8BrrQXVUpKZIDTMczCvj3tD2s",
+        public_key="ssh-ed25519 AAAA",
+        number=7,
+        previous="5" * 64,
+        set=SET,
+        point=POINT,
+        details={"why": "a, reason = 100 %"},
+    )
+    return SignedEvidence(canonical(record).decode("ascii"), "signature")

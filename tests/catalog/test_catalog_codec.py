@@ -19,7 +19,8 @@ from drtool.model import plan as actions
 from drtool.model.codec import canonical, decode, encode, kind_of
 from drtool.model.errors import Corrupt
 from drtool.model.event import Event
-from drtool.model.evidence import Evidence
+from drtool.model.evidence import Evidence, EvidenceRecord, SignedEvidence
+from drtool.model.examination import Examination
 from drtool.model.hold import Hold
 from drtool.model.inventory import Inventory, Listing
 from drtool.model.plan import Plan
@@ -42,7 +43,7 @@ PLAIN: dict[object, st.SearchStrategy[Any]] = {
     type(None): st.none(),
     Any: json_values,
 }
-NOUNS = (Plan, Event, Report, Evidence, Hold, Manifest, Policy, Listing, Inventory)
+NOUNS = (Plan, Event, Report, Evidence, EvidenceRecord, SignedEvidence, Examination, Hold, Manifest, Policy, Listing, Inventory)
 
 
 @cache

@@ -44,7 +44,7 @@ def test_every_verb_explains_itself(verb: str) -> None:
     result = CliRunner().invoke(program, [verb, "--help"])
     assert result.exit_code == 0
     assert f" {verb} " in result.output.splitlines()[0]
-    assert "--json" in result.output or verb in {"plan", "hold"}
+    assert "--json" in result.output or verb in {"plan", "hold", "evidence"}
 
 
 def test_help_names_every_verb() -> None:

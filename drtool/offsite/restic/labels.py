@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from urllib.parse import quote, unquote
 
 from drtool.model.codec import canonical
-from drtool.model.evidence import Evidence
+from drtool.model.evidence import Evidence, SignedEvidence
 from drtool.model.hold import Hold
 from drtool.model.point import Manifest
 from drtool.ports import Body, Labels
@@ -61,6 +61,8 @@ def body_tags(body: Body) -> tuple[str, ...]:
             return to_tags(_manifest_labels(body))
         case Evidence():
             return to_tags(_evidence_labels(body))
+        case SignedEvidence():
+            return to_tags(_evidence_labels(body.summary()))
         case Hold():
             return to_tags(_hold_labels(body))
 
@@ -70,7 +72,7 @@ def body_name(body: Body) -> str:
     match body:
         case Manifest():
             return "/manifest.json"
-        case Evidence():
+        case Evidence() | SignedEvidence():
             return "/evidence.json"
         case Hold():
             return "/hold.json"
@@ -116,6 +118,10 @@ def _evidence_labels(evidence: Evidence) -> dict[str, str]:
         "files": str(evidence.files),
         "checks": f"{evidence.checks_passed}/{evidence.checks_planned}",
         "key": evidence.key,
+        "signer": evidence.signer,
+        "number": str(evidence.number) if evidence.signer else "",
+        "record": evidence.digest,
+        "previous": evidence.previous,
     }
 
 

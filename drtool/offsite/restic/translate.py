@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from drtool.model.evidence import Evidence
+from drtool.model.evidence import EVIDENCE_FORMAT, SIGNED_FORMAT, Evidence
 from drtool.model.hold import Hold
 from drtool.model.inventory import Listing
 from drtool.model.point import DataSnapshot, RecoveryPoint, Unsealed
@@ -192,6 +192,12 @@ def _evidence(row: Row) -> Evidence:
         checks_passed=int(passed),
         checks_planned=int(planned),
         key=labels.get("key", ""),
+        format=SIGNED_FORMAT if labels.get("signer") else EVIDENCE_FORMAT,
+        signer=labels.get("signer", ""),
+        number=int(labels.get("number", "0")),
+        digest=labels.get("record", ""),
+        previous=labels.get("previous", ""),
+        snapshot=row.id,
     )
 
 

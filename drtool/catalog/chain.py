@@ -1,0 +1,182 @@
+"""Holding evidence against its signatures, its chain and the heads in manifests: edited, deleted, reordered and truncated are found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from drtool.catalog.seal import unseal
+from drtool.model.errors import Corrupt
+from drtool.model.evidence import Evidence, EvidenceRecord, SignedEvidence
+from drtool.model.examination import EvidenceFault, Examination, SeenHead, SignerView
+
+Allowed = Callable[[EvidenceRecord], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Exhibit:
+    """One copy of a piece of evidence: where it lies, what its tags say (in a repository), and the document.
+
+    `problem` tells why the document could not be read; `gone_from` names the repository that had it and has it no more.
+    """
+
+    place: str
+    id: str
+    listed: Evidence | None = None
+    document: SignedEvidence | None = None
+    problem: str = ""
+    gone_from: str = ""
+
+
+@dataclass(slots=True)
+class _Chain:
+    """What one signer is known to have signed, by number; `claimed` are numbers that only a bad copy speaks of."""
+
+    records: dict[int, dict[str, EvidenceRecord]] = field(default_factory=dict)
+    claimed: set[int] = field(default_factory=set)
+
+    @property
+    def newest(self) -> int:
+        return max((*self.records, *self.claimed), default=0)
+
+
+def examine(
+    exhibits: Iterable[Exhibit], heads: Iterable[SeenHead], *, allowed: Allowed | None = None, unread: tuple[str, ...] = ()
+) -> Examination:
+    """Look at every copy, every chain and every head; with `allowed` also at who may sign."""
+    faults: list[EvidenceFault] = []
+    chains: dict[str, _Chain] = {}
+    unsigned: dict[str, Evidence] = {}
+    good: dict[str, EvidenceRecord] = {}
+    for exhibit in exhibits:
+        if exhibit.listed is not None and not exhibit.listed.signer:
+            unsigned[exhibit.listed.id] = exhibit.listed
+            continue
+        record = _opened(exhibit, chains, faults)
+        if record is not None and exhibit.document is not None:
+            chains.setdefault(record.signer, _Chain()).records.setdefault(record.number, {})[exhibit.document.digest] = record
+            good[exhibit.document.digest] = record
+            faults += _labels(exhibit, exhibit.document, record)
+    if allowed is not None:
+        faults += [_fault("stranger", "its signer may not sign for it", record) for record in good.values() if not allowed(record)]
+    for signer, chain in sorted(chains.items()):
+        faults += _links(signer, chain)
+    seen = tuple(heads)
+    faults += _heads(seen, chains)
+    faults += _unsigned_after(unsigned.values(), good.values())
+    return Examination(
+        records=len(good),
+        heads=len({(head.repository, head.point) for head in seen}),
+        signers=tuple(_view(signer, chain, allowed) for signer, chain in sorted(chains.items()) if chain.records),
+        unsigned=tuple(sorted(unsigned)),
+        faults=tuple(dict.fromkeys(faults)),
+        unread=unread,
+    )
+
+
+def _opened(exhibit: Exhibit, chains: dict[str, _Chain], faults: list[EvidenceFault]) -> EvidenceRecord | None:
+    """Return the record of a copy whose signature fits; else note what is wrong and which place in a chain it claims."""
+    said = exhibit.listed or _said(exhibit.document)
+    signer, number = (said.signer, said.number) if said is not None else ("", 0)
+    if exhibit.document is None:
+        faults.append(EvidenceFault("unreadable", exhibit.problem, signer, number, exhibit.id, exhibit.place))
+        record = None
+    else:
+        try:
+            record = unseal(exhibit.document)
+        except Corrupt as error:
+            faults.append(EvidenceFault("edited", error.what, signer, number, exhibit.id, exhibit.place))
+            record = None
+    if record is None and signer:
+        chains.setdefault(signer, _Chain()).claimed.add(number)
+    return record
+
+
+def _said(document: SignedEvidence | None) -> Evidence | None:
+    try:
+        return document.summary() if document is not None else None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def _labels(exhibit: Exhibit, document: SignedEvidence, record: EvidenceRecord) -> Iterator[EvidenceFault]:
+    place, listed = exhibit.place, exhibit.listed
+    if exhibit.gone_from:
+        yield _fault("deleted", f"it was stored in {exhibit.gone_from} and is not there any more", record, place)
+    if listed is None:
+        return
+    if (listed.signer, listed.number) != (record.signer, record.number):
+        yield _fault("reordered", f"it lies in the place of number {listed.number}, and is number {record.number}", record, place)
+    elif replace(listed, details={}, snapshot="") != document.summary():
+        yield _fault("mislabelled", "its tags tell something else than what was signed", record, place)
+
+
+def _links(signer: str, chain: _Chain) -> Iterator[EvidenceFault]:
+    for first, last in _gaps(chain):
+        numbers = str(first) if first == last else f"{first} to {last}"
+        yield EvidenceFault("deleted", f"number {numbers} of the chain is nowhere", signer, first)
+    for number, copies in sorted(chain.records.items()):
+        if len(copies) > 1:
+            ids = ", ".join(sorted(record.id for record in copies.values()))
+            yield EvidenceFault("reordered", f"{len(copies)} different records have the number {number}: {ids}", signer, number)
+        before = chain.records.get(number - 1)
+        for record in copies.values():
+            if number == 1 and record.previous:
+                yield _fault("reordered", "it is the first, and names one before it", record)
+            elif before is not None and record.previous not in before:
+                yield _fault("reordered", f"the record before it is not the number {number - 1} that is here", record)
+
+
+def _gaps(chain: _Chain) -> Iterator[tuple[int, int]]:
+    expected = 1
+    for number in sorted({*chain.records, *chain.claimed}):
+        if number > expected:
+            yield expected, number - 1
+        expected = max(expected, number + 1)
+
+
+def _heads(seen: Iterable[SeenHead], chains: dict[str, _Chain]) -> Iterator[EvidenceFault]:
+    furthest: dict[str, SeenHead] = {}
+    for each in seen:
+        chain = chains.get(each.signer, _Chain())
+        number = each.head.number
+        if number > chain.newest:
+            if each.signer not in furthest or number > furthest[each.signer].head.number:
+                furthest[each.signer] = each
+        elif number in chain.records and each.head.digest not in chain.records[number]:
+            what = f"the manifest of {each.point} knew another record under the number {number}"
+            yield EvidenceFault("replaced", what, each.signer, number, place=each.repository)
+    for signer, each in sorted(furthest.items()):
+        newest = chains.get(signer, _Chain()).newest
+        what = f"the chain ends at {newest}, and the manifest of {each.point} knew number {each.head.number}"
+        yield EvidenceFault("truncated", what, signer, each.head.number, place=each.repository)
+
+
+def _unsigned_after(unsigned: Iterable[Evidence], good: Iterable[EvidenceRecord]) -> Iterator[EvidenceFault]:
+    """Once a policy's evidence is signed, an unsigned record in its name was slipped in."""
+    since: dict[str, datetime] = {}
+    for record in good:
+        since[record.by] = min(record.ended, since.get(record.by, record.ended))
+    for each in unsigned:
+        if each.by in since and each.ended > since[each.by]:
+            yield EvidenceFault(
+                "unsigned", f"it is newer than signed evidence of {each.by}, and not signed", id=each.id, place=each.repository
+            )
+
+
+def _fault(kind: str, what: str, record: EvidenceRecord, place: str = "") -> EvidenceFault:
+    return EvidenceFault(kind, what, record.signer, record.number, record.id, place)
+
+
+def _view(signer: str, chain: _Chain, allowed: Allowed | None) -> SignerView:
+    records = [record for copies in chain.records.values() for record in copies.values()]
+    return SignerView(
+        fingerprint=signer,
+        public_key=records[0].public_key,
+        by=tuple(sorted({record.by for record in records})),
+        records=len(records),
+        newest=max(chain.records),
+        last=max(record.ended for record in records),
+        allowed=None if allowed is None else all(allowed(record) for record in records),
+    )

@@ -1,0 +1,115 @@
+"""OpenSSH's signature format (PROTOCOL.sshsig) for Ed25519: what `ssh-keygen -Y sign` writes and `ssh-keygen -Y verify` reads."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import struct
+from typing import TYPE_CHECKING
+
+from drtool.model.errors import Corrupt
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+KEY_TYPE = "ssh-ed25519"
+NAMESPACE = "drtool.evidence"
+_MAGIC = b"SSHSIG"
+_VERSION = 1
+_BEGIN, _END = "-----BEGIN SSH SIGNATURE-----", "-----END SSH SIGNATURE-----"
+_COLUMNS = 70
+_HASHES = {"sha512": hashlib.sha512, "sha256": hashlib.sha256}
+_KEY_BYTES, _SIGNATURE_BYTES = 32, 64
+
+
+def sign(key: Ed25519PrivateKey, message: bytes, *, namespace: str = NAMESPACE) -> str:
+    """Return the armoured signature of a message."""
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - only who signs pays for it
+
+    public = key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+    signature = key.sign(_signed(message, namespace=namespace, hash_name="sha512"))
+    parts = (_blob(public), namespace.encode(), b"", b"sha512", _string(KEY_TYPE.encode()) + _string(signature))
+    body = base64.b64encode(_MAGIC + struct.pack(">I", _VERSION) + b"".join(map(_string, parts))).decode("ascii")
+    return "\n".join([_BEGIN, *(body[start : start + _COLUMNS] for start in range(0, len(body), _COLUMNS)), _END, ""])
+
+
+def verify(armoured: str, message: bytes, *, namespace: str = NAMESPACE) -> str:
+    """Return the public key that signed exactly this message; Corrupt when the signature does not fit or cannot be read."""
+    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415
+
+    rest = _body(armoured)
+    blob, rest = _take(rest)
+    found, rest = _take(rest)
+    reserved, rest = _take(rest)
+    hash_name, rest = _take(rest)
+    wrapped, rest = _take(rest)
+    key_type, key_rest = _take(blob)
+    key, key_end = _take(key_rest)
+    signature_type, signature_rest = _take(wrapped)
+    signature, signature_end = _take(signature_rest)
+    if rest or key_end or signature_end or reserved or key_type != KEY_TYPE.encode() or signature_type != KEY_TYPE.encode():
+        raise Corrupt("the signature is not one of an Ed25519 key")
+    if found != namespace.encode():
+        raise Corrupt(f"the signature was made for another purpose: {found.decode('utf-8', 'replace')}")
+    name = hash_name.decode("ascii", "replace")
+    if name not in _HASHES or len(key) != _KEY_BYTES or len(signature) != _SIGNATURE_BYTES:
+        raise Corrupt("the signature cannot be read")
+    try:
+        Ed25519PublicKey.from_public_bytes(key).verify(signature, _signed(message, namespace=namespace, hash_name=name))
+    except (InvalidSignature, ValueError):
+        raise Corrupt("the signature does not fit the record") from None
+    return f"{KEY_TYPE} {base64.b64encode(blob).decode('ascii')}"
+
+
+def public_line(key: Ed25519PrivateKey) -> str:
+    """Return the public half of a key as OpenSSH writes it: `ssh-ed25519 AAAA…`."""
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415
+
+    return key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).decode("ascii")
+
+
+def fingerprint(public_key: str) -> str:
+    """Return the fingerprint of a public key as `ssh-keygen -l` prints it: `SHA256:…`; Corrupt when it is no key."""
+    try:
+        blob = base64.b64decode(public_key.split()[1], validate=True)
+    except (IndexError, binascii.Error):
+        raise Corrupt("that is no public key of OpenSSH") from None
+    return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode("ascii").rstrip("=")
+
+
+def _body(armoured: str) -> bytes:
+    lines = armoured.strip().splitlines()
+    if len(lines) < 3 or lines[0] != _BEGIN or lines[-1] != _END:  # noqa: PLR2004 - the two borders and something between
+        raise Corrupt("that is no signature of OpenSSH")
+    try:
+        data = base64.b64decode("".join(lines[1:-1]), validate=True)
+    except (binascii.Error, ValueError):
+        raise Corrupt("the signature cannot be read") from None
+    start = len(_MAGIC) + 4
+    if data[:start] != _MAGIC + struct.pack(">I", _VERSION):
+        raise Corrupt("that is no signature of a version that is known here")
+    return data[start:]
+
+
+def _signed(message: bytes, *, namespace: str, hash_name: str) -> bytes:
+    parts = (namespace.encode(), b"", hash_name.encode(), _HASHES[hash_name](message).digest())
+    return _MAGIC + b"".join(map(_string, parts))
+
+
+def _blob(public: bytes) -> bytes:
+    return _string(KEY_TYPE.encode()) + _string(public)
+
+
+def _string(data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + data
+
+
+def _take(data: bytes) -> tuple[bytes, bytes]:
+    if len(data) < 4:  # noqa: PLR2004 - the length in front of every part
+        raise Corrupt("the signature is cut short")
+    (length,) = struct.unpack(">I", data[:4])
+    if len(data) < 4 + length:
+        raise Corrupt("the signature is cut short")
+    return data[4 : 4 + length], data[4 + length :]

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import click
+
+from drtool.cli import exits, screen
+from drtool.cli.options import VerbGroup
+from drtool.cli.render.words import printable
+from drtool.cli.session import open_session
+
+
+@click.group("evidence", cls=VerbGroup)
+def command() -> None:
+    """Show, check and hand out the signed records of drills and readings."""
+
+
+@command.command("list")
+@click.option("--set", "set_name", metavar="SET", help="Only what proves this set.")
+@click.pass_context
+def list_evidence(context: click.Context, set_name: str | None) -> int:
+    """List all evidence, newest first, and where it lies."""
+    from drtool.cli.render.evidence import evidence_lines  # noqa: PLC0415
+
+    session = open_session(context)
+    views, unread = session.app().evidence_list(set_name)
+    session.answer("evidence", views, lambda: evidence_lines(views), unread=unread)
+    screen.words(f"failed  {printable(text)}  next: drtool doctor" for text in unread)
+    return exits.FAILED if unread else exits.SUCCEEDED
+
+
+@command.command("show")
+@click.argument("evidence", metavar="ID")
+@click.pass_context
+def show(context: click.Context, evidence: str) -> int:
+    """Show one record, and whether its signature fits."""
+    from drtool.cli.render.evidence import record_lines  # noqa: PLC0415
+
+    session = open_session(context)
+    shown = session.app().evidence_show(evidence)
+    session.answer("evidence_record", shown, lambda: record_lines(shown))
+    return exits.DATA_WRONG if shown.fault else exits.SUCCEEDED
+
+
+@command.command("verify")
+@click.option("--allowed-signers", metavar="FILE", help="Who may sign, in the format of ssh-keygen(1).")
+@click.pass_context
+def verify(context: click.Context, allowed_signers: str | None) -> int:
+    """Check every signature, the chain of every signer, and the heads in all manifests.
+
+    Whatever was edited, deleted, reordered or truncated is named, and the exit code is 5.
+    """
+    from drtool.cli.render.evidence import examination_lines  # noqa: PLC0415
+
+    session = open_session(context)
+    found = session.app().evidence_verify(allowed_signers)
+    code = exits.DATA_WRONG if found.faults else exits.FAILED if found.unread else exits.SUCCEEDED
+    session.answer("evidence_verify", found, lambda: examination_lines(found), exit_code=code)
+    return code
+
+
+@command.command("export")
+@click.option("--output", default="drtool-evidence", show_default=True, metavar="DIRECTORY", help="A new or empty directory.")
+@click.pass_context
+def export(context: click.Context, output: str) -> int:
+    """Write records, signatures, allowed_signers and an index for an auditor."""
+    from drtool.cli.render.evidence import export_lines  # noqa: PLC0415
+
+    session = open_session(context)
+    index = session.app().evidence_export(output)
+    session.answer("evidence_export", {"directory": output, "index": index}, lambda: export_lines(output, index))
+    left_out = index["left_out"]
+    return exits.DATA_WRONG if left_out["faulty"] else exits.FAILED if left_out["unread"] else exits.SUCCEEDED

@@ -1,0 +1,118 @@
+"""Evidence for a person: the list, one record, what an examination found, what was handed out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from drtool.cli.render.table import table
+from drtool.cli.render.words import BAD, GOOD, counted, long_duration, printable, short_id, size, stamp
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from drtool.model.evidence import Evidence
+    from drtool.model.examination import EvidenceFault, EvidenceView, Examination, SignerView
+    from drtool.model.view import ShownEvidence
+
+_GOOD_OUTCOMES = ("succeeded", "objective_missed")
+_SHOWN_ITEMS = 10
+
+
+def evidence_lines(views: Sequence[EvidenceView]) -> list[str]:
+    """Return one line per piece of evidence."""
+    if not views:
+        return ["There is no evidence.  next: drtool drill"]
+    rows: list[Sequence[str]] = [("EVIDENCE", "ENDED", "WHAT", "SET", "POINT", "OUTCOME", "SIGNED", "WHERE")]
+    for view in views:
+        each = view.evidence
+        rows.append(
+            (
+                printable(each.id),
+                stamp(each.ended),
+                printable(each.subject),
+                printable(each.set) or "-",
+                short_id(each.point) if each.point else "-",
+                _outcome(each.outcome),
+                f"{short_id(each.signer.removeprefix('SHA256:'))} {each.number}" if each.signer else f"unsigned {BAD}",
+                " ".join(map(printable, view.repositories)) or "on disk only",
+            )
+        )
+    return table(rows)
+
+
+def record_lines(shown: ShownEvidence) -> list[str]:
+    """Return one record in words."""
+    each, record = shown.view.evidence, shown.record
+    lines = [
+        f"{printable(each.subject)} of {printable(each.set) or printable(each.repository)}: {_outcome(each.outcome)}",
+        f"  {stamp(each.started)} to {stamp(each.ended)} · from {printable(each.repository)}",
+        f"  {_extent(each)}",
+    ]
+    if each.point:
+        lines.insert(1, f"  point {printable(each.point)}")
+    if each.rto_seconds is not None:
+        lines.append(f"  back in {long_duration(each.rto_seconds)}")
+    lines.append(f"  lies in {' '.join(map(printable, shown.view.repositories)) or 'no repository: on this disk only'}")
+    if record is None:
+        words = printable(shown.fault) if shown.fault else "never signed: nobody vouches for it"
+        return [*lines, f"  signature {BAD} {words}"]
+    lines += [
+        f"  run {printable(record.run)} on {printable(record.host)}, plan {printable(record.plan[:16])}…",
+        f"  written with {', '.join(f'{printable(name)} {printable(version)}' for name, version in record.versions.items())}",
+        f"  number {record.number} of {printable(record.signer)}, for {printable(record.by)}",
+        f"  signature {GOOD} fits" if not shown.fault else f"  signature {BAD} {printable(shown.fault)}",
+    ]
+    return lines
+
+
+def examination_lines(found: Examination) -> list[str]:
+    """Return what was examined and what is wrong, the verdict last."""
+    lines = [_signer_line(signer) for signer in found.signers]
+    if found.unsigned:
+        named = ", ".join(map(short_id, found.unsigned[:_SHOWN_ITEMS]))
+        lines.append(f"unsigned: {counted(len(found.unsigned), 'record')} that nobody vouches for: {named}")
+    lines += [_fault_line(fault) for fault in found.faults]
+    lines += [f"not read: {printable(text)} {BAD}" for text in found.unread]
+    examined = f"{counted(found.records, 'record')} of {counted(len(found.signers), 'signer')}, heads in {counted(found.heads, 'manifest')}"
+    if found.faults:
+        return [*lines, f"{examined}: {counted(len(found.faults), 'fault')} {BAD}"]
+    if found.unread:
+        return [*lines, f"{examined}: nothing wrong in what could be read {BAD}"]
+    return [*lines, f"{examined}: every signature fits, and none is missing {GOOD}"]
+
+
+def export_lines(directory: str, index: Mapping[str, Any]) -> list[str]:
+    """Return what was written, and how to check it."""
+    left_out = index["left_out"]
+    lines = [f"{counted(len(index['records']), 'record')} in {printable(directory)}, explained by index.json"]
+    lines += [f"left out, {name}: {' '.join(map(printable, items))} {BAD}" for name, items in left_out.items() if items]
+    return [
+        *lines,
+        "compare the fingerprints (ssh-keygen -lf) of allowed_signers with the recovery sheet, then, in that directory:",
+        f"  {index['how_to_check']}",
+    ]
+
+
+def _extent(evidence: Evidence) -> str:
+    if not evidence.checks_planned:
+        return f"{size(evidence.bytes)} read"
+    checks = f"{evidence.checks_passed} of {counted(evidence.checks_planned, 'check')} passed"
+    return f"{checks} · {counted(evidence.files, 'file')}, {size(evidence.bytes)}"
+
+
+def _outcome(outcome: str) -> str:
+    return f"{printable(outcome.replace('_', ' '))} {GOOD if outcome in _GOOD_OUTCOMES else BAD}"
+
+
+def _signer_line(signer: SignerView) -> str:
+    known = {None: "", True: f", allowed {GOOD}", False: f", not allowed {BAD}"}[signer.allowed]
+    who = " ".join(map(printable, signer.by))
+    return f"{printable(signer.fingerprint)} for {who}: {counted(signer.records, 'record')}, the last {stamp(signer.last)}{known}"
+
+
+def _fault_line(fault: EvidenceFault) -> str:
+    what = [f"number {fault.number}"] if fault.number else []
+    what += [printable(fault.id)] if fault.id else []
+    what += [f"in {printable(fault.place)}"] if fault.place else []
+    signer = f" of {printable(fault.signer)}" if fault.signer else ""
+    return f"{fault.kind} {BAD}  {', '.join(what)}{signer}: {printable(fault.what)}"

@@ -1,0 +1,180 @@
+"""Signing what was tested: on this disk first, then in the repository it is about."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import platform
+import socket
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from drtool.catalog.evidence_folder import EvidenceFolder
+from drtool.catalog.fold import fold
+from drtool.catalog.journal import journal_line
+from drtool.catalog.seal import read_sealed, seal, unseal
+from drtool.catalog.signer import Signer
+from drtool.engine.hands import Hands
+from drtool.engine.retry import attempt
+from drtool.model.codec import encode
+from drtool.model.errors import Corrupt, DrtoolError, Locked, NoRepository, Refused, Unavailable, WrongKey
+from drtool.model.event import Event
+from drtool.model.evidence import Evidence, EvidenceHead, EvidenceRecord, SignedEvidence, newest_heads
+from drtool.model.inventory import Listing
+from drtool.model.outcome import Outcome
+from drtool.model.plan import Plan
+from drtool.ports import Repository
+
+_NOT_NOW = (Refused, WrongKey, NoRepository, Unavailable, Locked)
+"""Why a repository does not take a record: it stays on the disk, and what was tested stays as it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attested:
+    """Evidence as it was signed; `on_disk_only` tells why the repository has not got it."""
+
+    evidence: Evidence
+    on_disk_only: str = ""
+
+
+def attest(hands: Hands, statement: Evidence, *, plan: Plan | None = None, events: Sequence[Event] = ()) -> Attested:
+    """Sign a statement about a run and keep it: on this disk, then in its repository.
+
+    The rest of the record comes from the plan and the events so far, if a run tested it. A repository that does not take it
+    (a key that may only read, a dead endpoint) is told in the answer; Refused when it cannot be signed or kept on this disk.
+    """
+    folder = evidence_folder(hands)
+    signer = folder.signer()
+    repository = hands.repositories.get(statement.repository)
+    listing = _listing(repository)
+    record = replace(_record(hands, statement, plan=plan, events=events, listing=listing), signer=signer.fingerprint)
+    with folder.alone():
+        head = _head(hands, folder, signer, listing)
+        record = replace(record, public_key=signer.public_key, number=head.number + 1, previous=head.digest)
+        document = seal(signer, record)
+        folder.save(record.id, document)
+    evidence = document.summary()
+    if repository is None:
+        return Attested(evidence, f"the policy has no repository {statement.repository} any more")
+    try:
+        snapshot = _append(hands, repository, document)
+    except _NOT_NOW as error:
+        return Attested(evidence, f"the repository {repository.name} did not take it: {error.what}")
+    folder.save(record.id, document, snapshot=snapshot)
+    if listing is not None:
+        _bring_the_rest(hands, folder, repository, {each.id for each in listing.evidence} | {record.id})
+    return Attested(evidence)
+
+
+def evidence_folder(hands: Hands) -> EvidenceFolder:
+    """Return where this host keeps what it signed; Refused when these hands know no state directory."""
+    if hands.evidence is None:
+        raise Refused("evidence cannot be signed without a state directory", hint="set $DRTOOL_STATE_DIR to a folder you may write")
+    return hands.evidence
+
+
+def known_heads(hands: Hands, listing: Listing) -> dict[str, EvidenceHead]:
+    """Return the newest head of every signer, as a listing and this host's disk tell them."""
+    kept = hands.evidence.summaries() if hands.evidence is not None else ()
+    return newest_heads((*listing.evidence, *kept))
+
+
+def _record(hands: Hands, statement: Evidence, *, plan: Plan | None, events: Sequence[Event], listing: Listing | None) -> EvidenceRecord:
+    repository = hands.repositories.get(statement.repository)
+    versions = {**hands.versions, "python": platform.python_version()}
+    if repository is not None:
+        with contextlib.suppress(*_NOT_NOW):
+            versions["repository"] = repository.guarantees().program_version
+    points = listing.points if listing is not None else ()
+    sets = fold(plan, events).sets if plan is not None else ()
+    report = next((each for each in sets if each.set == statement.set), None)
+    return EvidenceRecord(
+        id=statement.id,
+        subject=statement.subject,
+        by=statement.by,
+        repository=statement.repository,
+        outcome=statement.outcome,
+        started=statement.started,
+        ended=statement.ended,
+        signer="",
+        public_key="",
+        number=0,
+        set=statement.set,
+        point=statement.point,
+        manifest=next((each.digest for each in points if each.point == statement.point), ""),
+        run=plan.run if plan is not None else "",
+        plan=plan.digest if plan is not None else "",
+        host=socket.gethostname(),
+        versions=versions,
+        rto_seconds=statement.rto_seconds,
+        rpo_seconds=statement.rpo_seconds,
+        bytes=statement.bytes,
+        files=statement.files,
+        checks_passed=statement.checks_passed,
+        checks_planned=statement.checks_planned,
+        key=statement.key,
+        details=statement.details,
+        # The step that records has not ended while it records: the outcome is the statement's.
+        report=encode(replace(report, outcome=Outcome(statement.outcome))) if report is not None else {},
+        journal_sha256=hashlib.sha256(b"".join(journal_line(event) for event in events)).hexdigest(),
+        journal_events=len(events),
+    )
+
+
+def _listing(repository: Repository | None) -> Listing | None:
+    if repository is None:
+        return None
+    try:
+        return repository.list()
+    except _NOT_NOW:
+        return None
+
+
+def _head(hands: Hands, folder: EvidenceFolder, signer: Signer, listing: Listing | None) -> EvidenceHead:
+    """Return the head of our own chain: from this disk, and where that knows less (a machine made anew) from the repositories.
+
+    A record of a repository counts only if its signature fits: its tags are anybody's word.
+    """
+    own = newest_heads(each for each in folder.summaries() if each.signer == signer.fingerprint)
+    head = own.get(signer.fingerprint)
+    listings = [listing] if head is not None else [_listing(each) for each in hands.repositories.values()]
+    for claim, repository in _claims(hands, signer, listings):
+        if head is not None and claim.number <= head.number:
+            break
+        try:
+            document = read_sealed(repository.read(claim.snapshot))
+            record = unseal(document)
+        except DrtoolError:
+            continue
+        if record.signer == signer.fingerprint and (head is None or record.number > head.number):
+            head = EvidenceHead(record.number, document.digest)
+    return head or EvidenceHead(0, "")
+
+
+def _claims(hands: Hands, signer: Signer, listings: Iterable[Listing | None]) -> list[tuple[Evidence, Repository]]:
+    claims = [
+        (each, hands.repositories[listing.repository])
+        for listing in listings
+        if listing is not None
+        for each in listing.evidence
+        if each.signer == signer.fingerprint
+    ]
+    return sorted(claims, key=lambda claim: claim[0].number, reverse=True)
+
+
+def _append(hands: Hands, repository: Repository, document: SignedEvidence) -> str:
+    policy = hands.policy.repositories.get(repository.name)
+    window = policy.timeout.total_seconds() if policy is not None else 0.0
+    return attempt(lambda: repository.append(document), clock=hands.clock, window_seconds=window, on_retry=lambda _error, _seconds: None)
+
+
+def _bring_the_rest(hands: Hands, folder: EvidenceFolder, repository: Repository, present: set[str]) -> None:
+    """Append what this repository did not take earlier, so that its chain has no gap; what it had once and lost is never put back."""
+    for kept in folder.all():
+        record = kept.record()
+        if record is None or kept.snapshot or record.repository != repository.name or record.id in present:
+            continue
+        try:
+            folder.save(kept.id, kept.document, snapshot=_append(hands, repository, kept.document))
+        except (*_NOT_NOW, Corrupt):
+            return

@@ -1,0 +1,78 @@
+"""What a person reads of evidence: nothing wrong stays unsaid, and nothing foreign reaches the terminal as it is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from drtool.cli.render.evidence import evidence_lines, examination_lines, export_lines, record_lines
+from drtool.model.evidence import Evidence, EvidenceRecord
+from drtool.model.examination import EvidenceFault, EvidenceView, Examination, SignerView
+from drtool.model.view import ShownEvidence
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+SIGNER = "SHA256:QkYfXgRwdlngxquepmCQQE7vBU/UXE3lElDDTUSGMRI"
+PROOF = Evidence("01M84CDPPCJWVDGXXVGAK16BJ8", "drill", "homelab", "offsite", "succeeded", NOW, NOW, "documents", signer=SIGNER, number=7)
+HOSTILE = "\x1b[2J"
+
+
+def record(**changes: str) -> EvidenceRecord:
+    body = EvidenceRecord(PROOF.id, "drill", "homelab", "offsite", "succeeded", NOW, NOW, SIGNER, "ssh-ed25519 AAAA", 7, host="pi", run="R")
+    return replace(body, **changes)  # type: ignore[arg-type]
+
+
+def test_the_list_tells_where_it_lies_and_whether_it_is_signed() -> None:
+    here = EvidenceView(PROOF, ())
+    there = EvidenceView(replace(PROOF, signer="", number=0, outcome="data_wrong"), ("near", "offsite"))
+    lines = evidence_lines((here, there))
+    assert lines[1].endswith("succeeded ✔   QkYf…MRI 7  on disk only")
+    assert lines[2].endswith("data wrong ✖  unsigned ✖  near offsite")
+    assert "drtool drill" in evidence_lines(())[0]
+
+
+def test_a_record_tells_what_is_wrong_with_its_signature() -> None:
+    good = record_lines(ShownEvidence(EvidenceView(PROOF, ("offsite",)), record()))
+    assert good[-1] == "  signature ✔ fits"
+    assert any("number 7 of SHA256:" in line for line in good)
+    bad = record_lines(ShownEvidence(EvidenceView(PROOF, ()), fault="the signature does not fit the record"))
+    assert bad[-1] == "  signature ✖ the signature does not fit the record"
+    assert "on this disk only" in bad[-2]
+    assert "nobody vouches" in record_lines(ShownEvidence(EvidenceView(PROOF, ("near",))))[-1]
+
+
+def test_an_examination_ends_with_its_verdict() -> None:
+    signer = SignerView(SIGNER, "ssh-ed25519 AAAA", ("homelab",), 3, 3, NOW, allowed=False)
+    whole = Examination(3, 2, (signer,))
+    assert "not allowed ✖" in examination_lines(whole)[0]
+    assert examination_lines(whole)[-1] == "3 records of 1 signer, heads in 2 manifests: every signature fits, and none is missing ✔"
+    fault = EvidenceFault("truncated", "the chain ends at 3", SIGNER, 5, place="near")
+    faulty = examination_lines(replace(whole, faults=(fault,), unsigned=("OLD",)))
+    assert faulty[1:] == [
+        "unsigned: 1 record that nobody vouches for: OLD",
+        f"truncated ✖  number 5, in near of {SIGNER}: the chain ends at 3",
+        "3 records of 1 signer, heads in 2 manifests: 1 fault ✖",
+    ]
+    unread = examination_lines(replace(whole, unread=("offsite: no answer",)))
+    assert unread[-1].endswith("nothing wrong in what could be read ✖")
+
+
+def test_an_export_tells_what_it_left_out() -> None:
+    index = {"records": [1], "how_to_check": "ssh-keygen -Y verify", "left_out": {"unsigned": ["A", "B"], "faulty": [], "unread": []}}
+    lines = export_lines("out", index)
+    assert lines[0].startswith("1 record in out")
+    assert lines[1] == "left out, unsigned: A B ✖"
+    assert lines[-1] == "  ssh-keygen -Y verify"
+
+
+def test_foreign_words_are_escaped() -> None:
+    proof = replace(PROOF, id=HOSTILE, subject=HOSTILE, set=HOSTILE, outcome=HOSTILE, repository=HOSTILE, point=HOSTILE, signer=HOSTILE)
+    view = EvidenceView(proof, (HOSTILE,))
+    fault = EvidenceFault("edited", HOSTILE, HOSTILE, 1, HOSTILE, HOSTILE)
+    signer = SignerView(HOSTILE, HOSTILE, (HOSTILE,), 1, 1, NOW)
+    words = [
+        *evidence_lines((view,)),
+        *record_lines(ShownEvidence(view, record(host=HOSTILE, run=HOSTILE, signer=HOSTILE, by=HOSTILE, plan=HOSTILE))),
+        *examination_lines(Examination(1, 1, (signer,), (HOSTILE,), (fault,), (HOSTILE,))),
+        *export_lines(HOSTILE, {"records": [], "how_to_check": "", "left_out": {"unsigned": [HOSTILE]}}),
+    ]
+    assert "\x1b" not in "\n".join(words)
