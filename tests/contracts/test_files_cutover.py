@@ -208,11 +208,11 @@ def test_a_mount_point_is_refused_before_anything_is_written() -> None:
 def test_no_space_is_refused_before_anything_is_written() -> None:
     with full_disk("1m") as disk:
         request = request_for("/documents", form="directory", directory=disk / "to", bytes=2 * 1024 * 1024)
-        with pytest.raises(Refused, match="bytes free"), source_at(disk).land(request):
+        with pytest.raises(Refused, match="MiB free"), source_at(disk).land(request):
             pass
         assert os.listdir(disk / "to") == []
         reservation = ReserveRequest({"directory": str(disk)}, Destination("sandbox"), RUN, BY, 2 * 1024 * 1024, LATER)
-        with pytest.raises(Refused, match="bytes free"):
+        with pytest.raises(Refused, match="MiB free"):
             source_at(disk).reserve(reservation)
 
 
