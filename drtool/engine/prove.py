@@ -31,7 +31,8 @@ def ask(
     `spoil` changes the question, for the negative control.
     """
     check = hands.checks[action.check.kind]
-    if action.check.kind == "command" and not action.trusted:
+    runs_something = action.check.kind == "command" or bool(action.check.settings.get("database"))
+    if runs_something and not action.trusted:
         words = "the command comes from the repository; add --trust-commands to ask it"
         return Answer(passed=False, expected=action.check.name, observed=words, skipped=words)
     question = question_of(hands, action, restored)
@@ -100,11 +101,17 @@ def record(hands: Hands, plan: Plan, action: actions.Record, results: Mapping[st
             "plan": plan.digest,
             "versions": dict(hands.versions),
             "objective": {"rto_seconds": action.rto_seconds, "rpo_seconds": action.rpo_seconds},
-            "compared": sum(answer.compared for answer in answers),
+            "compared": sum(answer.compared for answer in _censuses(plan, action, results)),
         },
     )
     hands.repositories[action.repository].append(evidence)
     return Done("recorded", {"evidence": evidence.id, "outcome": outcome, "rto_seconds": rto})
+
+
+def _censuses(plan: Plan, action: actions.Record, results: Mapping[str, Result]) -> list[Answer]:
+    """Return the answers that compared the content of files with the source."""
+    kinds = {step.id: step.action.check.kind for step in plan.steps if isinstance(step.action, actions.Ask)}
+    return [answer for step in action.asks if kinds.get(step) == "census" and isinstance(answer := results.get(step), Answer)]
 
 
 def _outcome_of_drill(action: actions.Record, answers: list[Answer], fetched: list[Fetched], *, rto: float, rpo: float | None) -> Outcome:
