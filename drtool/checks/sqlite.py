@@ -39,7 +39,7 @@ def ask_sqlite(runner: Runner, path: str, *, integrity: bool, query: str | None,
                 problem = bring(runner, path + companion, copy + companion)
         if problem:
             return Asked(problem)
-        size = os.path.getsize(copy)
+        size = sum(os.path.getsize(copy + part) for part in ("", *_COMPANIONS) if os.path.exists(copy + part))
         stopped: list[DrtoolError] = []
 
         def progress() -> int:

@@ -126,7 +126,7 @@ class TestFilesHere(Local, CheckContract):
                 "too old": spoilt(recent, age),
                 "one missing": spoilt(asked, lambda: (root / "deep" / "two").rename(root / "deep" / "three")),
             },
-            question(check, replace(restored, path="/nowhere"), runner),
+            question(check, replace(restored, path=str(tmp_path / "nowhere")), runner),
             Level.RIGHT,
             compared=3,
             bytes=0,
@@ -180,7 +180,7 @@ class TestCensusHere(Local, CheckContract):
                 "more": spoilt(asked, (root / "deep" / "more").mkdir),
                 "extended attribute": spoilt(asked, lambda: os.setxattr(root / "one", "user.drtool", b"x")),
             },
-            question(check, replace(restored, path="/nowhere"), runner),
+            question(check, replace(restored, path=str(tmp_path / "nowhere")), runner),
             Level.COMPLETE,
             compared=3,
             bytes=size,
@@ -220,7 +220,7 @@ class TestCanaryHere(Local, CheckContract):
                 "a link": spoilt(asked, link),
                 "never planted": spoilt(none, lambda: None),
             },
-            question(check, replace(restored, path="/nowhere"), runner),
+            question(check, replace(restored, path=str(tmp_path / "nowhere")), runner),
             Level.COMPLETE,
             compared=1,
             bytes=file.stat().st_size,
@@ -344,6 +344,10 @@ class TestSqliteHere(Local, CheckContract):
                 path.unlink()
             file.touch()
 
+        def words() -> None:
+            (root / "inside.db-wal").unlink()
+            file.write_bytes(b"no database at all, only words " * 100)
+
         writing = "select writefile('/tmp/drtool-must-not-exist', 'x')"
         return CheckSubject(
             check,
@@ -354,7 +358,7 @@ class TestSqliteHere(Local, CheckContract):
                 "too old": spoilt(ask(query="select max(at) from t", expect={"within": "2h"}), lambda: None),
                 "no number": spoilt(ask(query="select words from t", expect={"at_least": 1}), lambda: None),
                 "damaged": spoilt(asked, damage),
-                "no database": spoilt(asked, lambda: file.write_bytes(b"no database at all, only words " * 100)),
+                "no database": spoilt(asked, words),
                 "no table": spoilt(ask(), empty),
                 "it writes elsewhere": spoilt(ask(query=writing), lambda: None),
             },
@@ -432,7 +436,7 @@ class TestCommandHere(Local, CheckContract):
                 "output": spoilt(asked, lambda: (root / "one").write_text("wrong\n")),
                 "no program": spoilt(question(check, restored, runner, run=["no-such-program"]), lambda: None),
             },
-            question(check, replace(restored, path="/nowhere"), runner, run=["sh", "-c", 'test -e "$DRTOOL_RESTORED"']),
+            question(check, replace(restored, path=str(tmp_path / "nowhere")), runner, run=["sh", "-c", 'test -e "$DRTOOL_RESTORED"']),
             Level.RIGHT,
             compared=1,
             bytes=0,

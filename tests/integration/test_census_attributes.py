@@ -115,7 +115,7 @@ def test_every_difference_of_an_unsampled_entry_is_red(tree: Path, tmp_path: Pat
         times_kept(copy / "special", lambda: HIDDEN[change](copy))
     answer = ask(restored)
     assert not answer.passed
-    assert "in ./special" in answer.observed or change == "the root's mode"
+    assert any(words in answer.observed for words in ("in ./special", "in a directory that is missing", "in ."))
 
 
 def test_lost_access_lists_and_attributes_of_sampled_files_are_red(tmp_path: Path) -> None:

@@ -58,7 +58,17 @@ def test_every_check_keeps_its_keys(tmp_path: Path) -> None:
     assert load((str(file),), REAL, cache_directory=cache) == policy
     jsonschema.validate(YAML(typ="safe", pure=True).load(file.read_text()), json_schema(REAL))
     found = policy.sets["documents"].checks
-    assert [check.name for check in found] == ["files 1", "census 1", "census 2", "command 1", "tcp 1", "http 1", "canary 1", "archive 1", "sql 1"]
+    assert [check.name for check in found] == [
+        "files 1",
+        "census 1",
+        "census 2",
+        "command 1",
+        "tcp 1",
+        "http 1",
+        "canary 1",
+        "archive 1",
+        "sql 1",
+    ]
     assert [check.of for check in found] == ["here:/home", "here", "", "", "", "", "", "here", "here:/home"]
     assert checks.Files.model_validate(found[0].settings).at_least == found[0].settings["at_least"]
     assert checks.Http.model_validate(found[5].settings).expect.status == 204
