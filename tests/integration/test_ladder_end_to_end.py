@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from drtool import App, open_policy
+from drtool.model.control import IN_FILES, Fault
 from drtool.model.ladder import Level
 from drtool.model.outcome import Outcome
 from drtool.model.plan import Destination
@@ -77,7 +78,7 @@ def only(report: Report) -> SetReport:
 
 
 def told(report: Report) -> str:
-    return f"{report.outcome} {report.failures} {only(report).checks}"
+    return f"{report.outcome} {report.failures} {only(report).controls} {only(report).checks}"
 
 
 @pytest.mark.parametrize("which", ["restic_oldest", "restic_newest"])
@@ -86,6 +87,7 @@ def test_a_nasty_tree_comes_back_with_its_canary(house: House, which: str, reque
     tree = house.directory / "documents"
     make_tree(tree, files=100)
     house.protect({"here": {"paths": [str(tree)], "canary": True}}, checks=[{"files": {"at_least": 1}}])
+    house.policy["drills"]["proof"]["negative_control"] = True
     house.initialise()
     stored = house.open().run()
     assert stored.outcome is Outcome.SUCCEEDED, stored.failures
@@ -102,6 +104,7 @@ def test_a_nasty_tree_comes_back_with_its_canary(house: House, which: str, reque
     assert objective is not None
     assert objective.canary_rpo_seconds == pytest.approx(objective.rpo_seconds, abs=0.01)
     assert [rung.reached for rung in entry.ladder] == [Level.COMPLETE]
+    assert {control.fault: control.detected for control in entry.controls if control.fault in IN_FILES} == dict.fromkeys(IN_FILES, True)
 
 
 def test_the_canary_of_an_older_point_is_told_from_the_newest(house: House) -> None:
@@ -196,8 +199,11 @@ def servers(house: House) -> list[str]:
 
 
 def test_a_dump_is_loaded_into_a_scratch_server_and_asked(billing: House) -> None:
+    billing.policy["drills"]["proof"]["negative_control"] = True
     report = billing.open().drill()
     assert report.outcome is Outcome.SUCCEEDED, told(report)
+    detected = {control.fault: control.detected for control in only(report).controls}
+    assert (detected[Fault.WRONG_ANSWER], detected[Fault.STOPPED_SERVICE]) == (True, True)
     (rung,) = only(report).ladder
     assert rung.reached is Level.RIGHT
     assert servers(billing) == []
