@@ -101,6 +101,12 @@ def check_time(started: float, timeout_seconds: float | None, what: str) -> None
         raise TimedOut(f"{what} did not end before the deadline of the run")
 
 
+def stopwatch(timeout_seconds: float, what: str) -> Callable[[], None]:
+    """Start to count for work that is no child process; what is returned raises Interrupted or TimedOut when it must stop."""
+    started = time.monotonic()
+    return lambda: check_time(started, timeout_seconds, what)
+
+
 def environment_of(command: Command) -> dict[str, str]:
     """Return the whole environment of a child on this machine."""
     environment = {name: os.environ[name] for name in INHERITED if name in os.environ}

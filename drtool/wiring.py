@@ -110,13 +110,19 @@ SOURCES: Mapping[str, Callable[[SourcePolicy, Policy, Runner, Clock, SecretStore
 
 
 def _checks() -> Mapping[str, Check]:
+    from drtool.checks.archive import ArchiveCheck
+    from drtool.checks.canary import CanaryCheck
     from drtool.checks.census import CensusCheck
     from drtool.checks.command import CommandCheck
     from drtool.checks.files import FilesCheck
     from drtool.checks.http import HttpCheck
+    from drtool.checks.sql import SqlCheck
     from drtool.checks.tcp import TcpCheck
 
-    checks: tuple[Check, ...] = (FilesCheck(), CensusCheck(), CommandCheck(), TcpCheck(), HttpCheck())
+    checks: tuple[Check, ...] = (
+        *(FilesCheck(), CensusCheck(), CanaryCheck(), ArchiveCheck()),
+        *(SqlCheck(), CommandCheck(), TcpCheck(), HttpCheck()),
+    )
     return {check.kind: check for check in checks}
 
 
@@ -133,7 +139,7 @@ def _schemas(name: str) -> Callable[[], Mapping[str, type[BaseModel]]]:
 def _check_schemas() -> Mapping[str, type[BaseModel]]:
     from drtool.checks import schema
 
-    return {"files": schema.Files, "census": schema.Census, "command": schema.Command, "tcp": schema.Tcp, "http": schema.Http}
+    return schema.CHECKS
 
 
 KINDS = Kinds(sources=_schemas("Settings"), selectors=_schemas("Selector"), places=_schemas("Place"), checks=_check_schemas)

@@ -15,6 +15,8 @@ from drtool.model.outcome import Outcome, worst
 from drtool.model.plan import Ask, Break, Cutover, Objective, Plan, Record, Restore, Seal, Step, Store
 from drtool.model.report import Failure, ObjectiveReport, Report, SetReport, StepReport
 
+CENSUS = "census"
+CANARY = "canary"
 STOPPED = "the run was told to stop"
 
 _OF_FAILURE = {
@@ -164,7 +166,8 @@ class _Tally:
             case Ask():
                 self.asked += 1
                 self.passed += result.get("passed") is True
-                self.compared += int(result.get("compared", 0))
+                if step.action.check.kind == CENSUS:  # what other kinds count was not compared with the source
+                    self.compared += int(result.get("compared", 0))
             case Break() if result:
                 self.controls.append(decode(Controlled, result))
             case Seal() if result:
@@ -220,7 +223,7 @@ def _set_report(name: str, plan: Plan, progress: Mapping[str, _Progress], recove
         copies=tuple(dict.fromkeys(tally.copies)),
         stages=stages(recovery.steps, plan, set=name, declared=objective.declared, started=recovery.started) if objective else (),
         checks=checks,
-        ladder=ladder(_restored(steps, progress), checks),
+        ladder=ladder(_restored(steps, progress), checks, opened=_opened(steps, progress)),
         controls=tuple(tally.controls),
         key=tally.key,
     )
@@ -234,6 +237,11 @@ def _restored(steps: list[Step], progress: Mapping[str, _Progress]) -> dict[str,
         for step in steps
         if isinstance(step.action, kind)
     }
+
+
+def _opened(steps: list[Step], progress: Mapping[str, _Progress]) -> frozenset[str]:
+    """Name the workloads that their own program took, such as a dump that was loaded."""
+    return frozenset(step.workload for step in steps if isinstance(step.action, Cutover) and progress[step.id].result.get("opened") is True)
 
 
 def _outcome_in_set(step: Step, progress: _Progress, *, sealed: bool) -> Outcome:
@@ -257,6 +265,7 @@ def _objective(name: str, plan: Plan, steps: list[Step], progress: Mapping[str, 
         rto_objective_seconds=promised.rto_seconds,
         rpo_seconds=(rpo := _realised_rpo(promised)),
         rpo_objective_seconds=promised.rpo_seconds,
+        canary_rpo_seconds=_canary_rpo(promised.declared, steps, progress),
         missed=tuple(
             word
             for word, realised, objective in (("rto", rto, promised.rto_seconds), ("rpo", rpo, promised.rpo_seconds))
@@ -278,3 +287,21 @@ def _realised_rpo(promised: Objective) -> float | None:
     if promised.declared is None or promised.point_instant is None:
         return None
     return (promised.declared - promised.point_instant).total_seconds()
+
+
+def _canary_rpo(declared: datetime, steps: list[Step], progress: Mapping[str, _Progress]) -> float | None:
+    """Declared minus the instant of the oldest canary that was found again; None where none was."""
+    found = {
+        workload
+        for step in steps
+        if isinstance(step.action, Ask) and step.action.check.kind == CANARY and progress[step.id].outcome is Outcome.SUCCEEDED
+        for workload in step.action.cutovers
+    }
+    planted = [
+        artifact.census.canary.instant
+        for step in steps
+        if isinstance(step.action, Restore) and step.workload in found
+        for artifact in step.action.member.artifacts
+        if artifact.census.canary is not None
+    ]
+    return (declared - min(planted)).total_seconds() if planted else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -55,8 +55,11 @@ def check_report(step: Step, action: actions.Ask, report: StepReport) -> CheckRe
     )
 
 
-def ladder(restored: Mapping[str, bool], checks: Iterable[CheckReport]) -> tuple[Rung, ...]:
-    """Return how far each workload came; `restored` tells whether its data was fetched whole and put into service."""
+def ladder(restored: Mapping[str, bool], checks: Iterable[CheckReport], *, opened: Container[str] = ()) -> tuple[Rung, ...]:
+    """Return how far each workload came.
+
+    `restored` tells whether its data was fetched whole and put into service, `opened` names those that their own program took.
+    """
     asked = tuple(checks)
     rungs = []
     for workload, whole in restored.items():
@@ -64,8 +67,9 @@ def ladder(restored: Mapping[str, bool], checks: Iterable[CheckReport]) -> tuple
         held_back = [check.level for check in own if check.passed is not True]
         if not whole:
             held_back.append(Level.PRESENT)
-        passed = (check.level for check in own if check.passed is True)
-        rungs.append(Rung(workload, reached(Level.READABLE, passed, held_back), highest(check.level for check in own)))
+        taken = [Level.OPENS] if workload in opened else []
+        passed = (*taken, *(check.level for check in own if check.passed is True))
+        rungs.append(Rung(workload, reached(Level.READABLE, passed, held_back), highest((*taken, *(check.level for check in own)))))
     return tuple(rungs)
 
 

@@ -4,18 +4,23 @@ import os
 from dataclasses import dataclass, field
 
 from drtool.checks.subject import ENVIRONMENT, Subject, nothing, stream_fields, subjects
+from drtool.checks.tags import tagged_directories
+from drtool.model.attributes import ENTRY, Tally, changed_groups, differences
 from drtool.model.command import Command
 from drtool.model.control import Fault
+from drtool.model.errors import NotFound
+from drtool.model.extended import EXTENDED, read_extended
 from drtool.model.plan import Answer
 from drtool.model.point import Artifact, SampledFile
 from drtool.ports import Question, Runner
 
 _NAMED = 5
 _DIGEST_LENGTH = 64
+_STAT = r"%m %U %G %T@ %p\0"
 
 
 @dataclass(slots=True)
-class _Tally:
+class _Count:
     files: int = 0
     bytes: int = 0
     expected_files: int = 0
@@ -23,8 +28,26 @@ class _Tally:
     compared: int = 0
     hashed: int = 0
     sampled: int = 0
+    entries: int = 0
+    left_out: int = 0
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    def note(self, words: str) -> None:
+        if words not in self.notes:
+            self.notes.append(words)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What is told of one restored file: SHA-256, mode, owner, group, whole seconds of its change, digest of extended attributes."""
+
+    sha256: str
+    mode: str = ""
+    user: int = -1
+    group: int = -1
+    modified: int = 0
+    extended: str = ""
 
 
 class CensusCheck:
@@ -33,26 +56,33 @@ class CensusCheck:
     kind = "census"
 
     def ask(self, question: Question) -> Answer:
-        """Answer from one listing and the SHA-256 of each sampled file; `compared` are files hashed, `bytes` the bytes hashed."""
+        """Answer from one listing and the SHA-256 of each sampled file.
+
+        `compared` are regular files whose content is what it was at the source, `bytes` their bytes.
+        """
         of = question.check.of
         found = subjects(question, of)
         if not found:
             return nothing(of, "the census of the point")
-        tally = _Tally()
+        count = _Count()
         for subject in found:
             for artifact in subject.restored.member.artifacts:
                 compare = _compare_stream if artifact.form == "stream" else _compare_tree
-                compare(tally, subject, artifact)
-        shown = [*tally.problems[:_NAMED]]
-        if len(tally.problems) > _NAMED:
-            shown.append(f"and {len(tally.problems) - _NAMED} more")
-        counted = f"{tally.files} files of {tally.bytes} bytes, {tally.compared} of {tally.sampled} sampled files the same"
+                compare(count, subject, artifact)
+        shown = [*count.problems[:_NAMED]]
+        if len(count.problems) > _NAMED:
+            shown.append(f"and {len(count.problems) - _NAMED} more")
+        counted = f"{count.files} files of {count.bytes} bytes, {count.compared} of {count.sampled} sampled files the same"
+        if count.entries or count.left_out:
+            counted += f", attributes of {count.entries} entries compared"
+        if count.left_out:
+            count.note(f"attributes of {count.left_out} entries were not: something beside them changed while they were read")
         return Answer(
-            passed=not tally.problems,
-            expected=f"{tally.expected_files} files of {tally.expected_bytes} bytes, {tally.sampled} sampled files the same",
-            observed="; ".join([counted, *shown, *tally.notes]),
-            compared=tally.compared,
-            bytes=tally.hashed,
+            passed=not count.problems,
+            expected=f"{count.expected_files} files of {count.expected_bytes} bytes, {count.sampled} sampled files the same",
+            observed="; ".join([counted, *shown, *count.notes]),
+            compared=count.compared,
+            bytes=count.hashed,
         )
 
     def spoil(self, question: Question, fault: Fault) -> Question | None:
@@ -61,78 +91,137 @@ class CensusCheck:
         return None
 
 
-def _compare_tree(tally: _Tally, subject: Subject, artifact: Artifact) -> None:
+def _compare_tree(count: _Count, subject: Subject, artifact: Artifact) -> None:
     census = artifact.census
     only = subject.restored.paths
     root = subject.restored.path
+    owners = subject.runner.run(Command(("id", "-u"))).standard_output.strip() == b"0"
+    if not owners and (census.attributes is not None or any(file.mode for file in census.sample)):
+        count.note("owners not compared: not root")
     if only:
-        tally.notes.append("only some paths were restored: counts were not compared")
+        count.note("only some paths were restored: counts were not compared")
     else:
-        _compare_counts(tally, subject, artifact)
+        _compare_counts(count, subject, artifact, owners=owners)
     sample = [file for file in census.sample if not only or any(_is_inside(file.path, path) for path in only)]
-    tally.sampled += len(sample)
+    count.sampled += len(sample)
     if not sample:
-        tally.notes.append(f"{subject.restored.workload} has no sampled file there")
+        count.note(f"{subject.restored.workload} has no sampled file there")
     base = artifact.path.rstrip("/")
     places = {root.rstrip("/") + file.path[len(base) :] if base else _join(root, file.path): file for file in sample}
-    digests = _hash(subject.runner, list(places))
+    told = _told(subject.runner, list(places))
+    if any(file.mode and not file.extended for file in sample) or any(not each.extended for each in told.values()):
+        count.note("extended attributes not compared: getfattr is not installed at both ends")
     for place, file in places.items():
-        _judge(tally, file, digests.get(place))
+        _judge(count, file, told.get(place), owners=owners)
 
 
-def _compare_counts(tally: _Tally, subject: Subject, artifact: Artifact) -> None:
-    files = 0
-    size = 0
+def _compare_counts(count: _Count, subject: Subject, artifact: Artifact, *, owners: bool) -> None:
+    recorded = artifact.census.attributes
+    rules = subject.restored.member.selector
+    tagged = tagged_directories(subject, rules) if recorded is not None else ()
+    tally = Tally(
+        artifact.path,
+        excludes=tuple(rules.get("exclude", ())),
+        tagged=tagged,
+        changed=changed_groups(recorded) if recorded is not None else (),
+    )
+    parts: list[bytes] = []
 
-    def take(record: bytes) -> None:
-        nonlocal files, size
-        files += 1
-        size += int(record)
+    def take(part: bytes) -> None:
+        parts.append(part)
+        if len(parts) > 1:
+            tally.take(*parts)
+            parts.clear()
 
     root = subject.restored.path
-    completed = stream_fields(subject.runner, ("find", root, "-type", "f", "-printf", r"%s\0"), take)
+    completed = stream_fields(subject.runner, ("find", root, "-printf", ENTRY), take)
     if completed.exit_code != 0:
-        tally.problems.append(f"{root} could not be listed: {completed.said(200)}")
-    tally.files += files
-    tally.bytes += size
-    tally.expected_files += artifact.census.files
-    tally.expected_bytes += artifact.census.bytes
+        count.problems.append(f"{root} could not be listed: {completed.said(200)}")
+    files, size = tally.files, tally.bytes
+    count.files += files
+    count.bytes += size
+    count.expected_files += artifact.census.files
+    count.expected_bytes += artifact.census.bytes
     if (files, size) != (artifact.census.files, artifact.census.bytes):
-        tally.problems.append(
+        count.problems.append(
             f"{subject.restored.workload} has {files} files of {size} bytes instead of {artifact.census.files} of {artifact.census.bytes}"
         )
-
-
-def _judge(tally: _Tally, file: SampledFile, digest: str | None) -> None:
-    if digest is None:
-        tally.problems.append(f"{_shown(file.path)} is missing or cannot be read")
-    elif digest != file.sha256:
-        tally.problems.append(f"{_shown(file.path)} is not what it was")
-    else:
-        tally.compared += 1
-        tally.hashed += file.bytes
-
-
-def _compare_stream(tally: _Tally, subject: Subject, artifact: Artifact) -> None:
-    tally.expected_files += 1
-    tally.expected_bytes += artifact.census.bytes
-    path = subject.restored.path
-    if not path or subject.runner.run(Command(("test", "-f", path))).exit_code != 0:
-        tally.notes.append(f"{subject.restored.workload} is no file now: its bytes were verified while they were fetched")
+    if recorded is None:
+        count.note("attributes not compared: none were recorded when the point was made")
         return
-    tally.sampled += 1
-    tally.files += 1
-    tally.bytes += artifact.census.bytes
-    _judge(tally, SampledFile(path, artifact.census.bytes, artifact.census.sha256), _hash(subject.runner, [path]).get(path))
+    problems, compared, left_out = differences(recorded, tally, owners=owners)
+    count.problems += [f"{subject.restored.workload} {problem}" for problem in problems]
+    count.entries += compared
+    count.left_out += left_out
 
 
-def _hash(runner: Runner, paths: list[str]) -> dict[str, str]:
+def _judge(count: _Count, file: SampledFile, told: _Told | None, *, owners: bool) -> None:
+    if told is None:
+        count.problems.append(f"{_shown(file.path)} is missing or cannot be read")
+        return
+    if told.sha256 != file.sha256:
+        count.problems.append(f"{_shown(file.path)} is not what it was")
+        return
+    count.compared += 1
+    count.hashed += file.bytes
+    if not file.mode:
+        return
+    wrong = [f"mode {told.mode} instead of {file.mode}"] if told.mode != file.mode else []
+    wrong += [f"changed at {told.modified} instead of {file.modified}"] if told.modified != file.modified else []
+    if owners and (told.user, told.group) != (file.user, file.group):
+        wrong.append(f"owner {told.user}:{told.group} instead of {file.user}:{file.group}")
+    if file.extended and told.extended and told.extended != file.extended:
+        wrong.append("other extended attributes or access lists")
+    if wrong:
+        count.problems.append(f"{_shown(file.path)} has {', '.join(wrong)}")
+
+
+def _compare_stream(count: _Count, subject: Subject, artifact: Artifact) -> None:
+    count.expected_files += 1
+    count.expected_bytes += artifact.census.bytes
+    path = subject.restored.path
+    if not path:
+        count.note(f"{subject.restored.workload} is no file now: its bytes were verified while they were fetched")
+        return
+    count.sampled += 1
+    digest = _hash(subject.runner, _names([path])).get(os.fsencode(path))
+    told = None if digest is None else _Told(digest)
+    count.files += told is not None
+    count.bytes += artifact.census.bytes if told is not None else 0
+    _judge(count, SampledFile(path, artifact.census.bytes, artifact.census.sha256), told, owners=False)
+
+
+def _told(runner: Runner, paths: list[str]) -> dict[str, _Told]:
     if not paths:
         return {}
-    names = b"".join(os.fsencode(path) + b"\0" for path in paths)
+    names = _names(paths)
+    digests = _hash(runner, names)
+    script = f"find \"$@\" -maxdepth 0 -printf '{_STAT}'; true"
+    listed = runner.run(Command(("xargs", "-0", "-r", "sh", "-c", script, "drtool"), environment=ENVIRONMENT, standard_input=names))
+    extended: dict[bytes, str] = {}
+    try:
+        printed = runner.run(Command(EXTENDED, environment=ENVIRONMENT, standard_input=names))
+    except NotFound:
+        printed = None
+    if printed is not None and printed.exit_code == 0:
+        extended = read_extended(printed.standard_output, digests)
+    told = {}
+    for record in listed.standard_output.split(b"\0")[:-1]:
+        mode, user, group, modified, name = record.split(b" ", 4)
+        if name in digests:
+            seconds = int(modified.partition(b".")[0])
+            told[os.fsdecode(name)] = _Told(digests[name], mode.decode("ascii"), int(user), int(group), seconds, extended.get(name, ""))
+    return told
+
+
+def _hash(runner: Runner, names: bytes) -> dict[bytes, str]:
     completed = runner.run(Command(("xargs", "-0", "-r", "sha256sum", "-z", "--"), environment=ENVIRONMENT, standard_input=names))
     records = (record for record in completed.standard_output.split(b"\0") if len(record) > _DIGEST_LENGTH)
-    return {os.fsdecode(record[_DIGEST_LENGTH + 2 :]): record[:_DIGEST_LENGTH].decode("ascii") for record in records}
+    return {record[_DIGEST_LENGTH + 2 :]: record[:_DIGEST_LENGTH].decode("ascii") for record in records}
+
+
+def _names(paths: list[str]) -> bytes:
+    return b"".join(os.fsencode(path) + b"\0" for path in paths)
 
 
 def _is_inside(path: str, base: str) -> bool:

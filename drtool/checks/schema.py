@@ -3,10 +3,10 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Mapping
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, computed_field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, computed_field, model_validator
 
 from drtool.checks.units import parse_duration, parse_size
 from drtool.model.ladder import Level
@@ -28,11 +28,21 @@ def _relative(path: str) -> str:
     return posixpath.normpath(path)
 
 
+def _relative_or_itself(path: str) -> str:
+    return path if path == "." else _relative(path)
+
+
 def _expression(text: str) -> str:
     try:
         re.compile(text)
     except re.error as error:
         raise ValueError(f"is not a regular expression: {error}") from None
+    return text
+
+
+def _reading(text: str) -> str:
+    if not re.match(r"\s*(select|with|values)\b", text, re.IGNORECASE):
+        raise ValueError("must begin with select, with or values: a check only reads")
     return text
 
 
@@ -126,5 +136,71 @@ class Http(_Keys):
         return Level.ANSWERS if self.expect.body is None else Level.RIGHT
 
 
-CHECKS: Final[Mapping[str, type[BaseModel]]] = {"files": Files, "census": Census, "command": Command, "tcp": Tcp, "http": Http}
+class Canary(_Keys):
+    """Keys of `canary:`: none; it is asked by itself of whatever a canary was planted in."""
+
+    def _level(self) -> Level:
+        return Level.COMPLETE
+
+
+class Archive(_Keys):
+    """Keys of `archive:`; without `path` what was restored is itself the archive."""
+
+    path: Annotated[str, AfterValidator(_relative)] | None = None
+    timeout: Duration | None = None
+
+    def _level(self) -> Level:
+        return Level.OPENS
+
+
+class SqlExpect(BaseModel):
+    """What the first value of the first row must be: a number at least, a text exactly, or an instant within a time before the point."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    at_least: int | float | None = None
+    equals: str | int | float | None = None
+    within: Duration | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if [self.at_least, self.equals, self.within].count(None) != 2:  # noqa: PLR2004 - of three
+            raise ValueError("name one of at_least, equals and within")
+        return self
+
+
+class Sql(_Keys):
+    """Keys of `sql:`: an SQLite file (`sqlite`, relative to what was restored, `.`: itself) or a database of the sandbox's PostgreSQL."""
+
+    sqlite: Annotated[str, AfterValidator(_relative_or_itself)] | None = None
+    database: str | None = Field(default=None, min_length=1)
+    integrity: bool = True
+    query: Annotated[str, AfterValidator(_reading)] | None = None
+    expect: SqlExpect | None = None
+    timeout: Duration | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if (self.sqlite is None) == (self.database is None):
+            raise ValueError("name either `sqlite` or `database`")
+        if self.expect is not None and self.query is None:
+            raise ValueError("`expect` needs a `query`")
+        return self
+
+    def _level(self) -> Level:
+        if self.expect is not None:
+            return Level.RIGHT
+        return Level.OPENS if self.query is None else Level.ANSWERS
+
+
+CHECKS: Final[Mapping[str, type[BaseModel]]] = {
+    "files": Files,
+    "census": Census,
+    "canary": Canary,
+    "archive": Archive,
+    "sql": Sql,
+    "command": Command,
+    "tcp": Tcp,
+    "http": Http,
+}
 """The keys of every kind of check."""

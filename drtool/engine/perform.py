@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from drtool.catalog import manifest as manifests
 from drtool.engine.attest import known_heads
+from drtool.engine.canary import with_canary, without_failed_canary
 from drtool.engine.control import Asked, control
 from drtool.engine.fetch import fetch
 from drtool.engine.hands import Hands
@@ -142,7 +143,6 @@ def _reserved(work: Work) -> str:
 def _store(work: Work, action: actions.Store) -> Stored:
     workload = action.workload
     source = work.hands.sources[workload.source]
-    repository = work.hands.repositories[action.repository]
     snapshot = work.result(action.snapshot) if action.snapshot else source.snapshot(workload, work.plan.run)
     if not isinstance(snapshot, Snapshot):
         raise Conflict(f"the step {action.snapshot} took no snapshot")
@@ -156,13 +156,15 @@ def _store(work: Work, action: actions.Store) -> Stored:
         expires=action.expires,
     )
     instant = work.hands.clock.now()
+    snapshot = with_canary(snapshot, labels, instant=instant)
     artifacts: list[Artifact] = []
     results: list[PutResult] = []
+    told: list[str] = []
     with source.export(snapshot) as export:
         for offered in export.artifacts:
             request = PutRequest(artifact=offered, runner=export.runner, labels=labels, nice=action.nice)
-            put = repository.put(request, on_progress=work.on_progress)
-            census = export.census(offered, put)
+            put = work.hands.repositories[action.repository].put(request, on_progress=work.on_progress)
+            census = without_failed_canary(export.census(offered, put), offered.path, told.append)
             artifacts.append(Artifact(offered.name, offered.form, "", offered.path, census, put.stored_bytes))
             results.append(put)
     unreadable = [item for put in results for item in put.unreadable]
@@ -174,7 +176,7 @@ def _store(work: Work, action: actions.Store) -> Stored:
         selector=workload.selector,
         instant=instant,
         artifacts=tuple(artifacts),
-        warnings=_warnings("could not be read", unreadable) + _warnings("vanished while it was read", vanished),
+        warnings=(*_warnings("could not be read", unreadable), *_warnings("vanished while it was read", vanished), *told),
         complete=not unreadable,
     )
     return Stored(member, tuple(put.snapshot for put in results), sum(put.bytes for put in results))
@@ -293,6 +295,7 @@ def _cutover(work: Work, action: actions.Cutover) -> Restored:
         member=fetched.member,
         paths=fetched.paths,
         aside=landed.aside,
+        opened=landed.opened,
     )
 
 

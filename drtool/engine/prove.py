@@ -35,7 +35,8 @@ def ask(
     `spoil` changes the question, for the negative control.
     """
     check = hands.checks[action.check.kind]
-    if action.check.kind == "command" and not action.trusted:
+    runs_something = action.check.kind == "command" or bool(action.check.settings.get("database"))
+    if runs_something and not action.trusted:
         words = "the command comes from the repository; add --trust-commands to ask it"
         return Answer(passed=False, expected=action.check.name, observed=words, skipped=words)
     question = question_of(hands, action, restored)

@@ -54,6 +54,8 @@ class Landed:
     kind: str = ""
     moves: tuple[Move, ...] = ()
     """One per restored path; `target` above stays where the whole workload belongs."""
+    opened: bool = False
+    """Its own program took it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,8 @@ class Restored:
     """Only these were restored; empty: everything."""
     aside: str = ""
     note: str = ""
+    opened: bool = False
+    """Its own program took it: a stream that its command loaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,7 +314,10 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer to one check: how many things were compared, and what differed."""
+    """The answer to one check: how many things were compared, and what differed.
+
+    What `compared` counts is the kind's own; of a census it is regular files whose content was compared with the source.
+    """
 
     passed: bool
     expected: str

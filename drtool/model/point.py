@@ -17,22 +17,69 @@ FUTURE_TOLERANCE = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class SampledFile:
-    """One file read from the source: path as text (undecodable bytes as surrogate escapes), size in bytes, SHA-256 in hex."""
+    """One file read from the source: path as text (undecodable bytes as surrogate escapes), size in bytes, SHA-256 in hex.
+
+    `mode` is octal and empty when nothing but the content was recorded; `user` and `group` are numbers; `modified` is in whole seconds.
+    """
 
     path: str
     bytes: int
     sha256: str
+    mode: str = ""
+    user: int = -1
+    group: int = -1
+    modified: int = 0
+    extended: str = ""
+    """SHA-256 of its extended attributes and access lists; empty when they could not be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """What was told of every entry of a tree that did not change while it was read: how many of each type, and sums over the rest.
+
+    `left_out` counts the entries of which nothing is recorded, since something beside them changed. Each of `groups` is
+    `files.directories.links.others:SUM:OWNERS`, empty when something in it changed; `docs/format.md` tells what is added up.
+    """
+
+    files: int
+    directories: int
+    symlinks: int
+    others: int
+    left_out: int = 0
+    groups: tuple[str, ...] = ()
+
+
+CANARY_NAME = ".drtool-canary.json"
+CANARY_FORMAT = "drtool.canary/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """The record planted in a workload before it was read; its nonce stands in the file only, here is its SHA-256 in hex.
+
+    `problem` says why none could be planted; then it is nowhere.
+    """
+
+    by: str
+    set: str
+    point: str
+    run: str
+    instant: datetime
+    nonce_sha256: str
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """What was counted at the source: regular files, their bytes, and a sample of contents."""
+    """What was counted at the source: regular files, their bytes, a sample of contents, and attributes of everything."""
 
     files: int
     bytes: int
     sample: tuple[SampledFile, ...] = ()
     sha256: str = ""
     """Of a whole stream; empty for a tree."""
+    attributes: Attributes | None = None
+    canary: Canary | None = None
 
 
 @dataclass(frozen=True, slots=True)

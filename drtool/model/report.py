@@ -55,6 +55,8 @@ class ObjectiveReport:
     rpo_seconds: float | None = None
     rpo_objective_seconds: float | None = None
     missed: tuple[str, ...] = ()
+    canary_rpo_seconds: float | None = None
+    """Declared minus the instant at which the oldest canary was planted that was found again; None: there was none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ class SetReport:
     checks_passed: int = 0
     checks_planned: int = 0
     compared: int = 0
+    """Regular files whose content was compared with the source."""
     missing: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     objective: ObjectiveReport | None = None

@@ -30,6 +30,8 @@ class Snapshot:
     label: str
     live: bool = True
     locator: str = ""
+    canary: Mapping[str, str] = field(default_factory=dict)
+    """The record to be planted before it is read; empty: none."""
 
 
 @dataclass(frozen=True, slots=True)

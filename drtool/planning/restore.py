@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from drtool.model.errors import NotFound, Refused
-from drtool.model.ladder import Level
 from drtool.model.outcome import Outcome
 from drtool.model.plan import Ask, Cutover, Destination, Objective, Plan, Reserve, Restore, Skipped, Step
 from drtool.model.point import Manifest
-from drtool.model.policy import BackupSet, CheckPolicy, Policy
+from drtool.model.policy import BackupSet, Policy
+from drtool.planning.asked import always_asked, why_asked
 from drtool.planning.choose import ChosenPoint, choose_point
 from drtool.planning.hooks import Gate, hook_steps
 from drtool.planning.order import nearest_needs, recovery_order
@@ -257,9 +257,7 @@ def _ask_steps(
 ) -> None:
     name = backup_set.name
     by_name = {item.member.workload: item for item in items}
-    asked: list[tuple[str, CheckPolicy]] = [
-        (f"census/{workload}", CheckPolicy(kind="census", name="census", of=workload, level=Level.COMPLETE)) for workload in by_name
-    ]
+    asked = always_asked((item.member for item in items), whole=not draft.request.paths)
     if draft.request.paths:
         draft.skipped.extend(Skipped(f"check {check.name}", "only some paths are restored", set=name) for check in backup_set.checks)
     else:
@@ -281,7 +279,7 @@ def _ask_steps(
             Step(
                 id=f"{name}/ask/{label}" if taken[label] == 1 else f"{name}/ask/{label}:{taken[label]}",
                 action=Ask(check=check, cutovers=cutovers, instant=manifest.instant, trusted=draft.request.trusted),
-                why="it is compared with what was counted at the source" if check.kind == "census" else "the policy asks",
+                why=why_asked(check),
                 set=name,
                 workload=concerned[0] if len(concerned) == 1 else "",
                 needs=tuple(cutovers.values()),

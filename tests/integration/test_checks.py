@@ -37,7 +37,8 @@ ODD = os.fsdecode(b"odd \xff\nname")
 
 def ask(check: Check, restored: Restored, *, of: str = "", runner: Runner | None = None, **settings: Any) -> Answer:  # noqa: ANN401 - a check's own keys
     inspection = Inspection(up=True, runner=runner or LocalRunner(), environment={"DRTOOL_SANDBOX_DIRECTORY": "/lab"})
-    policy = CheckPolicy(check.kind, check.kind, of, schema.CHECKS[check.kind].model_validate(settings).model_dump(mode="json"))
+    keys = schema.CHECKS[check.kind].model_validate(settings).model_dump(mode="json", exclude={"level"})
+    policy = CheckPolicy(check.kind, check.kind, of, keys)
     return check.ask(Question(policy, (restored,), {restored.workload: inspection}, INSTANT, INSTANT + timedelta(days=9)))
 
 
@@ -85,7 +86,7 @@ def test_files_of_a_part_of_another_and_of_nothing(restored: Restored) -> None:
     answer = ask(FilesCheck(), restored, of="there")
     assert (answer.passed, answer.observed) == (False, "nothing named there was restored")
     assert ask(FilesCheck(), replace(restored, paths=("/docs/one",))).skipped
-    assert not ask(FilesCheck(), replace(restored, path="/nowhere")).passed
+    assert not ask(FilesCheck(), replace(restored, path=f"{restored.path}/nowhere")).passed
 
 
 def test_census_finds_every_file_as_it_was(restored: Restored) -> None:
@@ -109,7 +110,7 @@ def test_census_sees_each_difference(restored: Restored, change: str) -> None:
     elif change == "add":
         (root / "more").touch()
     else:
-        restored = replace(restored, path="/nowhere")
+        restored = replace(restored, path=f"{restored.path}/nowhere")
     answer = ask(CensusCheck(), restored)
     assert not answer.passed
     assert answer.compared == {"flip": 2, "remove": 2, "add": 3, "empty": 0}[change]
@@ -128,6 +129,10 @@ def test_census_of_a_stream(tmp_path: Path, restored: Restored) -> None:
     assert ask(CensusCheck(), stream).compared == 1
     (tmp_path / "dump").write_bytes(b"sowr")
     assert not ask(CensusCheck(), stream).passed
+    (tmp_path / "dump").unlink()
+    lost = ask(CensusCheck(), stream)
+    assert (lost.passed, lost.compared) == (False, 0)
+    assert "is missing" in lost.observed
     gone = ask(CensusCheck(), replace(stream, path=""))
     assert gone.passed
     assert gone.compared == 0

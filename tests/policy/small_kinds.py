@@ -20,16 +20,22 @@ class FilesSelector(Small):
     paths: Annotated[list[str], Field(min_length=1)]
     exclude: list[str] = Field(default_factory=list)
     exclude_caches: bool = False
+    canary: bool = False
 
 
 class StreamSettings(Small):
     command: list[str]
     restore: list[str] | None = None
+    sandbox: list[str] | None = None
     environment: dict[str, str] = Field(default_factory=dict)
 
 
 class Nothing(Small):
     pass
+
+
+class StreamPlace(Small):
+    postgresql: dict[str, int] | None = None
 
 
 class FilesPlace(Small):
@@ -44,11 +50,17 @@ class CommandCheck(Small):
     run: list[str]
 
 
+class SqlCheck(Small):
+    database: str
+    query: str
+    expect: dict[str, int]
+
+
 KINDS = Kinds(
     sources=lambda: {"files": FilesSettings, "stream": StreamSettings},
     selectors=lambda: {"files": FilesSelector, "stream": Nothing},
-    places=lambda: {"files": FilesPlace, "stream": Nothing},
-    checks=lambda: {"files": FilesCheck, "command": CommandCheck},
+    places=lambda: {"files": FilesPlace, "stream": StreamPlace},
+    checks=lambda: {"files": FilesCheck, "command": CommandCheck, "sql": SqlCheck},
 )
 
 

@@ -22,13 +22,7 @@ REAL = Kinds(
     sources=lambda: {"files": files.Settings, "stream": stream.Settings},
     selectors=lambda: {"files": files.Selector, "stream": stream.Selector},
     places=lambda: {"files": files.Place, "stream": stream.Place},
-    checks=lambda: {
-        "files": checks.Files,
-        "census": checks.Census,
-        "command": checks.Command,
-        "tcp": checks.Tcp,
-        "http": checks.Http,
-    },
+    checks=lambda: checks.CHECKS,
 )
 EVERY_CHECK = """\
       - files: {in: "here:/home", at_least: 1, newest_within: 26h, bytes_at_least: 1MiB, contains: [a/b]}
@@ -37,6 +31,9 @@ EVERY_CHECK = """\
       - command: {run: ["true"], expect_output: "^$", timeout: 10s}
       - tcp: {address: "localhost:80"}
       - http: {url: "http://localhost/", expect: {status: 204}}
+      - canary:
+      - archive: {of: here, path: a/b.tar.gz}
+      - sql: {of: "here:/home", sqlite: a/b.db, query: "select 1", expect: {equals: 1}}
 """
 
 
@@ -61,8 +58,18 @@ def test_every_check_keeps_its_keys(tmp_path: Path) -> None:
     assert load((str(file),), REAL, cache_directory=cache) == policy
     jsonschema.validate(YAML(typ="safe", pure=True).load(file.read_text()), json_schema(REAL))
     found = policy.sets["documents"].checks
-    assert [check.name for check in found] == ["files 1", "census 1", "census 2", "command 1", "tcp 1", "http 1"]
-    assert [check.of for check in found] == ["here:/home", "here", "", "", "", ""]
+    assert [check.name for check in found] == [
+        "files 1",
+        "census 1",
+        "census 2",
+        "command 1",
+        "tcp 1",
+        "http 1",
+        "canary 1",
+        "archive 1",
+        "sql 1",
+    ]
+    assert [check.of for check in found] == ["here:/home", "here", "", "", "", "", "", "here", "here:/home"]
     assert checks.Files.model_validate(found[0].settings).at_least == found[0].settings["at_least"]
     assert checks.Http.model_validate(found[5].settings).expect.status == 204
 

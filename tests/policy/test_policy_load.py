@@ -59,7 +59,7 @@ def test_everything_is_filled_in(tmp_path: Path) -> None:
     assert documents.objectives.rpo == timedelta(hours=24)
     assert documents.objectives.rto == timedelta(minutes=90)
     assert [entry.allow_empty for entry in documents.protect] == [True, False]
-    assert documents.protect[0].selector == {"paths": ["/home", "/etc"], "exclude": ["*.tmp"], "exclude_caches": False}
+    assert documents.protect[0].selector == {"paths": ["/home", "/etc"], "exclude": ["*.tmp"], "exclude_caches": False, "canary": False}
     assert [(check.name, check.of) for check in documents.checks] == [
         ("files 1", "here:/home"),
         ("command 1", ""),

@@ -6,32 +6,35 @@ from dataclasses import dataclass
 from typing import Any
 
 from drtool.model.errors import Bug
-from drtool.model.point import Census
+from drtool.model.point import Canary, Census
 from drtool.model.workload import Snapshot
 from drtool.ports import ArtifactRequest, PutResult, Runner
-from drtool.sources.files.sample import Sampled, take_sample, unchanged
+from drtool.sources.files.canary import plant
+from drtool.sources.files.sample import FULL, SAMPLE, Look, look_after, look_before
 from drtool.sources.places.filesystem import FileSystem
 
 
 @dataclass(slots=True)
 class TreeExport:
-    """One tree, read live, and the sample that was taken of it before."""
+    """One tree, read live, and how it looked before."""
 
     artifacts: tuple[ArtifactRequest, ...]
     runner: Runner
     file_system: FileSystem
-    sample: tuple[Sampled, ...]
+    before: Look
+    canary: Canary | None = None
 
     def census(self, artifact: ArtifactRequest, put: PutResult) -> Census:
-        """Return files and bytes as put, and the files of the sample that did not change meanwhile."""
+        """Return files and bytes as put, the files of the sample that did not change meanwhile, and the attributes of what did not."""
         if artifact not in self.artifacts:
             raise Bug(f"{artifact.name} was not exported here")
-        return Census(files=put.files, bytes=put.bytes, sample=unchanged(self.file_system, self.sample))
+        sample, attributes = look_after(self.file_system, artifact, self.before, whole=not put.unreadable)
+        return Census(files=put.files, bytes=put.bytes, sample=sample, attributes=attributes, canary=self.canary)
 
 
 @contextlib.contextmanager
 def export(file_system: FileSystem, snapshot: Snapshot) -> Iterator[TreeExport]:
-    """Open a path for reading; nothing is made, so nothing is left."""
+    """Open a path for reading; nothing is made but the canary that was asked for, which stays."""
     selector: dict[str, Any] = dict(snapshot.workload.selector)
     artifact = ArtifactRequest(
         name=snapshot.workload.name,
@@ -42,4 +45,6 @@ def export(file_system: FileSystem, snapshot: Snapshot) -> Iterator[TreeExport]:
         exclude_caches=bool(selector.get("exclude_caches", False)),
         one_file_system=bool(selector.get("one_file_system", False)),
     )
-    yield TreeExport((artifact,), file_system.runner, file_system, take_sample(file_system, artifact))
+    canary = plant(file_system, artifact, snapshot.canary) if snapshot.canary else None
+    before = look_before(file_system, artifact, limit=FULL if selector.get("census") == "full" else SAMPLE)
+    yield TreeExport((artifact,), file_system.runner, file_system, before, canary)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import posixpath
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -43,6 +43,8 @@ class Selector(BaseModel):
     exclude_if_present: list[str] = []
     exclude_caches: bool = False
     one_file_system: bool = False
+    census: Literal["sample", "full"] = "sample"
+    canary: bool = False
 
 
 class Place(BaseModel):

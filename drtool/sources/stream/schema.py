@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import posixpath
-from typing import Annotated
+from typing import Annotated, Final, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+SCRATCH: Final = "/var/tmp"  # noqa: S108 - what is made in it is private, and nobody else may rename it
 
 
 def _absolute(path: str) -> str:
@@ -35,10 +37,28 @@ class Selector(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Place(BaseModel):
-    """Keys under `sandboxes:`; the sandbox command sees this environment and never the source's."""
+class PostgreSql(BaseModel):
+    """Keys of `postgresql:` in a sandbox: which major version, else the newest that is installed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    directory: Annotated[str, AfterValidator(_absolute)]
+    version: Annotated[int, Field(ge=10, le=99)] | None = None
+
+
+class Place(BaseModel):
+    """Keys under `sandboxes:`; the sandbox command sees this environment and never the source's.
+
+    With `postgresql` a scratch server is started in it, and `directory` may be left out.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    directory: Annotated[str, AfterValidator(_absolute)] = SCRATCH
     environment: dict[VariableName, str] = {}
+    postgresql: PostgreSql | None = None
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> Self:
+        if "directory" not in self.model_fields_set and self.postgresql is None:
+            raise ValueError("name a `directory`, or start a server: `postgresql: {}`")
+        return self

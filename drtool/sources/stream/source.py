@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import contextlib
 import posixpath
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Final
 
-from drtool.model.errors import Refused
+from drtool.model.errors import DrtoolError, Interrupted, Refused
 from drtool.model.plan import Landed, Restored
 from drtool.model.point import Census
 from drtool.model.policy import Settings, SourcePolicy
@@ -33,6 +33,7 @@ from drtool.sources.places.leftovers import leftovers
 from drtool.sources.places.marker import SANDBOX_MARKER, Owner, read_marker, write_marker
 from drtool.sources.places.release import release
 from drtool.sources.places.reserve import reserve
+from drtool.sources.stream import postgresql
 from drtool.sources.stream.pour import command_of, pour
 
 KIND: Final = "stream"
@@ -109,6 +110,7 @@ class StreamSource:
 
     def cutover(self, landed: Landed, *, trusted: bool = True) -> Landed:
         form = landed.destination.form
+        opened = bool(self._restore) if form == "original" else form == "sandbox" and bool(self._sandbox)
         self._require_commands(form, trusted=trusted)
         marker = require_landed(self._owner, landed)
         if marker is not None and marker.state in ("landed", "moving"):
@@ -117,25 +119,38 @@ class StreamSource:
                 write_marker(self._owner, landed.marker, replace(marker, state="moving"))
                 pour(self.runner, command=command, file=landed.content)
             elif form == "sandbox" and self._sandbox and self._owner.file_system.exists(landed.content):
-                reserved = posixpath.dirname(landed.staging)
-                environment = {**self._environment_of(reserved), SANDBOX_VARIABLE: reserved}
+                environment = self._environment_of(posixpath.dirname(landed.staging))
                 pour(self.runner, command=command_of(self._sandbox, environment, self._secrets), file=landed.content)
-        return cut_over(self._owner, landed)
+        return replace(cut_over(self._owner, landed), opened=opened)
 
     def reserve(self, request: ReserveRequest) -> Leftover:
-        return reserve(self._owner, request=request)
+        reserved = reserve(self._owner, request=request)
+        settings = request.settings.get("postgresql")
+        if settings is not None:
+            try:
+                postgresql.start(self._owner.file_system, reserved, settings)
+            except Interrupted:
+                raise  # told to stop: the marker hands it to the sweep
+            except DrtoolError:
+                with contextlib.suppress(DrtoolError):
+                    self.release(reserved)
+                raise
+        return reserved
 
     def inspect(self, restored: Restored) -> Inspection:
         if restored.destination.form == "sandbox":
             reserved = restored.path.removesuffix(f"/{self.name}/{self.name}")
-            plain = {name: value for name, value in self._environment_of(reserved).items() if parse_reference(value) is None}
-            return Inspection(up=True, runner=self.runner, environment={**plain, SANDBOX_VARIABLE: reserved})
-        return Inspection(up=True, runner=self.runner)
+            return Inspection(up=True, runner=self.runner, environment=_plain(self._environment_of(reserved)))
+        production = self._environment if restored.destination.form == "original" else {}
+        return Inspection(up=True, runner=self.runner, environment=_plain(production))
 
     def leftovers(self, places: Iterable[Settings]) -> tuple[Leftover, ...]:
         return leftovers(self._owner, places=places, watch=(self._staging,))
 
     def release(self, leftover: Leftover) -> None:
+        files = self._owner.file_system
+        if leftover.what == "sandbox" and files.exists(f"{leftover.locator}/{postgresql.FOLDER}"):
+            postgresql.stop(files, leftover.locator, run=leftover.run)
         release(self._owner, leftover=leftover)
 
     def examine(self) -> tuple[Finding, ...]:
@@ -168,5 +183,14 @@ class StreamSource:
             )
 
     def _environment_of(self, reserved: str) -> dict[str, str]:
+        """Return the place's own variables, what reaches its server, and where the sandbox is."""
         marker = read_marker(self._owner, f"{reserved}/{SANDBOX_MARKER}")
-        return {} if marker is None else {str(name): str(value) for name, value in marker.settings.get("environment", {}).items()}
+        if marker is None:
+            return {SANDBOX_VARIABLE: reserved}
+        own = {str(name): str(value) for name, value in marker.settings.get("environment", {}).items()}
+        server = postgresql.environment_of(reserved) if marker.settings.get("postgresql") is not None else {}
+        return {**own, **server, SANDBOX_VARIABLE: reserved}
+
+
+def _plain(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if parse_reference(value) is None}
