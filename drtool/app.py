@@ -17,6 +17,7 @@ from drtool.model.inventory import Inventory, Listing
 from drtool.model.policy import DrillPolicy, Policy
 from drtool.model.secret import Secret, SecretReference
 from drtool.planning.status import SetStatus, assess
+from drtool.planning.verify import ReadingStatus, reading_status
 
 if TYPE_CHECKING:
     from drtool.archive import Archive
@@ -41,6 +42,7 @@ class StatusView:
     sets: tuple[SetStatus, ...]
     as_of: datetime
     now: datetime
+    readings: tuple[ReadingStatus, ...] = ()
 
 
 class App:
@@ -140,10 +142,14 @@ class App:
             workshop.sweep_quietly()
             return workshop.carry_out(self._plan_drill(drill, workshop), hands=workshop.hands.for_drill(used_key))
 
-    def verify(self, repositories: Iterable[str] = ()) -> Report:
-        """Read every byte of repositories against its digests, and record that."""
-        from drtool.planning.verify import plan_verify
+    def verify(self, repositories: Iterable[str] = (), *, point: str | None = None) -> Report:
+        """Read every byte of repositories against its digests, and record that; with `point` only what that needs, wherever it lies."""
+        from drtool.planning.verify import plan_verify, plan_verify_point
 
+        if point is not None:
+            view = self.archive.find(point, self.archive.listings(refresh=True))
+            holders, wanted = tuple(repositories) or view.repositories, view.point.point
+            return self._simple(lambda run, now: plan_verify_point(self.policy, point=wanted, repositories=holders, run=run, now=now))
         names = tuple(repositories) or tuple(self.policy.repositories)
         return self._simple(lambda run, now: plan_verify(self.policy, repositories=names, run=run, now=now))
 
@@ -330,7 +336,7 @@ class App:
         now = self._clock.now()
         inventory = Inventory(taken=now, repositories=listings)
         as_of = min((listing.taken for listing in listings.values()), default=now)
-        return StatusView(assess(self.policy, inventory, now=now), as_of, now)
+        return StatusView(assess(self.policy, inventory, now=now), as_of, now, reading_status(self.policy, listings, now=now))
 
     def points(self, set_name: str | None = None, *, refresh: bool = False) -> tuple[PointView, ...]:
         """Return the recovery points, newest first."""

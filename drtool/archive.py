@@ -74,9 +74,9 @@ class Archive:
         )
 
     def holds(self, listings: Mapping[str, Listing]) -> tuple[Hold, ...]:
-        """Return the holds in force."""
-        records = {hold.id: hold for listing in listings.values() for hold in listing.holds}
-        return active_holds(tuple(records.values()), self.clock.now())
+        """Return the holds in force in any repository: a release may not have reached all of them."""
+        now = self.clock.now()
+        return tuple({hold.id: hold for listing in listings.values() for hold in active_holds(listing.holds, now)}.values())
 
     def find(self, name: str, listings: Mapping[str, Listing]) -> PointView:
         """Return the point whose id begins or ends so; NotFound when there is none, or more than one."""

@@ -345,6 +345,23 @@ class Guarantees:
     """What this version cannot do, each as a sentence."""
 
 
+@dataclass(frozen=True, slots=True)
+class VerifyRequest:
+    """What of a repository shall be read: slice `slice` of `slices` (from 1), or what one `point` needs."""
+
+    slice: int = 0
+    slices: int = 0
+    point: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MountRequest:
+    """A place to show points of a repository at: an empty `directory` here, and the only `point` to be shown."""
+
+    directory: str
+    point: str
+
+
 Body = Manifest | Evidence | Hold
 
 
@@ -380,8 +397,14 @@ class Repository(Protocol):
     def prune(self) -> None:
         """Free the space that nothing claims."""
 
-    def verify(self, *, on_progress: ProgressListener | None = None) -> int:
-        """Read every byte against its digests and return how many; Corrupt names what is damaged."""
+    def verify(self, request: VerifyRequest | None = None, *, on_progress: ProgressListener | None = None) -> int:
+        """Read every byte, or what the request names, against its digests and return how many; Corrupt names what is damaged.
+
+        0 when the repository cannot tell how many a slice has.
+        """
+
+    def packs(self, slices: int) -> tuple[frozenset[str], ...]:
+        """Return the names of what stores its bytes now, by slice: what is written later, or moved, has another name."""
 
     def append(self, body: Body) -> str:
         """Write a manifest, evidence or hold as one small snapshot; returns its id."""

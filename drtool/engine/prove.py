@@ -1,16 +1,13 @@
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 
 from drtool.engine.hands import Hands
 from drtool.model import plan as actions
-from drtool.model.errors import Corrupt, DrtoolError
 from drtool.model.evidence import Evidence
 from drtool.model.outcome import Outcome
 from drtool.model.plan import Answer, Done, Fetched, Objective, Plan, Restored, Result
-from drtool.ports import Progress, Question
+from drtool.ports import Question
 
 
 def question_of(hands: Hands, action: actions.Ask, restored: tuple[Restored, ...]) -> Question:
@@ -40,29 +37,6 @@ def ask(
         observed = question.inspections[missing[0]].note or "it is not"
         return Answer(passed=False, expected=f"{', '.join(missing)} is in service", observed=observed)
     return check.ask(spoil(question))
-
-
-def verify(hands: Hands, plan: Plan, action: actions.Verify, on_progress: Callable[[Progress], None]) -> Done:
-    """Read a repository whole and append the evidence, of a failure too."""
-    repository = hands.repositories[action.repository]
-    evidence = Evidence(
-        id=hands.clock.fresh_id(),
-        subject="verify",
-        by=plan.policy,
-        repository=action.repository,
-        outcome=Outcome.SUCCEEDED,
-        started=(started := hands.clock.now()),
-        ended=started,
-    )
-    try:
-        read = repository.verify(on_progress=on_progress)
-    except Corrupt as error:
-        with contextlib.suppress(DrtoolError):
-            failed = replace(evidence, outcome=Outcome.DATA_WRONG, ended=hands.clock.now(), details={"what": error.what})
-            repository.append(failed)
-        raise
-    repository.append(replace(evidence, ended=hands.clock.now(), bytes=read))
-    return Done("every byte agrees with its digest", {"bytes": read})
 
 
 def record(hands: Hands, plan: Plan, action: actions.Record, results: Mapping[str, Result]) -> Done:

@@ -20,6 +20,7 @@ from drtool.ports import (
     PutRequest,
     PutResult,
     Repository,
+    VerifyRequest,
 )
 
 
@@ -62,8 +63,11 @@ class AppendOnly:
     def prune(self) -> None:
         self._refuse("free space")
 
-    def verify(self, *, on_progress: ProgressListener | None = None) -> int:
-        return self._repository.verify(on_progress=on_progress)
+    def verify(self, request: VerifyRequest | None = None, *, on_progress: ProgressListener | None = None) -> int:
+        return self._repository.verify(request, on_progress=on_progress)
+
+    def packs(self, slices: int) -> tuple[frozenset[str], ...]:
+        return self._repository.packs(slices)
 
     def append(self, body: Body) -> str:
         if isinstance(body, Manifest):

@@ -11,6 +11,7 @@ from drtool.model.plan import Ask, Cutover, Destination, Objective, Plan, Reserv
 from drtool.model.point import Manifest
 from drtool.model.policy import BackupSet, CheckPolicy, Policy
 from drtool.planning.choose import ChosenPoint, choose_point
+from drtool.planning.freeze import freeze_steps, thaw_steps
 from drtool.planning.hooks import Gate, hook_steps
 from drtool.planning.order import nearest_needs, recovery_order
 from drtool.planning.selection import Selected, select_members
@@ -47,6 +48,8 @@ class _Draft:
     request: RestoreRequest
     expires: datetime
     fresh_cache: bool
+    run: str
+    verb: str
     steps: list[Step] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -80,7 +83,7 @@ def plan_restore(
             raise NotFound(f"no recovery point of {name} was given", hint=f"drtool points {name}")
     selected = select_members({name: manifests[name] for name in order}, workloads=request.workloads, paths=request.paths)
     sandbox_lease = _check_sandbox(policy, request.destination, selected)
-    draft = _Draft(policy, request, expires=now + (lease or sandbox_lease or LEASE), fresh_cache=fresh_cache)
+    draft = _Draft(policy, request, expires=now + (lease or sandbox_lease or LEASE), fresh_cache=fresh_cache, run=run, verb=verb)
     _reserve_steps(draft, selected)
     objectives = []
     for name in order:
@@ -168,7 +171,9 @@ def _set_steps(
         gate=Gate(needs=waited),
         trusted=request.trusted,
     )
-    draft.steps.extend(before)
+    frozen = freeze_steps(name, point=manifest.point, copies=copies, run=draft.run, until=draft.expires, verb=draft.verb)
+    draft.steps.extend((*frozen, *before))
+    gate = Gate(needs=(*gate.needs, frozen[0].id), after=gate.after)
     restores = [_restore_step(draft, name, manifest, item, copies=copies, gate=gate) for item in items]
     draft.steps.extend(restores)
     cutovers: dict[str, str] = {}
@@ -187,6 +192,7 @@ def _set_steps(
     draft.steps.extend(after)
     _tell_missing(draft, manifest, items)
     _ask_steps(draft, backup_set, manifest, items, after=settled.after if after else ())
+    draft.steps.extend(thaw_steps(name, frozen, after=tuple(step.id for step in restores)))
 
 
 def _restore_step(draft: _Draft, name: str, manifest: Manifest, item: Selected, *, copies: tuple[str, ...], gate: Gate) -> Step:

@@ -19,9 +19,8 @@ CONFIG: Arguments = ("cat", "config", "--no-lock")
 LOCKS: Arguments = ("list", "locks", "--no-lock")
 UNLOCK: Arguments = ("unlock",)
 PRUNE: Arguments = ("prune",)
-CHECK: Arguments = ("check", "--json", "--read-data")
 KEYS: Arguments = ("key", "list", "--json", "--no-lock")
-STORED_BYTES: Arguments = ("stats", "--json", "--no-lock", "--mode", "raw-data")
+PACKS: Arguments = ("list", "packs", "--no-lock")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +108,19 @@ def dump(snapshot: str, path: str) -> Arguments:
 def browse(snapshot: str, path: str) -> Arguments:
     """List what is inside."""
     return ("ls", "--json", "--no-lock", *(("--recursive", "--", snapshot, path) if path else ("--", snapshot)))
+
+
+def check(*, snapshots: Iterable[str] = (), slice_of: tuple[int, int] | None = None) -> Arguments:
+    """Read every byte, that of one slice, or (since 0.19) that of some snapshots."""
+    subset = f"--read-data-subset={slice_of[0]}/{slice_of[1]}" if slice_of else "--read-data"
+    named = tuple(snapshots)
+    return ("check", "--json", subset, *(("--", *named) if named else ()))
+
+
+def stored_bytes(snapshots: Iterable[str] = ()) -> Arguments:
+    """Count the bytes that all snapshots, or some, are stored in."""
+    named = tuple(snapshots)
+    return ("stats", "--json", "--no-lock", "--mode", "raw-data", *(("--", *named) if named else ()))
 
 
 def copy(snapshots: Iterable[str]) -> Arguments:

@@ -29,6 +29,7 @@ from drtool.ports import (
     Repository,
     Runner,
     SecretStore,
+    VerifyRequest,
 )
 
 
@@ -114,9 +115,12 @@ class ResticRepository:
     def prune(self) -> None:
         self._client.run(Call(commands.PRUNE, "free space"))
 
-    def verify(self, *, on_progress: ProgressListener | None = None) -> int:
+    def verify(self, request: VerifyRequest | None = None, *, on_progress: ProgressListener | None = None) -> int:
         del on_progress
-        return check.verify(self._client)
+        return check.verify(self._client, request or VerifyRequest())
+
+    def packs(self, slices: int) -> tuple[frozenset[str], ...]:
+        return check.packs(self._client, slices)
 
     def append(self, body: Body) -> str:
         try:

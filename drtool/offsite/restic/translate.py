@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from drtool.model.evidence import Evidence
+from drtool.model.evidence import Reading as SliceReading
 from drtool.model.hold import Hold
 from drtool.model.inventory import Listing
 from drtool.model.point import DataSnapshot, RecoveryPoint, Unsealed
@@ -192,7 +193,17 @@ def _evidence(row: Row) -> Evidence:
         checks_passed=int(passed),
         checks_planned=int(planned),
         key=labels.get("key", ""),
+        reading=_slice(labels),
+        snapshot=row.id,
     )
+
+
+def _slice(labels: Mapping[str, str]) -> SliceReading | None:
+    if "slice" not in labels:
+        return None
+    number, _, slices = labels["slice"].partition("/")
+    done = tuple(int(each) for each in labels.get("done", "").split(".") if each)
+    return SliceReading(int(number), int(slices), _instant(labels["cycle"]), done)
 
 
 def _hold(row: Row) -> Hold:
@@ -206,6 +217,8 @@ def _hold(row: Row) -> Hold:
         until=_instant(labels["until"]) if "until" in labels else None,
         point=labels.get("point", ""),
         releases=labels.get("releases", ""),
+        kind=labels.get("kind", ""),
+        run=labels.get("run", ""),
     )
 
 
