@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from drtool.engine.session import Listener
     from drtool.model.key import AddedKey, KeyListing, KeyProof, RotatedKey, UsedKey
     from drtool.model.plan import Plan
-    from drtool.model.point import Manifest
+    from drtool.model.point import Manifest, RecoveryPoint
     from drtool.model.report import Report
     from drtool.model.view import InventoryLine, PointView
     from drtool.planning.choose import ChosenPoint
     from drtool.planning.restore import RestoreRequest
-    from drtool.ports import Entry, Finding, KeyRing
+    from drtool.ports import Entry, Finding, GetResult, KeyRing
     from drtool.process import Interrupt
     from drtool.workshop import Workshop
 
@@ -43,6 +43,15 @@ class StatusView:
     as_of: datetime
     now: datetime
     readings: tuple[ReadingStatus, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Browse:
+    """A point opened for looking: `folder` lists a directory, `take_out` copies a file or directory to a new place here."""
+
+    point: RecoveryPoint
+    folder: Callable[[str], tuple[Entry, ...]]
+    take_out: Callable[[str, str], GetResult]
 
 
 class App:
@@ -354,6 +363,47 @@ class App:
     def list_files(self, point: str, path: str = "", workload: str | None = None) -> Iterator[Entry]:
         """Yield what is inside a point."""
         return self.archive.files(point, path, workload)
+
+    def mount(self, plan: Plan) -> Report:
+        """Carry out a plan of `plan_mount`: returns when it is interrupted, unmounted, or its time is over."""
+        with self.workshop.working():
+            self.workshop.writable_state()
+            self.workshop.sweep_quietly()
+            return self.workshop.carry_out(plan)
+
+    def plan_mount(self, point: str, directory: str | None = None, *, until: datetime, repository: str | None = None) -> Plan:
+        """Return what `mount` would do."""
+        from drtool.planning.mount import plan_mount
+
+        view = self.archive.find(point, self.archive.listings(refresh=True))
+        name = repository or view.repositories[0]
+        if name not in view.repositories:
+            raise NotFound(f"{name} does not hold that point", hint=f"it is in: {', '.join(view.repositories)}")
+        now = self._clock.now()
+        return plan_mount(
+            view.point,
+            repository=name,
+            directory=os.path.abspath(directory or self.mount_directory(view.point.point)),
+            made=directory is None,
+            until=until,
+            now=now,
+            run=self._clock.fresh_id(),
+            by=self.policy.name,
+        )
+
+    def mount_directory(self, point: str) -> str:
+        """Name the directory a point is shown at when nobody names one."""
+        return os.path.join(os.path.abspath(self.state_directory), "mounts", point)
+
+    def browse(self, point: str) -> Browse:
+        """Open a point for many looks inside."""
+        archive = self.archive
+        view, manifest = archive.members(point)
+        return Browse(
+            view.point,
+            lambda path: archive.folder(view, manifest, path),
+            lambda path, target: archive.take_out(view, manifest, path, target),
+        )
 
     def diff(self, older: str, newer: str) -> tuple[str, ...]:
         """Return what differs between two points, a line each: `+` added, `-` removed, `M` changed."""

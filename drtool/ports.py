@@ -360,6 +360,8 @@ class MountRequest:
 
     directory: str
     point: str
+    seconds: float
+    """How long at most."""
 
 
 Body = Manifest | Evidence | Hold
@@ -382,8 +384,14 @@ class Repository(Protocol):
     def list(self, *, maximum_age_seconds: float = 0.0) -> Listing:
         """List what is ours by one call; an own listing younger than the age is given again unless this repository was changed since."""
 
-    def browse(self, artifact: Artifact, point: str, workload: str, path: str = "") -> Iterator[Entry]:
-        """List what is inside an artifact, below `path`."""
+    def browse(self, artifact: Artifact, point: str, workload: str, path: str = "", *, deep: bool = True) -> Iterator[Entry]:
+        """List what is inside an artifact, below `path`; without `deep` only what lies directly in it."""
+
+    def mount(self, request: MountRequest) -> None:
+        """Show a point's data, read-only, at an empty directory of this machine; returns when it was unmounted.
+
+        Interrupted and TimedOut end it and unmount, if nobody is in it; Refused where this machine cannot mount.
+        """
 
     def copy(self, points: tuple[str, ...], origin: Repository, *, on_progress: ProgressListener | None = None) -> int:
         """Copy sealed points from `origin` here, in order, each manifest verbatim and after its data; returns bytes written if known."""

@@ -11,6 +11,7 @@ from drtool.engine import safeguard
 from drtool.engine.control import Asked, control
 from drtool.engine.fetch import fetch
 from drtool.engine.hands import Hands
+from drtool.engine.mount import mount
 from drtool.engine.prove import ask, record
 from drtool.engine.read import verify
 from drtool.model import plan as actions
@@ -75,6 +76,8 @@ def perform(work: Work) -> Result:  # noqa: C901, PLR0912 - one line per action 
             return safeguard.guard(work.hands, work.plan, action, set=work.step.set)
         case actions.Verify() as action:
             return verify(work.hands, work.plan, action, work.on_progress)
+        case actions.Mount() as action:
+            return mount(work.hands, action)
         case actions.Restore() as action:
             return fetch(work.hands, work.plan, action, reserved=_reserved(work), on_progress=work.on_progress)
         case actions.Cutover() as action:

@@ -213,6 +213,17 @@ class Verify:
 
 
 @dataclass(frozen=True, slots=True)
+class Mount:
+    """Show one point of a repository at a directory of this machine until it is ended; `made`: the directory is only for that."""
+
+    repository: str
+    point: str
+    directory: str
+    expires: datetime
+    made: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Restore:
     """Pour one member of a point into staging at a destination, from the first of `copies` that can give it."""
 
@@ -288,6 +299,7 @@ Action = (
     | Forget
     | Prune
     | Verify
+    | Mount
     | Restore
     | Cutover
     | Ask

@@ -16,6 +16,7 @@ from drtool.ports import (
     GetRequest,
     GetResult,
     Guarantees,
+    MountRequest,
     ProgressListener,
     PutRequest,
     PutResult,
@@ -45,8 +46,11 @@ class AppendOnly:
     def list(self, *, maximum_age_seconds: float = 0.0) -> Listing:
         return self._repository.list(maximum_age_seconds=maximum_age_seconds)
 
-    def browse(self, artifact: Artifact, point: str, workload: str, path: str = "") -> Iterator[Entry]:
-        return self._repository.browse(artifact, point, workload, path)
+    def browse(self, artifact: Artifact, point: str, workload: str, path: str = "", *, deep: bool = True) -> Iterator[Entry]:
+        return self._repository.browse(artifact, point, workload, path, deep=deep)
+
+    def mount(self, request: MountRequest) -> None:
+        self._repository.mount(request)
 
     def copy(self, points: tuple[str, ...], origin: Repository, *, on_progress: ProgressListener | None = None) -> int:
         del points, origin, on_progress

@@ -61,7 +61,5 @@ def _newest(listing: Listing | None, set_name: str, *, by: str, now: datetime) -
 
 def _last_reading(listing: Listing | None) -> datetime | None:
     records = listing.evidence if listing is not None else ()
-    return max(
-        (record.started for record in records if record.subject == "verify" and not record.point and record.outcome == "succeeded"),
-        default=None,
-    )
+    readings = (record for record in records if record.subject == "verify" and not record.point)
+    return max((record.started for record in readings if record.outcome == "succeeded"), default=None)

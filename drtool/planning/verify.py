@@ -56,7 +56,7 @@ def plan_verify_point(policy: Policy, *, point: str, repositories: Iterable[str]
 
 def plan_due_verify(policy: Policy, listings: Mapping[str, Listing], *, repositories: Iterable[str], now: datetime, run: str) -> Plan:
     """Plan the readings whose time has come: a repository with a `cycle` its next slice, any other everything."""
-    steps = []
+    steps: list[Step] = []
     for name in named_repositories(policy, repositories):
         rules = policy.repositories[name].verify
         slices = slices_of(rules) if rules is not None else 1

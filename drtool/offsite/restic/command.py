@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from drtool.model.command import Command
 from drtool.model.secret import Secret
 from drtool.offsite.restic.address import Reach
+from drtool.offsite.restic.labels import MARK
 from drtool.offsite.restic.versions import Version
 from drtool.ports import ArtifactRequest
 
@@ -105,9 +106,15 @@ def dump(snapshot: str, path: str) -> Arguments:
     return ("dump", "--no-lock", "--", snapshot, path)
 
 
-def browse(snapshot: str, path: str) -> Arguments:
-    """List what is inside."""
-    return ("ls", "--json", "--no-lock", *(("--recursive", "--", snapshot, path) if path else ("--", snapshot)))
+def browse(snapshot: str, path: str, *, deep: bool = True) -> Arguments:
+    """List what is inside; a path without `deep` gives only what lies directly in it."""
+    return ("ls", "--json", "--no-lock", *(("--recursive",) if path and deep else ()), "--", snapshot, *((path,) if path else ()))
+
+
+def mount(directory: str, *, point: str) -> Arguments:
+    """Show the data of one point, each snapshot below the name of its source."""
+    tags = f"{MARK},role=data,point={point}"
+    return ("mount", "--no-lock", "--tag", tags, "--path-template", "%h/%i", "--", directory)
 
 
 def check(*, snapshots: Iterable[str] = (), slice_of: tuple[int, int] | None = None) -> Arguments:
