@@ -5,7 +5,7 @@ from datetime import datetime
 from drtool.model.plan import EndHold, PlaceHold, Step
 
 
-def freeze_steps(set: str, *, point: str, copies: tuple[str, ...], run: str, until: datetime, verb: str) -> tuple[Step, ...]:  # noqa: A002
+def freeze_steps(set: str, *, point: str, copies: tuple[str, ...], run: str, until: datetime, verb: str = "restore") -> tuple[Step, ...]:  # noqa: A002
     """Return the steps that keep every copy of a point from being forgotten or pruned while it is read; the first is of the copy used.
 
     Only that one is worth waiting for: another copy may be out of reach just now.

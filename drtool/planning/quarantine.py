@@ -2,11 +2,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import islice
 
 from drtool.model.plan import Guard, Step
 from drtool.model.policy import BackupSet, Quarantine
-from drtool.planning.due import slots
+from drtool.planning.due import count_slots
 
 _DAY = timedelta(days=1)
 _MOST = 24 * 60
@@ -19,8 +18,7 @@ def explained(backup_set: BackupSet, *, now: datetime) -> Quarantine:
     rules = backup_set.quarantine
     if rules.points_per_day is None or backup_set.schedule is None:
         return rules
-    times = slots(backup_set.schedule, backup_set.time_zone, start=now, count=_MOST)
-    scheduled = sum(1 for time in islice(times, _MOST) if time <= now + _DAY)
+    scheduled = count_slots(backup_set.schedule, backup_set.time_zone, start=now, length=_DAY, most=_MOST)
     return replace(rules, points_per_day=max(rules.points_per_day, _EXPLAINED * scheduled))
 
 

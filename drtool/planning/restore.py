@@ -49,7 +49,6 @@ class _Draft:
     expires: datetime
     fresh_cache: bool
     run: str
-    verb: str
     steps: list[Step] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -83,7 +82,7 @@ def plan_restore(
             raise NotFound(f"no recovery point of {name} was given", hint=f"drtool points {name}")
     selected = select_members({name: manifests[name] for name in order}, workloads=request.workloads, paths=request.paths)
     sandbox_lease = _check_sandbox(policy, request.destination, selected)
-    draft = _Draft(policy, request, expires=now + (lease or sandbox_lease or LEASE), fresh_cache=fresh_cache, run=run, verb=verb)
+    draft = _Draft(policy, request, expires=now + (lease or sandbox_lease or LEASE), fresh_cache=fresh_cache, run=run)
     _reserve_steps(draft, selected)
     objectives = []
     for name in order:
@@ -164,16 +163,15 @@ def _set_steps(
         draft.notes.append(f"{name}: its restore hooks are not run, as nothing in service is touched")
     earlier = nearest_needs(draft.policy, name, frozenset(draft.cutovers))
     waited = tuple(step for need in earlier for step in draft.cutovers[need].values())
+    frozen = freeze_steps(name, point=manifest.point, copies=copies, run=draft.run, until=draft.expires)
     before, gate = hook_steps(
         name,
         "before_restore",
         backup_set.hooks.before_restore if in_place else (),
-        gate=Gate(needs=waited),
+        gate=Gate(needs=(frozen[0].id, *waited)),
         trusted=request.trusted,
     )
-    frozen = freeze_steps(name, point=manifest.point, copies=copies, run=draft.run, until=draft.expires, verb=draft.verb)
     draft.steps.extend((*frozen, *before))
-    gate = Gate(needs=(*gate.needs, frozen[0].id), after=gate.after)
     restores = [_restore_step(draft, name, manifest, item, copies=copies, gate=gate) for item in items]
     draft.steps.extend(restores)
     cutovers: dict[str, str] = {}

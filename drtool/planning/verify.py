@@ -3,14 +3,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
 
 from drtool.model.evidence import Evidence, Reading
 from drtool.model.inventory import Listing
 from drtool.model.outcome import Outcome
 from drtool.model.plan import Plan, Step, Verify
 from drtool.model.policy import Policy, VerifyPolicy
-from drtool.planning.due import slots
+from drtool.planning.due import count_slots
 from drtool.planning.repositories import named_repositories
 from drtool.planning.words import spell_duration
 
@@ -73,8 +72,7 @@ def slices_of(rules: VerifyPolicy) -> int:
     """Return into how many slices a cycle is cut: as many as its schedule has times within it, 256 at most, at least one."""
     if rules.cycle is None:
         return 1
-    times = islice(slots(rules.schedule, "UTC", start=_ANCHOR, count=MOST_SLICES), MOST_SLICES)
-    return max(1, sum(1 for time in times if time <= _ANCHOR + rules.cycle))
+    return max(1, count_slots(rules.schedule, start=_ANCHOR, length=rules.cycle, most=MOST_SLICES))
 
 
 def next_slice(listing: Listing | None, *, slices: int) -> tuple[int, datetime | None]:
