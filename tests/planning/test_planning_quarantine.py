@@ -40,13 +40,8 @@ def test_a_new_point_is_compared_with_the_usual(files: int, size: int, expected:
 def test_the_words_say_what_to_look_at() -> None:
     (stop,) = reasons_to_stop((*USUAL, point("NEW", files=1, bytes=1)), Quarantine(), point="NEW", now=NOW)
     assert stop.words == "1 files where 100 were usual and 1 bytes where 1000 were usual: drtool diff P005 NEW"
-    longest = "0" * 26
-    (stop,) = reasons_to_stop(
-        (point(longest, NOW - DAY, files=10**9, bytes=10**15), point("9" * 26, files=1, bytes=10**14)),
-        Quarantine(),
-        point="9" * 26,
-        now=NOW,
-    )
+    old = point("0" * 26, NOW - DAY, files=10**9, bytes=10**15)
+    (stop,) = reasons_to_stop((old, point("9" * 26, files=1, bytes=10**14)), Quarantine(), point="9" * 26, now=NOW)
     assert len(stop.words) <= 200, "a tag keeps 200 characters of a reason"
 
 

@@ -105,7 +105,7 @@ def test_a_name_that_came_after_something_went_is_read_again() -> None:
     assert still_read((1, 2), before=before, now=before) == (1, 2)
     grown = (frozenset({"a1", "a2"}), *before[1:])
     assert still_read((1, 2), before=before, now=grown) == (1, 2), "a backup added it: later points"
-    moved = (frozenset({"a1", "a2"}), frozenset(), frozenset({"c1"}))
+    moved: tuple[frozenset[str], ...] = (frozenset({"a1", "a2"}), frozenset(), frozenset({"c1"}))
     assert still_read((1, 2), before=before, now=moved) == (2,), "b1 may have become a2"
     assert still_read((1, 2), before=before[:2], now=before) == ()
 
