@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -98,6 +98,16 @@ def fuse() -> None:
     require_fuse()
 
 
+@pytest.fixture
+def place(tmp_path: Path, fuse: None) -> Iterator[Path]:
+    """A directory to mount on, free again whatever the test came to."""
+    directory = tmp_path / "place"
+    directory.mkdir()
+    yield directory
+    if is_mounted(str(directory)):
+        subprocess.run(["fusermount", "-u", "-z", str(directory)], check=True)
+
+
 def wait_until(what: str, holds: Callable[[], bool], seconds: float = 60) -> None:
     until = time.monotonic() + seconds
     while not holds():
@@ -118,11 +128,8 @@ def mounted(small: SmallPolicy, binary: Path, point: str, place: Path) -> subpro
     return running
 
 
-@pytest.mark.usefixtures("fuse")
-def test_a_mount_shows_one_point_until_it_is_ended(small: SmallPolicy, restic_newest: Path, point: str, tmp_path: Path) -> None:
+def test_a_mount_shows_one_point_until_it_is_ended(small: SmallPolicy, restic_newest: Path, point: str, place: Path) -> None:
     done(small, restic_newest, "run")  # a second point, which is not shown
-    place = tmp_path / "place"
-    place.mkdir()
     running = mounted(small, restic_newest, point, place)
     files = list(place.rglob("7.txt"))
     assert [path.read_text() for path in files if "latest" not in path.parts] == [f"7 {TEXT}"]
@@ -136,10 +143,7 @@ def test_a_mount_shows_one_point_until_it_is_ended(small: SmallPolicy, restic_ne
     assert "Nothing is held" in done(small, restic_newest, "hold", "list")
 
 
-@pytest.mark.usefixtures("fuse")
-def test_what_a_killed_mount_left_is_swept(small: SmallPolicy, restic_newest: Path, point: str, tmp_path: Path) -> None:
-    place = tmp_path / "place"
-    place.mkdir()
+def test_what_a_killed_mount_left_is_swept(small: SmallPolicy, restic_newest: Path, point: str, place: Path) -> None:
     running = mounted(small, restic_newest, point, place)
     in_use = os.open(next(place.rglob("7.txt")), os.O_RDONLY)
     running.kill()
