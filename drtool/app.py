@@ -17,6 +17,7 @@ from drtool.model.inventory import Inventory, Listing
 from drtool.model.policy import DrillPolicy, Policy
 from drtool.model.secret import Secret, SecretReference
 from drtool.planning.status import SetStatus, assess
+from drtool.planning.verify import ReadingStatus, reading_status
 
 if TYPE_CHECKING:
     from drtool.archive import Archive
@@ -27,12 +28,12 @@ if TYPE_CHECKING:
     from drtool.model.examination import EvidenceView, Examination
     from drtool.model.key import AddedKey, KeyListing, KeyProof, RotatedKey, UsedKey
     from drtool.model.plan import Plan
-    from drtool.model.point import Manifest
+    from drtool.model.point import Manifest, RecoveryPoint
     from drtool.model.report import Report
     from drtool.model.view import InventoryLine, PointView, ShownEvidence
     from drtool.planning.choose import ChosenPoint
     from drtool.planning.restore import RestoreRequest
-    from drtool.ports import Entry, Finding, KeyRing
+    from drtool.ports import Entry, Finding, GetResult, KeyRing
     from drtool.process import Interrupt
     from drtool.workshop import Workshop
 
@@ -44,6 +45,16 @@ class StatusView:
     sets: tuple[SetStatus, ...]
     as_of: datetime
     now: datetime
+    readings: tuple[ReadingStatus, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Browse:
+    """A point opened for looking: `folder` lists a directory, `take_out` copies a file or directory to a new place here."""
+
+    point: RecoveryPoint
+    folder: Callable[[str], tuple[Entry, ...]]
+    take_out: Callable[[str, str], GetResult]
 
 
 class App:
@@ -143,10 +154,14 @@ class App:
             workshop.sweep_quietly()
             return workshop.carry_out(self._plan_drill(drill, workshop), hands=workshop.hands.for_drill(used_key))
 
-    def verify(self, repositories: Iterable[str] = ()) -> Report:
-        """Read every byte of repositories against its digests, and record that."""
-        from drtool.planning.verify import plan_verify
+    def verify(self, repositories: Iterable[str] = (), *, point: str | None = None) -> Report:
+        """Read every byte of repositories against its digests, and record that; with `point` only what that needs, wherever it lies."""
+        from drtool.planning.verify import plan_verify, plan_verify_point
 
+        if point is not None:
+            view = self.archive.find(point, self.archive.listings(refresh=True))
+            holders, wanted = tuple(repositories) or view.repositories, view.point.point
+            return self._simple(lambda run, now: plan_verify_point(self.policy, point=wanted, repositories=holders, run=run, now=now))
         names = tuple(repositories) or tuple(self.policy.repositories)
         return self._simple(lambda run, now: plan_verify(self.policy, repositories=names, run=run, now=now))
 
@@ -368,7 +383,7 @@ class App:
         now = self._clock.now()
         inventory = Inventory(taken=now, repositories=listings)
         as_of = min((listing.taken for listing in listings.values()), default=now)
-        return StatusView(assess(self.policy, inventory, now=now), as_of, now)
+        return StatusView(assess(self.policy, inventory, now=now), as_of, now, reading_status(self.policy, listings, now=now))
 
     def points(self, set_name: str | None = None, *, refresh: bool = False) -> tuple[PointView, ...]:
         """Return the recovery points, newest first."""
@@ -386,6 +401,47 @@ class App:
     def list_files(self, point: str, path: str = "", workload: str | None = None) -> Iterator[Entry]:
         """Yield what is inside a point."""
         return self.archive.files(point, path, workload)
+
+    def mount(self, plan: Plan) -> Report:
+        """Carry out a plan of `plan_mount`: returns when it is interrupted, unmounted, or its time is over."""
+        with self.workshop.working():
+            self.workshop.writable_state()
+            self.workshop.sweep_quietly()
+            return self.workshop.carry_out(plan)
+
+    def plan_mount(self, point: str, directory: str | None = None, *, until: datetime, repository: str | None = None) -> Plan:
+        """Return what `mount` would do."""
+        from drtool.planning.mount import plan_mount
+
+        view = self.archive.find(point, self.archive.listings(refresh=True))
+        name = repository or view.repositories[0]
+        if name not in view.repositories:
+            raise NotFound(f"{name} does not hold that point", hint=f"it is in: {', '.join(view.repositories)}")
+        now = self._clock.now()
+        return plan_mount(
+            view.point,
+            repository=name,
+            directory=os.path.abspath(directory or self.mount_directory(view.point.point)),
+            made=directory is None,
+            until=until,
+            now=now,
+            run=self._clock.fresh_id(),
+            by=self.policy.name,
+        )
+
+    def mount_directory(self, point: str) -> str:
+        """Name the directory a point is shown at when nobody names one."""
+        return os.path.join(os.path.abspath(self.state_directory), "mounts", point)
+
+    def browse(self, point: str) -> Browse:
+        """Open a point for many looks inside."""
+        archive = self.archive
+        view, manifest = archive.members(point)
+        return Browse(
+            view.point,
+            lambda path: archive.folder(view, manifest, path),
+            lambda path, target: archive.take_out(view, manifest, path, target),
+        )
 
     def diff(self, older: str, newer: str) -> tuple[str, ...]:
         """Return what differs between two points, a line each: `+` added, `-` removed, `M` changed."""

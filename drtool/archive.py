@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +13,7 @@ from drtool.catalog import manifest as manifests
 from drtool.catalog.index import Index
 from drtool.engine.hands import Hands
 from drtool.engine.observe import list_repository, observe
-from drtool.model.errors import DrtoolError, NotFound
+from drtool.model.errors import DrtoolError, NotFound, Refused
 from drtool.model.hold import Hold, active_holds
 from drtool.model.inventory import Listing
 from drtool.model.point import Artifact, Manifest, RecoveryPoint
@@ -19,7 +21,7 @@ from drtool.model.policy import Policy
 from drtool.model.view import PointView
 from drtool.planning.choose import ChosenPoint, choose_point
 from drtool.planning.evidence import verified_points
-from drtool.ports import Clock, Entry
+from drtool.ports import Clock, Entry, GetRequest, GetResult
 
 RECENT_SECONDS = 60.0
 
@@ -74,9 +76,9 @@ class Archive:
         )
 
     def holds(self, listings: Mapping[str, Listing]) -> tuple[Hold, ...]:
-        """Return the holds in force."""
-        records = {hold.id: hold for listing in listings.values() for hold in listing.holds}
-        return active_holds(tuple(records.values()), self.clock.now())
+        """Return the holds in force in any repository: a release may not have reached all of them."""
+        now = self.clock.now()
+        return tuple({hold.id: hold for listing in listings.values() for hold in active_holds(listing.holds, now)}.values())
 
     def find(self, name: str, listings: Mapping[str, Listing]) -> PointView:
         """Return the point whose id begins or ends so; NotFound when there is none, or more than one."""
@@ -141,10 +143,62 @@ class Archive:
                 if workload in (None, member.workload) and (not path or _related(path, artifact.path)):
                     yield from self._browse(view, artifact, member.workload, path)
 
-    def _browse(self, view: PointView, artifact: Artifact, workload: str, path: str) -> Iterator[Entry]:
+    def members(self, name: str) -> tuple[PointView, Manifest]:
+        """Return a point and its manifest, read once for many looks inside."""
+        listings = self.listings(refresh=True)
+        view = self.find(name, listings)
+        return view, self.manifest(view, listings)
+
+    def folder(self, view: PointView, manifest: Manifest, path: str) -> tuple[Entry, ...]:
+        """Return what lies directly in a directory of a point, of all its members together; NotFound when there is none such."""
+        found: dict[str, Entry] = {}
+        last: NotFound | None = None
+        for member in manifest.members:
+            for artifact in member.artifacts:
+                if _related(path, artifact.path):
+                    try:
+                        entries = self._browse(view, artifact, member.workload, path, deep=False)
+                        found.update({entry.path: entry for entry in entries})
+                    except NotFound as error:
+                        last = error
+        if not found:
+            raise last or NotFound(f"{path} is not in this point", hint="ls shows what is")
+        return tuple(found[name] for name in sorted(found) if name != path or found[name].type != "dir")
+
+    def take_out(self, view: PointView, manifest: Manifest, path: str, target: str) -> GetResult:
+        """Copy a file or directory of a point to `target` on this machine, which must not exist yet."""
+        chosen = [(member, artifact) for member in manifest.members for artifact in member.artifacts if _inside(path, artifact.path)]
+        if not chosen:
+            raise NotFound(f"{path} is not in this point", hint="ls shows what is")
+        if os.path.lexists(target):
+            raise Refused(f"{target} exists already", hint="name another place: get FILE TARGET", safe="it was not touched")
+        member, artifact = chosen[0]
+        whole = path.rstrip("/") == artifact.path.rstrip("/")
+        last: DrtoolError | None = None
+        for name in view.repositories:
+            with tempfile.TemporaryDirectory(prefix=".drtool-", dir=os.path.dirname(os.path.abspath(target))) as staging:
+                request = GetRequest(
+                    artifact=artifact,
+                    point=view.point.point,
+                    workload=member.workload,
+                    source=member.source,
+                    directory=staging,
+                    runner=self.hands.local,
+                    paths=() if whole or artifact.form == "stream" else (path,),
+                )
+                try:
+                    result = self.hands.repositories[name].get(request)
+                except DrtoolError as error:
+                    last = error
+                    continue
+                os.rename(staging + artifact.path if whole else staging + path, target)
+                return result
+        raise last or NotFound(f"no repository holds the point {view.point.point}")
+
+    def _browse(self, view: PointView, artifact: Artifact, workload: str, path: str, *, deep: bool = True) -> Iterator[Entry]:
         """List an artifact from the first copy that gives a first answer."""
         for name in view.repositories:
-            entries = self.hands.repositories[name].browse(artifact, view.point.point, workload, path)
+            entries = self.hands.repositories[name].browse(artifact, view.point.point, workload, path, deep=deep)
             try:
                 first = tuple(itertools.islice(entries, 1))
             except DrtoolError:
@@ -167,6 +221,10 @@ class Archive:
 
 def _sign(before: Entry | None, after: Entry | None) -> str:
     return "+" if before is None else "-" if after is None else "M"
+
+
+def _inside(path: str, artifact_path: str) -> bool:
+    return (path.rstrip("/") + "/").startswith(artifact_path.rstrip("/") + "/")
 
 
 def _related(path: str, artifact_path: str) -> bool:

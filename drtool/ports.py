@@ -345,6 +345,25 @@ class Guarantees:
     """What this version cannot do, each as a sentence."""
 
 
+@dataclass(frozen=True, slots=True)
+class VerifyRequest:
+    """What of a repository shall be read: slice `slice` of `slices` (from 1), or what one `point` needs."""
+
+    slice: int = 0
+    slices: int = 0
+    point: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MountRequest:
+    """A place to show points of a repository at: an empty `directory` here, and the only `point` to be shown."""
+
+    directory: str
+    point: str
+    seconds: float
+    """How long at most."""
+
+
 Body = Manifest | Evidence | SignedEvidence | Hold
 
 
@@ -365,8 +384,14 @@ class Repository(Protocol):
     def list(self, *, maximum_age_seconds: float = 0.0) -> Listing:
         """List what is ours by one call; an own listing younger than the age is given again unless this repository was changed since."""
 
-    def browse(self, artifact: Artifact, point: str, workload: str, path: str = "") -> Iterator[Entry]:
-        """List what is inside an artifact, below `path`."""
+    def browse(self, artifact: Artifact, point: str, workload: str, path: str = "", *, deep: bool = True) -> Iterator[Entry]:
+        """List what is inside an artifact, below `path`; without `deep` only what lies directly in it."""
+
+    def mount(self, request: MountRequest) -> None:
+        """Show a point's data, read-only, at an empty directory of this machine; returns when it was unmounted.
+
+        Interrupted and TimedOut end it and unmount, if nobody is in it; Refused where this machine cannot mount.
+        """
 
     def copy(self, points: tuple[str, ...], origin: Repository, *, on_progress: ProgressListener | None = None) -> int:
         """Copy sealed points from `origin` here, in order, each manifest verbatim and after its data; returns bytes written if known."""
@@ -380,8 +405,14 @@ class Repository(Protocol):
     def prune(self) -> None:
         """Free the space that nothing claims."""
 
-    def verify(self, *, on_progress: ProgressListener | None = None) -> int:
-        """Read every byte against its digests and return how many; Corrupt names what is damaged."""
+    def verify(self, request: VerifyRequest | None = None, *, on_progress: ProgressListener | None = None) -> int:
+        """Read every byte, or what the request names, against its digests and return how many; Corrupt names what is damaged.
+
+        0 when the repository cannot tell how many a slice has.
+        """
+
+    def packs(self, slices: int) -> tuple[frozenset[str], ...]:
+        """Return the names of what stores its bytes now, by slice: what is written later, or moved, has another name."""
 
     def append(self, body: Body) -> str:
         """Write a manifest, evidence or hold as one small snapshot; returns its id."""

@@ -149,6 +149,7 @@ class Workshop:
             ended_runs=self.runs.ended(),
             kept=kept,
             unsealed={name: listing.unsealed for name, listing in found.repositories.items()},
+            holds={name: listing.holds for name, listing in found.repositories.items()},
         )
 
     def observe_run(self, names: tuple[str, ...], *, due: bool) -> tuple[tuple[str, ...], Inventory]:

@@ -12,7 +12,7 @@ from drtool.model.codec import decode, kind_of
 from drtool.model.control import Controlled
 from drtool.model.event import Event, EventKind
 from drtool.model.outcome import Outcome, worst
-from drtool.model.plan import Ask, Break, Cutover, Objective, Plan, Record, Restore, Seal, Step, Store
+from drtool.model.plan import Ask, Break, Cutover, EndHold, Guard, Objective, PlaceHold, Plan, Record, Restore, Seal, Step, Store
 from drtool.model.report import Failure, ObjectiveReport, Report, SetReport, StepReport
 
 CENSUS = "census"
@@ -170,6 +170,8 @@ class _Tally:
                     self.compared += int(result.get("compared", 0))
             case Break() if result:
                 self.controls.append(decode(Controlled, result))
+            case PlaceHold() | EndHold() | Guard() if result:
+                self.warnings += result["data"].get("warnings", ())
             case Seal() if result:
                 self.sealed = result
             case Store() if result:

@@ -12,7 +12,7 @@ from drtool.model.plan import Plan, Step
 from drtool.model.report import CheckReport, Rung, Stage, StepReport
 
 STAGES: Mapping[str, tuple[type, ...]] = {
-    "reach": (actions.Reserve,),
+    "reach": (actions.PlaceHold, actions.Reserve),
     "fetch": (actions.Restore,),
     "restore": (actions.Cutover,),
     "start": (actions.RunHook,),

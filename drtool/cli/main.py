@@ -32,6 +32,8 @@ SECTIONS: Final = {
         "points": ("points", "The recovery points and where they lie."),
         "show": ("show", "What a point or a run holds."),
         "ls": ("ls", "The files inside a point."),
+        "browse": ("browse", "Walk through a point and take files out."),
+        "mount": ("mount", "Show a point as a directory."),
         "diff": ("diff", "What changed between two points."),
         "history": ("history", "The runs of this machine."),
         "report": ("report", "The report of a run, step by step."),

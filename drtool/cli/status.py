@@ -17,5 +17,5 @@ def command(context: click.Context, check: bool, refresh: bool) -> int:  # noqa:
 
     session = open_session(context)
     view = session.app().status(refresh=refresh)
-    session.answer("status", view, lambda: status_lines(view.sets, as_of=view.as_of, now=view.now))
+    session.answer("status", view, lambda: status_lines(view.sets, as_of=view.as_of, now=view.now, readings=view.readings))
     return exits.NEEDS_ATTENTION if check and any(entry.attention for entry in view.sets) else exits.SUCCEEDED

@@ -114,6 +114,7 @@ def _record(hands: Hands, statement: Evidence, *, plan: Plan | None, events: Seq
         checks_planned=statement.checks_planned,
         key=statement.key,
         details=statement.details,
+        reading=statement.reading,
         # The step that records has not ended while it records: the outcome is the statement's.
         report=encode(replace(report, outcome=Outcome(statement.outcome))) if report is not None else {},
         journal_sha256=hashlib.sha256(b"".join(journal_line(event) for event in events)).hexdigest(),

@@ -7,25 +7,25 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from drtool.catalog import manifest as manifests
+from drtool.engine import safeguard
 from drtool.engine.attest import known_heads
 from drtool.engine.canary import with_canary, without_failed_canary
 from drtool.engine.control import Asked, control
 from drtool.engine.fetch import fetch
 from drtool.engine.hands import Hands
-from drtool.engine.prove import ask, record, verify
+from drtool.engine.mount import mount
+from drtool.engine.prove import ask, record
+from drtool.engine.read import verify
 from drtool.model import plan as actions
 from drtool.model.codec import canonical, decode, encode
 from drtool.model.command import Command
 from drtool.model.errors import Conflict, NotFound, Refused
 from drtool.model.event import Event
-from drtool.model.hold import active_holds
-from drtool.model.plan import Copied, Done, Fetched, Forgotten, Plan, Restored, Result, Sealed, Step, Stored
-from drtool.model.point import FUTURE_TOLERANCE, Artifact, Member, MissingMember
+from drtool.model.plan import Copied, Done, Fetched, Plan, Restored, Result, Sealed, Step, Stored
+from drtool.model.point import Artifact, Member, MissingMember
 from drtool.model.policy import Hook
 from drtool.model.workload import Leftover, Snapshot
 from drtool.ports import Labels, Progress, PutRequest, PutResult, ReserveRequest
-
-RECENT_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +67,19 @@ def perform(work: Work) -> Result:  # noqa: C901, PLR0912 - one line per action 
         case actions.Release() as action:
             return _release(work, action)
         case actions.Forget() as action:
-            return _forget(work, action)
+            return safeguard.forget(work.hands, work.plan, action, set=work.step.set)
         case actions.Prune() as action:
-            work.hands.repositories[action.repository].prune()
-            return Done("pruned")
+            return safeguard.prune(work.hands, action)
+        case actions.PlaceHold() as action:
+            return safeguard.place_hold(work.hands, work.plan, action, set=work.step.set)
+        case actions.EndHold() as action:
+            return safeguard.end_hold(work.hands, work.plan, action, placed=work.results.get(action.placed))
+        case actions.Guard() as action:
+            return safeguard.guard(work.hands, work.plan, action, set=work.step.set)
         case actions.Verify() as action:
-            return verify(work.hands, work.plan, action, work.on_progress, work.events)
+            return verify(work.hands, work.plan, action, on_progress=work.on_progress, events=work.events)
+        case actions.Mount() as action:
+            return mount(work.hands, action)
         case actions.Restore() as action:
             return fetch(work.hands, work.plan, action, reserved=_reserved(work), on_progress=work.on_progress)
         case actions.Cutover() as action:
@@ -259,25 +266,6 @@ def _release(work: Work, action: actions.Release) -> Done:
     else:
         work.hands.repositories[leftover.source].discard((leftover.locator,))
     return Done("released", {"what": leftover.what, "locator": leftover.locator})
-
-
-def _forget(work: Work, action: actions.Forget) -> Forgotten:
-    repository = work.hands.repositories[action.repository]
-    now = work.hands.clock.now()
-    listing = repository.list(maximum_age_seconds=RECENT_SECONDS)
-    points = {point.point: point for point in listing.points if point.by == work.plan.policy}
-    if action.expected and action.expected not in points:
-        raise Conflict(f"the point {action.expected} is not sealed in {action.repository}, so nothing is forgotten there")
-    if action.expected and not points[action.expected].complete:  # judged as complete when it was planned: law 9
-        return Forgotten((), dict.fromkeys(action.points, "the new point is partial"))
-    if any(point.instant > now + FUTURE_TOLERANCE for point in points.values() if point.set == work.step.set):
-        return Forgotten((), dict.fromkeys(action.points, "a point of this set is dated in the future"))
-    holds = active_holds(listing.holds, now)
-    kept = {name: hold.reason for name in action.points for hold in holds if hold.set == work.step.set and hold.point in ("", name)}
-    forgotten = tuple(name for name in action.points if name in points and name not in kept)
-    if forgotten:
-        repository.forget(forgotten)
-    return Forgotten(forgotten, kept)
 
 
 def _cutover(work: Work, action: actions.Cutover) -> Restored:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -8,13 +7,12 @@ from drtool.catalog.fold import fold
 from drtool.engine.attest import attest, evidence_folder
 from drtool.engine.hands import Hands
 from drtool.model import plan as actions
-from drtool.model.errors import Corrupt, DrtoolError
 from drtool.model.event import Event
 from drtool.model.evidence import Evidence
 from drtool.model.outcome import Outcome
 from drtool.model.plan import Answer, Done, Plan, Restored
 from drtool.model.report import SetReport
-from drtool.ports import Progress, Question
+from drtool.ports import Question
 
 
 def question_of(hands: Hands, action: actions.Ask, restored: tuple[Restored, ...]) -> Question:
@@ -45,33 +43,6 @@ def ask(
         observed = question.inspections[missing[0]].note or "it is not"
         return Answer(passed=False, expected=f"{', '.join(missing)} is in service", observed=observed)
     return check.ask(spoil(question))
-
-
-def verify(
-    hands: Hands, plan: Plan, action: actions.Verify, on_progress: Callable[[Progress], None], events: Callable[[], Sequence[Event]]
-) -> Done:
-    """Read a repository whole and sign what was found, a failure too."""
-    repository = hands.repositories[action.repository]
-    evidence = Evidence(
-        id=hands.clock.fresh_id(),
-        subject="verify",
-        by=plan.policy,
-        repository=action.repository,
-        outcome=Outcome.SUCCEEDED,
-        started=(started := hands.clock.now()),
-        ended=started,
-    )
-    try:
-        read = repository.verify(on_progress=on_progress)
-    except Corrupt as error:
-        with contextlib.suppress(DrtoolError):
-            failed = replace(evidence, outcome=Outcome.DATA_WRONG, ended=hands.clock.now(), details={"what": error.what})
-            attest(hands, failed, plan=plan, events=events())
-        raise
-    attested = attest(hands, replace(evidence, ended=hands.clock.now(), bytes=read), plan=plan, events=events())
-    data = {"bytes": read, "evidence": attested.evidence.id, "on_disk_only": attested.on_disk_only}
-    kept = f"; evidence lies on this disk only: {attested.on_disk_only}" if attested.on_disk_only else ""
-    return Done(f"every byte agrees with its digest{kept}", data)
 
 
 def record(hands: Hands, plan: Plan, action: actions.Record, events: Sequence[Event]) -> Done:

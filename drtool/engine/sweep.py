@@ -9,11 +9,12 @@ from drtool import process
 from drtool.catalog.journal import Journal
 from drtool.catalog.runs import RunFolder, Runs
 from drtool.engine.hands import Hands
+from drtool.engine.mount import take_down
 from drtool.engine.perform import run_hook
 from drtool.engine.prove import record_interrupted
 from drtool.model.errors import DrtoolError, Interrupted, TimedOut
 from drtool.model.event import Event, EventKind
-from drtool.model.plan import Plan, Record, RunHook, Step
+from drtool.model.plan import Mount, Plan, Record, RunHook, Step
 from drtool.ports import Runner
 
 _ROUNDS = 5
@@ -78,6 +79,9 @@ def _settle(folder: RunFolder, hands: Hands) -> None:
             _end_orphans(runner, folder, hands, journal)
         if plan is None:
             return
+        for step in plan.steps:
+            if isinstance(step.action, Mount):
+                take_down(hands.local, step.action)
         for step in _owed(plan, events):
             action = step.action
             if isinstance(action, RunHook) and action.hook.on in hands.sources:

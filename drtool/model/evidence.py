@@ -22,10 +22,29 @@ class EvidenceHead:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """One slice of a repository that was read: `slice` of `slices` (from 1) of the cycle that began at `cycle`.
+
+    `done` are the slices whose every stored byte of before the cycle had been read when this one was, this one with them.
+    """
+
+    slice: int
+    slices: int
+    cycle: datetime
+    done: tuple[int, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether every slice was read."""
+        return len(self.done) == self.slices
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """A statement about something that was tested: a drill, a full reading (`verify`), or a key, of one repository.
 
-    `point` and `set` are empty for a reading of the whole repository: it verifies every point sealed before `started`.
+    `point` and `set` are empty for a reading of the whole repository: it verifies every point sealed before `started`. One with
+    a `reading` read a slice: when that completes its cycle, every point sealed before the cycle began is verified.
     `details` is bounded and holds no secret; the rest travels in tags and is all that a listing knows. Without `signer` it is unsigned.
     """
 
@@ -48,6 +67,7 @@ class Evidence:
     key: str = ""
     """The id of the repository's key that this alone was opened with; empty: the one in use."""
     details: Mapping[str, Any] = field(default_factory=dict)
+    reading: Reading | None = None
     format: str = EVIDENCE_FORMAT
     signer: str = ""
     """Fingerprint of the signing key: `SHA256:…`."""
@@ -98,6 +118,7 @@ class EvidenceRecord:
     key: str = ""
     """The id of the repository's key that this alone was opened with; empty: the one in use."""
     details: Mapping[str, Any] = field(default_factory=dict)
+    reading: Reading | None = None
     report: Mapping[str, Any] = field(default_factory=dict)
     journal_sha256: str = ""
     journal_events: int = 0

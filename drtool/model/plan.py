@@ -14,8 +14,9 @@ from typing import Any
 
 from drtool.model.codec import canonical
 from drtool.model.control import Controlled, Fault
+from drtool.model.hold import Hold
 from drtool.model.point import Member, MissingMember
-from drtool.model.policy import CheckPolicy, Hook
+from drtool.model.policy import CheckPolicy, Hook, Quarantine
 from drtool.model.workload import Leftover, Snapshot, Workload
 
 
@@ -151,12 +152,47 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class PlaceHold:
+    """Freeze a point in one repository until this run has what it needs of it; `id` names the record."""
+
+    repository: str
+    point: str
+    id: str
+    until: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndHold:
+    """End a hold in one repository by a release record: the one that the step `placed` wrote, or `hold` that a dead run left."""
+
+    repository: str
+    placed: str = ""
+    hold: Hold | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Look at the size and number of a set's points now that `point` is sealed; write a hold for the set where they look wrong."""
+
+    repository: str
+    point: str
+    rules: Quarantine
+    copies: tuple[str, ...] = ()
+    """Further repositories where the hold is written too."""
+
+
+@dataclass(frozen=True, slots=True)
 class Forget:
-    """Remove the claim on points; `expected` must exist sealed in the repository first, else nothing is forgotten."""
+    """Remove the claim on points; `expected` must exist sealed in the repository first, else nothing is forgotten.
+
+    `rules` are asked again of the listing taken then.
+    """
 
     repository: str
     points: tuple[str, ...]
     expected: str = ""
+    rules: Quarantine = field(default_factory=Quarantine)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +204,27 @@ class Prune:
 
 @dataclass(frozen=True, slots=True)
 class Verify:
-    """Read every byte of a repository against its digests, and record it."""
+    """Read a repository against its digests, and record it: every byte, one `slice` of `slices`, or only what `point` needs.
+
+    `cycle` is when the cycle began that the slice belongs to; None: it begins a new one.
+    """
 
     repository: str
+    slice: int = 0
+    slices: int = 0
+    cycle: datetime | None = None
+    point: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """Show one point of a repository at a directory of this machine until it is ended; `made`: the directory is only for that."""
+
+    repository: str
+    point: str
+    directory: str
+    expires: datetime
+    made: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,9 +299,13 @@ Action = (
     | Seal
     | Copy
     | Release
+    | PlaceHold
+    | EndHold
+    | Guard
     | Forget
     | Prune
     | Verify
+    | Mount
     | Restore
     | Cutover
     | Ask

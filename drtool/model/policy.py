@@ -26,9 +26,10 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class VerifyPolicy:
-    """When every byte of a repository is read again."""
+    """When a repository is read again: everything each time, or with `cycle` a slice each time, and everything within that time."""
 
     schedule: str
+    cycle: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,19 @@ class CheckPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class Quarantine:
+    """When a set's forget stops until a person has looked; None: never for that reason.
+
+    The first two are factors of the median size of the last complete points. `points_per_day` is a floor: what the schedule and
+    earlier days explain is never too many.
+    """
+
+    shrinks_below: float | None = 0.5
+    grows_above: float | None = None
+    points_per_day: int | None = 50
+
+
+@dataclass(frozen=True, slots=True)
 class BackupSet:
     """Workloads protected, recovered and judged together."""
 
@@ -150,6 +164,7 @@ class BackupSet:
     checks: tuple[CheckPolicy, ...] = ()
     consistent_within: timedelta | None = None
     nice: bool = False
+    quarantine: Quarantine = Quarantine()
 
 
 @dataclass(frozen=True, slots=True)

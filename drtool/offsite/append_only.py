@@ -16,10 +16,12 @@ from drtool.ports import (
     GetRequest,
     GetResult,
     Guarantees,
+    MountRequest,
     ProgressListener,
     PutRequest,
     PutResult,
     Repository,
+    VerifyRequest,
 )
 
 
@@ -44,8 +46,11 @@ class AppendOnly:
     def list(self, *, maximum_age_seconds: float = 0.0) -> Listing:
         return self._repository.list(maximum_age_seconds=maximum_age_seconds)
 
-    def browse(self, artifact: Artifact, point: str, workload: str, path: str = "") -> Iterator[Entry]:
-        return self._repository.browse(artifact, point, workload, path)
+    def browse(self, artifact: Artifact, point: str, workload: str, path: str = "", *, deep: bool = True) -> Iterator[Entry]:
+        return self._repository.browse(artifact, point, workload, path, deep=deep)
+
+    def mount(self, request: MountRequest) -> None:
+        self._repository.mount(request)
 
     def copy(self, points: tuple[str, ...], origin: Repository, *, on_progress: ProgressListener | None = None) -> int:
         del points, origin, on_progress
@@ -62,8 +67,11 @@ class AppendOnly:
     def prune(self) -> None:
         self._refuse("free space")
 
-    def verify(self, *, on_progress: ProgressListener | None = None) -> int:
-        return self._repository.verify(on_progress=on_progress)
+    def verify(self, request: VerifyRequest | None = None, *, on_progress: ProgressListener | None = None) -> int:
+        return self._repository.verify(request, on_progress=on_progress)
+
+    def packs(self, slices: int) -> tuple[frozenset[str], ...]:
+        return self._repository.packs(slices)
 
     def append(self, body: Body) -> str:
         if isinstance(body, Manifest):

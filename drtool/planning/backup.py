@@ -16,6 +16,7 @@ from drtool.planning.forget import ForgetDecision, decide_forget, forget_step
 from drtool.planning.holdings import Holding, holdings
 from drtool.planning.hooks import Gate, hook_steps
 from drtool.planning.order import set_of
+from drtool.planning.quarantine import explained, guard_steps
 
 LIFETIME = timedelta(hours=48)
 """How long what was stored and never sealed is left alone."""
@@ -65,7 +66,7 @@ def plan_run(
         _after_seal(policy, backup_set, held, draft, fresh=fresh, seal=seal, now=now)
     written = {repository: tuple(steps) for repository, steps in draft.written.items()}
     draft.steps.extend(
-        forget_step(backup_set, decision, expected=expected, needs=needs, written=written)
+        forget_step(backup_set, decision, expected=expected, needs=needs, written=written, rules=explained(backup_set, now=now))
         for backup_set, decision, expected, needs in draft.forgets
     )
     return Plan(
@@ -229,6 +230,7 @@ def _after_seal(
     now: datetime,
 ) -> None:
     """Draft the copies at once, and remember what to forget once every set is stored and copied."""
+    draft.steps.extend(guard := guard_steps(backup_set, point=fresh.point, seal=seal, now=now))
     arrived: dict[str, tuple[str, ...]] = {backup_set.to: (seal,)}
     for copy in backup_set.copies:
         target = copy.repository
@@ -251,3 +253,4 @@ def _after_seal(
         draft.verdicts.extend(decision.verdicts)
         if decision.points:
             draft.forgets.append((backup_set, decision, fresh.point, needs))
+    draft.written.setdefault(backup_set.to, []).extend(step.id for step in guard)

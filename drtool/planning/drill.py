@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from drtool.model.plan import Ask, Destination, Plan, Record, Release, Reserve, Restore, Step
+from drtool.model.plan import Ask, Destination, EndHold, Plan, Record, Release, Reserve, Restore, Step
 from drtool.model.point import Manifest
 from drtool.model.policy import DrillPolicy, Policy
 from drtool.planning.control import break_steps
@@ -93,7 +93,7 @@ def _record_step(policy: Policy, drill: DrillPolicy, restore: Plan, *, set_name:
         ),
         why="a drill counts only with its evidence, and a failed one counts too",
         set=set_name,
-        after=tuple(step.id for step in own),
+        after=tuple(step.id for step in own if not isinstance(step.action, EndHold)),
         always=True,
         uses=(f"repository:{repository}",),
     )

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import islice, takewhile
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from drtool.model.errors import Refused
@@ -29,6 +29,12 @@ def slots(schedule: str, time_zone: str = "UTC", *, start: datetime, count: int)
     which the clocks go back. Raises Refused for a schedule or a zone that cannot be read.
     """
     return tuple(islice(_walk(schedule, time_zone, start=start), count))
+
+
+def count_slots(schedule: str, time_zone: str = "UTC", *, start: datetime, length: timedelta, most: int) -> int:
+    """Return how many times a schedule has after `start` within `length`, at most `most`. Raises Refused like `slots`."""
+    until = start + length
+    return sum(1 for _slot in islice(takewhile(lambda slot: slot <= until, _walk(schedule, time_zone, start=start)), most))
 
 
 def latest_slot(schedule: str, time_zone: str, now: datetime) -> datetime | None:

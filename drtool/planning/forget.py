@@ -6,7 +6,7 @@ from datetime import datetime
 
 from drtool.model.plan import Forget, Step, Verdict
 from drtool.model.point import RecoveryPoint
-from drtool.model.policy import BackupSet, Policy
+from drtool.model.policy import BackupSet, Policy, Quarantine
 from drtool.planning.holdings import Holding
 from drtool.planning.retention import verdicts
 from drtool.planning.words import spell_count
@@ -54,11 +54,12 @@ def forget_step(
     expected: str,
     needs: tuple[str, ...],
     written: Mapping[str, tuple[str, ...]],
+    rules: Quarantine,
 ) -> Step:
     """Return the step that forgets; `written` names, by repository, the steps of the plan that write to it or read from it."""
     return Step(
         id=f"{backup_set.name}/forget/{decision.repository}",
-        action=Forget(repository=decision.repository, points=decision.points, expected=expected),
+        action=Forget(repository=decision.repository, points=decision.points, expected=expected, rules=rules),
         why=f"no rule keeps {spell_count(len(decision.points), 'point')} in {decision.repository}",
         set=backup_set.name,
         needs=needs,

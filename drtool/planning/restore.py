@@ -11,6 +11,7 @@ from drtool.model.point import Manifest
 from drtool.model.policy import BackupSet, Policy
 from drtool.planning.asked import always_asked, why_asked
 from drtool.planning.choose import ChosenPoint, choose_point
+from drtool.planning.freeze import freeze_steps, thaw_steps
 from drtool.planning.hooks import Gate, hook_steps
 from drtool.planning.order import nearest_needs, recovery_order
 from drtool.planning.selection import Selected, select_members
@@ -47,6 +48,7 @@ class _Draft:
     request: RestoreRequest
     expires: datetime
     fresh_cache: bool
+    run: str
     steps: list[Step] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -80,7 +82,7 @@ def plan_restore(
             raise NotFound(f"no recovery point of {name} was given", hint=f"drtool points {name}")
     selected = select_members({name: manifests[name] for name in order}, workloads=request.workloads, paths=request.paths)
     sandbox_lease = _check_sandbox(policy, request.destination, selected)
-    draft = _Draft(policy, request, expires=now + (lease or sandbox_lease or LEASE), fresh_cache=fresh_cache)
+    draft = _Draft(policy, request, expires=now + (lease or sandbox_lease or LEASE), fresh_cache=fresh_cache, run=run)
     _reserve_steps(draft, selected)
     objectives = []
     for name in order:
@@ -161,14 +163,15 @@ def _set_steps(
         draft.notes.append(f"{name}: its restore hooks are not run, as nothing in service is touched")
     earlier = nearest_needs(draft.policy, name, frozenset(draft.cutovers))
     waited = tuple(step for need in earlier for step in draft.cutovers[need].values())
+    frozen = freeze_steps(name, point=manifest.point, copies=copies, run=draft.run, until=draft.expires)
     before, gate = hook_steps(
         name,
         "before_restore",
         backup_set.hooks.before_restore if in_place else (),
-        gate=Gate(needs=waited),
+        gate=Gate(needs=(frozen[0].id, *waited)),
         trusted=request.trusted,
     )
-    draft.steps.extend(before)
+    draft.steps.extend((*frozen, *before))
     restores = [_restore_step(draft, name, manifest, item, copies=copies, gate=gate) for item in items]
     draft.steps.extend(restores)
     cutovers: dict[str, str] = {}
@@ -187,6 +190,7 @@ def _set_steps(
     draft.steps.extend(after)
     _tell_missing(draft, manifest, items)
     _ask_steps(draft, backup_set, manifest, items, after=settled.after if after else ())
+    draft.steps.extend(thaw_steps(name, frozen, after=tuple(step.id for step in restores)))
 
 
 def _restore_step(draft: _Draft, name: str, manifest: Manifest, item: Selected, *, copies: tuple[str, ...], gate: Gate) -> Step:

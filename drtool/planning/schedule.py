@@ -9,7 +9,7 @@ from drtool.model.plan import Plan, Step
 from drtool.model.policy import Policy
 from drtool.planning.due import is_due
 from drtool.planning.prune import plan_prune
-from drtool.planning.verify import plan_verify
+from drtool.planning.verify import plan_due_verify
 
 
 def due_sets(policy: Policy, found: Inventory, *, sets: Iterable[str], now: datetime) -> tuple[str, ...]:
@@ -27,7 +27,7 @@ def due_sets(policy: Policy, found: Inventory, *, sets: Iterable[str], now: date
 
 
 def with_due_maintenance(policy: Policy, found: Inventory, plan: Plan, *, pruned: Mapping[str, datetime | None], now: datetime) -> Plan:
-    """Return the plan with the prunes and full readings whose time has come, after everything else of it."""
+    """Return the plan with the prunes and readings whose time has come, after everything else of it."""
     prunes = [
         name
         for name, repository in policy.repositories.items()
@@ -42,7 +42,7 @@ def with_due_maintenance(policy: Policy, found: Inventory, plan: Plan, *, pruned
     steps = list(plan.steps)
     for added in (
         plan_prune(policy, repositories=prunes, now=now, run=plan.run),
-        plan_verify(policy, repositories=readings, now=now, run=plan.run),
+        plan_due_verify(policy, found.repositories, repositories=readings, now=now, run=plan.run),
     ):
         earlier = tuple(step.id for step in steps)
         steps += [_after(step, earlier) for step in added.steps]
@@ -61,4 +61,5 @@ def _newest(listing: Listing | None, set_name: str, *, by: str, now: datetime) -
 
 def _last_reading(listing: Listing | None) -> datetime | None:
     records = listing.evidence if listing is not None else ()
-    return max((record.started for record in records if record.subject == "verify" and record.outcome == "succeeded"), default=None)
+    readings = (record for record in records if record.subject == "verify" and not record.point)
+    return max((record.started for record in readings if record.outcome == "succeeded"), default=None)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from drtool.model.evidence import Evidence
+from drtool.model.hold import Hold, quarantines
 from drtool.model.inventory import Inventory
 from drtool.model.point import FUTURE_TOLERANCE, RecoveryPoint
 from drtool.model.policy import BackupSet, Policy
@@ -47,6 +48,7 @@ class _Seen:
     future: set[str] = field(default_factory=set)
     proof: Evidence | None = None
     drill: Evidence | None = None
+    quarantines: dict[str, Hold] = field(default_factory=dict)
 
 
 def assess(policy: Policy, inventory: Inventory, *, now: datetime) -> tuple[SetStatus, ...]:
@@ -61,6 +63,8 @@ def assess(policy: Policy, inventory: Inventory, *, now: datetime) -> tuple[SetS
         if listing is not None:
             _see_points(listing.points, seen, repository=repository, by=policy.name, horizon=horizon)
             _see_evidence(listing.evidence, seen, by=policy.name)
+            for name, found in seen.items():
+                found.quarantines.update({hold.id: hold for hold in quarantines(listing.holds, name, now)})
     return tuple(_judge(policy, backup_set, seen[name], unread, now=now) for name, backup_set in policy.sets.items())
 
 
@@ -102,6 +106,7 @@ def _judge(policy: Policy, backup_set: BackupSet, seen: _Seen, unread: dict[str,
     missing = tuple(name for name in repositories if name not in seen.holders)
     advice = (
         *_about_repositories(repositories, unread),
+        *_about_quarantines(backup_set.name, seen),
         *_about_points(backup_set, seen, age=age, now=now),
         *_about_copies(backup_set.name, () if newest is None else missing, unread, written_to=backup_set.to),
         *_about_drills(policy, backup_set, seen),
@@ -127,6 +132,13 @@ def _judge(policy: Policy, backup_set: BackupSet, seen: _Seen, unread: dict[str,
 
 def _about_repositories(repositories: tuple[str, ...], unread: dict[str, str]) -> list[tuple[str, str]]:
     return [(f"the repository {name} could not be read: {unread[name]}", "drtool doctor") for name in repositories if name in unread]
+
+
+def _about_quarantines(name: str, seen: _Seen) -> list[tuple[str, str]]:
+    return [
+        (f"nothing of {name} is forgotten until you have looked: {hold.reason}", f"drtool hold release {hold.id}")
+        for hold in seen.quarantines.values()
+    ]
 
 
 def _about_points(backup_set: BackupSet, seen: _Seen, *, age: float | None, now: datetime) -> list[tuple[str, str]]:

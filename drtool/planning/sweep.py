@@ -3,7 +3,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
-from drtool.model.plan import Plan, Release, Skipped, Step
+from drtool.model.hold import FREEZE, Hold, active_holds
+from drtool.model.plan import EndHold, Plan, Release, Skipped, Step
 from drtool.model.point import Unsealed
 from drtool.model.workload import Leftover
 from drtool.planning.words import spell_instant
@@ -20,12 +21,14 @@ def plan_sweep(
     ended_runs: frozenset[str] = frozenset(),
     kept: bool = False,
     unsealed: Mapping[str, Iterable[Unsealed]] | None = None,
+    holds: Mapping[str, tuple[Hold, ...]] | None = None,
 ) -> Plan:
     """Plan to release what runs that are over left behind, on sources and (by repository, `unsealed`) among stored data.
 
     Released is what carries our name, of a run that died on this host or whose lease is past; of a run that ended in order
     everything but its sandboxes, which live as long as their lease; never of a live run, and what was kept aside only with
-    `kept`. What stays for a reason that a person may want to know is told as skipped.
+    `kept`. What stays for a reason that a person may want to know is told as skipped. A freeze (by repository, `holds`) of a
+    restore that is over here is released; that of a run on another machine ends with its lease.
     """
     alive = live_runs | {run}
     steps: dict[str, Step] = {}
@@ -52,7 +55,21 @@ def plan_sweep(
                 why=why,
                 uses=(f"{room}:{leftover.source}",),
             )
+    for step in _thaws(holds or {}, now=now, by=by, over=(dead_runs | ended_runs) - alive):
+        steps[step.id] = step
     return Plan(verb="sweep", run=run, policy=by, created=now, steps=tuple(steps.values()), skipped=tuple(skipped))
+
+
+def _thaws(holds: Mapping[str, tuple[Hold, ...]], *, now: datetime, by: str, over: frozenset[str]) -> Iterable[Step]:
+    for repository, records in holds.items():
+        for hold in active_holds(records, now):
+            if hold.kind == FREEZE and hold.by == by and hold.run in over:
+                yield Step(
+                    id=f"sweep/{repository}/hold/{hold.id}",
+                    action=EndHold(repository=repository, hold=hold),
+                    why=f"run {hold.run} is over",
+                    uses=(f"repository:{repository}",),
+                )
 
 
 def _as_leftovers(unsealed: Mapping[str, Iterable[Unsealed]]) -> tuple[tuple[Leftover, bool], ...]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from drtool.model.ladder import Level
@@ -15,6 +16,7 @@ from drtool.model.policy import (
     Objectives,
     Policy,
     Protect,
+    Quarantine,
     RepositoryPolicy,
     Retention,
     Sandbox,
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
         HookSchema,
         KeepSchema,
         PolicySchema,
+        QuarantineSchema,
         RepositorySchema,
         SetSchema,
     )
@@ -94,7 +97,7 @@ def _repository(name: str, body: RepositorySchema, *, site: str) -> RepositoryPo
         site=body.site or site,
         seen_from=seen_from,
         prune=body.prune,
-        verify=VerifyPolicy(schedule=body.verify.schedule) if body.verify else None,
+        verify=VerifyPolicy(schedule=body.verify.schedule, cycle=body.verify.cycle) if body.verify else None,
         upload_limit=body.upload_limit,
         download_limit=body.download_limit,
         timeout=body.timeout,
@@ -131,7 +134,19 @@ def _set(document: Document, compiled: Compiled, name: str, body: SetSchema, *, 
         checks=_checks(document, compiled, name),
         consistent_within=body.consistent_within,
         nice=body.nice,
+        quarantine=_quarantine(defaults.quarantine if defaults else None, body.quarantine),
     )
+
+
+def _quarantine(*said: QuarantineSchema | str | None) -> Quarantine:
+    """Join what defaults and the set say, the later over the earlier; `off` turns everything off."""
+    rules = Quarantine()
+    for body in said:
+        if body == "off":
+            rules = Quarantine(None, None, None)
+        else:
+            rules = replace(rules, **{key: None if value == "off" else value for key, value in _said(body).items()})
+    return rules
 
 
 def _copy_rules(body: DefaultsSchema | None) -> dict[str, KeepSchema | None]:

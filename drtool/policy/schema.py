@@ -9,10 +9,12 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstrai
 
 from drtool.policy.values import (
     AbsolutePath,
+    CountOrOff,
     Cron,
     Duration,
     Location,
     Name,
+    PercentageOrOff,
     Reference,
     Size,
     TimeZone,
@@ -44,9 +46,10 @@ class SeenFromSchema(Strict):
 
 
 class VerifySchema(Strict):
-    """When every byte of a repository is read again."""
+    """When a repository is read again: whole each time, or a slice each time."""
 
     schedule: Cron
+    cycle: Duration | None = Field(default=None, description="every byte is read within this time, a slice each time")
 
 
 class RepositorySchema(Strict):
@@ -110,6 +113,17 @@ CopyItem = Annotated[Annotated[Name, Tag("~name")] | Annotated[CopyMapping, Tag(
 Copies = Annotated[Annotated[list[CopyItem], Tag("~list")] | Annotated[CopyMapping, Tag("~mapping")], Discriminator(_shape)]
 
 
+class QuarantineSchema(Strict):
+    """When the forgetting of a set stops until somebody has looked."""
+
+    shrinks_below: PercentageOrOff | None = Field(default=None, description="of the usual size in files or bytes; 50% unless said")
+    grows_above: PercentageOrOff | None = Field(default=None, description="of the usual size; off unless said")
+    points_per_day: CountOrOff | None = Field(default=None, description="50 unless said")
+
+
+Rules = Annotated[Annotated[Literal["off"], Tag("~name")] | Annotated[QuarantineSchema, Tag("~mapping")], Discriminator(_shape)]
+
+
 class DefaultsSchema(Strict):
     """What every set has unless it says otherwise."""
 
@@ -117,6 +131,7 @@ class DefaultsSchema(Strict):
     to: Name | None = None
     copies: Copies | None = None
     keep: KeepSchema | None = None
+    quarantine: Rules | None = None
 
 
 class HookSchema(Strict):

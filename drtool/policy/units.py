@@ -7,6 +7,8 @@ from decimal import Decimal
 DURATION_PATTERN = r"^(?=\d)(\d+d)?(\d+h)?(\d+m)?(\d+s)?$"
 SIZE_PATTERN = r"^\d+(\.\d+)? ?(KiB|MiB|GiB|TiB|kB|MB|GB|TB)$"
 
+PERCENTAGE_PATTERN = r"^\d+(\.\d+)? ?%$"
+
 _LONGEST = timedelta(days=36500)
 _LARGEST = 2**60
 _FACTORS = {
@@ -62,6 +64,17 @@ def parse_size(value: object) -> int:
     if not 0 < size <= _LARGEST:
         raise WrongValueError("a size must be more than nothing and at most 1 EiB", hint)
     return size
+
+
+def parse_percentage(value: object) -> float:
+    """Read `50%` and return 0.5; WrongValueError otherwise."""
+    hint = "percentages are written 50%"
+    if not isinstance(value, str):
+        raise WrongValueError("must be a percentage", hint)
+    match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?) ?%", value, re.ASCII)
+    if match is None or not float(match[1]):
+        raise WrongValueError(f"{shorten(value)} is not a percentage", hint)
+    return float(match[1]) / 100
 
 
 def shorten(text: str, limit: int = 40) -> str:

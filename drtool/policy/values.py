@@ -9,7 +9,16 @@ from typing import Annotated
 from pydantic import PlainValidator, StringConstraints, WithJsonSchema
 
 from drtool.model.secret import SCHEMES, SecretReference, parse_reference
-from drtool.policy.units import DURATION_PATTERN, SIZE_PATTERN, WrongValueError, parse_duration, parse_size, shorten
+from drtool.policy.units import (
+    DURATION_PATTERN,
+    PERCENTAGE_PATTERN,
+    SIZE_PATTERN,
+    WrongValueError,
+    parse_duration,
+    parse_percentage,
+    parse_size,
+    shorten,
+)
 from drtool.policy.words import nearest
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
@@ -95,6 +104,21 @@ def _location(value: object) -> str:
     return value
 
 
+OFF = "off"
+
+
+def _percentage_or_off(value: object) -> float | str:
+    return OFF if value == OFF else parse_percentage(value)
+
+
+def _count_or_off(value: object) -> int | str:
+    if value == OFF:
+        return OFF
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise WrongValueError("must be a whole number above 0, or off")
+    return value
+
+
 _REFERENCE_SCHEMA = {"type": "string", "pattern": f"^({'|'.join(SCHEMES)}):.+"}
 
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=100)]
@@ -106,3 +130,13 @@ Cron = Annotated[str, PlainValidator(_cron), WithJsonSchema({"type": "string", "
 TimeZone = Annotated[str, PlainValidator(_time_zone), WithJsonSchema({"type": "string", "examples": ["Europe/Berlin"]})]
 AbsolutePath = Annotated[str, PlainValidator(_absolute), WithJsonSchema({"type": "string", "pattern": "^/"})]
 Location = Annotated[str, PlainValidator(_location), WithJsonSchema({"type": "string", "pattern": "^(/|sftp:|s3:)"})]
+PercentageOrOff = Annotated[
+    float | str,
+    PlainValidator(_percentage_or_off),
+    WithJsonSchema({"anyOf": [{"type": "string", "pattern": PERCENTAGE_PATTERN}, {"const": OFF}]}),
+]
+CountOrOff = Annotated[
+    int | str,
+    PlainValidator(_count_or_off),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"const": OFF}]}),
+]

@@ -63,6 +63,7 @@ def test_a_whole_run() -> None:
         "documents/after/2",
         "documents/release/here:/home",
         "documents/seal",
+        "documents/guard",
         "documents/copy/offsite",
         "documents/forget/near",
     ]
@@ -85,7 +86,7 @@ def test_a_whole_run() -> None:
     forget = steps["documents/forget/near"]
     assert forget.action == Forget("near", ("P001", "P002"), expected="NEW-documents")
     assert forget.needs == ("documents/seal",)
-    assert forget.after == ("documents/copy/offsite",)
+    assert set(forget.after) == {"documents/copy/offsite", "documents/guard"}
     assert not plan.skipped
 
 
@@ -179,7 +180,7 @@ def test_a_forget_waits_for_every_set_that_writes_there() -> None:
     first = inventory(listing("near", daily(9)), listing("offsite"))
     seen = replace(first, sets={**first.sets, **inventory(set_name="photos").sets})
     forget = _steps(_plan(both, seen))["documents/forget/near"]
-    assert set(forget.after) == {"documents/copy/offsite", "photos/seal"}
+    assert set(forget.after) == {"documents/copy/offsite", "photos/seal", "documents/guard", "photos/guard"}
 
 
 @given(

@@ -122,6 +122,8 @@ def _restore(request: RestoreRequest, manifests: dict[str, Manifest] | None = No
 def test_a_whole_restore() -> None:
     plan = _restore(RestoreRequest(("documents",), ORIGINAL, trusted=False))
     assert [step.id for step in plan.steps] == [
+        "documents/freeze/near",
+        "documents/freeze/offsite",
         "documents/before_restore/1",
         "documents/restore/here:/home",
         "documents/restore/here:/etc",
@@ -136,10 +138,12 @@ def test_a_whole_restore() -> None:
         "documents/ask/enough",
         "documents/ask/answers",
         "documents/ask/enough:2",
+        "documents/thaw/near",
+        "documents/thaw/offsite",
     ]
     steps = {step.id: step for step in plan.steps}
     restore = steps["documents/restore/billing"]
-    assert restore.needs == ("documents/before_restore/1",)
+    assert restore.needs == ("documents/freeze/near", "documents/before_restore/1")
     assert isinstance(restore.action, Restore)
     assert restore.action.copies == ("near", "offsite")
     assert restore.action.expires == NOW + LEASE
@@ -173,8 +177,11 @@ def test_a_set_waits_for_what_it_needs() -> None:
     plan = _restore(RestoreRequest(("web", "lone", "base"), ORIGINAL), manifests, of=policy(*sets))
     assert [one.set for one in plan.objectives] == ["base", "web", "lone"]
     steps = {step.id: step for step in plan.steps}
-    assert set(steps["web/before_restore/1"].needs) == {f"base/cutover/{name}" for name in ("here:/home", "here:/etc", "billing")}
-    assert not steps["lone/restore/billing"].needs
+    assert set(steps["web/before_restore/1"].needs) == {
+        "web/freeze/near",
+        *(f"base/cutover/{name}" for name in ("here:/home", "here:/etc", "billing")),
+    }
+    assert steps["lone/restore/billing"].needs == ("lone/freeze/near",)
 
 
 def test_parts() -> None:

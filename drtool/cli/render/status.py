@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from drtool.planning.status import SetStatus
+    from drtool.planning.verify import ReadingStatus
 
 
-def status_lines(sets: Sequence[SetStatus], *, as_of: datetime, now: datetime) -> list[str]:
+def status_lines(sets: Sequence[SetStatus], *, as_of: datetime, now: datetime, readings: Sequence[ReadingStatus] = ()) -> list[str]:
     """Return the table of sets, what needs attention, and the commands to type next."""
     rows: list[Sequence[str]] = [("SET", "POINT", "AGE", "RPO", "COPIES", "LAST PROOF", "RTO")]
     rows += [_row(entry, now) for entry in sets]
@@ -24,10 +25,20 @@ def status_lines(sets: Sequence[SetStatus], *, as_of: datetime, now: datetime) -
     known = f"as of {duration(age)} ago" if age >= 1 else "as of now"
     count = f"{len(troubled)} needs attention" if len(troubled) == 1 else f"{len(troubled)} need attention"
     lines.append(f"{counted(len(sets), 'set')}, {known}" + (f" · {count}:" if troubled else f" · all well {GOOD}"))
+    lines += [f"  {_reading(entry)}" for entry in readings]
     # Sets may share a trouble (an unreadable repository): it is told once.
     lines += [f"  {text}" for text in dict.fromkeys(printable(sentence) for entry in troubled for sentence in entry.attention)]
     lines += [f"  next: {command}" for command in dict.fromkeys(printable(entry.next) for entry in troubled if entry.next)]
     return lines
+
+
+def _reading(entry: ReadingStatus) -> str:
+    words = f"{printable(entry.repository)}: verified through {entry.done} of {entry.slices}"
+    if entry.oldest_seconds is None:
+        words += ", the rest was never read"
+    else:
+        words += f", oldest byte read {duration(entry.oldest_seconds)} ago"
+    return words + (f" {BAD} the cycle began {duration(entry.cycle_age_seconds)} ago and is late" if entry.late else "")
 
 
 def _row(entry: SetStatus, now: datetime) -> tuple[str, ...]:

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from drtool.model.errors import Corrupt, Refused
+import re
+
+from drtool.model.errors import Corrupt, NotFound, Refused
+from drtool.model.reading import NAME_CHARACTERS
 from drtool.offsite.restic import command as commands
 from drtool.offsite.restic.client import Call, Client
 from drtool.offsite.restic.errors import is_damage, translate
 from drtool.offsite.restic.output import Message, number, parse_document, parse_line, words
+from drtool.ports import VerifyRequest
 
 _FAILED = 1
+_PACK = re.compile(r"[0-9a-f]{64}")
 _NAMED = 5
 
 
-def verify(client: Client) -> int:
-    """Read everything and return how many stored bytes that were; restic uses a cache of its own for it, empty at first.
+def verify(client: Client, request: VerifyRequest) -> int:
+    """Read what is asked for and return how many stored bytes that were; restic uses a cache of its own for it, empty at first.
 
     Raises:
         Corrupt: names what is damaged.
+        Refused: this restic cannot read a single point.
+        NotFound: the point is not in this repository.
     """
-    completed = client.run(Call(commands.CHECK, "read everything", accept=(0, _FAILED)))
+    snapshots = _snapshots_of(client, request.point) if request.point else ()
+    arguments = commands.check(snapshots=snapshots, slice_of=(request.slice, request.slices) if request.slices else None)
+    completed = client.run(Call(arguments, "read everything", accept=(0, _FAILED)))
     said = words(completed)
     summary = next((found for line in completed.standard_output.splitlines() if (found := _summary(line)) is not None), None)
     errors = number(summary, "num_errors") if summary is not None else 0
@@ -28,11 +37,38 @@ def verify(client: Client) -> int:
         raise translate(completed, repository=client.name, verb="read everything")
     if summary is None and "no errors were found" not in said:
         raise Refused(f"restic did not say that {client.name} is whole: {said[-500:]}", hint=f"drtool verify {client.name} again")
-    stored = client.run(Call(commands.STORED_BYTES, "count its bytes"))
+    if request.slices:
+        return 0
+    stored = client.run(Call(commands.stored_bytes(snapshots), "count its bytes"))
     try:
         return number(parse_document(stored.standard_output), "total_size")
     except (ValueError, AttributeError):
         return 0
+
+
+def packs(client: Client, slices: int) -> tuple[frozenset[str], ...]:
+    """List the pack files by the slice in which restic reads them: it goes by the first byte of their names."""
+    found: list[set[str]] = [set() for _ in range(slices)]
+    for line in client.run(Call(commands.PACKS, "list its packs")).standard_output.split():
+        name = line.decode("ascii", "replace")
+        if not _PACK.fullmatch(name):
+            raise Refused(f"the list of packs of {client.name} cannot be read: {name[:100]}", hint=f"drtool doctor {client.name}")
+        found[int(name[:2], 16) % slices].add(name[:NAME_CHARACTERS])
+    return tuple(map(frozenset, found))
+
+
+def _snapshots_of(client: Client, point: str) -> tuple[str, ...]:
+    version = client.version()
+    if not version.reads_one_point:
+        raise Refused(
+            f"restic {version} cannot read the data of one point alone",
+            hint=f"install restic 0.19 or newer, or read everything: drtool verify {client.name}",
+        )
+    reading = client.read()
+    rows = (*reading.of_point(point, "data"), *reading.of_point(point, "manifest"))
+    if not reading.of_point(point, "manifest"):
+        raise NotFound(f"the repository {client.name} does not hold the point {point}", hint="drtool points --refresh")
+    return tuple(row.id for row in rows)
 
 
 def _summary(line: bytes) -> Message | None:

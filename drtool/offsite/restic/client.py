@@ -42,6 +42,7 @@ class Call:
     cache_directory: str | None = None
     standard_input: bytes | None = None
     nice: bool = False
+    timeout_seconds: float | None = None
 
 
 @dataclass(slots=True)
@@ -211,6 +212,7 @@ class Client:
             cache_directory=call.cache_directory or (self.cache_directory if local else None),
             standard_input=call.standard_input,
             nice=call.nice,
+            timeout_seconds=call.timeout_seconds,
         )
 
     def _probe(self, reach: Reach, *, must_exist: bool) -> None:

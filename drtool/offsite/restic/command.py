@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from drtool.model.command import Command
 from drtool.model.secret import Secret
 from drtool.offsite.restic.address import Reach
+from drtool.offsite.restic.labels import MARK
 from drtool.offsite.restic.versions import Version
 from drtool.ports import ArtifactRequest
 
@@ -19,9 +20,8 @@ CONFIG: Arguments = ("cat", "config", "--no-lock")
 LOCKS: Arguments = ("list", "locks", "--no-lock")
 UNLOCK: Arguments = ("unlock",)
 PRUNE: Arguments = ("prune",)
-CHECK: Arguments = ("check", "--json", "--read-data")
 KEYS: Arguments = ("key", "list", "--json", "--no-lock")
-STORED_BYTES: Arguments = ("stats", "--json", "--no-lock", "--mode", "raw-data")
+PACKS: Arguments = ("list", "packs", "--no-lock")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +106,28 @@ def dump(snapshot: str, path: str) -> Arguments:
     return ("dump", "--no-lock", "--", snapshot, path)
 
 
-def browse(snapshot: str, path: str) -> Arguments:
-    """List what is inside."""
-    return ("ls", "--json", "--no-lock", *(("--recursive", "--", snapshot, path) if path else ("--", snapshot)))
+def browse(snapshot: str, path: str, *, deep: bool = True) -> Arguments:
+    """List what is inside; a path without `deep` gives only what lies directly in it."""
+    return ("ls", "--json", "--no-lock", *(("--recursive",) if path and deep else ()), "--", snapshot, *((path,) if path else ()))
+
+
+def mount(directory: str, *, point: str) -> Arguments:
+    """Show the data of one point, each snapshot below the name of its source."""
+    tags = f"{MARK},role=data,point={point}"
+    return ("mount", "--no-lock", "--tag", tags, "--path-template", "%h/%i", "--", directory)
+
+
+def check(*, snapshots: Iterable[str] = (), slice_of: tuple[int, int] | None = None) -> Arguments:
+    """Read every byte, that of one slice, or (since 0.19) that of some snapshots."""
+    subset = f"--read-data-subset={slice_of[0]}/{slice_of[1]}" if slice_of else "--read-data"
+    named = tuple(snapshots)
+    return ("check", "--json", subset, *(("--", *named) if named else ()))
+
+
+def stored_bytes(snapshots: Iterable[str] = ()) -> Arguments:
+    """Count the bytes that all snapshots, or some, are stored in."""
+    named = tuple(snapshots)
+    return ("stats", "--json", "--no-lock", "--mode", "raw-data", *(("--", *named) if named else ()))
 
 
 def copy(snapshots: Iterable[str]) -> Arguments:

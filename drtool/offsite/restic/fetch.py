@@ -101,8 +101,8 @@ def read_record(client: Client, snapshot: str) -> bytes:
     return data
 
 
-def browse(client: Client, artifact: Artifact, point: str, workload: str, path: str) -> Iterator[Entry]:
-    """List everything inside an artifact, or below `path`; NotFound when there is no such path."""
+def browse(client: Client, artifact: Artifact, point: str, workload: str, path: str, *, deep: bool = True) -> Iterator[Entry]:
+    """List everything inside an artifact, or below `path` (without `deep`: directly in it); NotFound when there is no such path."""
     row = find_data(client, artifact, point=point, workload=workload)
     entries: list[Entry] = []
 
@@ -111,7 +111,7 @@ def browse(client: Client, artifact: Artifact, point: str, workload: str, path: 
         if message is not None and message.get("struct_type", message.get("message_type")) == "node":
             entries.append(_entry(message))
 
-    client.run(Call(commands.browse(row.id, path), "list what is inside"), on_output=take)
+    client.run(Call(commands.browse(row.id, path, deep=deep), "list what is inside"), on_output=take)
     if path and not entries:
         raise NotFound(f"{path} is not in {workload} of this point", hint="drtool ls without a path shows what is in it")
     return iter(entries)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from urllib.parse import quote, unquote
 
 from drtool.model.codec import canonical
-from drtool.model.evidence import Evidence, SignedEvidence
+from drtool.model.evidence import Evidence, Reading, SignedEvidence
 from drtool.model.hold import Hold
 from drtool.model.point import Manifest
 from drtool.ports import Body, Labels
@@ -122,6 +122,17 @@ def _evidence_labels(evidence: Evidence) -> dict[str, str]:
         "number": str(evidence.number) if evidence.signer else "",
         "record": evidence.digest,
         "previous": evidence.previous,
+        **_reading_labels(evidence.reading),
+    }
+
+
+def _reading_labels(reading: Reading | None) -> dict[str, str]:
+    if reading is None:
+        return {}
+    return {
+        "slice": f"{reading.slice}/{reading.slices}",
+        "cycle": instant_text(reading.cycle),
+        "done": ".".join(map(str, reading.done)),
     }
 
 
@@ -136,4 +147,6 @@ def _hold_labels(hold: Hold) -> dict[str, str]:
         "reason": hold.reason[:_REASON_CHARACTERS],
         "releases": hold.releases,
         "created": instant_text(hold.created),
+        "kind": hold.kind,
+        "run": hold.run,
     }

@@ -11,6 +11,7 @@ from drtool.model.policy import RepositoryPolicy
 from drtool.offsite.restic import check, fetch, remove, store, transfer
 from drtool.offsite.restic import command as commands
 from drtool.offsite.restic import examine as examination
+from drtool.offsite.restic import mount as mounting
 from drtool.offsite.restic.client import Call, Client
 from drtool.offsite.restic.errors import translate_words
 from drtool.offsite.restic.output import words
@@ -23,12 +24,14 @@ from drtool.ports import (
     GetRequest,
     GetResult,
     Guarantees,
+    MountRequest,
     ProgressListener,
     PutRequest,
     PutResult,
     Repository,
     Runner,
     SecretStore,
+    VerifyRequest,
 )
 
 
@@ -96,8 +99,11 @@ class ResticRepository:
     def list(self, *, maximum_age_seconds: float = 0.0) -> Listing:
         return self._client.read(maximum_age_seconds=maximum_age_seconds).listing
 
-    def browse(self, artifact: Artifact, point: str, workload: str, path: str = "") -> Iterator[Entry]:
-        return fetch.browse(self._client, artifact, point, workload, path)
+    def browse(self, artifact: Artifact, point: str, workload: str, path: str = "", *, deep: bool = True) -> Iterator[Entry]:
+        return fetch.browse(self._client, artifact, point, workload, path, deep=deep)
+
+    def mount(self, request: MountRequest) -> None:
+        mounting.mount(self._client, request)
 
     def copy(self, points: tuple[str, ...], origin: Repository, *, on_progress: ProgressListener | None = None) -> int:
         """Copy points; restic does not tell how many bytes it wrote, so the answer is 0."""
@@ -114,9 +120,12 @@ class ResticRepository:
     def prune(self) -> None:
         self._client.run(Call(commands.PRUNE, "free space"))
 
-    def verify(self, *, on_progress: ProgressListener | None = None) -> int:
+    def verify(self, request: VerifyRequest | None = None, *, on_progress: ProgressListener | None = None) -> int:
         del on_progress
-        return check.verify(self._client)
+        return check.verify(self._client, request or VerifyRequest())
+
+    def packs(self, slices: int) -> tuple[frozenset[str], ...]:
+        return check.packs(self._client, slices)
 
     def append(self, body: Body) -> str:
         try:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from drtool.model.evidence import EVIDENCE_FORMAT, SIGNED_FORMAT, Evidence
+from drtool.model.evidence import Reading as SliceReading
 from drtool.model.hold import Hold
 from drtool.model.inventory import Listing
 from drtool.model.point import DataSnapshot, RecoveryPoint, Unsealed
@@ -197,8 +198,17 @@ def _evidence(row: Row) -> Evidence:
         number=int(labels.get("number", "0")),
         digest=labels.get("record", ""),
         previous=labels.get("previous", ""),
+        reading=_slice(labels),
         snapshot=row.id,
     )
+
+
+def _slice(labels: Mapping[str, str]) -> SliceReading | None:
+    if "slice" not in labels:
+        return None
+    number, _, slices = labels["slice"].partition("/")
+    done = tuple(int(each) for each in labels.get("done", "").split(".") if each)
+    return SliceReading(int(number), int(slices), _instant(labels["cycle"]), done)
 
 
 def _hold(row: Row) -> Hold:
@@ -212,6 +222,8 @@ def _hold(row: Row) -> Hold:
         until=_instant(labels["until"]) if "until" in labels else None,
         point=labels.get("point", ""),
         releases=labels.get("releases", ""),
+        kind=labels.get("kind", ""),
+        run=labels.get("run", ""),
     )
 
 

@@ -31,6 +31,11 @@ class Version:
         """`restore --json` counts what it restored."""
         return self >= Version(0, 16)
 
+    @property
+    def reads_one_point(self) -> bool:
+        """`check --read-data ID` reads what one snapshot needs."""
+        return self >= Version(0, 19)
+
 
 OLDEST = Version(0, 14)
 NEWEST_KNOWN = Version(0, 19)
@@ -40,6 +45,7 @@ _LOSSES = (
     (Version(0, 16), "a restore shows no progress and gives no counts of its own: what was restored is counted afterwards"),
     (Version(0, 17), "exit codes do not tell a locked or missing repository or a wrong key apart: its words are read instead"),
     (Version(0, 18), "`check` names damage in words only"),
+    (Version(0, 19), "one point cannot be read again by itself (`verify --point`): everything is, or a slice of it"),
 )
 
 

@@ -1,0 +1,78 @@
+"""A point shown as a directory, and taken down again whatever happened to the run that showed it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import replace
+
+from drtool import process
+from drtool.engine.hands import Hands
+from drtool.model import plan as actions
+from drtool.model.command import Command
+from drtool.model.errors import DrtoolError, Interrupted, Refused, TimedOut
+from drtool.model.plan import Done
+from drtool.ports import MountRequest, Runner
+
+MOUNTS = "/proc/self/mountinfo"
+_POINT, _TYPE = 4, 0
+_PROGRAMS = (("fusermount3", "-u", "-z"), ("fusermount", "-u", "-z"), ("umount", "-l"))
+
+
+def mount(hands: Hands, action: actions.Mount) -> Done:
+    """Show a point until somebody ends the run, unmounts the directory, or the lease is over."""
+    _prepare(action)
+    seconds = max(1.0, (action.expires - hands.clock.now()).total_seconds())
+    words = "unmounted"
+    try:
+        hands.repositories[action.repository].mount(MountRequest(action.directory, action.point, seconds))
+    except Interrupted:
+        words = "ended"
+    except TimedOut:
+        words = "its lease is over"
+    finally:
+        take_down(hands.local, action)
+    return Done(words, {"directory": action.directory})
+
+
+def take_down(runner: Runner, action: actions.Mount) -> None:
+    """Unmount what a run mounted, in use or not, and remove the directory when it was made for that; already gone is success."""
+    with process.scope(replace(process.current_scope(), shielded=True, deadline=None)):
+        for argv in _PROGRAMS:
+            if not is_mounted(action.directory):
+                break
+            with contextlib.suppress(DrtoolError):
+                runner.run(Command((*argv, "--", action.directory) if argv[0] == "umount" else (*argv, action.directory)))
+    if is_mounted(action.directory):
+        raise Refused(f"{action.directory} cannot be unmounted", hint=f"umount -l {action.directory}", safe="a mount changes nothing")
+    if action.made:
+        with contextlib.suppress(OSError):
+            os.rmdir(action.directory)
+
+
+def is_mounted(directory: str) -> bool:
+    """Tell whether a repository is mounted exactly there (nothing else is ever unmounted)."""
+    wanted = os.path.join(os.path.realpath(os.path.dirname(directory)), os.path.basename(directory))
+    try:
+        with open(MOUNTS, "rb") as stream:
+            lines = stream.read().splitlines()
+    except OSError:
+        return False
+    for line in lines:
+        head, _, tail = line.partition(b" - ")
+        place = os.fsdecode(head.split()[_POINT].decode("unicode_escape").encode("latin-1"))
+        kind = tail.split()[_TYPE]
+        if place == wanted and kind.partition(b".")[0] == b"fuse":
+            return True
+    return False
+
+
+def _prepare(action: actions.Mount) -> None:
+    directory = action.directory
+    try:
+        if action.made:
+            os.makedirs(directory, mode=0o700, exist_ok=True)
+        if os.listdir(directory):
+            raise Refused(f"{directory} is not empty", hint="name an empty directory, or none", safe="nothing was mounted")
+    except OSError as error:
+        raise Refused(f"{directory} cannot be mounted on: {error.strerror}", hint="name an empty directory, or none") from None

@@ -1,0 +1,113 @@
+"""Reading stored data again: a whole repository, a slice of it, or one point; and the evidence of it, of a failure too."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from drtool.engine.attest import Attested, attest
+from drtool.engine.hands import Hands
+from drtool.model import plan as actions
+from drtool.model.errors import Corrupt, DrtoolError, Interrupted, NotFound
+from drtool.model.event import Event
+from drtool.model.evidence import Evidence, Reading
+from drtool.model.inventory import Listing
+from drtool.model.outcome import Outcome
+from drtool.model.plan import Done, Plan
+from drtool.model.reading import Packs, pack_text, packs_of, still_read
+from drtool.ports import Progress, Repository, VerifyRequest
+
+
+def verify(
+    hands: Hands, plan: Plan, action: actions.Verify, *, on_progress: Callable[[Progress], None], events: Callable[[], Sequence[Event]]
+) -> Done:
+    """Read what the action names against its digests and sign what was found, a failure too."""
+    repository = hands.repositories[action.repository]
+    evidence = Evidence(
+        id=hands.clock.fresh_id(),
+        subject="verify",
+        by=plan.policy,
+        repository=action.repository,
+        outcome=Outcome.SUCCEEDED,
+        started=(started := hands.clock.now()),
+        ended=started,
+        point=action.point,
+        set=_set_of(repository, action.point),
+    )
+    if action.slices:
+        evidence = _with_slice(evidence, action, repository)
+    try:
+        read = repository.verify(VerifyRequest(action.slice, action.slices, action.point), on_progress=on_progress)
+    except Corrupt as error:
+        with contextlib.suppress(DrtoolError):
+            attest(hands, _failed(replace(evidence, ended=hands.clock.now()), error), plan=plan, events=events())
+        raise
+    attested = attest(hands, replace(evidence, ended=hands.clock.now(), bytes=read), plan=plan, events=events())
+    return _told(evidence, read, attested)
+
+
+def _set_of(repository: Repository, point: str) -> str:
+    if not point:
+        return ""
+    found = next((each.set for each in repository.list().points if each.point == point), None)
+    if found is None:
+        raise NotFound(f"the repository {repository.name} does not hold the point {point}", hint="drtool points --refresh")
+    return found
+
+
+def _with_slice(evidence: Evidence, action: actions.Verify, repository: Repository) -> Evidence:
+    """Add which slices of the cycle stand; what is listed before the reading is what the reading finds, or less."""
+    packs = repository.packs(action.slices)
+    done: tuple[int, ...] = ()
+    last = _last_of_cycle(repository.list(), action) if action.cycle is not None else None
+    if last is not None and last.reading is not None:
+        done = still_read(last.reading.done, before=_packs_then(repository, last), now=packs)
+    reading = Reading(
+        slice=action.slice,
+        slices=action.slices,
+        cycle=action.cycle if last is not None and action.cycle is not None else evidence.started,
+        done=tuple(sorted({*done, action.slice})),
+    )
+    return replace(evidence, reading=reading, details={"read": len(packs[action.slice - 1]), "packs": pack_text(packs)})
+
+
+def _last_of_cycle(listing: Listing, action: actions.Verify) -> Evidence | None:
+    found = [
+        each
+        for each in listing.evidence
+        if each.reading is not None and each.repository == action.repository and each.reading.cycle == action.cycle
+        if each.reading.slices == action.slices
+    ]
+    return max(found, key=lambda each: each.ended, default=None)
+
+
+def _packs_then(repository: Repository, evidence: Evidence) -> Packs:
+    """Return what stored the bytes when that slice was read; nothing when the record cannot be read, so that no slice stands."""
+    try:
+        body = json.loads(repository.read(evidence.snapshot))
+        return packs_of(json.loads(body["record"])["details"]["packs"] if "record" in body else body["details"]["packs"])
+    except Interrupted:
+        raise
+    except (DrtoolError, ValueError, KeyError, TypeError, AttributeError):
+        return ()
+
+
+def _failed(evidence: Evidence, error: Corrupt) -> Evidence:
+    reading = evidence.reading
+    if reading is not None:
+        reading = replace(reading, done=tuple(number for number in reading.done if number != reading.slice))
+    return replace(evidence, outcome=Outcome.DATA_WRONG, reading=reading, details={**evidence.details, "what": error.what})
+
+
+def _told(evidence: Evidence, read: int, attested: Attested) -> Done:
+    reading = evidence.reading
+    kept = f"; evidence lies on this disk only: {attested.on_disk_only}" if attested.on_disk_only else ""
+    data: dict[str, Any] = {"evidence": attested.evidence.id, "on_disk_only": attested.on_disk_only}
+    if reading is None:
+        return Done(f"every byte agrees with its digest{kept}", {"bytes": read, **data})
+    words = f"slice {reading.slice} agrees with its digests; {len(reading.done)} of {reading.slices} of this cycle are read"
+    slices = {"packs": evidence.details["read"], "slice": reading.slice, "slices": reading.slices, "done": len(reading.done)}
+    return Done(f"{words}{kept}", {**slices, **data})

@@ -1,0 +1,286 @@
+"""Two machines at one repository, one that dies while it restores, a source that goes empty, and readings in slices."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drtool.app import App
+from drtool.model.errors import NotFound, Refused
+from drtool.model.hold import FREEZE, QUARANTINE, Hold, active_holds
+from drtool.model.plan import Destination, Forget, Guard, PlaceHold
+from drtool.planning.evidence import verified_points
+from drtool.planning.restore import RestoreRequest
+from drtool.planning.verify import plan_due_verify
+from tests.faults.fault_world import Running, World
+from tests.rig.disk import full_disk
+from tests.rig.tree import assert_same
+
+
+def holds(world: World, repository: str = "near") -> tuple[Hold, ...]:
+    app = world.app()
+    return active_holds(app.hands.repositories[repository].list().holds, app.hands.clock.now())
+
+
+@contextmanager
+def restoring(world: World, point: str, **keys: Any) -> Iterator[tuple[Running, Path]]:  # noqa: ANN401
+    """A restore that has frozen its point and waits in a hook until the file it is given appears."""
+    gate = world.root / "gate"
+    hook = {"run": ["sh", "-c", f"while [ ! -e {gate} ]; do sleep 0.1; done"], "on": "here", "timeout": "60s"}
+    documents = {**world.policy["sets"]["documents"], "before_restore": [hook]}
+    world.write_policy({**world.policy, "sets": {"documents": documents}})
+    running = world.start("restore", "documents", point=point, **keys)
+    try:
+        until = time.monotonic() + 60
+        while not holds(world):
+            assert time.monotonic() < until, "no hold was written"
+            assert running.child.poll() is None, running.wait().explain()
+            time.sleep(0.2)
+        yield running, gate
+    finally:
+        gate.touch()
+        if running.child.poll() is None and running.child.stdout is not None and not running.child.stdout.closed:
+            running.child.kill()
+            running.child.communicate()
+
+
+def test_another_machine_forgets_and_prunes_around_a_restore(world: World) -> None:
+    oldest = world.points("near")[0]
+    other = world.root / "another-state"
+    with restoring(world, oldest, repositories=["near"]) as (running, gate):
+        (hold,) = holds(world)
+        assert (hold.kind, hold.point, hold.set) == (FREEZE, oldest, "documents")
+        assert hold.reason == f"restore {hold.run} is running"
+        ran = world.must("run", state=other)
+        assert ran.report is not None
+        forgets = {step["id"]: step["result"] for step in ran.report["steps"] if step["action"] == "forget"}
+        assert oldest in world.points("near"), "it is being read"
+        assert not forgets.get("documents/forget/near", {}).get("points")
+        pruned = world.drtool("prune", "near", state=other)
+        assert pruned.report is not None
+        assert [failure["kind"] for failure in pruned.report["failures"]][:1] == ["Locked"], pruned.explain()
+        assert hold.reason in pruned.report["failures"][0]["what"]
+        gate.touch()
+        ended = running.wait()
+    assert ended.outcome == "succeeded", ended.explain()
+    assert_same(world.original, world.tree)
+    assert holds(world) == ()
+    world.must("run", state=other)
+    assert oldest not in world.points("near")
+    world.must("prune", "near", state=other)
+
+
+def test_a_forget_planned_before_the_hold_leaves_the_point(world: World) -> None:
+    """The plan was made when nothing was held: what decides is the listing right before the forgetting."""
+    app = world.app()
+    oldest = world.points("near")[0]
+    names, found = app.workshop.observe_run(("documents",), due=False)
+    plan = app.workshop.plan_run(names, found, due=False)
+    assert any(oldest in step.action.points for step in plan.steps if isinstance(step.action, Forget))
+    hold = Hold("H1", "documents", world.name, "somebody restores", app.hands.clock.now(), point=oldest, kind=FREEZE, run="R")
+    world.app().hands.repositories["near"].append(hold)
+    with app.workshop.alone_with(names):
+        report = app.workshop.carry_out(plan)
+    (forget,) = [step for step in report.steps if step.id == "documents/forget/near"]
+    assert forget.result["kept"] == {oldest: "somebody restores"}
+    assert oldest in world.points("near")
+
+
+@pytest.mark.parametrize("recover", ["sweep", "run"])
+def test_the_freeze_of_a_dead_restore_ends_with_the_next_sweep(world: World, recover: str) -> None:
+    oldest = world.points("near")[0]
+    with restoring(world, oldest) as (running, _gate):
+        running.child.send_signal(signal.SIGKILL)
+        running.wait()
+    assert [hold.kind for hold in holds(world)] == [FREEZE]
+    world.must(recover)
+    assert (holds(world), holds(world, "offsite")) == ((), ())
+    world.must("prune", "near")
+
+
+def test_a_point_that_went_before_it_was_held_is_not_restored(world: World) -> None:
+    app = world.app()
+    oldest = world.points("near")[0]
+    (world.tree / "newer").write_text("newer")
+    plan = app.plan_restore(RestoreRequest(("documents",), Destination("original"), point=oldest, repositories=("near",)))
+    assert isinstance(plan.steps[0].action, PlaceHold)
+    world.app().hands.repositories["near"].forget((oldest,))
+    report = app.restore(plan)
+    assert report.failures[0].kind == "NotFound"
+    assert "forgotten in near before it could be held" in report.failures[0].what
+    assert (world.tree / "newer").exists()
+    assert all(step.not_run for step in report.steps if step.action in ("restore", "cutover"))
+    assert holds(world) == ()
+
+
+def test_a_restore_goes_on_when_the_second_copy_is_away(world: World) -> None:
+    app = world.app()
+    plan = app.plan_restore(RestoreRequest(("documents",), Destination("directory", str(world.root / "out"))))
+    (world.root / "offsite").rename(world.root / "away")
+    report = app.restore(plan)
+    assert report.outcome == "succeeded", report.failures
+    assert any("offsite could not be frozen" in text for text in report.sets[0].warnings)
+    assert_same(world.original, world.root / "out" / "here" / str(world.tree).lstrip("/"))
+    assert holds(world) == ()
+
+
+def test_a_restore_goes_on_when_the_disk_of_the_repository_is_full(world: World) -> None:
+    with full_disk("64m") as disk:
+        shutil.copytree(world.root / "near", disk / "near")
+        shutil.rmtree(world.root / "near")
+        (world.root / "near").symlink_to(disk / "near")
+        fill(disk)
+        destination = {"form": "directory", "path": str(world.root / "out")}
+        ended = world.drtool("restore", "documents", destination=destination, repositories=["near"])
+    assert ended.outcome == "succeeded", ended.explain()
+    assert ended.report is not None
+    assert any("near could not be frozen" in text for text in ended.report["sets"][0]["warnings"])
+
+
+def fill(disk: Path) -> None:
+    with contextlib.suppress(OSError), (disk / "filler").open("wb", buffering=0) as filler:
+        while filler.write(bytes(4096)):
+            pass
+    assert shutil.disk_usage(disk).free == 0
+
+
+def shrink(world: World) -> None:
+    """Everything in the tree and the table goes but one file."""
+    for path in list(world.tree.iterdir()):
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    (world.tree / "ransom.txt").write_text("pay")
+    world.table.write_bytes(b"-")
+
+
+def test_a_source_that_went_empty_pushes_nothing_out_until_somebody_looked(world: World) -> None:
+    good = world.points("near")
+    shrink(world)
+    ran = world.must("run")
+    assert ran.report is not None
+    warnings = " ".join(ran.report["sets"][0]["warnings"])
+    assert "nothing of it is forgotten" in warnings
+    assert "drtool diff" in warnings
+    for _day in range(3):
+        again = world.must("run")
+        assert again.report is not None
+        assert "since" in " ".join(again.report["sets"][0]["warnings"])
+    for name in ("near", "offsite"):
+        assert set(good) <= set(world.points(name)), "keep: {last: 2} would have forgotten them all"
+        (hold,) = holds(world, name)
+        assert (hold.kind, hold.until, hold.set) == (QUARANTINE, None, "documents")
+    app = world.app()
+    (status,) = app.status(refresh=True).sets
+    assert any("until you have looked" in text for text in status.attention)
+    assert status.next == f"drtool hold release {hold.id}"
+    older, newer = hold.reason.split("drtool diff ")[1].split()
+    assert any("ransom.txt" in line for line in app.diff(older, newer))
+
+    app.hold_release(hold.id)
+    assert app.hold_list() == ()
+    after = world.must("run")
+    assert after.report is not None
+    assert after.report["sets"][0]["warnings"] == []
+    assert not set(good) & set(world.points("near"))
+    assert len(world.points("offsite")) == 2
+
+
+def test_a_copy_that_never_got_the_hold_forgets_nothing_either(world: World) -> None:
+    good = world.points("offsite")
+    shrink(world)
+    app = world.app()
+    names, found = app.workshop.observe_run(("documents",), due=False)
+    plan = app.workshop.plan_run(names, found, due=False)
+    guards = [step for step in plan.steps if isinstance(step.action, Guard)]
+    steps = tuple(step for step in plan.steps if step not in guards)
+    with app.workshop.alone_with(names):
+        report = app.workshop.carry_out(replace(plan, steps=steps))
+    assert guards
+    kept = {step.id: step.result["kept"] for step in report.steps if step.action == "forget"}
+    assert set(kept) == {"documents/forget/near", "documents/forget/offsite"}
+    assert set(good) <= set(world.points("offsite"))
+
+
+def read_slice(world: World, app: App) -> Any:  # noqa: ANN401 - a result in JSON
+    plan = plan_due_verify(
+        app.policy, app.archive.listings(refresh=True), repositories=("near",), now=app.hands.clock.now(), run=app.hands.clock.fresh_id()
+    )
+    with app.workshop.working():
+        report = app.workshop.carry_out(plan)
+    assert report.outcome == "succeeded", report.failures
+    return report.steps[0].result["data"]
+
+
+def in_slices(world: World, minutes: int) -> App:
+    near = {**world.policy["repositories"]["near"], "verify": {"schedule": "* * * * *", "cycle": f"{minutes}m"}}
+    world.write_policy({**world.policy, "repositories": {**world.policy["repositories"], "near": near}})
+    return world.app()
+
+
+def test_a_cycle_is_complete_when_every_slice_was_read(world: World) -> None:
+    app = in_slices(world, 3)
+    points = world.points("near")
+    for number in (1, 2):
+        told = read_slice(world, app)
+        assert (told["slice"], told["slices"], told["done"]) == (number, 3, number)
+        listing = app.hands.repositories["near"].list()
+        assert verified_points(listing) == frozenset()
+    (status,) = app.status(refresh=True).readings
+    assert (status.done, status.slices, status.oldest_seconds) == (2, 3, None)
+    world.must("run")  # more data meanwhile: later points, which this cycle says nothing of
+    assert read_slice(world, app)["done"] == 3
+    listing = app.hands.repositories["near"].list()
+    assert verified_points(listing) == frozenset(points) & {point.point for point in listing.points}
+    assert world.points("near")[-1] not in verified_points(listing)
+    assert read_slice(world, app)["done"] == 1, "a new cycle"
+    (status,) = app.status(refresh=True).readings
+    assert status.oldest_seconds is not None
+
+
+def test_what_a_prune_moved_is_read_again(world: World) -> None:
+    app = in_slices(world, 2)
+    assert read_slice(world, app)["done"] == 1
+    (world.tree / "bulky").write_bytes(bytes(range(256)) * 4096)
+    for _again in range(2):  # both old points go, and with them half of what their packs hold
+        for path in world.tree.glob("0*"):
+            path.unlink()
+        world.must("run")
+    before = app.hands.repositories["near"].packs(2)
+    world.restic("near", "prune", "--max-unused", "0")
+    after = app.hands.repositories["near"].packs(2)
+    assert before[0] | before[1] != after[0] | after[1]
+    moved = bool(after[0] - before[0])
+    told = read_slice(world, app)
+    assert told["slice"] == 2
+    assert told["done"] == (1 if moved else 2), "a slice that has a new name in it does not stand"
+    if moved:
+        assert (again := read_slice(world, app))["slice"] == 1
+        assert again["done"] == 2
+
+
+def test_one_point_alone(world: World, restic_oldest: Path) -> None:
+    first, second = world.points("near")
+    ended = world.app().verify(point=first)
+    assert ended.outcome == "succeeded", ended.failures
+    app = world.app()
+    for name in ("near", "offsite"):
+        assert verified_points(app.hands.repositories[name].list()) == {first}
+    with pytest.raises(NotFound):
+        app.verify(point="NOSUCHPOINT")
+    assert second
+    world_binary = world.binary
+    world.binary = restic_oldest
+    try:
+        refused = world.app().verify(("near",), point=first)
+    finally:
+        world.binary = world_binary
+    assert refused.failures[0].kind == Refused.__name__
+    assert "0.19" in refused.failures[0].hint
