@@ -13,7 +13,7 @@ from drtool.model.report import CheckReport, Failure, ObjectiveReport, Report, R
 NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
 POINT = "01JDABCDEFGHJKMNPQRSTVW7QK"
 # Control characters, an undecodable byte, a noncharacter, a bidirectional override, markup of every kind, and an emoji.
-HOSTILE = 'a]]>b\x00\x1b[31m\n\udc80\ufffe\u202e<script>alert(1)</script>"\'&amp;|`` ` *_[x](javascript:1) @all <!-- \U0001f600'
+HOSTILE = "a]]>b\x00\x1b[31m\n\udc80\ufffe\u202e<script>alert(1)</script>\"'&amp;|`` ` *_[x](javascript:1) @all <!-- \U0001f600"
 
 
 def check(name: str = "census", *, passed: bool | None = True, **more: Any) -> CheckReport:  # noqa: ANN401
@@ -39,7 +39,9 @@ def entry(outcome: Outcome = Outcome.SUCCEEDED, name: str = "documents", **more:
     return SetReport(name, outcome, **values)
 
 
-def step(name: str, *, failure: Failure | None = None, outcome: Outcome | None = Outcome.SUCCEEDED, set_name: str = "documents") -> StepReport:
+def step(
+    name: str, *, failure: Failure | None = None, outcome: Outcome | None = Outcome.SUCCEEDED, set_name: str = "documents"
+) -> StepReport:
     return StepReport(name, "restore", set_name, "here:/data", outcome, seconds=3.0, failure=failure)
 
 

@@ -29,10 +29,14 @@ from drtool.model.report import Failure, ObjectiveReport, Report, Rung
 from tests.cli.report_schema import PATH, validated
 from tests.cli.report_values import HOSTILE, NOW, POINT, check, entry, hostile, report, step
 
-FAILURE = Failure("Unavailable", "the repository offsite does not answer", "documents / restore", "drtool doctor offsite", "nothing was touched")
+FAILURE = Failure(
+    "Unavailable", "the repository offsite does not answer", "documents / restore", "drtool doctor offsite", "nothing was touched"
+)
 WORST = [
     report(entry(Outcome.DATA_WRONG, checks=(check(passed=False, observed="11 files"),))),
-    report(entry(Outcome.FAILED, checks=(check(passed=None),)), steps=(step("documents/restore", failure=FAILURE, outcome=Outcome.FAILED),)),
+    report(
+        entry(Outcome.FAILED, checks=(check(passed=None),)), steps=(step("documents/restore", failure=FAILURE, outcome=Outcome.FAILED),)
+    ),
     report(entry(Outcome.FAILED, checks=(check(passed=False, skipped="there is no find here"),))),
     report(entry(Outcome.PARTIAL, missing={"here:/srv": "permission denied"}), verb="run"),
     report(entry(Outcome.REFUSED, checks=())),
@@ -203,7 +207,9 @@ def test_hostile_text_is_text_in_markdown() -> None:
     assert len(set(rows)) <= 3  # a table has as many cells in every row as in its head
 
 
-@pytest.mark.parametrize("text", ["", "offsite", "2 of 3 checks, near (cloud)", "`", "``a", " a ", "a|b", "@all", "# a", "- a", "<b>", "a_b_c", HOSTILE])
+@pytest.mark.parametrize(
+    "text", ["", "offsite", "2 of 3 checks, near (cloud)", "`", "``a", " a ", "a|b", "@all", "# a", "- a", "<b>", "a_b_c", HOSTILE]
+)
 def test_foreign_text_comes_back_as_it_was(text: str) -> None:
     tokens = MarkdownIt("commonmark").parse(f"x {foreign(text)}")
     children = [child for token in tokens for child in token.children or ()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ OVERFLOW = """
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("name", ["green", "red"])
-def test_a_report_fits_and_can_be_read(machine_drilled: Drilled, browser: Browser, name: str, width: int, dark: bool) -> None:
+def test_a_report_fits_and_can_be_read(machine_drilled: Drilled, browser: Browser, name: str, width: int, *, dark: bool) -> None:
     view = browser.view(machine_drilled.report(name, "html"), width=width, dark=dark)
     assert view.complaints == []
     measured: dict[str, Any] = view.evaluate(OVERFLOW)
@@ -76,7 +77,7 @@ def test_a_report_is_in_order_for_who_cannot_see_it(machine_drilled: Drilled, br
     view = browser.view(machine_drilled.report(name, "html"), width=1280)
     assert view.evaluate("document.querySelectorAll('h1').length") == 1
     levels: list[int] = view.evaluate("[...document.querySelectorAll('h1, h2, h3')].map((each) => Number(each.tagName[1]))")
-    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
     assert view.evaluate("[...document.querySelectorAll('table')].every((each) => each.caption && each.caption.textContent)")
     assert view.evaluate("[...document.querySelectorAll('svg')].every((each) => each.ariaLabel || each.ariaHidden === 'true')")
     assert view.evaluate("document.documentElement.lang") == "en"

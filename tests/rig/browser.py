@@ -62,7 +62,7 @@ class Browser(Server):
         for domain in ("Page", "Runtime", "Log"):
             self.call(f"{domain}.enable", session=session)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}  # noqa: PLR2004 - a phone
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
         self.call("Emulation.setDeviceMetricsOverride", session=session, **size)
         self.call("Emulation.setEmulatedMedia", session=session, features=[scheme])
         self._events.clear()
