@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -82,7 +83,8 @@ def write(path: str, text: str) -> None:
         with open(path, "wb") as stream:
             stream.write(data)
         return
-    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    with contextlib.suppress(FileExistsError):  # a file stands where the folder should: opening it says so more clearly
+        os.makedirs(os.path.dirname(os.path.abspath(path)))
     temporary = f"{path}.{os.getpid()}.new"
     try:
         with open(temporary, "wb") as stream:

@@ -91,7 +91,12 @@ def _set_lines(report: Report, entry: SetReport) -> list[str]:
         lines += [f"- still safe: {told[0]}", f"- next: {foreign(told[1])}", ""]
     if entry.checks:
         rows = [
-            (foreign(check.name), f"{GOOD if check.passed else BAD} {check_words(check)}", foreign(check.expected), foreign(check.observed))
+            (
+                foreign(check.name),
+                f"{GOOD if check.passed else BAD} {check_words(check)}",
+                foreign(check.expected),
+                foreign(check.skipped or check.observed),
+            )
             for check in entry.checks
         ]
         lines += _table(("Check", "Answer", "Expected", "Observed"), rows)

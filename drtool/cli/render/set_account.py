@@ -116,7 +116,7 @@ def _checks(_page: Page, entry: SetReport) -> Element | None:
 def _check_row(check: CheckReport) -> tuple[Element | str, ...]:
     words = check_words(check)
     answer = element("span", words, class_="outcome good" if check.passed else "outcome bad")
-    return check.name, answer, check.expected or "–", check.observed or check.skipped or "–", long_duration(check.seconds)  # noqa: RUF001
+    return check.name, answer, check.expected or "–", check.skipped or check.observed or "–", long_duration(check.seconds)  # noqa: RUF001
 
 
 def _ladder(_page: Page, entry: SetReport) -> Element | None:

@@ -53,8 +53,9 @@ def sentence(verb: str, entry: SetReport) -> str:
         return f"{name} {words.format(verb=verb)}"
     if entry.outcome is Outcome.DATA_WRONG:
         wrong = sum(check.passed is False for check in entry.checks)
-        why = f"{wrong} of {counted(len(entry.checks), 'check')} did not pass" if wrong else "its data disagrees with its digests"
-        return f"{name} came back wrong: {why}"
+        if wrong:
+            return f"{name} came back wrong: {wrong} of {counted(len(entry.checks), 'check')} did not pass"
+        return f"{name} did not come back whole: what is stored disagrees with its digests"
     if entry.outcome is Outcome.FAILED and (unasked := sum(check.passed is not True for check in entry.checks)) and _is_back(entry):
         return f"{name} came back, but is not proven: {unasked} of {counted(len(entry.checks), 'check')} did not pass"
     if entry.outcome in _NO_RECOVERY:
@@ -71,19 +72,13 @@ def _is_back(entry: SetReport) -> bool:
 def _in_time(objective: ObjectiveReport | None) -> str:
     if objective is None or objective.rto_seconds is None:
         return ""
-    took = long_duration(objective.rto_seconds)
-    if objective.missed:
-        late = (
-            f" in {took}, later than the {long_duration(objective.rto_objective_seconds or 0)} promised"
-            if "rto" in objective.missed
-            else ""
-        )
-        old = objective.rpo_seconds if "rpo" in objective.missed else None
-        lost = f", and with {long_duration(old)} of data lost" if old is not None and late else ""
-        return late + lost if late else f", but with {long_duration(old or 0)} of data lost"
-    if objective.rto_objective_seconds is None:
-        return f" in {took}"
-    return f" in {took}, within the {long_duration(objective.rto_objective_seconds)} promised"
+    words = f" in {long_duration(objective.rto_seconds)}"
+    if objective.rto_objective_seconds is not None:
+        than = "later than" if "rto" in objective.missed else "within"
+        words += f", {than} the {long_duration(objective.rto_objective_seconds)} promised"
+    if "rpo" in objective.missed:
+        words += f", but with {long_duration(objective.rpo_seconds or 0)} of data lost"
+    return words
 
 
 def _ended(outcome: Outcome) -> str:
