@@ -72,7 +72,7 @@ class Drilled:
             },
             "sandboxes": {"lab": {"lease": "2h", "here": {"directory": str(self.directory / "lab")}}},
             "drills": {
-                "monthly": {"sets": ["documents"], "from": "offsite", "sandbox": "lab"},
+                "monthly": {"sets": ["documents"], "from": "offsite", "sandbox": "lab", "negative_control": True},
                 "yearly": {"sets": ["documents", "photos"], "from": "offsite", "sandbox": "lab"},
             },
             **changes,

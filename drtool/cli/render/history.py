@@ -51,8 +51,11 @@ def history(drills: Sequence[Bygone], *, objective_seconds: float | None) -> Ele
     """Return the two charts, side by side where there is room; the last column is this run."""
     times = [each.rto_seconds for each in drills]
     known = [seconds for seconds in times if seconds is not None]
-    span = f"{counted(len(drills), 'drill')} from {drills[0].at:%Y-%m-%d} to {drills[-1].at:%Y-%m-%d}"
-    range_of_times = f"{long_duration(min(known))} to {long_duration(max(known))}" if known else "never back"
+    first, last = (f"{drills[index].at:%Y-%m-%d}" for index in (0, -1))
+    span = f"{counted(len(drills), 'drill')} {f'on {first}' if first == last else f'from {first} to {last}'}"
+    if any(each.outcome is not Outcome.SUCCEEDED for each in drills):
+        span += "; red: did not succeed"
+    range_of_times = _range(known, long_duration) if known else "never back"
     sizes = [each.bytes for each in drills]
     promised = f"; {long_duration(objective_seconds)} promised" if objective_seconds else ""
     return element(
@@ -63,9 +66,14 @@ def history(drills: Sequence[Bygone], *, objective_seconds: float | None) -> Ele
             span,
             _columns(drills, times, words=long_duration, line=objective_seconds),
         ),
-        _chart("Data restored", f"{size(min(sizes))} to {size(max(sizes))}", span, _columns(drills, sizes, words=size)),
+        _chart("Data restored", _range(sizes, size), span, _columns(drills, sizes, words=size)),
         class_="charts",
     )
+
+
+def _range(values: Sequence[float], words: Callable[[float], str]) -> str:
+    least, most = words(min(values)), words(max(values))
+    return least if least == most else f"{least} to {most}"
 
 
 def _chart(title: str, values: str, span: str, columns: list[Element]) -> Element:

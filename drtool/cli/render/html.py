@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from drtool.cli.render.markup import element, html_text
-from drtool.cli.render.page import Page, table
+from drtool.cli.render.page import Page, kept_together, table
 from drtool.cli.render.set_account import failure_block, set_account, tone
 from drtool.cli.render.verdict import headline, other_failures, outcome_words
 from drtool.cli.render.words import long_duration, stamp
@@ -31,6 +31,7 @@ def html_report(page: Page) -> str:
             _steps(page),
         ),
         _footer(page),
+        class_=f"ended {tone(report.outcome)}",
     )
     return html_text(element("html", _head(page), body, lang="en"))
 
@@ -60,14 +61,13 @@ def _header(page: Page) -> Element:
     return element(
         "header",
         element("p", element("span", outcome_words(report.outcome), class_=f"outcome {tone(report.outcome)}"), class_="overline"),
-        element("h1", headline(report)),
+        element("h1", *kept_together(headline(report))),
         element(
             "p",
             f"{report.verb.capitalize()} of {report.policy}, started " if report.policy else f"{report.verb.capitalize()}, started ",
             element("time", stamp(report.started), datetime=report.started.isoformat()),
             f", {took}.",
         ),
-        class_=tone(report.outcome),
     )
 
 
@@ -91,10 +91,10 @@ def _steps(page: Page) -> Element | None:
     rows = []
     for step in page.report.steps:
         words = outcome_words(step.outcome) if step.outcome else "not run"
-        note = step.not_run or (step.failure.what if step.failure else "")
-        rows.append((step.id, words, note or "–", long_duration(step.seconds) if step.outcome else "–"))  # noqa: RUF001
+        note = f": {step.not_run}" if step.not_run else ", as told above" if step.failure else ""
+        rows.append((step.id, words + note, long_duration(step.seconds) if step.outcome else "–"))  # noqa: RUF001
     classes = [None if step.outcome and step.outcome.rank == 0 else "wrong" for step in page.report.steps]
-    listed = table("In the order of the plan.", ("Step", "Outcome", "Note", "#Took"), rows, classes=classes)
+    listed = table("In the order of the plan.", ("Step", "Outcome", "#Took"), rows, classes=classes, kind="steps")
     return element("section", element("h2", "Every step"), listed, class_="run")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from drtool.cli.render.markup import element, xml_text
-from drtool.cli.render.verdict import check_words, failures_of, other_failures, outcome_words, sentence
+from drtool.cli.render.verdict import check_words, control_words, detected_words, failures_of, other_failures, outcome_words, sentence
 from drtool.cli.render.words import long_duration
 from drtool.model.outcome import Outcome
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from xml.etree.ElementTree import Element
 
+    from drtool.model.control import Controlled
     from drtool.model.report import CheckReport, Failure, ObjectiveReport, Report, SetReport
 
 _RED: Final = ("failure", "error")
@@ -39,6 +40,7 @@ def _set_suite(report: Report, entry: SetReport, code: int) -> Element:
     failed = {step.id: failure for step, failure in failures_of(report, entry)}
     cases = [_check_case(check, place, failed.pop(check.step, None)) for check in entry.checks]
     cases += [_failure_case(step, place, failure) for step, failure in failed.items()]
+    cases += [_control_case(control, place) for control in entry.controls]
     if entry.objective is not None:
         cases += [_objective_case(word, entry.objective, place) for word in _OBJECTIVES]
     if not cases or (entry.outcome is not Outcome.SUCCEEDED and not _is_red(cases)):
@@ -75,6 +77,16 @@ def _check_case(check: CheckReport, place: str, failure: Failure | None) -> Elem
         case.append(element("failure", text, message=check.observed, type=check.kind))
     else:
         case.append(element("system-out", f"expected {check.expected}, observed {check.observed}"))
+    return case
+
+
+def _control_case(control: Controlled, place: str) -> Element:
+    case = element("testcase", classname=place, name=f"negative control: {control.fault.value}")
+    if control.detected is None:
+        case.append(element("skipped", message=f"{control_words(control)}: {control.what}"))
+    elif control.detected is False:
+        text = f"{control.what}; stayed green: {', '.join(control.blind)}"
+        case.append(element("failure", text, message=text, type="negative control"))
     return case
 
 
@@ -140,6 +152,7 @@ def _set_properties(entry: SetReport) -> list[tuple[str, object]]:
         ("declared", objective.declared.isoformat() if objective else None),
         *realised,
         *promised,
+        ("negative_control", detected_words(entry.controls) if entry.controls else None),
         ("bytes", entry.bytes),
         ("files", entry.files),
         *((f"ladder {rung.workload}", f"{rung.reached or 'nothing'} of {rung.asked or 'nothing'}") for rung in entry.ladder),

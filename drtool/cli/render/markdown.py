@@ -5,7 +5,18 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from drtool.cli.render.verdict import advice, check_words, failures_of, headline, other_failures, outcome_words, sentence
+from drtool.cli.render.verdict import (
+    advice,
+    check_words,
+    control_words,
+    detected_words,
+    failures_of,
+    headline,
+    other_failures,
+    outcome_words,
+    sentence,
+    unfinished,
+)
 from drtool.cli.render.words import BAD, GOOD, long_duration, printable, size, stamp
 from drtool.model.outcome import Outcome
 
@@ -56,8 +67,8 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 def _set_row(entry: SetReport) -> tuple[str, ...]:
     objective = entry.objective
-    back = _measured(objective.rto_seconds, objective.rto_objective_seconds) if objective else ""
-    lost = _measured(objective.rpo_seconds, objective.rpo_objective_seconds) if objective else ""
+    back = _measured(objective.rto_seconds, objective.rto_objective_seconds, unfinished(entry)) if objective else ""
+    lost = _measured(objective.rpo_seconds, objective.rpo_objective_seconds, "not known") if objective else ""
     checks = f"{entry.checks_passed} of {entry.checks_planned}" if entry.checks_planned else ""
     restored = size(entry.bytes) if entry.bytes else ""
     mark = GOOD if entry.outcome is Outcome.SUCCEEDED else BAD
@@ -73,9 +84,9 @@ def _set_row(entry: SetReport) -> tuple[str, ...]:
     )
 
 
-def _measured(realised: float | None, promised: float | None) -> str:
+def _measured(realised: float | None, promised: float | None, otherwise: str) -> str:
     if realised is None:
-        return f"{BAD} not measured"
+        return f"{BAD} {otherwise}"
     if promised is None:
         return long_duration(realised)
     return f"{GOOD if realised <= promised else BAD} {long_duration(realised)} of {long_duration(promised)}"
@@ -103,6 +114,10 @@ def _set_lines(report: Report, entry: SetReport) -> list[str]:
     if entry.ladder:
         rungs = [(foreign(rung.workload), rung.reached.value or "nothing", rung.asked.value or "nothing") for rung in entry.ladder]
         lines += _table(("Workload", "Level reached", "Level asked"), rungs)
+    if entry.controls:
+        faults = [(control.fault.value, control_words(control), foreign(control.what)) for control in entry.controls]
+        lines += [f"The negative control {detected_words(entry.controls)}.", ""]
+        lines += _table(("Fault", "Answer", "What was done"), faults)
     return lines
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from drtool.cli.render.markup import element
 
@@ -24,6 +25,20 @@ class Page:
     former: tuple[Report, ...] = ()
 
 
+_MEASURE: Final = re.compile(r"\d[\d.]* (?:B|[KMGT]iB|s|min|h|d)(?: \d+ (?:s|min|h))?\b")
+_LONG: Final = 16
+
+
+def kept_together(text: str) -> list[Child]:
+    """Return text as children in which a number and its unit never part at the end of a line."""
+    pieces: list[Child] = []
+    last = 0
+    for match in _MEASURE.finditer(text):
+        pieces += [text[last : match.start()], element("span", match[0], class_="measure")]
+        last = match.end()
+    return [*pieces, text[last:]]
+
+
 def section(title: str, *children: Child) -> Element:
     """Return a part of a set's account under its heading."""
     return element("section", element("h3", title), *children)
@@ -34,29 +49,36 @@ def facts(entries: Iterable[tuple[str, str, str]]) -> Element:
     return element(
         "dl",
         *(
-            element("div", element("dt", name), element("dd", element("b", value), element("span", note) if note else None))
+            element(
+                "div",
+                element("dt", name),
+                element("dd", element("b", value), element("span", note) if note else None),
+                class_="long" if len(value) > _LONG else None,
+            )
             for name, value, note in entries
         ),
         class_="facts",
     )
 
 
-def table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[Child]], *, classes: Sequence[str | None] = ()) -> Element:
+def table(
+    caption: str, columns: Sequence[str], rows: Iterable[Sequence[Child]], *, classes: Sequence[str | None] = (), kind: str = ""
+) -> Element:
     """Return a table that becomes a list of cards on a narrow screen; its roles stay, whatever its look.
 
-    `classes` has one entry per row. A column whose name begins with `#` holds numbers.
+    `classes` has one entry per row, `kind` is the table's own. A column whose name begins with `#` holds numbers.
     """
     names = [column.lstrip("#") for column in columns]
     aligned = ["number" if column.startswith("#") else None for column in columns]
     head = element(
         "tr",
-        *(element("th", name, scope="col", role="columnheader", class_=kind) for name, kind in zip(names, aligned, strict=True)),
+        *(element("th", name, scope="col", role="columnheader", class_=align) for name, align in zip(names, aligned, strict=True)),
         role="row",
     )
     body = []
     for number, row in enumerate(rows):
         cells = zip(names, aligned, row, strict=True)
-        made = [element("td", child, role="cell", class_=kind, data_label=name) for name, kind, child in cells]
+        made = [element("td", child, role="cell", class_=align, data_label=name) for name, align, child in cells]
         body.append(element("tr", *made, role="row", class_=classes[number] if classes else None))
     return element(
         "table",
@@ -64,4 +86,5 @@ def table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[Child]],
         element("thead", head, role="rowgroup"),
         element("tbody", *body, role="rowgroup"),
         role="table",
+        class_=kind or None,
     )

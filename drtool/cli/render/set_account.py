@@ -9,9 +9,19 @@ from xml.etree.ElementTree import Element
 
 from drtool.cli.render.history import bygone, history
 from drtool.cli.render.markup import element
-from drtool.cli.render.page import Page, facts, section, table
+from drtool.cli.render.page import Page, facts, kept_together, section, table
 from drtool.cli.render.timeline import timeline
-from drtool.cli.render.verdict import RECOVERIES, advice, check_words, failures_of, outcome_words, sentence
+from drtool.cli.render.verdict import (
+    RECOVERIES,
+    advice,
+    check_words,
+    control_words,
+    detected_words,
+    failures_of,
+    outcome_words,
+    sentence,
+    unfinished,
+)
 from drtool.cli.render.words import counted, long_duration, size, stamp
 from drtool.model.ladder import Level
 from drtool.model.outcome import Outcome
@@ -21,13 +31,18 @@ if TYPE_CHECKING:
     from drtool.model.report import CheckReport, Failure, ObjectiveReport, Rung
 
 _SHOWN_WARNINGS: Final = 20
+_SHORT: Final = 120
+"""Characters that may be set in bold."""
+_CONTROL_TONES: Final = {True: "good", False: "bad", None: "warn"}
 _LEVELS: Final = [level for level in Level if level]
 
 
 def set_account(page: Page, entry: SetReport) -> Element:
     """Return the account of one set."""
+    if len(page.report.sets) == 1 and entry.outcome is page.report.outcome:  # the head of the page has said it
+        return element("article", element("h2", entry.set), *(part(page, entry) for part in PARTS))
     mark = element("span", outcome_words(entry.outcome), class_=f"outcome {tone(entry.outcome)}")
-    words = element("p", f"{sentence(page.report.verb, entry)}.", class_="sentence") if len(page.report.sets) > 1 else None
+    words = element("p", *kept_together(f"{sentence(page.report.verb, entry)}."), class_="sentence")
     return element("article", element("h2", entry.set, " ", mark), words, *(part(page, entry) for part in PARTS))
 
 
@@ -46,7 +61,7 @@ def _trouble(what: str, where: str, safe: str, hint: str, again: str = "") -> El
     told = [("Where", where), ("Still safe", safe), ("Next", hint)]
     return element(
         "div",
-        element("p", what, class_="what"),
+        element("p", what, class_="what" if len(what) <= _SHORT else "what long"),
         element("dl", *(element("div", element("dt", name), element("dd", text)) for name, text in told if text)),
         element("p", again, class_="again") if again else None,
         class_="trouble",
@@ -54,7 +69,7 @@ def _trouble(what: str, where: str, safe: str, hint: str, again: str = "") -> El
 
 
 def _figures(page: Page, entry: SetReport) -> Element:
-    found = _objective_figures(page.report.verb, entry.objective) if entry.objective else []
+    found = _objective_figures(page.report.verb, entry, entry.objective) if entry.objective else []
     if entry.checks_planned:
         compared = f"{entry.compared} compared with the source" if entry.compared else ""
         found.append(("Checks passed", f"{entry.checks_passed} of {entry.checks_planned}", compared))
@@ -69,9 +84,9 @@ def _figures(page: Page, entry: SetReport) -> Element:
     return facts(found)
 
 
-def _objective_figures(verb: str, objective: ObjectiveReport) -> list[tuple[str, str, str]]:
-    back = long_duration(objective.rto_seconds) if objective.rto_seconds is not None else "not back"
-    found = [("Back in" if objective.rto_seconds is not None else "Back", back, _against(objective.rto_objective_seconds))]
+def _objective_figures(verb: str, entry: SetReport, objective: ObjectiveReport) -> list[tuple[str, str, str]]:
+    back = long_duration(objective.rto_seconds) if objective.rto_seconds is not None else unfinished(entry)
+    found = [("Back in", back, _against(objective.rto_objective_seconds))]
     if objective.rpo_seconds is not None:
         name = "Data that would be lost" if verb == "drill" else "Data lost"
         found.append((name, long_duration(objective.rpo_seconds), _against(objective.rpo_objective_seconds)))
@@ -101,7 +116,7 @@ def _troubles(page: Page, entry: SetReport) -> Element | None:
 def _timeline(_page: Page, entry: SetReport) -> Element | None:
     if entry.objective is None or not entry.stages:
         return None
-    return section("Time until service is back", timeline(entry.stages, entry.objective))
+    return section("Time until service is back", timeline(entry.stages, entry.objective, otherwise=unfinished(entry)))
 
 
 def _checks(_page: Page, entry: SetReport) -> Element | None:
@@ -110,7 +125,7 @@ def _checks(_page: Page, entry: SetReport) -> Element | None:
     rows = [_check_row(check) for check in entry.checks]
     classes = [None if check.passed else "wrong" for check in entry.checks]
     caption = f"{counted(entry.checks_planned, 'question')} put to what was restored, and the answers."
-    return section("Checks", table(caption, ("Check", "Answer", "Expected", "Observed", "#Took"), rows, classes=classes))
+    return section("Checks", table(caption, ("Check", "Answer", "Expected", "Observed", "#Took"), rows, classes=classes, kind="checks"))
 
 
 def _check_row(check: CheckReport) -> tuple[Element | str, ...]:
@@ -125,7 +140,7 @@ def _ladder(_page: Page, entry: SetReport) -> Element | None:
     rows = [(rung.workload, _rungs(rung), rung.reached.value or "nothing", rung.asked.value or "nothing") for rung in entry.ladder]
     classes = ["wrong" if rung.reached.rank < rung.asked.rank else None for rung in entry.ladder]
     caption = f"From least to most: {', '.join(_LEVELS)}. What its checks ask decides how far a workload can come."
-    return section("How much was shown", table(caption, ("Workload", "Ladder", "Reached", "Asked"), rows, classes=classes))
+    return section("How much was shown", table(caption, ("Workload", "Ladder", "Reached", "Asked"), rows, classes=classes, kind="ladder"))
 
 
 def _rungs(rung: Rung) -> Element:
@@ -134,6 +149,20 @@ def _rungs(rung: Rung) -> Element:
         kind = "reached" if level.rank <= rung.reached.rank else "asked" if level.rank <= rung.asked.rank else "beyond"
         marks.append(element("rect", class_=kind, x=number * 17 + 1, y=1, width=13, height=10, rx=2))
     return element("svg", *marks, class_="rungs", width=102, height=12, aria_hidden="true", focusable="false")
+
+
+def _controls(_page: Page, entry: SetReport) -> Element | None:
+    if not entry.controls:
+        return None
+    rows = []
+    for control in entry.controls:
+        answer = element("span", control_words(control), class_=f"outcome {_CONTROL_TONES[control.detected]}")
+        checks = [f"{name} stayed green" for name in control.blind] or [f"{name} turned red" for name in control.red]
+        rows.append((control.fault.value, answer, control.what, ", ".join(checks) or "–"))  # noqa: RUF001
+    classes = ["wrong" if control.detected is False else None for control in entry.controls]
+    caption = f"Broken on purpose after the checks, to see them turn red: the drill {detected_words(entry.controls)}."
+    columns = ("Fault", "Answer", "What was done", "Checks")
+    return section("Negative control", table(caption, columns, rows, classes=classes, kind="checks"))
 
 
 def _warnings(_page: Page, entry: SetReport) -> Element | None:
@@ -161,6 +190,7 @@ PARTS: Final[tuple[Callable[[Page, SetReport], Element | None], ...]] = (
     _timeline,
     _checks,
     _ladder,
+    _controls,
     _warnings,
     _history,
 )

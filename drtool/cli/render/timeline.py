@@ -25,26 +25,29 @@ _SMALLEST: Final = 0.4
 """Percent: what took no time is still a mark."""
 
 
-def timeline(stages: Sequence[Stage], objective: ObjectiveReport) -> Element:
-    """Return the figure: the time used of the time promised, then each stage on the scale of this recovery."""
+def timeline(stages: Sequence[Stage], objective: ObjectiveReport, *, otherwise: str) -> Element:
+    """Return the figure: the time used of the time promised, then each stage on the scale of this recovery.
+
+    `otherwise` says what a set is that has no recovery time: `not back`, `not proven`.
+    """
     ended = max((stage.started_after_seconds + stage.seconds for stage in stages), default=0.0)
     total = max(ended, objective.rto_seconds or 0.0) or 1.0
     rows = [_stage_row(stage, total) for stage in stages]
     promised = objective.rto_objective_seconds
     return element(
         "figure",
-        _promise(objective.rto_seconds, ended, promised) if promised else None,
+        _promise(objective.rto_seconds, ended, promised, otherwise) if promised else None,
         element("ol", *rows, class_="stages"),
         element("figcaption", f"Each bar is one stage, from the declaration (left) to {long_duration(total)} later (right)."),
     )
 
 
-def _promise(realised: float | None, ended: float, promised: float) -> Element:
+def _promise(realised: float | None, ended: float, promised: float, otherwise: str) -> Element:
     used = ended if realised is None else realised
     scale = max(used, promised)
     late = realised is None or used > promised
     words = f"{long_duration(used)} of {long_duration(promised)} promised"
-    said = f"not back after {words}" if realised is None else f"back after {words} ({_share(used / promised)})"
+    said = f"{otherwise} after {words}" if realised is None else f"back after {words} ({_share(used / promised)})"
     return element(
         "div",
         element("p", said[0].upper() + said[1:]),

@@ -8,6 +8,9 @@ from drtool.cli.render.words import counted, long_duration
 from drtool.model.outcome import Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from drtool.model.control import Controlled
     from drtool.model.report import CheckReport, Failure, ObjectiveReport, Report, SetReport, StepReport
 
 RECOVERIES: Final = frozenset({"restore", "drill"})
@@ -65,6 +68,11 @@ def sentence(verb: str, entry: SetReport) -> str:
     return f"{name} came back{_in_time(entry.objective)}"
 
 
+def unfinished(entry: SetReport) -> str:
+    """Spell what a set without a recovery time is: its data is there and `not proven`, or it is `not back`."""
+    return "not proven" if _is_back(entry) else "not back"
+
+
 def _is_back(entry: SetReport) -> bool:
     return bool(entry.ladder) and all(rung.reached for rung in entry.ladder)
 
@@ -105,6 +113,17 @@ def advice(verb: str, entry: SetReport) -> tuple[str, str] | None:
     untouched = "a drill touches nothing in service" if verb == "drill" else "nothing was overwritten: what was there is kept aside"
     verify = " ".join(("drtool verify", *entry.copies))
     return untouched, f"{verify} (tells whether the stored bytes are sound), drtool points {entry.set} (lists the others)"
+
+
+def detected_words(controls: Sequence[Controlled]) -> str:
+    """Spell how many of the faults that could be injected were found: `detects 5 of 5 faults`."""
+    injected = [control for control in controls if control.detected is not None]
+    return f"detects {sum(control.detected is True for control in injected)} of {counted(len(injected), 'fault')}"
+
+
+def control_words(control: Controlled) -> str:
+    """Spell what became of one fault: `detected`, `not detected` or `not injected`."""
+    return {True: "detected", False: "not detected", None: "not injected"}[control.detected]
 
 
 def failures_of(report: Report, entry: SetReport) -> tuple[tuple[StepReport, Failure], ...]:
