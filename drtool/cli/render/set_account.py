@@ -86,7 +86,7 @@ def _figures(page: Page, entry: SetReport) -> Element:
 
 def _objective_figures(verb: str, entry: SetReport, objective: ObjectiveReport) -> list[tuple[str, str, str]]:
     back = long_duration(objective.rto_seconds) if objective.rto_seconds is not None else unfinished(entry)
-    found = [("Back in", back, _against(objective.rto_objective_seconds))]
+    found = [("Back in" if objective.rto_seconds is not None else "Back", back, _against(objective.rto_objective_seconds))]
     if objective.rpo_seconds is not None:
         name = "Data that would be lost" if verb == "drill" else "Data lost"
         found.append((name, long_duration(objective.rpo_seconds), _against(objective.rpo_objective_seconds)))
