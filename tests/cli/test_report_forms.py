@@ -22,6 +22,7 @@ from drtool.cli.render.page import Page
 from drtool.cli.render.verdict import headline
 from drtool.cli.render.words import printable
 from drtool.cli.schema import report_schema
+from drtool.model.control import Controlled, Fault
 from drtool.model.json_schema import json_schema
 from drtool.model.ladder import Level
 from drtool.model.outcome import Outcome
@@ -131,6 +132,12 @@ def test_what_did_not_succeed_is_red_in_the_test_view(made: Report) -> None:
     assert tree.skipped == sum(kind(case) == "Skipped" for case in found)
 
 
+@pytest.mark.parametrize("made", [each for each in WORST if each.sets], ids=lambda each: each.outcome.value)
+def test_a_set_that_did_not_succeed_has_a_red_suite_of_its_own(made: Report) -> None:
+    found = {suite.name: (suite.failures or 0) + (suite.errors or 0) > 0 for suite in suites(made)}
+    assert {printable(each.set): each.outcome is not Outcome.SUCCEEDED for each in made.sets}.items() <= found.items()
+
+
 @pytest.mark.parametrize("verb", ["drill", "run"])
 def test_what_succeeded_is_green_and_not_empty(verb: str) -> None:
     for made in (report(entry(), verb=verb), report(entry(checks=(), objective=None), verb=verb), report(verb=verb, steps=())):
@@ -215,6 +222,25 @@ def test_foreign_text_comes_back_as_it_was(text: str) -> None:
     children = [child for token in tokens for child in token.children or ()]
     assert {child.type for child in children} <= {"text", "code_inline"}
     assert "".join(child.content for child in children).removeprefix("x").strip() == printable(text).strip()
+
+
+CONTROLS = (
+    Controlled(Fault.FLIPPED_BYTE, detected=True, what="one byte of letter 0.txt", red=("census",)),
+    Controlled(Fault.MISSING_FILE, detected=False, what="letter 0.txt taken away", blind=("files 1",)),
+    Controlled(Fault.STOPPED_SERVICE, detected=None, what="no check concerns it"),
+)
+
+
+def test_every_form_tells_what_the_negative_control_found() -> None:
+    made = report(entry(Outcome.FAILED, controls=CONTROLS))
+    found = cases(made)
+    kinds = [kind(found[f"negative control: {control.fault.value}"]) for control in CONTROLS]
+    assert kinds == ["Passed", "Failure", "Skipped"]
+    assert "stayed green: files 1" in str(found["negative control: missing file"].result[0].text)
+    for text in (said(Page(made, 1)), markdown_text(made, code=1)):
+        assert "detects 1 of 2 faults" in text
+        assert all(words in text for words in ("detected", "not detected", "not injected", "letter 0.txt taken away"))
+    assert "files 1 stayed green" in said(Page(made, 1))
 
 
 # what a page says
