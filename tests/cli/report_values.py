@@ -77,6 +77,7 @@ def hostile() -> Report:
         ladder=(Rung(HOSTILE, Level.READABLE, Level.COMPLETE),),
         missing={HOSTILE: HOSTILE},
         warnings=(HOSTILE,),
+        key=HOSTILE,
     )
     steps = (step(HOSTILE, failure=failure, outcome=Outcome.FAILED, set_name=HOSTILE), replace(step("x", outcome=None), not_run=HOSTILE))
     loose = Failure("Refused", HOSTILE + "loose", HOSTILE, HOSTILE, HOSTILE)

@@ -115,6 +115,13 @@ def test_a_suite_carries_what_was_measured() -> None:
     assert expected.items() <= found.items()
 
 
+def test_every_form_names_the_key_that_was_used() -> None:
+    made = report(entry(key="1f2e3d file:/media/escrow/offsite.key"))
+    assert 'name="key" value="1f2e3d file:/media/escrow/offsite.key"' in junit_text(made, code=0)
+    assert "Opened with this key alone" in said(Page(made, 0))
+    assert "Opened with the key 1f2e3d file:/media/escrow/offsite.key alone." in markdown_text(made, code=0)
+
+
 def test_a_missed_objective_is_a_failure() -> None:
     found = cases(WORST[8])
     assert kind(found["recovery time objective"]) == "Failure"

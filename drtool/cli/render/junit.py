@@ -149,6 +149,7 @@ def _set_properties(entry: SetReport) -> list[tuple[str, object]]:
         ("outcome", entry.outcome.value),
         ("point", entry.point or None),
         ("copy", " ".join(entry.copies) or None),
+        ("key", entry.key or None),
         ("declared", objective.declared.isoformat() if objective else None),
         *realised,
         *promised,

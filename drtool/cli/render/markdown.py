@@ -114,6 +114,8 @@ def _set_lines(report: Report, entry: SetReport) -> list[str]:
     if entry.ladder:
         rungs = [(foreign(rung.workload), rung.reached.value or "nothing", rung.asked.value or "nothing") for rung in entry.ladder]
         lines += _table(("Workload", "Level reached", "Level asked"), rungs)
+    if entry.key:
+        lines += [f"Opened with the key {foreign(entry.key)} alone.", ""]
     if entry.controls:
         faults = [(control.fault.value, control_words(control), foreign(control.what)) for control in entry.controls]
         lines += [f"The negative control {detected_words(entry.controls)}.", ""]

@@ -79,6 +79,8 @@ def _figures(page: Page, entry: SetReport) -> Element:
         found.append(("Newly stored", size(entry.stored_bytes), ""))
     if entry.copies:
         found.append(("From copy", ", ".join(entry.copies), ""))
+    if entry.key:
+        found.append(("Opened with this key alone", entry.key, ""))
     if entry.point:
         found.append(("Recovery point", entry.point, _instant(entry.objective)))
     return facts(found)
