@@ -38,8 +38,10 @@ def test_the_red_report_is_red_for_every_reader(machine_drilled: Drilled) -> Non
 
 def test_the_green_report_is_green_for_every_reader(machine_drilled: Drilled) -> None:
     tree = JUnitXml.fromstring(machine_drilled.report("green", "junit").read_bytes())
-    assert (tree.failures, tree.errors, tree.skipped) == (0, 0, 0)
+    assert (tree.failures, tree.errors) == (0, 0)
     (suite,) = tree
+    skipped = [case.name for case in suite if case.is_skipped]
+    assert skipped == ["negative control: stopped service"]  # no check of the documents asks a service
     properties = {each.name: each.value for each in suite.properties()}
     data = validated(json.loads(machine_drilled.report("green", "json").read_text(encoding="utf-8")))
     assert float(properties["rto_seconds"]) == data["sets"][0]["objective"]["rto_seconds"]
