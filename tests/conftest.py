@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.rig import restic
+from tests.rig.browser import Browser
 from tests.rig.missing import MissingToolError
 from tests.rig.postgres import PostgresServer
 from tests.rig.s3 import S3Server
@@ -58,6 +59,13 @@ def postgres_server() -> Iterator[PostgresServer]:
     """A running PostgreSQL; a test that stops or kills one makes its own."""
     with PostgresServer() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A running browser."""
+    with Browser() as started:
+        yield started
 
 
 @pytest.fixture

@@ -68,7 +68,7 @@ def fold(plan: Plan, events: Iterable[Event]) -> Report:
     outcomes = [report.outcome for report in sets]
     outcomes += [Outcome(skipped.outcome) for skipped in plan.skipped if not skipped.set]
     outcomes += [_outcome(steps[step.id]) for step in plan.steps if not step.set]
-    outcomes += [_OF_FAILURE.get(failure.kind, Outcome.FAILED) for failure in failures]
+    outcomes += map(outcome_of, failures)
     if ended is None or signal_number:
         outcomes.append(Outcome.INTERRUPTED)
     failures += [report.failure for report in step_reports if report.failure is not None]
@@ -107,7 +107,7 @@ def _take(progress: _Progress, event: Event) -> None:
 
 def _judge(progress: _Progress) -> Outcome:
     if progress.failure is not None:
-        return _OF_FAILURE.get(progress.failure.kind, Outcome.FAILED)
+        return outcome_of(progress.failure)
     result = progress.result
     if result.get("passed") is False:
         return Outcome.FAILED if result.get("skipped") else Outcome.DATA_WRONG
@@ -118,6 +118,11 @@ def _judge(progress: _Progress) -> Outcome:
     if result.get("kind") == "stored" and not result["member"].get("complete", True):
         return Outcome.PARTIAL
     return Outcome.SUCCEEDED
+
+
+def outcome_of(failure: Failure) -> Outcome:
+    """Return the outcome that a failure stands for."""
+    return _OF_FAILURE.get(failure.kind, Outcome.FAILED)
 
 
 def _outcome(progress: _Progress) -> Outcome:

@@ -2,14 +2,36 @@ from __future__ import annotations
 
 import click
 
+from drtool.cli import exits, screen
 from drtool.cli.options import Verb
+from drtool.cli.render.forms import FORMS, report_text
 from drtool.cli.session import open_session
+from drtool.model.errors import Refused
 
 
 @click.command("report", cls=Verb)
 @click.argument("run", metavar="RUN")
+@click.option("--format", "form", type=click.Choice(FORMS), help="How it is written; text unless --json asks otherwise.")
+@click.option("--output", metavar="FILE", help="Write it there instead of printing it.")
 @click.pass_context
-def command(context: click.Context, run: str) -> int:
-    """Print the report of RUN step by step, and exit as that run did."""
+def command(context: click.Context, run: str, form: str | None, output: str | None) -> int:
+    """Print the report of RUN (or of the `last` one) step by step, and exit as that run did."""
     session = open_session(context)
-    return session.report(session.app().report(run), steps=True, as_data=True)
+    app = session.app()
+    report = app.report(run)
+    code = exits.of_report(report)
+    text = report_text(form or ("json" if session.options.json else "text"), report, code=code, former=app.history)
+    if output is None:
+        screen.data([text.removesuffix("\n")])
+        return code
+    from drtool.cli.report_files import write  # noqa: PLC0415 - only a file needs it
+
+    try:
+        write(output, text)
+    except OSError as error:
+        raise Refused(
+            f"the report could not be written to {output}: {error.strerror}",
+            hint="name another file",
+            safe="the run and its journal are as they were",
+        ) from None
+    return code

@@ -7,6 +7,7 @@ import click
 
 from drtool.cli import exits, screen
 from drtool.cli.destination import DestinationVerb, check_usage, request_of, restore_options
+from drtool.cli.report_files import ReportFile, leaves_reports
 from drtool.cli.session import Session, open_session
 from drtool.model.errors import Refused
 
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 @restore_options
 @click.option("--yes", is_flag=True, help="Ask nothing.")
 @click.pass_context
-def command(context: click.Context, /, yes: bool, **given: Any) -> int:  # noqa: FBT001, ANN401 - click's shape
+@leaves_reports
+def command(context: click.Context, /, yes: bool, reports: tuple[ReportFile, ...], **given: Any) -> int:  # noqa: FBT001, ANN401 - click's shape
     """Bring SETs back: shows the plan, asks, restores, puts into service, and asks the checks.
 
     Nothing is overwritten: what was there is kept aside until `drtool sweep --kept`. On a bare machine
@@ -36,7 +38,7 @@ def command(context: click.Context, /, yes: bool, **given: Any) -> int:  # noqa:
         screen.words(["Nothing was changed."])
         return exits.FAILED
     session.progress.against(plan)
-    return session.carry_out(lambda: app.restore(plan))
+    return session.carry_out(lambda: app.restore(plan), reports=reports, former=app.history)
 
 
 def open_app(session: Session, given: dict[str, Any]) -> App:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import click
 
 from drtool.cli.options import Verb
+from drtool.cli.report_files import ReportFile, leaves_reports
 from drtool.cli.session import open_session
 
 
@@ -10,11 +11,12 @@ from drtool.cli.session import open_session
 @click.argument("sets", nargs=-1, metavar="[SET]...")
 @click.option("--due", is_flag=True, help="Only what its schedule asks for now, and prune and verify when their time has come.")
 @click.pass_context
-def command(context: click.Context, sets: tuple[str, ...], due: bool) -> int:  # noqa: FBT001 - click's shape
+@leaves_reports
+def command(context: click.Context, sets: tuple[str, ...], due: bool, reports: tuple[ReportFile, ...]) -> int:  # noqa: FBT001 - click's shape
     """Protect SETs (all of them when none is named): snapshot, store, seal, release, copy off-site, forget.
 
     A timer calls `drtool run --due` every few minutes; nothing due is success.
     """
     session = open_session(context)
     app = session.app()
-    return session.carry_out(lambda: app.run(sets, due=due))
+    return session.carry_out(lambda: app.run(sets, due=due), reports=reports, former=app.history)

@@ -12,10 +12,11 @@ from drtool.cli import exits, screen
 from drtool.cli.options import Options, options_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from drtool.app import App
     from drtool.cli.progress import Progress
+    from drtool.cli.report_files import ReportFile
     from drtool.model.report import Report
 
 
@@ -37,24 +38,30 @@ class Session:
             binary=self.options.restic,
         )
 
-    def carry_out(self, work: Callable[[], Report]) -> int:
-        """Carry something out under the progress display; print its report and return its code."""
+    def carry_out(
+        self, work: Callable[[], Report], *, reports: Sequence[ReportFile] = (), former: Callable[[], Iterable[Report]] = tuple
+    ) -> int:
+        """Carry something out under the progress display; print its report, leave it in files, and return its code."""
         with self.progress:
             report = work()
-        return self.report(report)
+        code = self.report(report)
+        if reports:
+            from drtool.cli.report_files import write_reports  # noqa: PLC0415
 
-    def report(self, report: Report, *, steps: bool = False, as_data: bool = False) -> int:
-        """Print a report (words, unless it is what was asked for) and return its code."""
+            write_reports(reports, report, code=code, former=former)
+        return code
+
+    def report(self, report: Report) -> int:
+        """Tell a report in words, or print it as data with --json, and return its code."""
         code = exits.of_report(report)
         if self.options.json:
             from drtool.cli.render.document import document  # noqa: PLC0415
 
             screen.data([document("report", report, exit_code=code)])
-        elif as_data or code or not self.options.quiet:
+        elif code or not self.options.quiet:
             from drtool.cli.render.report import report_lines  # noqa: PLC0415
 
-            lines = report_lines(report, code=code, steps=steps or self.options.verbose)
-            (screen.data if as_data else screen.words)(lines)
+            screen.words(report_lines(report, code=code, steps=self.options.verbose))
         return code
 
     def answer(self, name: str, value: Any, lines: Callable[[], Iterable[str]], **further: Any) -> None:  # noqa: ANN401

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.cli.report_schema import validated
 from tests.rig.s3 import S3Server
 from tests.rig.terminal import Terminal
 
@@ -67,7 +68,7 @@ class Machine:
     def json(self, *arguments: str) -> Any:  # noqa: ANN401
         result = self.call(*arguments, "--json")
         assert result.returncode == 0, result.stderr
-        return json.loads(result.stdout)
+        return validated(json.loads(result.stdout))
 
     def done(self, *arguments: str) -> str:
         result = self.call(*arguments)

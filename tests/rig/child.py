@@ -28,6 +28,7 @@ class Child:
         log: Path,
         environment: Mapping[str, str] | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
+        descriptors: Sequence[int] = (),
     ) -> None:
         setpriv = tool("setpriv", package="util-linux")
         with log.open("ab") as output:
@@ -38,6 +39,7 @@ class Child:
                 stderr=subprocess.STDOUT,
                 env=environment,
                 start_new_session=True,
+                pass_fds=descriptors,
             )
         self._stop_signal = stop_signal
         self._finalizer = weakref.finalize(self, _end, self._process, os.getpid())

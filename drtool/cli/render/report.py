@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from drtool.cli.render.errors import failures_lines
 from drtool.cli.render.table import table
+from drtool.cli.render.verdict import outcome_words
 from drtool.cli.render.words import BAD, GOOD, counted, long_duration, printable, short_id, size, stamp
 from drtool.model.outcome import Outcome
 
@@ -15,11 +16,6 @@ if TYPE_CHECKING:
     from drtool.model.report import ObjectiveReport, Report, SetReport, StepReport
 
 _SHOWN_WARNINGS: Final = 10
-
-
-def outcome_words(outcome: Outcome) -> str:
-    """Spell an outcome for people."""
-    return outcome.value.replace("_", " ")
 
 
 def report_lines(report: Report, *, code: int, steps: bool = False) -> list[str]:

@@ -1,0 +1,138 @@
+"""What a run amounted to, in plain words: what every form of a report begins with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from drtool.cli.render.words import counted, long_duration
+from drtool.model.outcome import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from drtool.model.control import Controlled
+    from drtool.model.report import CheckReport, Failure, ObjectiveReport, Report, SetReport, StepReport
+
+RECOVERIES: Final = frozenset({"restore", "drill"})
+_NO_RECOVERY: Final = {
+    Outcome.REFUSED: "was not restored: it was refused",
+    Outcome.INTERRUPTED: "is not back: the {verb} was interrupted",
+    Outcome.FAILED: "did not come back",
+}
+_NO_POINT: Final = {
+    Outcome.PARTIAL: "was protected only in part",
+    Outcome.REFUSED: "was not protected: the {verb} was refused",
+    Outcome.INTERRUPTED: "was not protected: the {verb} was interrupted",
+    Outcome.FAILED: "was not protected",
+    Outcome.DATA_WRONG: "was not protected: its data is wrong",
+}
+
+
+def outcome_words(outcome: Outcome) -> str:
+    """Spell an outcome for people."""
+    return outcome.value.replace("_", " ")
+
+
+def headline(report: Report) -> str:
+    """Return the whole run in one sentence, names as they are."""
+    if len(report.sets) == 1 and report.sets[0].outcome is report.outcome:
+        return f"{sentence(report.verb, report.sets[0])}."
+    well = sum(entry.outcome is Outcome.SUCCEEDED for entry in report.sets)
+    if report.sets and well < len(report.sets):
+        came = "came back as promised" if report.verb in RECOVERIES else "are well"
+        return f"{well} of {counted(len(report.sets), 'set')} {came}."
+    if report.sets and report.outcome is Outcome.SUCCEEDED:
+        whole = f"All {counted(len(report.sets), 'set')}"
+        return f"{whole} came back as promised." if report.verb in RECOVERIES else f"{whole} are protected."
+    return f"The {report.verb} {_ended(report.outcome)}."
+
+
+def sentence(verb: str, entry: SetReport) -> str:
+    """Return what became of one set, beginning with its name and without a full stop."""
+    name = entry.set
+    if verb not in RECOVERIES:
+        point = "is protected by a new recovery point" if entry.point else f"is well: the {verb} succeeded"
+        words = _NO_POINT.get(entry.outcome, point if entry.outcome is Outcome.SUCCEEDED else f"ended {outcome_words(entry.outcome)}")
+        return f"{name} {words.format(verb=verb)}"
+    if entry.outcome is Outcome.DATA_WRONG:
+        wrong = sum(check.passed is False for check in entry.checks)
+        if wrong:
+            return f"{name} came back wrong: {wrong} of {counted(len(entry.checks), 'check')} did not pass"
+        return f"{name} did not come back whole: what is stored disagrees with its digests"
+    if entry.outcome is Outcome.FAILED and (unasked := sum(check.passed is not True for check in entry.checks)) and _is_back(entry):
+        return f"{name} came back, but is not proven: {unasked} of {counted(len(entry.checks), 'check')} did not pass"
+    if entry.outcome in _NO_RECOVERY:
+        return f"{name} {_NO_RECOVERY[entry.outcome].format(verb=verb)}"
+    if entry.outcome is Outcome.PARTIAL:
+        return f"{name} came back only in part"
+    return f"{name} came back{_in_time(entry.objective)}"
+
+
+def unfinished(entry: SetReport) -> str:
+    """Spell what a set without a recovery time is: its data is there and `not proven`, or it is `not back`."""
+    return "not proven" if _is_back(entry) else "not back"
+
+
+def _is_back(entry: SetReport) -> bool:
+    return bool(entry.ladder) and all(rung.reached for rung in entry.ladder)
+
+
+def _in_time(objective: ObjectiveReport | None) -> str:
+    if objective is None or objective.rto_seconds is None:
+        return ""
+    words = f" in {long_duration(objective.rto_seconds)}"
+    if objective.rto_objective_seconds is not None:
+        than = "later than" if "rto" in objective.missed else "within"
+        words += f", {than} the {long_duration(objective.rto_objective_seconds)} promised"
+    if "rpo" in objective.missed:
+        words += f", but with {long_duration(objective.rpo_seconds or 0)} of data lost"
+    return words
+
+
+def _ended(outcome: Outcome) -> str:
+    return {
+        Outcome.REFUSED: "was refused",
+        Outcome.INTERRUPTED: "was interrupted",
+        Outcome.PARTIAL: "succeeded only in part",
+        Outcome.OBJECTIVE_MISSED: "missed its objective",
+        Outcome.DATA_WRONG: "found wrong data",
+    }.get(outcome, outcome_words(outcome))
+
+
+def check_words(check: CheckReport) -> str:
+    """Spell how a check was answered: `passed`, `failed`, `skipped` or `not asked`."""
+    if check.skipped:
+        return "skipped"
+    return {True: "passed", False: "failed", None: "not asked"}[check.passed]
+
+
+def advice(verb: str, entry: SetReport) -> tuple[str, str] | None:
+    """Return what is still safe and what to type where an answer was wrong; None where no check failed."""
+    if all(check.passed is not False for check in entry.checks):
+        return None
+    untouched = "a drill touches nothing in service" if verb == "drill" else "nothing was overwritten: what was there is kept aside"
+    verify = " ".join(("drtool verify", *entry.copies))
+    return untouched, f"{verify} (tells whether the stored bytes are sound), drtool points {entry.set} (lists the others)"
+
+
+def detected_words(controls: Sequence[Controlled]) -> str:
+    """Spell how many of the faults that could be injected were found: `detects 5 of 5 faults`."""
+    injected = [control for control in controls if control.detected is not None]
+    return f"detects {sum(control.detected is True for control in injected)} of {counted(len(injected), 'fault')}"
+
+
+def control_words(control: Controlled) -> str:
+    """Spell what became of one fault: `detected`, `not detected` or `not injected`."""
+    return {True: "detected", False: "not detected", None: "not injected"}[control.detected]
+
+
+def failures_of(report: Report, entry: SetReport) -> tuple[tuple[StepReport, Failure], ...]:
+    """Return the steps of one set that failed, each with its failure."""
+    return tuple((step, step.failure) for step in report.steps if step.set == entry.set and step.failure is not None)
+
+
+def other_failures(report: Report) -> tuple[Failure, ...]:
+    """Return the failures that belong to no set, each once."""
+    told = {failure for entry in report.sets for _step, failure in failures_of(report, entry)}
+    known = (*report.failures, *(step.failure for step in report.steps if step.failure is not None))
+    return tuple(failure for failure in dict.fromkeys(known) if failure not in told)
