@@ -128,10 +128,8 @@ def test_a_forecast_that_is_too_long_is_not_green_though_the_last_drill_passed()
     days = daily(2)
     seen = inventory(listing("near", days, evidence=(evidence(),)), listing("offsite", days))
     (found,) = assess(policy(), seen, now=NOW, beyond=Beyond(outlooks={"documents": (outlook(3000.0, 7800.0),)}))
-    assert found.attention == (
-        "documents cannot make its RTO from offsite: forecast 50m (p90 2h10) of 1h,"
-        " from 4 measurements, newest 3d old, cold, in sandbox lab",
-    )
+    source = "from 4 measurements, newest 3d old, cold, in sandbox lab"
+    assert found.attention == (f"documents cannot make its RTO from offsite: forecast 50m (p90 2h10) of 1h, {source}",)
     assert found.next == "drtool forecast documents"
     assert found.rto_met is True
     (well,) = assess(policy(), seen, now=NOW, beyond=Beyond(outlooks={"documents": (outlook(3000.0, 3600.0),)}))
