@@ -9,6 +9,7 @@ import shutil
 import statistics
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,35 +55,38 @@ FORECAST = (
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", type=float, default=1.0, help="of all sizes and numbers of files")
+    parser.add_argument("--measured", type=int, default=len(MEASURED), help="so many trees are measured first")
+    parser.add_argument("--forecast", type=int, default=len(FORECAST), help="so many others are forecast")
     parser.add_argument("--restic", default="restic")
     given = parser.parse_args(arguments)
+    measured, others = MEASURED[: given.measured], FORECAST[: given.forecast]
     root = Path(tempfile.mkdtemp(prefix="drtool-benchmark-"))
     try:
         here = World(root, given.restic)
         print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} at the start", flush=True)
-        policy = _prepare(here, given.scale)
-        for tree in MEASURED:
+        policy = _prepare(here, (*measured, *others), given.scale)
+        for tree in measured:
             _restore(here, policy, tree)
-        print(f"{len(MEASURED)} restores and {len(MEASURED)} drills measured; now forecast, then carried out:", flush=True)
+        print(f"{len(measured)} restores and {len(measured)} drills measured; now forecast, then carried out:", flush=True)
         print(f"{'tree':16}{'cache':>6}{'forecast, s':>14}{'p90, s':>10}{'took, s':>10}{'error':>8}", flush=True)
-        for tree in FORECAST:
+        for tree in others:
             _restore(here, policy, tree)
-            for each in (each for each in _past(here, policy) if each["set"] == tree.name):
+            for each in (each for each in _past(here, policy, others) if each["set"] == tree.name):
                 error = abs(each["p50_seconds"] - each["real_seconds"]) / each["real_seconds"]
                 cache = "cold" if each["verb"] == "drill" else "warm"
                 times = f"{each['p50_seconds']:14.2f}{each['p90_seconds']:10.2f}{each['real_seconds']:10.2f}"
                 print(f"{tree.name:16}{cache:>6}{times}{error:8.0%}", flush=True)
-        _sum_up(_past(here, policy))
+        _sum_up(_past(here, policy, others))
         looked = here.drtool(policy, "status")
-        print(f"`drtool status` of {len(MEASURED) + len(FORECAST)} sets with all of this, CPU ms: {looked.processor * 1000:.0f}")
+        print(f"`drtool status` of {len(measured) + len(others)} sets with all of this, CPU ms: {looked.processor * 1000:.0f}")
     finally:
         shutil.rmtree(root)
     return 0
 
 
-def _prepare(here: World, scale: float) -> Path:
+def _prepare(here: World, trees: Sequence[Tree], scale: float) -> Path:
     sets = {}
-    for number, tree in enumerate((*MEASURED, *FORECAST)):
+    for number, tree in enumerate(trees):
         path = here.root / "trees" / tree.name
         size, files = int(tree.mebibytes * scale * MEBIBYTE), max(1, int(tree.files * scale))
         world.make_tree(path, max(size, files), seed=number, largest=max(1, size // files))
@@ -101,8 +105,8 @@ def _restore(here: World, policy: Path, tree: Tree) -> None:
     here.drtool(policy, "drill", tree.name)
 
 
-def _past(here: World, policy: Path) -> list[Any]:
-    here.drtool(policy, "forecast", *(tree.name for tree in FORECAST), "--json", accept=(0, 1))
+def _past(here: World, policy: Path, trees: Sequence[Tree]) -> list[Any]:
+    here.drtool(policy, "forecast", *(tree.name for tree in trees), "--json", accept=(0, 1))
     past: list[Any] = json.loads((here.root / "output").read_text())["past"]
     return past
 

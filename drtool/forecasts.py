@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from statistics import median
 
 from drtool import __version__
 from drtool.catalog.lanes import Lanes, contents_of, together
@@ -66,6 +65,8 @@ class Forecasts:
 
     def view(self, sets: Iterable[str], listings: Mapping[str, Listing]) -> ForecastView:
         """Return the forecasts of sets from each of their copies, and what became of earlier ones."""
+        from statistics import median  # noqa: PLC0415 - `status` needs none of it
+
         now = SystemClock().now()
         known, names = self.known(listings), tuple(sets)
         found = outlooks(self.policy, newest_points(self.policy, listings, now=now), known, now=now, sets=names)

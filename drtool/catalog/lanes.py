@@ -6,9 +6,8 @@ import contextlib
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from drtool.catalog.runs import Runs
 from drtool.catalog.storage import make_folder, read_json, write_atomically
 from drtool.model.codec import canonical, decode
 from drtool.model.evidence import Evidence
@@ -17,9 +16,11 @@ from drtool.model.lane import Content, Experience, Lane, Measurement, loads
 from drtool.model.outcome import Outcome
 from drtool.model.plan import Action, Ask, Cutover, Plan, Restore, Store
 from drtool.model.point import Manifest
-from drtool.model.report import Report, StepReport
 
-PER_LANE = 16
+if TYPE_CHECKING:
+    from drtool.model.report import Report, StepReport
+
+PER_LANE = 12
 """Only the newest measurements of a lane are kept."""
 PAST = 100
 """So many forecasts are kept beside what came of them."""
@@ -206,6 +207,8 @@ class Lanes:
 
     def rebuild(self) -> Experience:
         """Read every journal of this host again."""
+        from drtool.catalog.runs import Runs  # noqa: PLC0415 - reading journals is rare, looking is not
+
         known = Experience()
         for folder in reversed(list(Runs(self._folder).all())):
             plan = folder.plan()

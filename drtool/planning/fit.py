@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from statistics import median
 
 FEWEST = 3
 """Below this many measurements only a rate is told."""
@@ -64,12 +63,19 @@ def fit(samples: Iterable[Sample], *, proportional: bool) -> Model:
         chosen = _least_deviations(rows, seconds, by_bytes=by_bytes, told=told)
     if chosen is None:
         rates = [taken / row[1] for row, taken in zip(rows, seconds, strict=True) if row[1] > 0]
-        chosen, simple = ((0.0, median(rates), 0.0) if by_bytes else (median(seconds), 0.0, 0.0)), True
+        chosen, simple = ((0.0, _median(rates), 0.0) if by_bytes else (_median(seconds), 0.0, 0.0)), True
     else:
         simple = False
     ratios = sorted(taken / max(_predict(chosen, row), _TINY) for row, taken in zip(rows, seconds, strict=True))
     worst = max(1.0, ratios[min(len(ratios) - 1, math.ceil(_QUANTILE * len(ratios)) - 1)])
     return Model(*chosen, widening=worst * (1 + 1 / len(points)), measurements=len(points), simple=simple)
+
+
+def _median(values: Iterable[float]) -> float:
+    """Return the middle value; the standard library's own costs `status` its import."""
+    ordered = sorted(values)
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
 
 
 def _is_spread(values: Iterable[float]) -> bool:

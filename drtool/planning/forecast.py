@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from drtool.model.forecast import Forecast, SetForecast, StepForecast
-from drtool.model.lane import COLD, Lane, Load, Measurement, loads
+from drtool.model.lane import Lane, Load, Measurement, loads
 from drtool.model.plan import Ask, Cutover, Plan, Restore, Step
 from drtool.planning.fit import Model, Sample, fit
 from drtool.planning.timeline import ends_of
@@ -15,7 +15,7 @@ REACH = 8
 """Nothing is told of sizes beyond this many times the largest that was measured."""
 FEW_FILES = 1000
 """Below this many files their number is no reason to stay silent."""
-MOST = 16
+MOST = 12
 """Only the newest this many measurements of a lane count."""
 _COMPARABLE_CHECKS = frozenset({"census"})
 
@@ -60,9 +60,9 @@ class Forecaster:
         )
 
     def _choose(self, lane: Lane) -> _Known | None:
-        """Take the lane itself, else the most like it; a cold cache before a warm one: what is expected in a disaster."""
+        """Take the lane itself, else the most like it."""
         for alike in _likeness(lane):
-            lanes = sorted((each for each in self._lanes if alike(each)), key=lambda each: (each.cache != COLD, each.destination))
+            lanes = sorted((each for each in self._lanes if alike(each)), key=lambda each: (each.destination, each.subject))
             if lanes:
                 first = lanes[0]
                 together = [each for each in lanes if (each.cache, each.destination) == (first.cache, first.destination)]
