@@ -61,14 +61,26 @@ def fit(samples: Iterable[Sample], *, proportional: bool) -> Model:
     chosen = None
     if len(points) >= FEWEST and told:
         chosen = _least_deviations(rows, seconds, by_bytes=by_bytes, told=told)
+    simple = chosen is None
     if chosen is None:
-        rates = [taken / row[1] for row, taken in zip(rows, seconds, strict=True) if row[1] > 0]
-        chosen, simple = ((0.0, _median(rates), 0.0) if by_bytes else (_median(seconds), 0.0, 0.0)), True
-    else:
-        simple = False
-    ratios = sorted(taken / max(_predict(chosen, row), _TINY) for row, taken in zip(rows, seconds, strict=True))
-    worst = max(1.0, ratios[min(len(ratios) - 1, math.ceil(_QUANTILE * len(ratios)) - 1)])
-    return Model(*chosen, widening=worst * (1 + 1 / len(points)), measurements=len(points), simple=simple)
+        chosen = (0.0, _rate(rows, seconds, alike=1 not in told), 0.0) if by_bytes else (_median(seconds), 0.0, 0.0)
+    return Model(*chosen, _widening(chosen, rows, seconds, comparable=by_bytes and simple), len(points), simple)
+
+
+def _rate(rows: Sequence[Row], seconds: Sequence[float], *, alike: bool) -> float:
+    """Return seconds per byte: the middle one of sizes that are alike; else all by all, where the fixed cost of small ones weighs least."""
+    if not alike:
+        return sum(seconds) / sum(row[1] for row in rows)
+    return _median(taken / row[1] for row, taken in zip(rows, seconds, strict=True) if row[1] > 0)
+
+
+def _widening(chosen: Row, rows: Sequence[Row], seconds: Sequence[float], *, comparable: bool) -> float:
+    """Return how far nine of ten stay within; of a mere rate only the large sizes tell (`comparable`), as it says nothing of small ones."""
+    largest = max(row[1] for row in rows) / SPREAD if comparable else 0.0
+    expected = [(_predict(chosen, row), taken) for row, taken in zip(rows, seconds, strict=True) if row[1] >= largest]
+    ratios = sorted(taken / middle for middle, taken in expected if middle > _TINY) or [1.0]
+    worst = max(1.0, ratios[math.ceil(_QUANTILE * len(ratios)) - 1])
+    return worst * (1 + 1 / len(rows))
 
 
 def _median(values: Iterable[float]) -> float:

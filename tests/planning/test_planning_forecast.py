@@ -103,6 +103,9 @@ def test_few_or_equal_measurements_make_a_rate() -> None:
     one = fit([Sample(100 * MIB, 5, 10.0)], proportional=True)
     assert one.seconds(bytes=50 * MIB, files=0) == approx(5.0)
     assert (one.simple, one.widening) == (True, 2.0)
+    two = fit([Sample(MIB, 5, 1.0), Sample(100 * MIB, 5, 9.1)], proportional=True)
+    assert two.seconds(bytes=200 * MIB, files=5) == approx(20.0)  # the fixed cost of the small one is no rate
+    assert two.widening == 1.5
     alike = fit([Sample(100 * MIB, 5, 10.0), Sample(101 * MIB, 5, 9.9), Sample(102 * MIB, 5, 9.8)], proportional=True)
     assert alike.simple
     assert alike.seconds(bytes=1000 * MIB, files=5) == approx(98, rel=0.02)  # not 10: that it shrank says nothing
