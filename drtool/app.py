@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from drtool.catalog.signer import Signer
     from drtool.engine.hands import Hands
     from drtool.engine.session import Listener
-    from drtool.forecasts import ForecastView
     from drtool.evidence import EvidenceDesk
+    from drtool.forecasts import ForecastView
     from drtool.model.examination import EvidenceView, Examination
     from drtool.model.key import AddedKey, KeyListing, KeyProof, RotatedKey, UsedKey
     from drtool.model.plan import Plan

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from drtool.model.evidence import TOLD_IN_LISTINGS, EVIDENCE_FORMAT, SIGNED_FORMAT, Evidence
+from drtool.model.evidence import EVIDENCE_FORMAT, SIGNED_FORMAT, TOLD_IN_LISTINGS, Evidence
 from drtool.model.hold import Hold
 from drtool.model.inventory import Listing
 from drtool.model.point import DataSnapshot, RecoveryPoint, Unsealed
