@@ -49,16 +49,16 @@ class World:
             "RESTIC_PASSWORD_FILE": str(self.key),
         }
 
-    def drtool(self, policy: Path, *words: str, counted: bool = False) -> Timing:
-        """Measure one call of the command line."""
+    def drtool(self, policy: Path, *words: str, counted: bool = False, accept: Sequence[int] = (0,)) -> Timing:
+        """Measure one call of the command line; it must end with one of the codes in `accept`."""
         program = self.wrapper if counted else self.restic
-        return self.measure([sys.executable, "-m", "drtool.cli.main", "--policy", str(policy), "--restic", str(program), *words])
+        return self.measure([sys.executable, "-m", "drtool.cli.main", "--policy", str(policy), "--restic", str(program), *words], accept)
 
     def bare(self, repository: Path, *words: str) -> Timing:
         """Measure one call of bare restic."""
         return self.measure([self.restic, "-q", "-r", str(repository), *words])
 
-    def measure(self, command: Sequence[str]) -> Timing:
+    def measure(self, command: Sequence[str], accept: Sequence[int] = (0,)) -> Timing:
         """Run to the end; the peak is that of the command itself, not of its children."""
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         started = time.monotonic()
@@ -67,7 +67,7 @@ class World:
             _, status, usage = os.wait4(child.pid, 0)
             child.returncode = os.waitstatus_to_exitcode(status)
         wall = time.monotonic() - started
-        if child.returncode != 0:
+        if child.returncode not in accept:
             raise RuntimeError(f"{' '.join(command)} ended with {child.returncode}:\n{(self.root / 'output').read_text(errors='replace')}")
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
@@ -79,8 +79,8 @@ class World:
         self.calls_log.unlink(missing_ok=True)
         return lines
 
-    def policy(self, name: str, repository: Path, sets: Mapping[str, Sequence[Path]]) -> Path:
-        """Write a policy that protects paths, by set, in one repository."""
+    def policy(self, name: str, repository: Path, sets: Mapping[str, Sequence[Path]], **further: object) -> Path:
+        """Write a policy that protects paths, by set, in one repository; `further` are more of its keys."""
         path = self.root / f"{name}.yaml"
         body = {
             "drtool": 1,
@@ -89,6 +89,7 @@ class World:
             "sources": {"here": {"files": {}}},
             "defaults": {"to": "near", "keep": {"last": 100}},
             "sets": {each: {"protect": [{"here": {"paths": [str(item) for item in paths]}}]} for each, paths in sets.items()},
+            **further,
         }
         path.write_text(json.dumps(body))  # JSON is YAML
         return path

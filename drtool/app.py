@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from drtool.engine.hands import Hands
     from drtool.engine.session import Listener
     from drtool.evidence import EvidenceDesk
+    from drtool.forecasts import ForecastView
     from drtool.model.examination import EvidenceView, Examination
     from drtool.model.key import AddedKey, KeyListing, KeyProof, RotatedKey, UsedKey
     from drtool.model.plan import Plan
@@ -192,10 +193,12 @@ class App:
     def rebuild(self) -> Report:
         """Make the local cache anew from the repositories: one listing of each."""
         with self.workshop.working():
-            self._index.clear()
-            self.archive.listings(refresh=True)
+            from drtool.catalog.lanes import Lanes
             from drtool.model.plan import Plan
 
+            self._index.clear()
+            self.archive.listings(refresh=True)
+            Lanes(self.state_directory).rebuild()
             plan = Plan("rebuild", self._clock.fresh_id(), self.policy.name, self._clock.now(), ())
             return self.workshop.carry_out(plan, needs_state=False)
 
@@ -330,7 +333,7 @@ class App:
                 )
             if not request.trusted and request.destination.form == "original":
                 self._refuse_elsewhere(read)
-            return plan_restore(
+            plan = plan_restore(
                 self.policy,
                 request,
                 manifests=read,
@@ -339,6 +342,7 @@ class App:
                 declared=declared,
                 run=self._clock.fresh_id(),
             )
+            return self._with_forecast(plan, read)
 
     def plan_drill(self, name: str) -> Plan:
         """Return what `drill` would do; a set's name stands for a drill of that set in the only sandbox."""
@@ -377,13 +381,24 @@ class App:
 
     def status(self, *, refresh: bool = False) -> StatusView:
         """Tell how every set stands, from the index unless `refresh`."""
+        from drtool.forecasts import Forecasts
+
         listings = {} if refresh else self._index.load(self.policy.repositories)
         if len(listings) < len(self.policy.repositories):
             listings = self.archive.listings(refresh=refresh)
         now = self._clock.now()
         inventory = Inventory(taken=now, repositories=listings)
         as_of = min((listing.taken for listing in listings.values()), default=now)
-        return StatusView(assess(self.policy, inventory, now=now), as_of, now, reading_status(self.policy, listings, now=now))
+        beyond = Forecasts(self.policy, self.state_directory).beyond(listings, now=now)
+        return StatusView(
+            assess(self.policy, inventory, now=now, beyond=beyond), as_of, now, reading_status(self.policy, listings, now=now)
+        )
+
+    def forecast(self, sets: Iterable[str] = (), *, refresh: bool = False) -> ForecastView:
+        """Say how long sets would take from each of their copies, and how good earlier forecasts were."""
+        from drtool.forecasts import Forecasts
+
+        return Forecasts(self.policy, self.state_directory).view(self._sets(sets), self.archive.listings(refresh=refresh))
 
     def points(self, set_name: str | None = None, *, refresh: bool = False) -> tuple[PointView, ...]:
         """Return the recovery points, newest first."""
@@ -468,6 +483,12 @@ class App:
             self.workshop.sweep_quietly()
             return self.workshop.carry_out(make_plan(self._clock.fresh_id(), self._clock.now()))
 
+    def _with_forecast(self, plan: Plan, read: Mapping[str, Manifest]) -> Plan:
+        from drtool.forecasts import Forecasts
+
+        known = self._index.load(self.policy.repositories)
+        return Forecasts(self.policy, self.state_directory).of_plan(plan, known, read.values())
+
     def _sets(self, names: Iterable[str]) -> tuple[str, ...]:
         chosen = tuple(dict.fromkeys(names)) or tuple(self.policy.sets)
         for name in chosen:
@@ -505,7 +526,7 @@ class App:
         declared = self._clock.now()
         read = {each: workshop.archive.choose(each, (drill.repository,))[1] for each in drill.sets}
         older = workshop.archive.before(read.values(), drill.repository) if drill.negative_control else {}
-        return plan_drill(
+        plan = plan_drill(
             self.policy,
             drill,
             manifests=read,
@@ -515,6 +536,7 @@ class App:
             declared=declared,
             run=self._clock.fresh_id(),
         )
+        return self._with_forecast(plan, read)
 
     def _drill_of_set(self, name: str) -> DrillPolicy:
         if name not in self.policy.sets:

@@ -297,6 +297,8 @@ class PutResult:
     vanished: tuple[str, ...] = ()
     sha256: str = ""
     """Of a stream, hashed on the way."""
+    program: str = ""
+    """What stored it, with its version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,10 +318,11 @@ class GetRequest:
 
 @dataclass(frozen=True, slots=True)
 class GetResult:
-    """Bytes and regular files restored."""
+    """Bytes and regular files restored, and the program that did it, with its version."""
 
     bytes: int
     files: int
+    program: str = ""
 
 
 @dataclass(frozen=True, slots=True)

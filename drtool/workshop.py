@@ -10,6 +10,7 @@ from functools import cached_property
 
 from drtool.archive import Archive
 from drtool.catalog.index import Index
+from drtool.catalog.lanes import Lanes
 from drtool.catalog.runs import Runs
 from drtool.catalog.storage import make_folder
 from drtool.engine.hands import Hands
@@ -108,6 +109,7 @@ class Workshop:
             deadline_seconds=self.deadline_seconds,
         )
         report = session.carry_out(plan, hands=hands, needs_state=needs_state)
+        Lanes(self.state_directory).take(plan, report)
         self._refresh_index(plan)
         self.runs.forget_all_but(KEPT_RUNS)
         return report

@@ -108,7 +108,7 @@ def _labels(exhibit: Exhibit, document: SignedEvidence, record: EvidenceRecord) 
         return
     if (listed.signer, listed.number) != (record.signer, record.number):
         yield _fault("reordered", f"it lies in the place of number {listed.number}, and is number {record.number}", record, place)
-    elif replace(listed, details={}, snapshot="") != document.summary():
+    elif replace(listed, snapshot="") != document.summary():
         yield _fault("mislabelled", "its tags tell something else than what was signed", record, place)
 
 

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from drtool.catalog.storage import make_folder, read_json, write_atomically
 from drtool.model.codec import canonical, decode
 from drtool.model.inventory import Listing
+from drtool.model.point import RecoveryPoint
 
 
 class Index:
@@ -21,7 +22,7 @@ class Index:
         """Keep a listing; a state directory that cannot be written costs only the cache."""
         if listing.problem is not None:
             return
-        slim = replace(listing, points=tuple(replace(point, data=()) for point in listing.points), unsealed=())
+        slim = replace(listing, points=_slim(listing.points), unsealed=())
         with contextlib.suppress(OSError):
             make_folder(self._path)
             write_atomically(self._file(listing.repository), canonical(slim))
@@ -44,3 +45,15 @@ class Index:
 
     def _file(self, repository: str) -> str:
         return os.path.join(self._path, f"{quote(repository, safe='')}.json")
+
+
+def _slim(points: Iterable[RecoveryPoint]) -> tuple[RecoveryPoint, ...]:
+    """Forget what points consist of, but not the newest complete one of each set: its workloads are compared with what was proven."""
+    every = tuple(points)
+    newest: dict[tuple[str, str], RecoveryPoint] = {}
+    for point in every:
+        known = newest.get((point.by, point.set))
+        if point.complete and (known is None or point.instant > known.instant):
+            newest[point.by, point.set] = point
+    kept = {id(point) for point in newest.values()}
+    return tuple(point if id(point) in kept else replace(point, data=()) for point in every)

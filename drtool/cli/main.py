@@ -38,6 +38,7 @@ SECTIONS: Final = {
         "history": ("history", "The runs of this machine."),
         "report": ("report", "The report of a run, step by step."),
         "inventory": ("inventory", "What the sets protect, and what stands in the way."),
+        "forecast": ("forecast", "How long the way back would take, and from what that is known."),
         "plan": ("plan", "Print what would be done, and why."),
     },
     "Set up and look after": {

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from drtool.model.plan import Plan
 
 _MIN_SECONDS_FOR_A_RATE = 0.5
+_MIN_PART_FOR_A_RATE = 0.1
+"""Until then the forecast knows better: a step starts with what moves no bytes."""
 
 
 @dataclass(slots=True)
@@ -31,6 +33,8 @@ class _Lane:
     done_bytes: int = 0
     total_bytes: int = 0
     done_files: int = 0
+    expected: float | None = None
+    """Seconds, by the forecast."""
 
 
 class Progress:
@@ -50,6 +54,8 @@ class Progress:
         self._display: Live | None = None
         self._objective: float | None = None
         self._offset = 0.0
+        self._expected: dict[str, float] = {}
+        self._forecast: float | None = None
 
     def against(self, plan: Plan) -> None:
         """Measure the clock against the closest objective of a plan."""
@@ -75,8 +81,11 @@ class Progress:
     def __call__(self, event: Event) -> None:
         """Take in one event."""
         match event.kind:
+            case EventKind.RUN_STARTED:
+                self._expect(event.data.get("forecast"))
             case EventKind.STEP_STARTED:
-                self._lanes[event.step] = _Lane(event.step, event.elapsed_seconds, event.elapsed_seconds)
+                expected = self._expected.get(event.step)
+                self._lanes[event.step] = _Lane(event.step, event.elapsed_seconds, event.elapsed_seconds, expected=expected)
             case EventKind.PROGRESS:
                 self._advance(event)
             case EventKind.STEP_ENDED:
@@ -99,6 +108,8 @@ class Progress:
         if self._objective is not None:
             mark = GOOD if elapsed <= self._objective else BAD
             clock += f" of {long_duration(self._objective)} {mark}"
+        if self._forecast is not None:
+            clock += f" · forecast {long_duration(self._forecast)}"
         return [*table(rows, right=frozenset({1, 2}), indent="  "), clock]
 
     def _render(self) -> Text:
@@ -115,6 +126,11 @@ class Progress:
         lane.done_bytes = _number(event.data.get("done_bytes"))
         lane.total_bytes = _number(event.data.get("total_bytes"))
         lane.done_files = _number(event.data.get("done_files"))
+
+    def _expect(self, forecast: Any) -> None:  # noqa: ANN401 - a plan's forecast as JSON
+        told = forecast if isinstance(forecast, dict) else {}
+        self._forecast = told.get("p50_seconds")
+        self._expected = {each["step"]: each["p50_seconds"] for each in told.get("steps", ()) if each["p50_seconds"] is not None}
 
     def _ended(self, event: Event) -> str:
         step = printable(event.step)
@@ -138,15 +154,19 @@ class Progress:
 
 
 def _lane_row(lane: _Lane, elapsed: float) -> tuple[str, ...]:
+    so_far = max(0.0, elapsed - lane.started)
+    by_forecast = f"~{long_duration(lane.expected - so_far)} left" if lane.expected is not None and lane.expected > so_far else ""
     if not lane.done_bytes:
-        return printable(lane.step), "", "", duration(max(0.0, elapsed - lane.started))
+        return printable(lane.step), "", "", by_forecast or duration(so_far)
     amount = size(lane.done_bytes) + (f" of {size(lane.total_bytes)}" if lane.total_bytes else "")
     seconds = lane.seen - lane.started
     if seconds < _MIN_SECONDS_FOR_A_RATE:
-        return printable(lane.step), amount, "", ""
+        return printable(lane.step), amount, "", by_forecast
     rate = lane.done_bytes / seconds
     left = max(0, lane.total_bytes - lane.done_bytes) / rate if lane.total_bytes else 0.0
-    return printable(lane.step), amount, f"{size(rate)}/s", f"~{long_duration(left)} left" if left else ""
+    early = lane.done_bytes < _MIN_PART_FOR_A_RATE * lane.total_bytes
+    by_rate = f"~{long_duration(left)} left" if left else ""
+    return printable(lane.step), amount, f"{size(rate)}/s", (by_forecast or by_rate) if early else by_rate
 
 
 def _number(value: object) -> int:

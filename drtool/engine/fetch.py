@@ -57,6 +57,7 @@ def _from_copy(hands: Hands, action: actions.Restore, request: LandRequest, copy
     repository = hands.repositories[copy]
     source = hands.sources[action.member.source]
     bytes_done = files_done = 0
+    program = ""
     with source.land(request) as landing:
         for artifact in action.member.artifacts:
             result = repository.get(
@@ -74,8 +75,9 @@ def _from_copy(hands: Hands, action: actions.Restore, request: LandRequest, copy
             )
             bytes_done += result.bytes
             files_done += result.files
+            program = result.program
         key = hands.used_key.words if hands.used_key else ""
-        return Fetched(landing.landed, action.member, copy, bytes_done, files_done, {}, action.paths, key)
+        return Fetched(landing.landed, action.member, copy, bytes_done, files_done, {}, action.paths, key, program)
 
 
 def _worst_of(failed: dict[str, str], last: DrtoolError | None, member: Member) -> DrtoolError:

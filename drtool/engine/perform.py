@@ -186,7 +186,9 @@ def _store(work: Work, action: actions.Store) -> Stored:
         warnings=(*_warnings("could not be read", unreadable), *_warnings("vanished while it was read", vanished), *told),
         complete=not unreadable,
     )
-    return Stored(member, tuple(put.snapshot for put in results), sum(put.bytes for put in results))
+    return Stored(
+        member, tuple(put.snapshot for put in results), sum(put.bytes for put in results), next((put.program for put in results), "")
+    )
 
 
 def _warnings(words: str, items: list[str], limit: int = 20) -> tuple[str, ...]:

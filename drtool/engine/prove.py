@@ -1,9 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from drtool.catalog.fold import fold
+from drtool.catalog.lanes import measurements, spelled
 from drtool.engine.attest import attest, evidence_folder
 from drtool.engine.hands import Hands
 from drtool.model import plan as actions
@@ -11,7 +13,7 @@ from drtool.model.event import Event
 from drtool.model.evidence import Evidence
 from drtool.model.outcome import Outcome
 from drtool.model.plan import Answer, Done, Plan, Restored
-from drtool.model.report import SetReport
+from drtool.model.report import Report, SetReport
 from drtool.ports import Question
 
 
@@ -74,7 +76,8 @@ def record_interrupted(hands: Hands, plan: Plan, action: actions.Record, events:
 def _drilled(hands: Hands, plan: Plan, action: actions.Record, events: Sequence[Event]) -> Evidence:
     """Say what the run's report says of the set, as if this were its end: a step that records cannot wait for itself."""
     others = replace(plan, steps=tuple(step for step in plan.steps if step.action != action))
-    report = next((each for each in fold(others, events).sets if each.set == action.set), SetReport(action.set, Outcome.FAILED))
+    whole = fold(others, events)
+    report = next((each for each in whole.sets if each.set == action.set), SetReport(action.set, Outcome.FAILED))
     objective = report.objective
     return Evidence(
         id=hands.clock.fresh_id(),
@@ -98,5 +101,15 @@ def _drilled(hands: Hands, plan: Plan, action: actions.Record, events: Sequence[
             "drill": action.drill,
             "objective": {"rto_seconds": action.rto_seconds, "rpo_seconds": action.rpo_seconds},
             "compared": report.compared,
+            **_proves(hands, plan, action, whole),
         },
     )
+
+
+def _proves(hands: Hands, plan: Plan, action: actions.Record, report: Report) -> Mapping[str, Any]:
+    """Say for what this drill stands, and what it measured."""
+    programs = [str(step.result["program"]) for step in report.steps if step.set == action.set and step.result.get("program")]
+    restic = {"restic": programs[-1].removeprefix("restic ")} if programs else {}
+    drtool = {"drtool": ".".join(hands.versions.get("drtool", "").split(".")[:2])} if hands.versions.get("drtool") else {}
+    measured = spelled(measurements(plan, report, set=action.set))
+    return {"fingerprint": {**action.fingerprint, **drtool, **restic}, **({"measured": measured} if measured else {})}

@@ -139,4 +139,5 @@ class _Recorder:
 
 
 def _facts(plan: Plan) -> Mapping[str, object]:
-    return {"verb": plan.verb, "policy": plan.policy, "plan": plan.digest, "host": socket.gethostname(), "pid": os.getpid()}
+    facts = {"verb": plan.verb, "policy": plan.policy, "plan": plan.digest, "host": socket.gethostname(), "pid": os.getpid()}
+    return {**facts, "forecast": encode(plan.forecast)} if plan.forecast is not None else facts

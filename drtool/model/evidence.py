@@ -11,6 +11,8 @@ from drtool.model.codec import decode
 
 EVIDENCE_FORMAT = "drtool.evidence/1"
 SIGNED_FORMAT = "drtool.evidence/2"
+TOLD_IN_LISTINGS = ("fingerprint", "measured")
+"""These keys of `details` travel in tags too: a drill's proof and its measurements are judged from a listing alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +148,8 @@ class SignedEvidence:
         """Return the record as a listing tells it; raises as `opened`."""
         record = self.opened()
         shared = {each.name for each in fields(Evidence)} & {each.name for each in fields(EvidenceRecord)} - {"details"}
-        return Evidence(**{name: getattr(record, name) for name in shared}, digest=self.digest)
+        details = {name: record.details[name] for name in TOLD_IN_LISTINGS if name in record.details}
+        return Evidence(**{name: getattr(record, name) for name in shared}, details=details, digest=self.digest)
 
     @property
     def by(self) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 from drtool.model.codec import canonical
 from drtool.model.control import Controlled, Fault
+from drtool.model.forecast import Forecast
 from drtool.model.hold import Hold
 from drtool.model.point import Member, MissingMember
 from drtool.model.policy import CheckPolicy, Hook, Quarantine
@@ -288,6 +289,8 @@ class Record:
     rpo_seconds: float
     asks: tuple[str, ...]
     restores: tuple[str, ...]
+    fingerprint: Mapping[str, str] = field(default_factory=dict)
+    """What the proof holds for: digests of the parts that could change."""
 
 
 Action = (
@@ -321,6 +324,8 @@ class Stored:
     member: Member
     snapshots: tuple[str, ...]
     read_bytes: int = 0
+    program: str = ""
+    """What it was stored with, such as `restic 0.19.0`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,6 +373,8 @@ class Fetched:
     paths: tuple[str, ...] = ()
     key: str = ""
     """The id and the reference of the key the copy was opened with, when it was not the one in use."""
+    program: str = ""
+    """What it was restored with, such as `restic 0.19.0`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -462,6 +469,8 @@ class Plan:
     verdicts: tuple[Verdict, ...] = ()
     objectives: tuple[Objective, ...] = ()
     notes: tuple[str, ...] = ()
+    forecast: Forecast | None = None
+    """How long a recovery is expected to take; None for what is none."""
 
     @property
     def digest(self) -> str:

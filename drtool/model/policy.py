@@ -75,10 +75,11 @@ class Retention:
 
 @dataclass(frozen=True, slots=True)
 class Objectives:
-    """RPO: most data, in time, we accept to lose. RTO: longest time until service is back."""
+    """RPO: most data, in time, we accept to lose. RTO: longest time until service is back. Proof: how long a passed drill proves."""
 
     rpo: timedelta = timedelta(hours=24)
     rto: timedelta = timedelta(hours=1)
+    proof: timedelta = timedelta(days=35)
 
 
 @dataclass(frozen=True, slots=True)

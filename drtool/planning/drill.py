@@ -8,6 +8,7 @@ from drtool.model.plan import Ask, Destination, EndHold, Plan, Record, Release, 
 from drtool.model.point import Manifest
 from drtool.model.policy import DrillPolicy, Policy
 from drtool.planning.control import break_steps
+from drtool.planning.proof import fingerprint
 from drtool.planning.restore import RestoreRequest, plan_restore
 
 
@@ -79,6 +80,7 @@ def _other(older: Manifest | None, manifest: Manifest) -> Manifest | None:
 def _record_step(policy: Policy, drill: DrillPolicy, restore: Plan, *, set_name: str, point: str, repository: str) -> Step:
     own = [step for step in restore.steps if step.set == set_name]
     objectives = policy.sets[set_name].objectives
+    workloads = [step.action.member.workload for step in own if isinstance(step.action, Restore)]
     return Step(
         id=f"{set_name}/record",
         action=Record(
@@ -90,6 +92,7 @@ def _record_step(policy: Policy, drill: DrillPolicy, restore: Plan, *, set_name:
             rpo_seconds=objectives.rpo.total_seconds(),
             asks=tuple(step.id for step in own if isinstance(step.action, Ask)),
             restores=tuple(step.id for step in own if isinstance(step.action, Restore)),
+            fingerprint=fingerprint(policy, policy.sets[set_name], workloads=workloads),
         ),
         why="a drill counts only with its evidence, and a failed one counts too",
         set=set_name,

@@ -93,6 +93,7 @@ def _promises(policy: Policy, backup_set: BackupSet) -> list[str]:
     objectives = backup_set.objectives
     lost, back = spell_duration(objectives.rpo), spell_duration(objectives.rto)
     lines = [f"At most {lost} of data may be lost (RPO), and service is back within {back} (RTO)."]
+    lines.append(f"A passed drill proves it for {spell_duration(objectives.proof)}, or until it is no longer what was drilled.")
     if backup_set.consistent_within is not None:
         lines.append(f"Its members are taken within {spell_duration(backup_set.consistent_within)} of each other.")
     earlier = recovery_order(policy, (*backup_set.needs, backup_set.name))[:-1]

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from drtool.model.evidence import Evidence
+from drtool.model.forecast import Outlook
 from drtool.model.hold import Hold, quarantines
 from drtool.model.inventory import Inventory
 from drtool.model.point import FUTURE_TOLERANCE, RecoveryPoint
 from drtool.model.policy import BackupSet, Policy
 from drtool.planning.evidence import passed
+from drtool.planning.forecast import spell_source
+from drtool.planning.outlook import worst
+from drtool.planning.proof import decayed, fingerprint
 from drtool.planning.words import spell_count, spell_duration
 
 
@@ -36,6 +40,21 @@ class SetStatus:
     rto_met: bool | None
     attention: tuple[str, ...]
     next: str
+    outlook: Outlook | None = None
+    """The copy that would take longest."""
+    moved: tuple[str, ...] = ()
+    """Why the last proof proves no longer; empty: it does, or there is none."""
+    never_drilled: tuple[str, ...] = ()
+    """Copies that no passed drill ever restored from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beyond:
+    """What the listings do not tell: by set how long each copy would take, its fingerprint now, and since when each part of that is so."""
+
+    outlooks: Mapping[str, tuple[Outlook, ...]] = field(default_factory=dict)
+    present: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    since: Mapping[str, Mapping[str, datetime]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -49,10 +68,11 @@ class _Seen:
     proof: Evidence | None = None
     drill: Evidence | None = None
     quarantines: dict[str, Hold] = field(default_factory=dict)
+    drilled: set[str] = field(default_factory=set)
 
 
-def assess(policy: Policy, inventory: Inventory, *, now: datetime) -> tuple[SetStatus, ...]:
-    """Judge every set of the policy by what the listings tell: age against RPO, copies, last passed drill against RTO."""
+def assess(policy: Policy, inventory: Inventory, *, now: datetime, beyond: Beyond | None = None) -> tuple[SetStatus, ...]:
+    """Judge every set of the policy by what the listings tell: age against RPO, copies, last passed drill and forecast against RTO."""
     seen = {name: _Seen() for name in policy.sets}
     horizon = now + FUTURE_TOLERANCE
     unread: dict[str, str] = {}
@@ -65,7 +85,8 @@ def assess(policy: Policy, inventory: Inventory, *, now: datetime) -> tuple[SetS
             _see_evidence(listing.evidence, seen, by=policy.name)
             for name, found in seen.items():
                 found.quarantines.update({hold.id: hold for hold in quarantines(listing.holds, name, now)})
-    return tuple(_judge(policy, backup_set, seen[name], unread, now=now) for name, backup_set in policy.sets.items())
+    more = beyond or Beyond()
+    return tuple(_judge(policy, backup_set, seen[name], unread, more, now=now) for name, backup_set in policy.sets.items())
 
 
 def _see_points(points: Iterable[RecoveryPoint], seen: dict[str, _Seen], *, repository: str, by: str, horizon: datetime) -> None:
@@ -94,9 +115,11 @@ def _see_evidence(records: Iterable[Evidence], seen: dict[str, _Seen], *, by: st
             found.drill = evidence
         if passed(evidence) and (found.proof is None or evidence.ended > found.proof.ended):
             found.proof = evidence
+        if passed(evidence):
+            found.drilled.add(evidence.repository)
 
 
-def _judge(policy: Policy, backup_set: BackupSet, seen: _Seen, unread: dict[str, str], *, now: datetime) -> SetStatus:
+def _judge(policy: Policy, backup_set: BackupSet, seen: _Seen, unread: dict[str, str], beyond: Beyond, *, now: datetime) -> SetStatus:
     newest, proof = seen.newest, seen.proof
     age = None if newest is None else max(0.0, (now - newest.instant).total_seconds())
     rpo = backup_set.objectives.rpo.total_seconds()
@@ -104,12 +127,15 @@ def _judge(policy: Policy, backup_set: BackupSet, seen: _Seen, unread: dict[str,
     realised = None if proof is None else proof.rto_seconds
     repositories = policy.repositories_of(backup_set)
     missing = tuple(name for name in repositories if name not in seen.holders)
+    moved = () if proof is None else _moved(policy, backup_set, proof, newest, beyond, now=now)
+    outlook = worst(beyond.outlooks.get(backup_set.name, ()))
     advice = (
         *_about_repositories(repositories, unread),
         *_about_quarantines(backup_set.name, seen),
         *_about_points(backup_set, seen, age=age, now=now),
         *_about_copies(backup_set.name, () if newest is None else missing, unread, written_to=backup_set.to),
-        *_about_drills(policy, backup_set, seen),
+        *_about_drills(policy, backup_set, seen, moved),
+        *_about_outlook(outlook, now=now),
     )
     return SetStatus(
         set=backup_set.name,
@@ -127,6 +153,9 @@ def _judge(policy: Policy, backup_set: BackupSet, seen: _Seen, unread: dict[str,
         rto_met=None if realised is None else realised <= rto,
         attention=tuple(sentence for sentence, _ in advice),
         next=advice[0][1] if advice else "",
+        outlook=outlook,
+        moved=moved,
+        never_drilled=tuple(name for name in repositories if name in seen.holders and name not in seen.drilled) if seen.drilled else (),
     )
 
 
@@ -170,7 +199,7 @@ def _about_copies(name: str, missing: tuple[str, ...], unread: dict[str, str], *
     ]
 
 
-def _about_drills(policy: Policy, backup_set: BackupSet, seen: _Seen) -> list[tuple[str, str]]:
+def _about_drills(policy: Policy, backup_set: BackupSet, seen: _Seen, moved: tuple[str, ...]) -> list[tuple[str, str]]:
     name = backup_set.name
     drill = next((drill.name for drill in policy.drills.values() if name in drill.sets), name)
     again = f"drtool drill {drill}"
@@ -178,8 +207,28 @@ def _about_drills(policy: Policy, backup_set: BackupSet, seen: _Seen) -> list[tu
         return [(f"the last drill of {name} ended {seen.drill.outcome.replace('_', ' ')}", again)]
     if seen.proof is None:
         return [(f"{name} was never proven by a drill", again)]
+    advice = [(f"{name} is not proven: {'; '.join(moved)}", again)] if moved else []
     realised, objective = seen.proof.rto_seconds, backup_set.objectives.rto
     if realised is not None and realised > objective.total_seconds():
         took, limit = spell_duration(realised), spell_duration(objective)
-        return [(f"the last drill of {name} took {took}, RTO {limit}", again)]
-    return []
+        advice.append((f"the last drill of {name} took {took}, RTO {limit}", again))
+    return advice
+
+
+def _about_outlook(outlook: Outlook | None, *, now: datetime) -> list[tuple[str, str]]:
+    if outlook is None or outlook.met is not False:
+        return []
+    found, name = outlook.forecast, outlook.set
+    middle, late = spell_duration(found.p50_seconds or 0.0), spell_duration(found.p90_seconds or 0.0)
+    limit = spell_duration(found.objective_seconds or 0.0)
+    words = f"{name} cannot make its RTO from {outlook.repository}: forecast {middle} (p90 {late}) of {limit}, {spell_source(found, now)}"
+    return [(words, f"drtool forecast {name}")]
+
+
+def _moved(
+    policy: Policy, backup_set: BackupSet, proof: Evidence, newest: RecoveryPoint | None, beyond: Beyond, *, now: datetime
+) -> tuple[str, ...]:
+    held = () if newest is None else (each.workload for each in newest.data)
+    present = beyond.present.get(backup_set.name) or fingerprint(policy, backup_set, workloads=held)
+    since = beyond.since.get(backup_set.name, {})
+    return decayed(backup_set, proof, newest=newest, present=present, since=since, now=now)

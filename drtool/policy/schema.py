@@ -89,10 +89,11 @@ class KeepSchema(Strict):
 
 
 class ObjectivesSchema(Strict):
-    """RPO: most data, in time, we accept to lose. RTO: longest time until service is back."""
+    """RPO: most data, in time, we accept to lose. RTO: longest time until service is back. Proof: how long a passed drill proves."""
 
     rpo: Duration | None = None
     rto: Duration | None = None
+    proof: Duration | None = Field(default=None, description="35d unless it says otherwise: a monthly drill and some days")
 
 
 class CopySchema(Strict):

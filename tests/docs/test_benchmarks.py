@@ -25,3 +25,12 @@ def test_the_benchmark_prints_its_table(home: Path) -> None:
     assert len(rows["3 small workloads / a shell loop, s"]) == 3
     assert "`drtool status` with 20 points, CPU ms" in rows
     assert "plan of 100 workloads, 1000 points, CPU s" in rows
+
+
+def test_the_benchmark_of_forecasts_prints_each_beside_what_it_took(home: Path) -> None:
+    words = ["--scale=0.02", "--measured=3", "--forecast=1", f"--restic={restic.binary(restic.NEWEST)}"]
+    done = subprocess.run([sys.executable, str(ROOT / "benchmarks" / "forecast.py"), *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert [row[1] for row in rows if row[0].startswith("m3-")] == ["warm", "cold"]
+    assert done.stdout.count("within the p90") == 2

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from drtool.cli.render.forecast import about, promised
 from drtool.cli.render.table import table
 from drtool.cli.render.words import clock_time, counted, duration, long_duration, printable, short_id, size, stamp
 from drtool.model.codec import kind_of
 from drtool.model.plan import Ask, Cutover, Forget, Release, Reserve, Restore, RunHook, Store
 
 if TYPE_CHECKING:
+    from drtool.model.forecast import Forecast
     from drtool.model.plan import Action, Destination, Objective, Plan, Step
 
 
@@ -55,13 +57,14 @@ def restore_lines(plan: Plan) -> list[str]:
         steps = [step for step in plan.steps if step.set == name]
         lines.append(_heading(plan, objectives.get(name), steps, name=name if len(sets) > 1 else ""))
         rows: list[tuple[str, ...]] = []
-        for what, amount, target, why in _recoveries(steps):
+        for what, amount, target, expected, why in _recoveries(steps, plan.forecast):
             number += 1
-            rows.append((str(number), what, amount, target, why))
+            rows.append((str(number), what, amount, target, *expected, why))
         asked = list(dict.fromkeys(step.action.check.name for step in steps if isinstance(step.action, Ask)))
         if asked:
             number += 1
-            rows.append((str(number), f"check {', '.join(map(printable, asked))}", "", "", ""))
+            asks = about(plan.forecast, *(step.id for step in steps if isinstance(step.action, Ask)))
+            rows.append((str(number), f"check {', '.join(map(printable, asked))}", "", "", *((asks,) if plan.forecast else ()), ""))
         lines += table(rows, right=frozenset({0, 2}), indent="  ")
         lines += _hooks(steps)
     lines += _skipped(plan)
@@ -88,22 +91,24 @@ def _heading(plan: Plan, objective: Objective | None, steps: list[Step], *, name
     return " · ".join(parts)
 
 
-def _recoveries(steps: list[Step]) -> list[tuple[str, str, str, str]]:
-    reasons = {step.action.restore: step.why for step in steps if isinstance(step.action, Cutover)}
-    rows = []
+def _recoveries(steps: list[Step], forecast: Forecast | None) -> list[tuple[str, str, str, tuple[str, ...], str]]:
+    rows: list[tuple[str, str, str, tuple[str, ...], str]] = []
+    cutovers = {step.action.restore: step for step in steps if isinstance(step.action, Cutover)}
     for step in steps:
         action = step.action
         if not isinstance(action, Restore):
             continue
         member = action.member
         total = sum(artifact.census.bytes for artifact in member.artifacts)
+        cutover = cutovers.get(step.id, step)
         only = f" ({counted(len(action.paths), 'path')} only)" if action.paths else ""
         rows.append(
             (
                 printable(member.workload) + only,
                 f"up to {size(total)}" if action.paths else size(total),
                 f"→ {_target(action.destination, member.workload)}",
-                printable(reasons.get(step.id, step.why)),
+                (about(forecast, *dict.fromkeys((step.id, cutover.id))),) if forecast else (),
+                printable(cutover.why),
             )
         )
     return rows
@@ -130,8 +135,7 @@ def _hooks(steps: list[Step]) -> list[str]:
 
 def _promise(plan: Plan) -> str:
     restores = [step.action for step in plan.steps if isinstance(step.action, Restore)]
-    limits = [objective.rto_seconds for objective in plan.objectives if objective.rto_seconds is not None]
-    objective = f"Objective: back within {long_duration(min(limits))}. " if limits else ""
+    objective = promised(plan)
     forms = {action.destination.form for action in restores}
     if forms == {"sandbox"}:
         return f"{objective}What is in service is not touched; the sandbox is released at the end of its lease at the latest."

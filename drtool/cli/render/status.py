@@ -28,6 +28,7 @@ def status_lines(sets: Sequence[SetStatus], *, as_of: datetime, now: datetime, r
     lines += [f"  {_reading(entry)}" for entry in readings]
     # Sets may share a trouble (an unreadable repository): it is told once.
     lines += [f"  {text}" for text in dict.fromkeys(printable(sentence) for entry in troubled for sentence in entry.attention)]
+    lines += [line for entry in sets for line in _never(entry)]
     lines += [f"  next: {command}" for command in dict.fromkeys(printable(entry.next) for entry in troubled if entry.next)]
     return lines
 
@@ -56,15 +57,25 @@ def _row(entry: SetStatus, now: datetime) -> tuple[str, ...]:
     )
 
 
+def _never(entry: SetStatus) -> list[str]:
+    return [f"  {printable(name)} was never drilled with {printable(entry.set)}" for name in entry.never_drilled]
+
+
 def _proof(entry: SetStatus) -> str:
     proof = entry.last_proof
     if proof is None or entry.proof_age_seconds is None:
         return f"never proven {BAD}"
-    mark = GOOD if proof.outcome in {"succeeded", "objective_missed"} else BAD
+    mark = GOOD if proof.outcome in {"succeeded", "objective_missed"} and not entry.moved else BAD
     return f"{printable(proof.subject)} {duration(entry.proof_age_seconds)} {mark} ({printable(proof.repository)})"
 
 
 def _rto(entry: SetStatus) -> str:
+    outlook = entry.outlook
+    if outlook is not None and outlook.forecast.p50_seconds is not None and (outlook.met is False or entry.rto_seconds is None):
+        # The p90 is what is judged, so it is what is shown when it is too long.
+        expected = outlook.forecast.p90_seconds if outlook.met is False else outlook.forecast.p50_seconds
+        limit = duration(entry.rto_objective_seconds)
+        return f"forecast {duration(expected or 0.0)} of {limit} {BAD if outlook.met is False else GOOD}"
     if entry.rto_seconds is None:
         return f"not measured, {duration(entry.rto_objective_seconds)} asked {BAD}"
     mark = GOOD if entry.rto_met else BAD

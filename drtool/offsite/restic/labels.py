@@ -6,12 +6,13 @@ A comma splits restic's tags, so values are percent-encoded; an empty value is n
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from urllib.parse import quote, unquote
 
-from drtool.model.codec import canonical
-from drtool.model.evidence import Evidence, Reading, SignedEvidence
+from drtool.model.codec import canonical, encode
+from drtool.model.evidence import TOLD_IN_LISTINGS, Evidence, Reading, SignedEvidence
 from drtool.model.hold import Hold
 from drtool.model.point import Manifest
 from drtool.ports import Body, Labels
@@ -122,6 +123,7 @@ def _evidence_labels(evidence: Evidence) -> dict[str, str]:
         "number": str(evidence.number) if evidence.signer else "",
         "record": evidence.digest,
         "previous": evidence.previous,
+        **{key: json.dumps(encode(evidence.details[key]), separators=(",", ":")) for key in TOLD_IN_LISTINGS if key in evidence.details},
         **_reading_labels(evidence.reading),
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from drtool.model.errors import Refused
 from drtool.model.inventory import Listing
@@ -85,16 +86,15 @@ class ResticRepository:
     def put(self, request: PutRequest, *, on_progress: ProgressListener | None = None) -> PutResult:
         """Store an artifact; `files` are regular files, each name of a hard-linked one counted, as a restore brings them back."""
         try:
-            if request.artifact.form == "stream":
-                return store.put_stream(self._client, request, on_progress)
-            return store.put_tree(self._client, request, on_progress)
+            put = store.put_stream if request.artifact.form == "stream" else store.put_tree
+            stored = put(self._client, request, on_progress)
+            return replace(stored, program=f"restic {self._client.version(request.runner)}")
         finally:
             self._client.changed()
 
     def get(self, request: GetRequest, *, on_progress: ProgressListener | None = None) -> GetResult:
-        if request.artifact.form == "stream":
-            return fetch.get_stream(self._client, request, on_progress)
-        return fetch.get_tree(self._client, request, on_progress)
+        get = fetch.get_stream if request.artifact.form == "stream" else fetch.get_tree
+        return replace(get(self._client, request, on_progress), program=f"restic {self._client.version(request.runner)}")
 
     def list(self, *, maximum_age_seconds: float = 0.0) -> Listing:
         return self._client.read(maximum_age_seconds=maximum_age_seconds).listing

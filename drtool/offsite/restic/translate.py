@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from drtool.model.evidence import EVIDENCE_FORMAT, SIGNED_FORMAT, Evidence
+from drtool.model.evidence import EVIDENCE_FORMAT, SIGNED_FORMAT, TOLD_IN_LISTINGS, Evidence
 from drtool.model.evidence import Reading as SliceReading
 from drtool.model.hold import Hold
 from drtool.model.inventory import Listing
@@ -193,6 +194,7 @@ def _evidence(row: Row) -> Evidence:
         checks_passed=int(passed),
         checks_planned=int(planned),
         key=labels.get("key", ""),
+        details={key: json.loads(labels[key]) for key in TOLD_IN_LISTINGS if key in labels},
         format=SIGNED_FORMAT if labels.get("signer") else EVIDENCE_FORMAT,
         signer=labels.get("signer", ""),
         number=int(labels.get("number", "0")),

@@ -1,0 +1,82 @@
+"""What earlier runs tell of the next recovery: joins what was measured, what is listed, and what is decided on paper."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from drtool import __version__
+from drtool.catalog.lanes import Lanes, contents_of, together
+from drtool.catalog.seen import Seen
+from drtool.engine.clock import SystemClock
+from drtool.model.forecast import Outlook, PastForecast
+from drtool.model.inventory import Listing
+from drtool.model.lane import Experience
+from drtool.model.plan import Plan
+from drtool.model.point import Manifest
+from drtool.model.policy import Policy
+from drtool.planning.forecast import forecast
+from drtool.planning.outlook import newest_points, outlooks
+from drtool.planning.proof import fingerprint, versions
+from drtool.planning.status import Beyond
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastView:
+    """How long each set would take from each copy, and how far past forecasts were off, as parts of what it really took; newest last."""
+
+    outlooks: tuple[Outlook, ...]
+    past: tuple[PastForecast, ...]
+    median_error: float | None
+    worst_error: float | None
+    as_of: datetime
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Forecasts:
+    """The experience of one host with one policy."""
+
+    policy: Policy
+    state_directory: str
+
+    def known(self, listings: Mapping[str, Listing]) -> Experience:
+        """Return what this host remembers and what the evidence in the listings tells."""
+        records = [each for listing in listings.values() for each in listing.evidence if each.by == self.policy.name]
+        return together(Lanes(self.state_directory).load(), records)
+
+    def of_plan(self, plan: Plan, listings: Mapping[str, Listing], manifests: Iterable[Manifest]) -> Plan:
+        """Add to a plan how long it will take, and remember what its manifests told of their members."""
+        Lanes(self.state_directory).learn(content for manifest in manifests for content in contents_of(manifest))
+        return replace(plan, forecast=forecast(plan, self.known(listings).measurements))
+
+    def beyond(self, listings: Mapping[str, Listing], *, now: datetime) -> Beyond:
+        """Return what a status needs besides the listings."""
+        known = self.known(listings)
+        newest = newest_points(self.policy, listings, now=now)
+        present = {}
+        for name, backup_set in self.policy.sets.items():
+            points = [newest[name, each] for each in self.policy.repositories_of(backup_set) if (name, each) in newest]
+            last = max(points, key=lambda point: (point.instant, point.point), default=None)
+            held = () if last is None else (each.workload for each in last.data)
+            present[name] = {**fingerprint(self.policy, backup_set, workloads=held), **versions(__version__, known.program)}
+        return Beyond(outlooks(self.policy, newest, known, now=now), present, Seen(self.state_directory).since(present, now))
+
+    def view(self, sets: Iterable[str], listings: Mapping[str, Listing]) -> ForecastView:
+        """Return the forecasts of sets from each of their copies, and what became of earlier ones."""
+        from statistics import median  # noqa: PLC0415 - `status` needs none of it
+
+        now = SystemClock().now()
+        known, names = self.known(listings), tuple(sets)
+        found = outlooks(self.policy, newest_points(self.policy, listings, now=now), known, now=now, sets=names)
+        past = tuple(each for each in known.past if each.set in names)
+        errors = [each.error for each in past]
+        return ForecastView(
+            outlooks=tuple(outlook for name in names for outlook in found[name]),
+            past=past,
+            median_error=median(errors) if errors else None,
+            worst_error=max(errors, default=None),
+            as_of=min((listing.taken for listing in listings.values()), default=now),
+            now=now,
+        )

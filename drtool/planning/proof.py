@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from drtool.model.codec import canonical
+from drtool.model.evidence import Evidence
+from drtool.model.point import RecoveryPoint
+from drtool.model.policy import BackupSet, Policy
+from drtool.planning.words import spell_duration
+
+SIZE_FACTOR = 2.0
+"""A set that grew or shrank beyond this is another one than was drilled."""
+SMALL_BYTES = 1 << 20
+"""Differences below this are no matter, whatever the factor."""
+_DIGITS = 12
+_SPELLED = {
+    "selectors": "its selectors changed",
+    "hooks": "its hooks changed",
+    "checks": "its checks changed",
+    "copies": "its copies changed",
+    "workloads": "its list of workloads changed",
+}
+_PROGRAMS = ("drtool", "restic")
+
+
+def fingerprint(policy: Policy, backup_set: BackupSet, *, workloads: Iterable[str]) -> Mapping[str, str]:
+    """Return the parts of a set that a drill's proof depends on, each as a short digest; no workloads: that part is not known."""
+    names = sorted(set(workloads))
+    parts: dict[str, object] = {
+        "selectors": backup_set.protect,
+        "hooks": backup_set.hooks,
+        "checks": backup_set.checks,
+        "copies": policy.repositories_of(backup_set),
+    }
+    if names:
+        parts["workloads"] = names
+    return {name: hashlib.sha256(canonical(value)).hexdigest()[:_DIGITS] for name, value in parts.items()}
+
+
+def versions(drtool: str, program: str) -> Mapping[str, str]:
+    """Return the parts of a fingerprint that are programs: drtool by its first two numbers, restic by its whole version; empty: unknown."""
+    found = {"drtool": ".".join(drtool.split(".")[:2]), "restic": program.removeprefix("restic ")}
+    return {name: value for name, value in found.items() if value}
+
+
+def decayed(
+    backup_set: BackupSet,
+    proof: Evidence,
+    *,
+    newest: RecoveryPoint | None,
+    present: Mapping[str, str],
+    since: Mapping[str, datetime],
+    now: datetime,
+) -> tuple[str, ...]:
+    """Say why a passed drill no longer proves a set: its age, its size, or a part of the fingerprint that moved; empty: it still does.
+
+    `present` is the fingerprint now, `since` when a part was first seen as it is. Only parts that both sides know are compared: a drill
+    of an earlier release, or on a host that never ran restic, is judged by the rest.
+    """
+    found = []
+    age = (now - proof.ended).total_seconds()
+    if age > backup_set.objectives.proof.total_seconds():
+        found.append(f"the last passed drill is {spell_duration(age)} old, {spell_duration(backup_set.objectives.proof)} allowed")
+    recorded = proof.details.get("fingerprint")
+    then: Mapping[str, object] = recorded if isinstance(recorded, Mapping) else {}
+    for part, value in present.items():
+        if part in then and then[part] != value:
+            fact = f"{part} was {then[part]} and is {value}" if part in _PROGRAMS else _SPELLED[part]
+            seen = since.get(part)
+            when = f" {spell_duration(_elapsed(seen, now))} ago" if seen is not None and seen >= proof.ended else " since the drill"
+            found.append(fact + when)
+    if newest is not None and abs(newest.bytes - proof.bytes) > SMALL_BYTES:
+        factor = max(newest.bytes, proof.bytes) / max(1, min(newest.bytes, proof.bytes))
+        if factor > SIZE_FACTOR:
+            grew = "grew" if newest.bytes > proof.bytes else "shrank"
+            found.append(f"it {grew} to {newest.bytes / max(1, proof.bytes):.2g} times what was drilled")
+    return tuple(found)
+
+
+def _elapsed(instant: datetime, now: datetime) -> float:
+    return max(0.0, (now - instant).total_seconds())
