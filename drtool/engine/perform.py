@@ -77,7 +77,7 @@ def perform(work: Work) -> Result:  # noqa: C901, PLR0912 - one line per action 
         case actions.Guard() as action:
             return safeguard.guard(work.hands, work.plan, action, set=work.step.set)
         case actions.Verify() as action:
-            return verify(work.hands, work.plan, action, on_progress=work.on_progress, events=work.events)
+            return verify(work.hands, work.plan, action, work.on_progress, work.events)
         case actions.Mount() as action:
             return mount(work.hands, action)
         case actions.Restore() as action:

@@ -6,7 +6,6 @@ import contextlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from drtool.engine.attest import Attested, attest
 from drtool.engine.hands import Hands
@@ -22,7 +21,7 @@ from drtool.ports import Progress, Repository, VerifyRequest
 
 
 def verify(
-    hands: Hands, plan: Plan, action: actions.Verify, *, on_progress: Callable[[Progress], None], events: Callable[[], Sequence[Event]]
+    hands: Hands, plan: Plan, action: actions.Verify, on_progress: Callable[[Progress], None], events: Callable[[], Sequence[Event]]
 ) -> Done:
     """Read what the action names against its digests and sign what was found, a failure too."""
     repository = hands.repositories[action.repository]
@@ -45,8 +44,7 @@ def verify(
         with contextlib.suppress(DrtoolError):
             attest(hands, _failed(replace(evidence, ended=hands.clock.now()), error), plan=plan, events=events())
         raise
-    attested = attest(hands, replace(evidence, ended=hands.clock.now(), bytes=read), plan=plan, events=events())
-    return _told(evidence, read, attested)
+    return _told(attest(hands, replace(evidence, ended=hands.clock.now(), bytes=read), plan=plan, events=events()), read)
 
 
 def _set_of(repository: Repository, point: str) -> str:
@@ -102,12 +100,11 @@ def _failed(evidence: Evidence, error: Corrupt) -> Evidence:
     return replace(evidence, outcome=Outcome.DATA_WRONG, reading=reading, details={**evidence.details, "what": error.what})
 
 
-def _told(evidence: Evidence, read: int, attested: Attested) -> Done:
-    reading = evidence.reading
+def _told(attested: Attested, read: int) -> Done:
+    evidence, reading = attested.evidence, attested.evidence.reading
     kept = f"; evidence lies on this disk only: {attested.on_disk_only}" if attested.on_disk_only else ""
-    data: dict[str, Any] = {"evidence": attested.evidence.id, "on_disk_only": attested.on_disk_only}
+    data = {"bytes": read, "evidence": evidence.id, "on_disk_only": attested.on_disk_only}
     if reading is None:
-        return Done(f"every byte agrees with its digest{kept}", {"bytes": read, **data})
+        return Done(f"every byte agrees with its digest{kept}", data)
     words = f"slice {reading.slice} agrees with its digests; {len(reading.done)} of {reading.slices} of this cycle are read"
-    slices = {"packs": evidence.details["read"], "slice": reading.slice, "slices": reading.slices, "done": len(reading.done)}
-    return Done(f"{words}{kept}", {**slices, **data})
+    return Done(f"{words}{kept}", {**data, "slice": reading.slice, "slices": reading.slices, "done": len(reading.done)})

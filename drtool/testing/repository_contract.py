@@ -14,10 +14,10 @@ import pytest
 from drtool.model.codec import canonical
 from drtool.model.command import Command
 from drtool.model.errors import Corrupt, DrtoolError, NoRepository, NotFound, Refused
-from drtool.model.evidence import Evidence, EvidenceRecord, SignedEvidence
-from drtool.model.hold import Hold
+from drtool.model.evidence import Evidence, EvidenceRecord, Reading, SignedEvidence
+from drtool.model.hold import FREEZE, Hold
 from drtool.model.point import Artifact, Census, Manifest, Member, RecoveryPoint
-from drtool.ports import ArtifactRequest, GetRequest, Labels, Progress, PutRequest, PutResult, Repository, Runner
+from drtool.ports import ArtifactRequest, GetRequest, Labels, Progress, PutRequest, PutResult, Repository, Runner, VerifyRequest
 
 BY = "contract"
 SOURCE = "here"
@@ -122,6 +122,9 @@ class RepositoryContract(ABC):
         deep = {entry.path for entry in pair.repository.browse(artifact, POINT, WORKLOAD, f"{artifact.path}/deep")}
         assert f"{artifact.path}/deep/odd [a]*?" in deep
         assert f"{artifact.path}/letter" not in deep
+        directly = {entry.path for entry in pair.repository.browse(artifact, POINT, WORKLOAD, artifact.path, deep=False)}
+        assert f"{artifact.path}/letter" in directly
+        assert not deep - {f"{artifact.path}/deep"} & directly
         with pytest.raises(NotFound):
             list(pair.repository.browse(artifact, POINT, WORKLOAD, "/nowhere"))
 
@@ -156,17 +159,38 @@ class RepositoryContract(ABC):
         held = hold("h1")
         release = Hold("h2", SET, BY, "", NOW, releases="h1")
         signed = signed_evidence("e3")
-        for record in (written, bare, signed, held, release):
+        freeze = Hold("h3", SET, BY, "it is read", NOW, NOW + timedelta(hours=1), POINT, kind=FREEZE, run=RUN)
+        sliced = replace(bare, id="e4", reading=Reading(2, 3, NOW - timedelta(days=1), (1, 2)))
+        for record in (written, bare, signed, held, release, freeze, sliced):
             name = pair.repository.append(record)
             assert pair.repository.read(name) == canonical(record)
         listing = pair.repository.list()
         listed = {record.id: replace(record, snapshot="") for record in listing.evidence}
-        assert listed == {"e1": replace(written, details={}), "e2": bare, "e3": signed.summary()}
+        assert listed == {"e1": replace(written, details={}), "e2": bare, "e3": signed.summary(), "e4": sliced}
         found = next(record for record in listing.evidence if record.id == "e3")
         assert pair.repository.read(found.snapshot) == canonical(signed)
-        assert {record.id: record for record in listing.holds} == {"h1": held, "h2": release}
+        assert {record.id: record for record in listing.holds} == {"h1": held, "h2": release, "h3": freeze}
         with pytest.raises(NotFound):
             pair.repository.read("0" * 64)
+
+    def test_it_is_read_in_slices_and_one_point_alone(self, pair: RepositoryPair) -> None:
+        pair.repository.initialise()
+        sealed_tree(pair)
+        slices = pair.repository.packs(3)
+        assert len(slices) == 3
+        everything = frozenset[str]().union(*slices)
+        assert len(everything) == sum(map(len, slices)) > 0
+        for number in (1, 2, 3):
+            pair.repository.verify(VerifyRequest(slice=number, slices=3))
+        sealed_tree(pair, LATER_POINT)
+        assert everything < frozenset[str]().union(*pair.repository.packs(3)), "what was written keeps its name"
+        if any("verify --point" in sentence for sentence in pair.repository.guarantees().lost):  # a version that cannot says so
+            with pytest.raises(Refused):
+                pair.repository.verify(VerifyRequest(point=POINT))
+            return
+        assert 0 < pair.repository.verify(VerifyRequest(point=POINT)) <= pair.repository.verify()
+        with pytest.raises(NotFound):
+            pair.repository.verify(VerifyRequest(point="01J0000000000000000009PBNT"))
 
     def test_a_listing_is_given_again_until_something_changes(self, pair: RepositoryPair) -> None:
         pair.repository.initialise()

@@ -431,6 +431,6 @@ def test_the_oldest_tells_what_it_cannot_do(tmp_path: Path, home: Path, restic_o
     address = Address(str(tmp_path / "place" / "near"), PASSWORD)
     old, new = (open_repository(address, binary) for binary in (restic_oldest, restic_newest))
     old.initialise()
-    assert len(old.guarantees().lost) == 4
+    assert len(old.guarantees().lost) == 5
     assert new.guarantees().lost == ()
     assert any(finding.good is None for finding in old.examine())
