@@ -55,7 +55,7 @@ def test_what_is_recorded_of_a_proof_names_the_key_and_never_the_secret(newest: 
     proof = newest.app().key_prove("near", str(file))
     rows = json.loads(newest.restic("snapshots", "--json", "--tag", "role=evidence").stdout)
     recorded = newest.restic("dump", rows[0]["id"], "/evidence.json").stdout
-    details = json.loads(recorded)["details"]
+    details = json.loads(json.loads(recorded)["record"])["details"]
     assert (details["key"], details["reference"], details["manifest"]) == (proof.id, f"file:{file}", proof.point)
     everything = recorded + json.dumps(rows) + "".join(path.read_text() for path in (newest.root / "state").rglob("*") if path.is_file())
     assert file.read_text().strip() not in everything
