@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
 import secrets
 import socket
+import sqlite3
 import sys
 import time
 import urllib.error
@@ -55,19 +57,20 @@ sources:
 sets:
   documents:
     protect:
-      - here: {{paths: [{place}/documents]}}
+      - here: {{paths: [{place}/documents], canary: true}}
     to: near
     copies: [offsite]
     keep: {{last: 3, daily: 14}}
     objectives: {{rpo: 24h, rto: 1h}}
     checks:
       - files: {{in: "here:{place}/documents", at_least: 500}}
+      - sql: {{in: "here:{place}/documents", sqlite: ledger.db, query: "select count(*) from entry", expect: {{at_least: 100}}}}
 
 sandboxes:
   lab: {{lease: 2h, here: {{directory: {place}/sandbox}}}}
 
 drills:
-  monthly: {{sets: [documents], from: offsite, sandbox: lab}}
+  monthly: {{sets: [documents], from: offsite, key: "file:{place}/safe/offsite.key", sandbox: lab, negative_control: true}}
 """
 
 
@@ -86,6 +89,9 @@ def make_tree(path: str) -> None:
     (root / "pictures" / "the same.raw").hardlink_to(root / "pictures" / "picture 0.raw")
     (root / "latest").symlink_to("invoices/0539.txt")
     (root / "empty").mkdir(mode=0o750)
+    with contextlib.closing(sqlite3.connect(root / "ledger.db")) as ledger, ledger:
+        ledger.execute("create table entry (number integer, amount integer)")
+        ledger.executemany("insert into entry values (?, ?)", ((number, chance.randrange(10**6)) for number in range(540)))
     with (root / "sparse.img").open("wb") as sparse:
         sparse.truncate(64 * 1024 * 1024)
 
@@ -144,10 +150,14 @@ def remove_sockets(place: str) -> None:
 
 
 def print_number(path: str, name: str) -> None:
-    """Print one fact of a report with a single set: outcome, rto (seconds), checks_passed or checks_planned."""
+    """Print one fact of a report with a single set: outcome, rto (seconds), checks, the key, or the faults injected and detected."""
     report = json.loads(Path(path).read_text())
     (entry,) = report["sets"]
+    injected = [control for control in entry["controls"] if control["detected"] is not None]
     facts = {
+        "key": entry["key"],
+        "injected": len(injected),
+        "detected": sum(control["detected"] for control in injected),
         "outcome": report["outcome"],
         "rto": f"{entry['objective']['rto_seconds']:.1f}",
         "checks_passed": entry["checks_passed"],
