@@ -31,6 +31,7 @@ class AppendOnly:
     def __init__(self, repository: Repository) -> None:
         self.name = repository.name
         self._repository = repository
+        self._placed: set[str] = set()
 
     def initialise(self, *, chunker_of: Repository | None = None) -> bool:
         del chunker_of
@@ -50,7 +51,8 @@ class AppendOnly:
         return self._repository.browse(artifact, point, workload, path, deep=deep)
 
     def mount(self, request: MountRequest) -> None:
-        self._repository.mount(request)
+        del request
+        self._refuse("show it as a directory")
 
     def copy(self, points: tuple[str, ...], origin: Repository, *, on_progress: ProgressListener | None = None) -> int:
         del points, origin, on_progress
@@ -76,8 +78,10 @@ class AppendOnly:
     def append(self, body: Body) -> str:
         if isinstance(body, Manifest):
             self._refuse("seal a point")
-        if isinstance(body, Hold) and body.releases:  # it would let points go that somebody holds
-            self._refuse("release a hold")
+        if isinstance(body, Hold):
+            if body.releases and body.releases not in self._placed:  # it would let points go that somebody holds
+                self._refuse("release a hold of somebody else")
+            self._placed.add(body.id)
         return self._repository.append(body)
 
     def read(self, snapshot: str) -> bytes:

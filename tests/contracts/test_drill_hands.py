@@ -80,13 +80,14 @@ class Drilled:
         assert (self.state(), self.snapshots()) == before
 
     @contextmanager
-    def only_evidence_is_added(self) -> Iterator[None]:
+    def only_records_are_added(self) -> Iterator[None]:
         before = self.snapshots()
         production = {path: seen for path, seen in self.state().items() if not path.startswith(str(self.world.repository))}
         yield
         after = self.snapshots()
         assert before.items() <= after.items()
-        assert {role for snapshot, role in after.items() if snapshot not in before} == {"role=evidence"}
+        added = {role for snapshot, role in after.items() if snapshot not in before}
+        assert "role=evidence" in added <= {"role=evidence", "role=hold"}
         assert {path: seen for path, seen in self.state().items() if not path.startswith(str(self.world.repository))} == production
 
     def restore(self, destination: Destination) -> actions.Restore:
@@ -197,6 +198,7 @@ HARMFUL: dict[type, Callable[[Drilled], Action]] = {
     actions.Seal: sealing,
     actions.Copy: lambda drilled: actions.Copy("near", "empty", (drilled.manifest.point,)),
     actions.Release: lambda drilled: actions.Release(drilled.reserve(drilled.app.hands)),
+    actions.Mount: lambda drilled: actions.Mount("near", drilled.manifest.point, str(drilled.outside / "shown"), LATER, made=True),
     actions.Forget: lambda drilled: actions.Forget("near", (drilled.manifest.point,)),
     actions.Prune: lambda _drilled: actions.Prune("near"),
     actions.Restore: lambda drilled: drilled.restore(ORIGINAL),
@@ -205,11 +207,13 @@ HARMFUL: dict[type, Callable[[Drilled], Action]] = {
     actions.Break: breaking_production,
 }
 READING_AND_RECORDING = {actions.Verify, actions.Record}
+HOLDING = {actions.PlaceHold, actions.Guard, actions.EndHold}
+"""A hold only keeps things; the drill ends none but its own."""
 IN_A_SANDBOX = {actions.Reserve, actions.Restore, actions.Cutover, actions.Ask, actions.Break, actions.Record, actions.Release}
 
 
 def test_every_action_has_a_row() -> None:
-    assert set(typing.get_args(Action)) == HARMFUL.keys() | READING_AND_RECORDING
+    assert set(typing.get_args(Action)) == HARMFUL.keys() | READING_AND_RECORDING | HOLDING
 
 
 @pytest.mark.parametrize("kind", HARMFUL, ids=lambda kind: str(kind.__name__))
@@ -224,24 +228,35 @@ def test_what_a_drill_may_not_do(drilled: Drilled, kind: type) -> None:
 
 def test_a_whole_drill_needs_no_more_and_adds_only_evidence(drilled: Drilled) -> None:
     plan = drilled.app.plan_drill("controlled")
-    assert {type(step.action) for step in plan.steps} == IN_A_SANDBOX
-    with drilled.only_evidence_is_added():
+    assert {type(step.action) for step in plan.steps} == IN_A_SANDBOX | {actions.PlaceHold, actions.EndHold}
+    held = {hold.id for hold in drilled.app.hold_list()}
+    with drilled.only_records_are_added():
         report = drilled.app.workshop.carry_out(plan, hands=drilled.hands)
     assert report.outcome is Outcome.SUCCEEDED, report.failures
+    assert {hold.id for hold in drilled.app.hold_list()} == held  # its own freeze has ended
     assert all("01ANOTHERRUN" in name for name in os.listdir(drilled.world.root / "lab"))
 
 
 def test_a_reading_only_adds_its_evidence(drilled: Drilled) -> None:
-    with drilled.only_evidence_is_added():
+    with drilled.only_records_are_added():
         drilled.perform(actions.Verify("near"))
 
 
 def test_a_drill_may_hold_but_not_let_go(drilled: Drilled) -> None:
     hold = Hold("01HOLD", "documents", "keyed", "an incident", datetime.now(UTC))
-    repository = drilled.hands.repositories["near"]
-    repository.append(hold)
+    own, others = drilled.hands.repositories["near"], drilled.app.hands.repositories["near"]
+    others.append(hold)
+    end = replace(hold, id="01END", releases=hold.id)
     with drilled.nothing_changes(), pytest.raises(Refused, match="release a hold"):
-        repository.append(replace(hold, id="01END", releases=hold.id))
+        own.append(end)
+    with drilled.nothing_changes():
+        done = drilled.perform(actions.EndHold("near", hold=hold))
+    assert isinstance(done, Done)
+    assert done.note == "not released"
+    others.append(end)
+    own.append(replace(hold, id="01OWN"))
+    own.append(replace(hold, id="01OWNEND", releases="01OWN"))
+    assert {each.id for each in others.list().holds} >= {"01HOLD", "01END", "01OWN", "01OWNEND"}
 
 
 def test_a_drill_has_no_key_ring(drilled: Drilled) -> None:
@@ -376,7 +391,7 @@ def test_an_original_destination_in_the_plan_of_a_drill(drilled: Drilled) -> Non
         replace(step, action=replace(step.action, destination=ORIGINAL)) if isinstance(step.action, actions.Restore) else step
         for step in plan.steps
     )
-    with drilled.only_evidence_is_added():
+    with drilled.only_records_are_added():
         report = drilled.app.workshop.carry_out(replace(plan, steps=steps), hands=drilled.hands)
     assert report.outcome is Outcome.REFUSED
     assert not list(drilled.world.root.glob("*.drtool*"))
