@@ -7,7 +7,7 @@ from datetime import datetime
 
 from drtool.model.codec import kind_of
 from drtool.model.forecast import PastForecast
-from drtool.model.plan import Ask, Cutover, Destination, Plan, Reserve, Restore, RunHook, Step
+from drtool.model.plan import Ask, Cutover, Destination, PlaceHold, Plan, Reserve, Restore, RunHook, Step
 
 COLD = "cold"
 WARM = "warm"
@@ -123,6 +123,8 @@ def _load(step: Step, restored: dict[str, Load]) -> Load | None:
             return Load(lane, sum(load.bytes for load in asked), sum(load.files for load in asked))
         case Reserve(source=source, destination=destination):
             return Load(Lane(name, source, place_of(destination)), 0, 0)
+        case PlaceHold(repository=repository):
+            return Load(Lane(name, "", "", repository), 0, 0)
         case RunHook(phase=phase, hook=hook) if not step.always:
             return Load(Lane(name, hook.on, kind=phase, subject=step.id), 0, 0)
         case _:

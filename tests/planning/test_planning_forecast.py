@@ -181,12 +181,14 @@ def test_a_drill_forecasts_a_restore_and_the_words_say_that_it_did() -> None:
         measured(10.0),
         other("cutover", 2.0, kind="tree", subject="here:/home"),
         other("ask", 1.0, kind="census", subject="documents/ask/census/here:/home"),
+        other("place_hold", 2.0, source="", destination=""),
     )
     (each,) = found.sets
-    assert (each.p50_seconds, each.p90_seconds) == (13.0, 26.0)
+    assert (each.p50_seconds, each.p90_seconds) == (15.0, 30.0)
     assert (each.objective_seconds, each.met, each.unmeasured, each.simple) == (3600.0, True, (), True)
     assert spell_source(each, NOW) == "from 1 measurement, newest 3d old, cold, in sandbox lab"
-    assert spell_source(found.steps[0], NOW) == "from 1 measurement, newest 3d old, cold"
+    fetched = next(step for step in found.steps if "/restore/" in step.step)
+    assert spell_source(fetched, NOW) == "from 1 measurement, newest 3d old, cold"
     assert decode(Forecast, encode(found)) == found
 
 
@@ -223,6 +225,7 @@ def test_checks_and_hooks_that_were_never_measured_are_named() -> None:
     found = told(plan, measured(10.0), hook, census, command, other("cutover", 0.5, kind="tree", subject="here:/etc"))
     assert found.p50_seconds == 16.5
     names = {step.id for step in plan.steps if step.id.startswith(("documents/after_restore", "documents/ask"))}
+    names |= {step.id for step in plan.steps if step.id.startswith("documents/freeze")}
     assert set(found.sets[0].unmeasured) == names - {"documents/ask/census/here:/home"}
     assert {step.step: step.p50_seconds for step in found.steps}["documents/before_restore/1"] == 5.0
 
@@ -268,7 +271,7 @@ def test_a_drill_counts_its_sandbox() -> None:
 def test_an_action_of_another_time_is_not_waited_for() -> None:
     plan = restore(whole())
     orphan = tuple(step for step in plan.steps if "/restore/" not in step.id)
-    assert {load.lane.action for load in loads(replace(plan, steps=orphan)).values()} == {"ask"}
+    assert {load.lane.action for load in loads(replace(plan, steps=orphan)).values()} == {"ask", "place_hold"}
 
 
 # what runs at once
