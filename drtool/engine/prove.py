@@ -74,9 +74,9 @@ def record_interrupted(hands: Hands, plan: Plan, action: actions.Record, events:
 
 
 def _drilled(hands: Hands, plan: Plan, action: actions.Record, events: Sequence[Event]) -> Evidence:
-    """Say what the run's report says of the set, as if this were its end: a step that records cannot wait for itself."""
-    others = replace(plan, steps=tuple(step for step in plan.steps if step.action != action))
-    whole = fold(others, events)
+    """Say what the run's report says of the set as far as the step that records has waited for it."""
+    waited = next((step.after for step in plan.steps if step.action == action), ())
+    whole = fold(replace(plan, steps=tuple(step for step in plan.steps if not step.set or step.id in waited)), events)
     report = next((each for each in whole.sets if each.set == action.set), SetReport(action.set, Outcome.FAILED))
     objective = report.objective
     return Evidence(
