@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.faults.cheap_key import make_cheap
+from tests.rig.cheap_key import make_cheap
 
 ROOT = Path(__file__).parents[2]
 KEY = "a key for this test only"

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.cheap_key import make_cheap
+from tests.rig.cheap_key import make_cheap
 
 ROOT = Path(__file__).parents[2]
 POLICY = """\

@@ -16,7 +16,7 @@ from typing import Any
 import drtool
 from drtool import process
 from drtool.app import App
-from tests.faults.cheap_key import make_cheap
+from tests.rig.cheap_key import make_cheap
 from tests.rig.tree import assert_same, make_tree
 
 REPOSITORY_ROOT = Path(__file__).resolve().parents[2]

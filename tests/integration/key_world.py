@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from drtool.app import App, open_policy
-from tests.faults.cheap_key import make_cheap
+from tests.rig.cheap_key import make_cheap
 
 LIVE = "the key in use"
 

@@ -25,7 +25,7 @@ from drtool.model.outcome import Outcome
 from drtool.model.plan import Destination
 from drtool.model.report import Report, SetReport
 from drtool.planning.restore import RestoreRequest
-from tests.faults.cheap_key import make_cheap
+from tests.rig.cheap_key import make_cheap
 from tests.rig.postgres import PostgresServer
 from tests.rig.tree import make_tree
 

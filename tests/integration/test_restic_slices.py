@@ -16,7 +16,7 @@ from drtool.offsite.restic.repository import ResticRepository
 from drtool.ports import VerifyRequest
 from drtool.runners.local import LocalRunner
 from drtool.secrets.store import Secrets
-from tests.faults.cheap_key import make_cheap
+from tests.rig.cheap_key import make_cheap
 
 PASSWORD = "slices"
 

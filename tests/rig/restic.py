@@ -1,6 +1,9 @@
 """The restic binaries that the tests run against."""
 
+import hashlib
 import os
+import shlex
+import sys
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -16,7 +19,30 @@ _CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "drt
 _PINS = Path(__file__).with_name("restic.pins")
 
 
+_QUICK = """\
+#!/bin/sh
+case " $* " in *" init "*) ;; *) exec {real} "$@" ;; esac
+{real} "$@" || exit
+case ${{RESTIC_REPOSITORY:-}} in /*) [ -z "${{RESTIC_PASSWORD:-}}" ] || PYTHONPATH={root} exec {python} -m tests.rig.cheap_key >&2 ;; esac
+"""
+
+
 def binary(version: Version) -> Path:
+    """A restic whose fresh local repositories are quick to open: `real`, with the cost of their key turned down after `init`."""
+    found, root = real(version), Path(__file__).parents[2]
+    mark = hashlib.sha256(f"{root}\0{sys.executable}\0{found}".encode()).hexdigest()[:16]
+    quick = _CACHE / "quick" / mark / "restic"
+    if not quick.exists():
+        quick.parent.mkdir(parents=True, exist_ok=True)
+        words = {"real": found, "root": root, "python": sys.executable}
+        new = quick.with_name(f"restic.{os.getpid()}")
+        new.write_text(_QUICK.format_map({name: shlex.quote(str(word)) for name, word in words.items()}))
+        new.chmod(0o755)
+        new.rename(quick)
+    return quick
+
+
+def real(version: Version) -> Path:
     """The restic of the distribution, or the pinned package of another suite that scripts/prepare unpacked."""
     if version == "distribution":
         return Path(tool("restic", package="restic"))

@@ -17,8 +17,11 @@ _PRIME = (1 << 130) - 5
 
 
 def make_cheap(repository: Path, password: str) -> None:
-    """Replace the only key of a local repository by the same master key under a cheap derivation."""
-    (path,) = (repository / "keys").iterdir()
+    """Replace the only key of a local repository by the same master key under a cheap derivation; one with more keys is left alone."""
+    paths = list((repository / "keys").iterdir())
+    if len(paths) != 1:
+        return
+    (path,) = paths
     key = json.loads(path.read_bytes())
     master = _open(base64.b64decode(key["data"]), _derive(key, password))
     key.update(N=2, salt=base64.b64encode(os.urandom(64)).decode())
@@ -60,3 +63,7 @@ def _cipher(name: str, key: bytes, text: bytes, nonce: bytes | None = None) -> b
     vector = ("-iv", nonce.hex()) if nonce is not None else ()
     argv = ("openssl", "enc", f"-{name}", "-nopad", "-K", key.hex(), *vector)
     return subprocess.run(argv, input=text, capture_output=True, check=True).stdout
+
+
+if __name__ == "__main__":
+    make_cheap(Path(os.environ["RESTIC_REPOSITORY"]), os.environ["RESTIC_PASSWORD"])
