@@ -6,6 +6,7 @@ orphan, and dying with us). Each point starts from the same saved world.
 
 from __future__ import annotations
 
+import itertools
 import signal
 import time
 from typing import Any
@@ -22,8 +23,13 @@ NAMES = {"run": ["documents"], "copy": ["documents"], "restore": ["documents"], 
 
 
 def kill_points(undisturbed: Ended) -> list[dict[str, Any]]:
-    """Every event, and two ways to die in the middle of every restic call."""
-    events: list[dict[str, Any]] = [{"at": number} for number in range(1, len(undisturbed.heard) + 1)]
+    """Every event, and two ways to die in the middle of every restic call.
+
+    Between a step's start and its first command nothing is done: of these two moments the later one stands for both.
+    """
+    kinds = [kind for kind, _step, _program in undisturbed.heard]
+    same = {number for number, pair in enumerate(itertools.pairwise(kinds), start=1) if pair == ("step_started", "command_started")}
+    events: list[dict[str, Any]] = [{"at": number} for number in range(1, len(kinds) + 1) if number not in same]
     commands = sum(1 for kind, _step, program in undisturbed.heard if kind == "command_started" and program.startswith("restic"))
     for number in range(1, commands + 1):
         events.append({"command": number, "family": True, "milliseconds": 25 + number * 37 % 250})
