@@ -170,11 +170,11 @@ class App:
 
     def rebuild(self) -> Report:
         """Make the local cache anew from the repositories: one listing of each."""
+        from drtool.model.plan import Plan
+
         with self.workshop.working():
             self._index.clear()
             self.archive.listings(refresh=True)
-            from drtool.model.plan import Plan
-
             plan = Plan("rebuild", self._clock.fresh_id(), self.policy.name, self._clock.now(), ())
             return self.workshop.carry_out(plan, needs_state=False)
 
