@@ -192,10 +192,10 @@ class App:
 
     def rebuild(self) -> Report:
         """Make the local cache anew from the repositories: one listing of each."""
-        with self.workshop.working():
-            from drtool.catalog.lanes import Lanes
-            from drtool.model.plan import Plan
+        from drtool.catalog.lanes import Lanes
+        from drtool.model.plan import Plan
 
+        with self.workshop.working():
             self._index.clear()
             self.archive.listings(refresh=True)
             Lanes(self.state_directory).rebuild()

@@ -13,7 +13,7 @@ from drtool.catalog import manifest as manifests
 from drtool.catalog.index import Index
 from drtool.engine.hands import Hands
 from drtool.engine.observe import list_repository, observe
-from drtool.model.errors import DrtoolError, NotFound, Refused
+from drtool.model.errors import DrtoolError, Interrupted, NotFound, Refused
 from drtool.model.hold import Hold, active_holds
 from drtool.model.inventory import Listing
 from drtool.model.point import Artifact, Manifest, RecoveryPoint
@@ -196,17 +196,21 @@ class Archive:
         raise last or NotFound(f"no repository holds the point {view.point.point}")
 
     def _browse(self, view: PointView, artifact: Artifact, workload: str, path: str, *, deep: bool = True) -> Iterator[Entry]:
-        """List an artifact from the first copy that gives a first answer."""
+        """List an artifact; where one copy breaks off, the next goes on: the same tree is listed in the same order."""
+        given = 0
         for name in view.repositories:
-            entries = self.hands.repositories[name].browse(artifact, view.point.point, workload, path, deep=deep)
             try:
-                first = tuple(itertools.islice(entries, 1))
+                entries = self.hands.repositories[name].browse(artifact, view.point.point, workload, path, deep=deep)
+                for entry in itertools.islice(entries, given, None):
+                    given += 1
+                    yield entry
+            except Interrupted:
+                raise
             except DrtoolError:
                 if name == view.repositories[-1]:
                     raise
-                continue
-            yield from itertools.chain(first, entries)
-            return
+            else:
+                return
 
     def differences(self, older: str, newer: str) -> tuple[str, ...]:
         """Return what differs between two points, a line each: `+` added, `-` removed, `M` changed."""

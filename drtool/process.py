@@ -525,7 +525,8 @@ def _spawn(command: Command, *, stdin: int, gate: int | None = None) -> subproce
     argv = (*PRIORITY, *command.argv) if command.nice else command.argv
     try:
         if gate is not None:
-            argv = ("/bin/sh", "-c", _GATE, f"/dev/fd/{gate}", *_found(argv, command, environment))
+            _require_startable(argv, command, environment)
+            argv = ("/bin/sh", "-c", _GATE, f"/dev/fd/{gate}", *argv)
         return subprocess.Popen(
             argv,
             env=environment,
@@ -547,8 +548,8 @@ def _spawn(command: Command, *, stdin: int, gate: int | None = None) -> subproce
         raise Refused(f"{command.argv[0]} cannot be started: {error}") from None
 
 
-def _found(argv: tuple[str, ...], command: Command, environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the arguments with every program's path; raises what starting one that cannot be started raises."""
+def _require_startable(argv: tuple[str, ...], command: Command, environment: Mapping[str, str]) -> None:
+    """Raise what starting would raise: behind the gate it is the shell that starts, and it always can."""
     for program in (argv[0], command.argv[0]):
         path = os.path.join(command.directory or ".", program) if "/" in program else shutil.which(program, path=environment["PATH"])
         if path is None or not os.path.exists(path):
@@ -557,4 +558,3 @@ def _found(argv: tuple[str, ...], command: Command, environment: Mapping[str, st
             raise PermissionError(13, "Permission denied", program)
     if command.directory is not None and not os.path.isdir(command.directory):
         raise FileNotFoundError(2, "No such file or directory", command.directory)
-    return argv

@@ -208,6 +208,18 @@ def test_a_bare_machine_restores_from_s3_with_a_key_file_and_credentials_alone(
     assert subprocess.run(compare, capture_output=True, text=True, check=True).stdout == ""
 
 
+def test_files_are_listed_from_the_copy_that_can_be_read(machine: Machine, home: Path) -> None:
+    machine.done("init")
+    machine.done("run")
+    (view,) = machine.json("points")["points"]
+    for pack in (machine.directory / "near" / "data").rglob("*"):
+        if pack.is_file():
+            pack.unlink()
+    shutil.rmtree(home / ".cache", ignore_errors=True)
+    listed = machine.done("ls", view["point"]["point"])
+    assert listed.count("letter.txt") == listed.count("numbers.bin") == 1
+
+
 def test_the_code_tells_what_went_wrong(machine: Machine) -> None:
     assert machine.call("run").returncode == 10
     machine.done("init")

@@ -45,15 +45,17 @@ def test_a_killed_child_has_a_negative_exit_code() -> None:
     assert process.execute(shell("kill -KILL $$")).exit_code == -signal.SIGKILL
 
 
-def test_missing_and_forbidden_programs() -> None:
-    with pytest.raises(NotFound, match="no-such-program"):
-        process.execute(Command(("/nowhere/no-such-program",)))
-    with pytest.raises(Refused):
-        process.execute(Command(("/etc/passwd",)))
-    with pytest.raises(Refused):
-        process.execute(Command(("echo", "nul\0byte")))
-    with pytest.raises(NotFound):
-        process.execute(Command(("true",), directory="/nowhere"))
+@pytest.mark.parametrize("on_start", [None, lambda _pid, _program: None], ids=["at once", "behind the gate"])
+def test_missing_and_forbidden_programs(on_start: Callable[[int, str], None] | None) -> None:
+    with process.scope(process.Scope(on_start=on_start)):
+        with pytest.raises(NotFound, match="no-such-program"):
+            process.execute(Command(("/nowhere/no-such-program",)))
+        with pytest.raises(Refused):
+            process.execute(Command(("/etc/passwd",)))
+        with pytest.raises(Refused):
+            process.execute(Command(("echo", "nul\0byte")))
+        with pytest.raises(NotFound):
+            process.execute(Command(("true",), directory="/nowhere"))
 
 
 def test_big_standard_input_and_output_at_once() -> None:

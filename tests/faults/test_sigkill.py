@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import signal
-import time
 from typing import Any
 
 import pytest
@@ -113,7 +112,6 @@ def test_killed_anywhere(broken_world: World, verb: str, chunk: int, record_prop
         except AssertionError as error:
             where = undisturbed.heard[point["at"] - 1] if "at" in point else f"restic call {point['command']}"
             problems.append(f"{point} {where}: {str(error)[:1500]}")
-        time.sleep(0)
     record_property(KILL_POINTS, killed)
     remove(world_of_verb)
     assert not problems, f"{len(problems)} of {killed} kill points:\n\n" + "\n\n".join(problems)
