@@ -32,7 +32,7 @@ def command() -> None:
 @click.option("--size", type=Bytes(), default="8GiB", show_default=True, metavar="SIZE", help="How large its disk is, with --zfs.")
 @click.option("--hasty", is_flag=True, help="Wait only a tenth of what the vendor waits: for tests.")
 @click.pass_context
-def truenas(
+def truenas(  # noqa: PLR0917 - click hands over each option
     context: click.Context,
     directory: str,
     release: str,

@@ -48,14 +48,7 @@ async def perform(session: Session, name: str, params: Json, identity: Json, fau
     method = appliance.methods.get(name)
     if method is None or not method.is_in(session.profile):
         raise Refusal(METHOD_NOT_FOUND, "Method does not exist")
-    if not session.user:
-        if NOBODY not in method.roles:
-            raise CallError("Not authenticated", ENOTAUTHENTICATED)
-        if appliance.is_limited(name, session.peer):
-            await asyncio.sleep(appliance.scaled(1.0))
-            raise CallError("Rate Limit Exceeded", 16)
-    elif not allowed(appliance.roles_of(session.user), method):
-        raise CallError("Not authorized", EACCES)
+    await _admit(session, method)
     arguments = bind(method.arguments, params)
     call = call_of(appliance, session, session.user, faults)
     if method.job:
@@ -72,6 +65,18 @@ async def perform(session: Session, name: str, params: Json, identity: Json, fau
         found = method.work(call, arguments)
         return await found if asyncio.iscoroutine(found) else found
     return await appliance.run(lambda: method.work(call, arguments))
+
+
+async def _admit(session: Session, method: Method) -> None:
+    appliance = session.appliance
+    if not session.user:
+        if NOBODY not in method.roles:
+            raise CallError("Not authenticated", ENOTAUTHENTICATED)
+        if appliance.is_limited(method.name, session.peer):
+            await asyncio.sleep(appliance.scaled(1.0))
+            raise CallError("Rate Limit Exceeded", 16)
+    elif not allowed(appliance.roles_of(session.user), method):
+        raise CallError("Not authorized", EACCES)
 
 
 def begin(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _MOUNT: Final = r"""#!/bin/sh
 # mount(8) for those who see this appliance: an NFS share of it becomes a bind mount, everything else goes to the real one.
-type= options= source= target=
+type= options= source= target= next=
 for word; do
     if [ -n "$next" ]; then eval "$next=\$word"; next=; continue; fi
     case $word in
@@ -76,7 +76,7 @@ def write_programs(directory: str) -> str:
     text = _MOUNT.replace("@MOUNT@", _quoted(shutil.which("mount") or "/bin/mount"))
     with open(path, "w", encoding="utf-8") as stream:
         stream.write(text.replace("@EXPORTS@", _quoted(os.path.join(directory, "exports"))))
-    os.chmod(path, stat.S_IRWXU | stat.S_IRGRP | stat.S_IXGRP | stat.S_IROTH | stat.S_IXOTH)
+    os.chmod(path, stat.S_IRWXU)
     return programs
 
 

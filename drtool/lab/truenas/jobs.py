@@ -126,9 +126,7 @@ class Jobs:
                 result = await run(lambda: work(job))
                 if job.has("job_never_ends"):
                     await asyncio.Event().wait()
-                if job.has("job_fails_after"):
-                    fault = next(fault for fault in job.faults if fault.kind == "job_fails_after")
-                    raise CallError(fault.reason or "Interrupted after part of the work")
+                _fail_after(job)
                 job.result, job.state, job.percent = result, "SUCCESS", 100
         except (CallError, ValidationErrors, MatchNotFoundError) as error:
             job.state, job.failure = "FAILED", described(error)
@@ -153,3 +151,9 @@ class Jobs:
             state, job.state = job.state, "RUNNING"
             self.publish(kind, job)
             job.state = state
+
+
+def _fail_after(job: Job) -> None:
+    for fault in job.faults:
+        if fault.kind == "job_fails_after":
+            raise CallError(fault.reason or "Interrupted after part of the work")

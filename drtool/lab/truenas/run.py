@@ -13,6 +13,7 @@ from drtool.lab.truenas.appliance import Appliance, open_state
 from drtool.lab.truenas.catalogue import every_method
 from drtool.lab.truenas.certificate import ensure_certificate
 from drtool.lab.truenas.directories import DirectoryStorage
+from drtool.lab.truenas.directory_index import Index
 from drtool.lab.truenas.exports import write_exports, write_programs
 from drtool.lab.truenas.server import Server
 from drtool.lab.truenas.state import State, User
@@ -116,7 +117,7 @@ def serve(
 def storage_of(settings: Settings, *, runner: Runner, clock: Clock, start_apart: Start) -> Storage:
     """Return the storage the settings ask for."""
     if not settings.zfs:
-        return DirectoryStorage(settings.directory, settings.pool, runner, clock, {})
+        return DirectoryStorage(settings.directory, settings.pool, runner, clock, Index(os.path.join(settings.directory, "storage.json")))
     daemon = ZfsDaemon(runner, start_apart, clock, settings.programs)
     return ZfsStorage(settings.directory, settings.pool, daemon, clock, settings.bytes, {})
 
@@ -144,7 +145,7 @@ async def _serve(
                 pool=settings.pool,
             )
         )
-        while not until():
+        while not until():  # noqa: ASYNC110 - a signal sets what is asked, and knows no loop
             await asyncio.sleep(0.1)
     finally:
         await server.stop()

@@ -152,9 +152,7 @@ class Session:
         try:
             await self._misled(faults)
             result = await perform(self, message["method"], message.get("params", []), identity, faults)
-            for fault in faults:
-                if fault.kind == "error_after":
-                    raise CallError(fault.reason, number_of(fault.errno))
+            _fail_after(faults)
         except Refusal as error:
             return answers.failure(identity, error.code, str(error)), str(error)
         except (CallError, ValidationErrors, MatchNotFoundError) as error:
@@ -187,6 +185,12 @@ class Session:
                 self.cut()
                 gone = True
         return gone
+
+
+def _fail_after(faults: tuple[Fault, ...]) -> None:
+    for fault in faults:
+        if fault.kind == "error_after":
+            raise CallError(fault.reason, number_of(fault.errno))
 
 
 def _problem_of(message: Json) -> str:

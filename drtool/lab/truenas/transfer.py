@@ -58,9 +58,7 @@ async def download(appliance: Appliance, path: str, token: str, peer: str) -> An
     return Answer(200, whole, "application/octet-stream", chunked=True)
 
 
-async def upload(  # noqa: PLR0911 - one answer per reason
-    appliance: Appliance, verb: str, authorization: str, kind: str, body: bytes, *, peer: str, secure: bool
-) -> Answer:
+async def upload(appliance: Appliance, verb: str, authorization: str, kind: str, body: bytes, *, peer: str, secure: bool) -> Answer:
     """Answer `POST /_upload`: part `data` names method and params, part `file` is what the job reads."""
     if verb != "POST":
         return Answer(405, b"405: Method Not Allowed")

@@ -105,7 +105,7 @@ def logout(call: Call, _arguments: NoArguments) -> bool:
     return True
 
 
-def mechanism_choices(call: Call, _arguments: NoArguments) -> list[str]:
+def mechanism_choices(_call: Call, _arguments: NoArguments) -> list[str]:
     """Tell how one may log in."""
     return ["PASSWORD_PLAIN", "TOKEN_PLAIN", "API_KEY_PLAIN"]
 

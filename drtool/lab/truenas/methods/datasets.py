@@ -187,16 +187,12 @@ def _check_create(call: Call, data: models.AtBirth) -> list[str]:
     """Raise what stands against a new dataset, else return the ancestors to be made before it, highest first."""
     errors = ValidationErrors()
     schema, name = "pool_dataset_create", data.name
-    missing: list[str] = []
     if "/" not in name:
         errors.add(f"{schema}.name", "You need a full name, e.g. pool/newdataset")
     elif not _NAME.match(name) or len(name) > _LONGEST:
         errors.add(f"{schema}.name", "Invalid dataset name")
     errors.check()
-    parent = name.rpartition("/")[0]
-    while getattr(data, "create_ancestors", False) and "/" in parent and not call.storage.datasets([parent], children=False):
-        missing.insert(0, parent)
-        parent = parent.rpartition("/")[0]
+    missing, parent = _ancestors(call, data)
     found = call.storage.datasets([parent], children=False)
     if not found:
         said = "Please specify a pool which exists for the dataset/volume to be created"
@@ -217,6 +213,16 @@ def _check_create(call: Call, data: models.AtBirth) -> list[str]:
     _check_kind(data, errors, schema)
     errors.check()
     return missing
+
+
+def _ancestors(call: Call, data: models.AtBirth) -> tuple[list[str], str]:
+    """Return the ancestors to be made first, highest first, and the nearest one there is."""
+    missing: list[str] = []
+    parent = data.name.rpartition("/")[0]
+    while getattr(data, "create_ancestors", False) and "/" in parent and not call.storage.datasets([parent], children=False):
+        missing.insert(0, parent)
+        parent = parent.rpartition("/")[0]
+    return missing, parent
 
 
 def _check_kind(data: models.AtBirth, errors: ValidationErrors, schema: str) -> None:

@@ -87,13 +87,11 @@ def listdir(call: Call, arguments: ListDirectory) -> Json:
     if not os.path.isdir(real):
         raise CallError(f"Path {arguments.path} is not a directory", errno.ENOTDIR)
     below = {each.name for each in call.storage.datasets([dataset.name])}
-    rows = [
-        _entry(call, f"{arguments.path.rstrip('/')}/{name}", os.path.join(real, name), dataset, below) for name in sorted(os.listdir(real))
-    ]
+    rows = [_entry(f"{arguments.path.rstrip('/')}/{name}", os.path.join(real, name), dataset, below) for name in sorted(os.listdir(real))]
     return query.run(rows, arguments.query_filters, arguments.query_options)
 
 
-def _entry(call: Call, path: str, real: str, dataset: Dataset, below: set[str]) -> dict[str, Json]:
+def _entry(path: str, real: str, dataset: Dataset, below: set[str]) -> dict[str, Json]:
     seen = os.lstat(real)
     mountpoint = path.removeprefix("/mnt/") in below
     return {

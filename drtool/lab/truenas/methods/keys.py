@@ -61,6 +61,21 @@ def unlock(call: Call, arguments: models.Unlock) -> Json:
     name, options, state = arguments.id, arguments.options, call.appliance.state
     _must_exist(call, name)
     supplied = _supplied(call, options)
+    _check_unlock(call, arguments, supplied)
+    parents = [root for root, each in state.encryption.items() if each.locked and name.startswith(f"{root}/")]
+    if parents:
+        raise CallError(f"{name} has locked parents {','.join(parents)} which must be unlocked first")
+    unlocked: list[str] = []
+    failed: dict[str, Json] = {}
+    for root in roots_below(call, name) if options.recursive else [name]:
+        if root in state.encryption and state.encryption[root].locked:
+            _unlock_root(call, root, supplied, unlocked=unlocked, failed=failed)
+    call.appliance.save()
+    return {"unlocked": unlocked, "failed": failed}
+
+
+def _check_unlock(call: Call, arguments: models.Unlock, supplied: dict[str, str]) -> None:
+    name, options, state = arguments.id, arguments.options, call.appliance.state
     errors = ValidationErrors()
     for place, given in enumerate(options.datasets):
         if given.key and given.passphrase:
@@ -77,23 +92,15 @@ def unlock(call: Call, arguments: models.Unlock) -> Json:
         elif name not in supplied and state.encryption[name].format == "PASSPHRASE":
             errors.add("unlock_options.datasets", f"Please specify key for {name}")
     errors.check()
-    parents = [root for root, each in state.encryption.items() if each.locked and name.startswith(f"{root}/")]
-    if parents:
-        raise CallError(f"{name} has locked parents {','.join(parents)} which must be unlocked first")
-    unlocked: list[str] = []
-    failed: dict[str, Json] = {}
-    for root in roots_below(call, name) if options.recursive else [name]:
-        if root in state.encryption and state.encryption[root].locked:
-            _unlock_root(call, root, supplied, unlocked=unlocked, failed=failed)
-    call.appliance.save()
-    return {"unlocked": unlocked, "failed": failed}
 
 
 def encryption_summary(call: Call, arguments: models.Summary) -> Json:
     """Tell of each root what an unlock with these keys would do."""
     _must_exist(call, arguments.id)
     supplied = _supplied(call, arguments.options)
-    state, found, failed = call.appliance.state, [], set()
+    state = call.appliance.state
+    found: list[dict[str, Json]] = []
+    failed: set[str] = set()
     for root in roots_below(call, arguments.id):
         each = state.encryption[root]
         key = supplied.get(root) or (each.secret if each.format == "HEX" else None)

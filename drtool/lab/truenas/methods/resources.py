@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 from pydantic import Field
 
 from drtool.lab.truenas.answers import CallError, Json, ValidationErrors
+from drtool.lab.truenas.methods import snapshot_models as models
 from drtool.lab.truenas.methods import snapshots
 from drtool.lab.truenas.registry import Arguments, Call, Method
 from drtool.lab.truenas.storage import StorageError, StoredSnapshot
@@ -99,18 +100,18 @@ def rows(call: Call, arguments: Query) -> Json:
 def create(call: Call, arguments: Create) -> Json:
     """Take a snapshot."""
     data = arguments.data
-    made = snapshots.PoolSnapshotCreateWithName(
+    made = models.PoolSnapshotCreateWithName(
         dataset=data.dataset, name=data.name, recursive=data.recursive, exclude=data.exclude, properties=dict(data.user_properties)
     )
-    snapshots.create(call, snapshots.Create(data=made))
+    snapshots.create(call, models.Create(data=made))
     return _told(_of(call, f"{data.dataset}@{data.name}", "create"), user=True)
 
 
 def destroy(call: Call, arguments: Destroy) -> None:
     """Destroy a snapshot."""
     _of(call, arguments.data.path, "destroy")
-    options = snapshots.DeleteOptions(recursive=arguments.data.recursive, defer=arguments.data.defer)
-    snapshots.delete(call, snapshots.Delete(id=arguments.data.path, options=options))
+    options = models.DeleteOptions(recursive=arguments.data.recursive, defer=arguments.data.defer)
+    snapshots.delete(call, models.Delete(id=arguments.data.path, options=options))
 
 
 def hold(call: Call, arguments: Hold) -> None:
@@ -141,8 +142,8 @@ def clone(call: Call, arguments: Clone) -> None:
     """Make a dataset of a snapshot."""
     data = arguments.data
     _of(call, data.snapshot, "clone")
-    asked = snapshots.PoolSnapshotClone(snapshot=data.snapshot, dataset_dst=data.dataset, dataset_properties=data.properties)
-    snapshots.clone(call, snapshots.Clone(data=asked))
+    asked = models.PoolSnapshotClone(snapshot=data.snapshot, dataset_dst=data.dataset, dataset_properties=data.properties)
+    snapshots.clone(call, models.Clone(data=asked))
 
 
 def _of(call: Call, name: str, verb: str) -> StoredSnapshot:

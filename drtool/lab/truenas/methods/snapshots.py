@@ -5,97 +5,29 @@ from __future__ import annotations
 import errno
 import re
 from fnmatch import fnmatchcase
-from typing import Annotated, Any, Final
-
-from pydantic import Field
+from typing import Final
 
 from drtool.lab.truenas import query
 from drtool.lab.truenas.answers import CallError, InstanceNotFoundError, Json, ValidationErrors, date
 from drtool.lab.truenas.methods.core import Query
-from drtool.lab.truenas.registry import Arguments, Call, Method
+from drtool.lab.truenas.methods.snapshot_models import (
+    Clone,
+    Create,
+    Delete,
+    GetInstance,
+    Hold,
+    PoolSnapshotCreateWithName,
+    PoolSnapshotCreateWithSchema,
+    Rename,
+    Rollback,
+)
+from drtool.lab.truenas.registry import Call, Method
 from drtool.lab.truenas.state import Encryption
 from drtool.lab.truenas.storage import VOLUME, StorageError, StoredSnapshot
 
 _NAME: Final = re.compile(r"^[\w.: -]+$")
 _LONGEST: Final = 255
 TAG: Final = "truenas"
-Text = Annotated[str, Field(min_length=1)]
-
-
-class CreateTemplate(Arguments):
-    dataset: Text
-    recursive: bool = False
-    exclude: list[str] = []
-    vmware_sync: bool = False
-    properties: dict[str, Any] = {}
-
-
-class PoolSnapshotCreateWithName(CreateTemplate):
-    name: Text
-
-
-class PoolSnapshotCreateWithSchema(CreateTemplate):
-    naming_schema: Text
-
-
-class Create(Arguments):
-    data: PoolSnapshotCreateWithName | PoolSnapshotCreateWithSchema
-
-
-class DeleteOptions(Arguments):
-    defer: bool = False
-    recursive: bool = False
-
-
-class Delete(Arguments):
-    id: str
-    options: DeleteOptions = DeleteOptions()
-
-
-class HoldOptions(Arguments):
-    recursive: bool = False
-
-
-class Hold(Arguments):
-    id: str
-    options: HoldOptions = HoldOptions()
-
-
-class PoolSnapshotClone(Arguments):
-    snapshot: Text
-    dataset_dst: Text
-    dataset_properties: dict[str, Any] = {}
-
-
-class Clone(Arguments):
-    data: PoolSnapshotClone
-
-
-class RollbackOptions(Arguments):
-    recursive: bool = False
-    recursive_clones: bool = False
-    force: bool = False
-    recursive_rollback: bool = False
-
-
-class Rollback(Arguments):
-    id: str
-    options: RollbackOptions = RollbackOptions()
-
-
-class RenameOptions(Arguments):
-    new_name: Text
-    force: bool = False
-
-
-class Rename(Arguments):
-    id: Text
-    options: RenameOptions
-
-
-class GetInstance(Arguments):
-    id: str
-    options: dict[str, Any] = {}
 
 
 def told(call: Call, snapshot: StoredSnapshot, *, holds: bool = False, created_only: bool = False) -> dict[str, Json]:
@@ -305,10 +237,7 @@ def _name_of(call: Call, data: PoolSnapshotCreateWithName | PoolSnapshotCreateWi
     for key in data.properties:
         if newest and ":" not in key:
             errors.add(f"snapshot_create.properties.{key}", "Only user properties can be set on snapshots")
-    if isinstance(data, PoolSnapshotCreateWithName):
-        name = data.name
-    else:
-        name = call.appliance.clock.now().strftime(data.naming_schema)
+    name = data.name if isinstance(data, PoolSnapshotCreateWithName) else call.appliance.clock.now().strftime(data.naming_schema)
     if not _NAME.match(name) or " " in name or len(f"{data.dataset}@{name}") > _LONGEST:
         errors.add("snapshot_create.name", "Invalid snapshot name")
     errors.check()

@@ -61,7 +61,7 @@ def pools(call: Call, arguments: Query) -> Json:
     """Tell the pools, how they are built and how they are."""
     size, free = call.storage.space()
     name = call.storage.pool
-    disk = {
+    disk: dict[str, Json] = {
         "type": "DISK",
         "path": None,
         "guid": digest_of(f"{name} disk")[:16],
