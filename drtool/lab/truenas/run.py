@@ -35,14 +35,14 @@ ADMINISTRATOR: Final = "truenas_admin"
 class Settings:
     """Which appliance to start: where it is kept, its release, its ports (0: any), its storage.
 
-    `bytes` is the size of the disk under real ZFS, `programs` a directory with its programs (empty: found on PATH). With `plain` it
-    listens without TLS too. A `hasty` one waits only a tenth of what the vendor waits.
+    `bytes` is the size of the disk under real ZFS, `programs` a directory with its programs (empty: found on PATH). With a `plain_port` it
+    listens there without TLS too. A `hasty` one waits only a tenth of what the vendor waits.
     """
 
     directory: str
     release: str = "25.10"
     port: int = 0
-    plain: bool = False
+    plain_port: int | None = None
     pool: str = "tank"
     zfs: bool = False
     programs: str = ""
@@ -129,13 +129,13 @@ async def _serve(
     appliance.save()
     write_exports(appliance)
     certificate = ensure_certificate(settings.directory, clock.now())
-    server = Server(appliance, certificate, settings.port)
-    await server.start(plain=settings.plain)
+    server = Server(appliance, certificate, settings.port, settings.plain_port)
+    await server.start()
     try:
         on_start(
             Started(
                 url=f"wss://localhost:{server.port}/api/current",
-                plain_url=f"ws://localhost:{server.plain_port}/api/current" if settings.plain else "",
+                plain_url=f"ws://localhost:{server.plain_port}/api/current" if settings.plain_port is not None else "",
                 certificate=certificate.certificate,
                 fingerprint=certificate.fingerprint(),
                 worker_key_file=_key_file(settings, WORKER),
