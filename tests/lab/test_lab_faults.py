@@ -7,12 +7,11 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from tests.rig.truenas import AnswerError, Client, TrueNasServer
+from tests.rig.websocket import ClosedError
 
 CREATE = "pool.snapshot.create"
-NOT_LET_IN = (OSError, InvalidHandshake, ConnectionClosed)
 
 
 def snapshots(nas: TrueNasServer, name: str) -> int:
@@ -40,7 +39,7 @@ def test_the_script_counts_calls(nas: TrueNasServer, client: Client) -> None:
 @pytest.mark.parametrize(("kind", "made"), [("cut_before", 0), ("cut_after", 1), ("reboot_before", 0), ("reboot_after", 1)])
 def test_the_connection_is_cut_before_or_after_the_work(nas: TrueNasServer, client: Client, kind: str, made: int) -> None:
     nas.faults({"method": CREATE, "kind": kind})
-    with pytest.raises(ConnectionClosed):
+    with pytest.raises(ClosedError):
         client.call(CREATE, request(kind))
     assert snapshots(nas, kind) == made
     assert [call["outcome"] for call in nas.calls(CREATE) if call["params"] == [request(kind)]] == [kind.replace("reboot", "cut")]
@@ -49,15 +48,15 @@ def test_the_connection_is_cut_before_or_after_the_work(nas: TrueNasServer, clie
 def test_nobody_is_let_in_while_it_is_down(nas: TrueNasServer, client: Client) -> None:
     boot = client.job("pool.dataset.encryption_summary", "tank")["id"]
     nas.faults({"method": "core.ping", "kind": "reboot_before", "seconds": 1.0})
-    with pytest.raises(ConnectionClosed):
+    with pytest.raises(ClosedError):
         client.call("core.ping")
-    with pytest.raises(NOT_LET_IN):
+    with pytest.raises(OSError, match=""):
         nas.client()
     for _ in range(100):
         try:
             again = nas.client()
             break
-        except NOT_LET_IN:
+        except OSError:
             time.sleep(0.05)
     with again:
         assert boot >= 1
@@ -143,7 +142,7 @@ def test_a_revoked_key() -> None:
     with TrueNasServer() as nas:
         with nas.client() as client:
             nas.faults({"method": CREATE, "kind": "revoke"})
-            with pytest.raises(ConnectionClosed):
+            with pytest.raises(ClosedError):
                 client.call(CREATE, request("x"))
         with nas.client("") as again:
             assert again.login("drtool", nas.key())["response_type"] == "EXPIRED"

@@ -8,11 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeAlias
 
-from websockets.sync.client import ClientConnection, connect
-
 from tests.rig.child import Child
 from tests.rig.ports import is_listening
 from tests.rig.server import Server
+from tests.rig.websocket import WebSocket
 
 ROOT = Path(__file__).parents[2]
 
@@ -106,9 +105,7 @@ class Client:
 
     def __init__(self, server: TrueNasServer, user: str, *, path: str = "/api/current", plain: bool = False) -> None:
         address = f"ws://localhost:{server.plain_port}{path}" if plain else f"wss://localhost:{server.port}{path}"
-        self.socket: ClientConnection = connect(
-            address, ssl=None if plain else server.tls(), max_size=1 << 26, legacy=True, close_timeout=2
-        )
+        self.socket = WebSocket(address, None if plain else server.tls())
         self.events: list[dict[str, Any]] = []
         self._last = 0
         if user:
