@@ -1,5 +1,6 @@
 """A simulated TrueNAS as a throw-away server, and the plainest client that speaks to it."""
 
+import contextlib
 import json
 import os
 import ssl
@@ -70,6 +71,9 @@ class TrueNasServer(Server):
         return ssl.create_default_context(cafile=str(self.certificate))
 
     def close(self) -> None:
+        if "--zfs" in self._options and not self.is_running():
+            with contextlib.suppress(RuntimeError):
+                self.start()  # only what runs lets go of its pool
         self.stop()
         super().close()
 

@@ -166,4 +166,6 @@ def open_state(directory: str, profile: str) -> State:
             safe="nothing there was changed",
         )
     kept.boot_id = new_boot_id()
+    for encryption in kept.encryption.values():
+        encryption.locked = encryption.locked or encryption.format == "PASSPHRASE"
     return kept

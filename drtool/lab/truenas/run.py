@@ -108,6 +108,9 @@ def serve(
     storage = storage_of(settings, runner=runner, clock=clock, start_apart=start_apart)
     storage.start()
     try:
+        for dataset in reversed(storage.datasets()):
+            if state.is_locked(dataset.name):
+                storage.unmount(dataset.name)
         _furnish(settings, state, storage)
         asyncio.run(_serve(settings, state, storage, clock=clock, on_start=on_start, until=until))
     finally:

@@ -19,6 +19,8 @@ _UNKNOWN_HERE: Final = frozenset(
     {"aclinherit", "aclmode", "acltype", "casesensitivity", "special_small_blocks", "snapdev", "sync", "xattr", "dedup"}
 )
 """Properties this ZFS does not know, or knows with other values: kept as user properties beside, told as the vendor's."""
+_BOTH: Final = frozenset({"readonly", "compression", "recordsize"})
+"""Properties that may stand in both places."""
 BESIDE: Final = "drtool.lab.property:"
 _COMPRESSION: Final = frozenset({"on", "off", "gzip", "gzip-1", "gzip-9", "zle", "lzjb"})
 _LARGEST_RECORD: Final = 128 * 1024
@@ -40,6 +42,7 @@ class ZfsStorage:
     _tags: dict[str, tuple[str, ...]]
 
     def start(self) -> None:
+        self.daemon.leave_dead_mounts(os.path.join(self.directory, "mnt"))
         self.daemon.start()
         disks = os.path.join(self.directory, "disks")
         os.makedirs(disks, exist_ok=True)
@@ -48,7 +51,8 @@ class ZfsStorage:
         if os.path.exists(disk):
             if self.pool not in self._pools():
                 self._mounting("zpool", "import", "-f", "-d", disks, "-o", "cachefile=none", self.pool)
-            self._mounting("zfs", "mount", "-a")
+            for dataset in self.datasets():
+                self.mount(dataset.name)
             return
         with open(disk, "wb") as stream:
             stream.truncate(self.bytes)
@@ -72,7 +76,8 @@ class ZfsStorage:
         for key, raw in self._own(values).items():
             self._zfs("zfs", "set", f"{key}={raw}", name)
         for key in inherit:
-            self._zfs("zfs", "inherit", f"{BESIDE}{key}" if key in _UNKNOWN_HERE else key, name)
+            for each in (key, f"{BESIDE}{key}") if key in _BOTH else (f"{BESIDE}{key}" if key in _UNKNOWN_HERE else key,):
+                self._zfs("zfs", "inherit", each, name)
 
     def destroy(self, name: str) -> None:
         self._retried("zfs", "destroy", name)
@@ -147,10 +152,12 @@ class ZfsStorage:
                 or (key == "recordsize" and raw.isdigit() and int(raw) > _LARGEST_RECORD)
             )
             own[f"{BESIDE}{key}" if beside else key] = raw
+            if key == "readonly":  # of what is mounted it tells only how it is mounted
+                own[f"{BESIDE}{key}"] = raw
         return own
 
     def _dataset(self, name: str, known: dict[str, Value]) -> Dataset:
-        known |= {key: Value(DEFAULTS[key], "default") for key in _UNKNOWN_HERE}
+        known |= {key: Value(DEFAULTS[key], "default") for key in (*_UNKNOWN_HERE, "readonly")}
         for key in [key for key in known if key.startswith(BESIDE)]:
             known[key.removeprefix(BESIDE)] = known.pop(key)
         mounted = known.get("mounted", Value("no", "-")).raw == "yes"
