@@ -216,8 +216,9 @@ def test_what_is_told_to_anybody(nas: TrueNasServer, oldest: TrueNasServer, newe
     assert json.loads(get(oldest, "/api/versions")) == ["v25.04.0", "v25.04.1", "v25.04.2"]
     assert json.loads(get(newest, "/api/versions"))[-1] == "v26.0.0"
     assert len(json.loads(get(nas, "/api/boot_id"))) == 36
-    with pytest.raises(urllib.error.HTTPError, match="404"):
+    with pytest.raises(urllib.error.HTTPError, match="404") as caught:
         get(oldest, "/api/boot_id")
+    caught.value.close()
 
 
 def test_the_same_refusal_differs_by_release(oldest: TrueNasServer, nas: TrueNasServer, newest: TrueNasServer) -> None:
