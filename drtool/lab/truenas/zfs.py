@@ -83,7 +83,18 @@ class ZfsStorage:
         self._retried("zfs", "destroy", name)
 
     def rename(self, name: str, new: str) -> None:
-        self._retried("zfs", "rename", name, new)
+        # The daemon lets go of a mount a little after it is gone: a rename that unmounts by itself comes too early each time.
+        mounted = [dataset.name for dataset in self.datasets([name]) if dataset.path]
+        try:
+            for each in reversed(mounted):
+                self._retried("zfs", "unmount", each)
+            self._retried("zfs", "rename", name, new)
+        except StorageError:
+            for each in mounted:
+                self.mount(each)
+            raise
+        for each in mounted:
+            self.mount(f"{new}{each[len(name) :]}")
         self._tags = {_renamed(snapshot, name, new): tags for snapshot, tags in self._tags.items()}
 
     def promote(self, name: str) -> None:
