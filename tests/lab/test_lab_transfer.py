@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.rig.truenas import Client, TrueNasServer
+from tests.rig.websocket import ClosedError
 
 SAVE = ("config.save", [{"secretseed": True, "root_authorized_keys": True}], "truenas.tar")
 
