@@ -42,8 +42,9 @@ class _Waiter:
 class _Session:
     """One logged-in connection and its reader thread."""
 
-    def __init__(self, connection: ClientConnection, nudge: threading.Event) -> None:
-        self.connection = connection
+    def __init__(self, endpoint: Endpoint, nudge: threading.Event) -> None:
+        self._keep = contextlib.ExitStack()
+        self.connection: ClientConnection = open_web_socket(endpoint, self._keep)
         self.lost = ""
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
@@ -69,6 +70,10 @@ class _Session:
         if waiter.message is None:
             raise Unavailable(f"{source} did not answer {method}: {self.lost}", hint="look whether the NAS restarts")
         return waiter.message
+
+    def close(self) -> None:
+        """Hang up."""
+        self._keep.close()
 
     def _read(self) -> None:
         self.lost = pump(self.connection, self._take) or "the connection was cut"
@@ -189,7 +194,7 @@ class Client:
         with self._opening:
             session, self._session = self._session, None
         if session is not None:
-            session.connection.close()
+            session.close()
 
     def _call(self, method: str, params: tuple[Any, ...], timeout_seconds: float) -> Any:  # noqa: ANN401 - JSON
         watch = process.stopwatch(timeout_seconds, f"{method} on {self.source}")
@@ -228,20 +233,18 @@ class Client:
             if self._session is not None and not self._session.lost:
                 return self._session
             if self._session is not None:
-                self._session.connection.close()
+                self._session.close()
                 self._session = None
             key = self._secrets.resolve(self._key)
-            session = _Session(open_web_socket(self.endpoint), self._nudge)
+            session = _Session(self.endpoint, self._nudge)
             watch = process.stopwatch(CALL_SECONDS, f"logging in to {self.source}")
             try:
                 message = session.ask("auth.login_ex", tuple(login_request(self._user, key)), source=self.source, watch=watch)
-                error = message.get("error")
-                if isinstance(error, dict):
-                    raise _login_error(error, self.source)
+                _require_no_error(message, self.source)
                 require_login(self.source, message.get("result"))
                 session.ask("core.subscribe", ("core.get_jobs",), source=self.source, watch=watch)
             except BaseException:
-                session.connection.close()
+                session.close()
                 raise
             self._session = session
             return session
@@ -252,9 +255,12 @@ def _is_missing(message: dict[str, Any]) -> bool:
     return isinstance(error, dict) and error.get("code") == METHOD_MISSING
 
 
-def _login_error(error: dict[str, Any], source: str) -> Exception:
-    """Translate without the NAS's own words: they might repeat what was sent."""
+def _require_no_error(message: dict[str, Any], source: str) -> None:
+    """Raise without the NAS's own words what it says of a login: they might repeat what was sent."""
+    error = message.get("error")
+    if not isinstance(error, dict):
+        return
     data = error.get("data")
     number = data.get("error") if isinstance(data, dict) else None
     plain = {"code": error.get("code"), "data": {"error": number, "reason": "rate limit" if number == 16 else "the login"}}  # noqa: PLR2004 - EBUSY
-    return translate(plain, method="auth.login_ex", source=source)
+    raise translate(plain, method="auth.login_ex", source=source)

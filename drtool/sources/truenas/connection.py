@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
 import ssl
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -27,17 +29,27 @@ _WHY_NOT: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 
-def open_web_socket(endpoint: Endpoint) -> ClientConnection:
-    """Open the NAS's own protocol over verified TLS; raises Unavailable or Refused."""
+def open_web_socket(endpoint: Endpoint, keep: contextlib.ExitStack) -> ClientConnection:
+    """Open the NAS's own protocol over verified TLS until `keep` is closed; raises Unavailable or Refused."""
     from websockets.exceptions import InvalidHandshake, InvalidMessage  # noqa: PLC0415 - heavy, and most verbs ask no NAS
     from websockets.sync.client import connect  # noqa: PLC0415
 
     secured = open_tls(endpoint, timeout_seconds=OPEN_SECONDS)
+    silent = logging.getLogger("drtool.truenas")
+    silent.disabled = True  # the library would write down what is sent, the key too
     address = f"ws://{endpoint.host if ':' not in endpoint.host else f'[{endpoint.host}]'}:{endpoint.port}{endpoint.path}"
     try:  # the socket is secured already: to the library it is a plain one
-        return connect(
-            address, sock=secured, max_size=LARGEST_ANSWER, compression=None, proxy=None, open_timeout=OPEN_SECONDS, close_timeout=2
+        manager = connect(
+            address,
+            sock=secured,
+            logger=silent,
+            max_size=LARGEST_ANSWER,
+            compression=None,
+            proxy=None,
+            open_timeout=OPEN_SECONDS,
+            close_timeout=2,
         )
+        return keep.enter_context(manager)
     except (TimeoutError, InvalidMessage, ssl.SSLError, OSError) as error:
         secured.close()
         raise Unavailable(f"{endpoint.source} does not answer: {type(error).__name__}", hint="look whether the NAS is up") from None

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Final
 
 from drtool.model.errors import DrtoolError, Interrupted
@@ -8,7 +9,10 @@ from drtool.sources.truenas.datasets import read_datasets
 from drtool.sources.truenas.parts import Parts
 
 _OLDEST: Final = (25, 4)
-_NEEDED: Final = ("DATASET_READ", "DATASET_WRITE", "DATASET_DELETE", "SNAPSHOT_READ", "SNAPSHOT_WRITE", "SNAPSHOT_DELETE", "POOL_READ")
+_NEEDED: Final = (
+    *("DATASET_READ", "DATASET_WRITE", "DATASET_DELETE", "SNAPSHOT_READ", "SNAPSHOT_WRITE", "SNAPSHOT_DELETE"),
+    *("POOL_READ", "FILESYSTEM_ATTRS_READ"),
+)
 _SHARING: Final = "SHARING_NFS_WRITE"
 _ALL: Final = "FULL_ADMIN"
 
@@ -43,7 +47,7 @@ def _version(subject: str, text: str) -> Finding:
 
 def _clock(parts: Parts, subject: str, info: dict[str, Any]) -> list[Finding]:
     theirs = info.get("datetime")
-    if not hasattr(theirs, "timestamp"):
+    if not isinstance(theirs, datetime):
         return []
     skew = abs(parts.clock.now().timestamp() - theirs.timestamp())
     if skew > 300:  # noqa: PLR2004 - seconds

@@ -78,7 +78,7 @@ def snapshot_name(label: str) -> str:
 def stable_name(dataset: str, *, by: str, source: str, what: str) -> str:
     """Return where the clone of a dataset lies: the same in every run, so that a second run reads only what changed."""
     pool, _, rest = dataset.partition("/")
-    digest = hashlib.sha256("\0".join((by, source, what, dataset)).encode()).hexdigest()[:10]
+    digest = hashlib.sha256(f"{by}\0{source}\0{what}\0{dataset}".encode()).hexdigest()[:10]
     readable = re.sub(r"[^A-Za-z0-9_.-]", "-", rest or pool)[-_LONGEST:]
     return f"{pool}/{PREFIX}-{what}-{digest}-{readable}"
 

@@ -28,7 +28,7 @@ def release(parts: Parts, leftover: Leftover) -> None:
             found = find_dataset(parts.client, name) if name else None
             if found is not None:
                 _release_dataset(parts, leftover, name)
-            else:
+            elif not name or parts.owner.file_system.exists(leftover.locator):
                 places_release.release(parts.owner, leftover=leftover)
         case _:
             raise Refused(f"{leftover.what} {leftover.locator} is not a leftover of {parts.name}", safe="nothing was touched")

@@ -43,8 +43,8 @@ DatasetName = Annotated[str, AfterValidator(_dataset)]
 class Settings(BaseModel):
     """Keys of `truenas:` under `sources:`.
 
-    `ca` is a PEM file with the authority that signed the certificate, or with the certificate itself (then it is pinned). `access` tells how
-    the data is read: `nfs`, `local` (this host is the NAS), or `auto`, whichever it is. `mounts` is where its shares are mounted here.
+    `ca` is a PEM file with the authority that signed the certificate, or with the certificate itself (then it is pinned). `access` tells
+    how the data is read: `nfs`, `local` (this host is the NAS), or `auto`, whichever it is. `mounts` is where its shares are mounted here.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

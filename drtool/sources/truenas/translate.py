@@ -31,6 +31,19 @@ _BY_NUMBER: Final[Mapping[int, tuple[type[DrtoolError], str]]] = {
     210: (Unavailable, ""),
 }
 
+_SAYS_NOTHING: Final = (0, errno.EINVAL, errno.EFAULT)
+_BY_WORDS: Final = (
+    ("dependent clones", errno.EBUSY),
+    ("is busy", errno.EBUSY),
+    ("has children", errno.ENOTEMPTY),
+    ("already exists", errno.EEXIST),
+    ("does not exist", errno.ENOENT),
+    ("not found", errno.ENOENT),
+    ("out of space", errno.ENOSPC),
+    ("quota exceeded", errno.EDQUOT),
+)
+"""Where the NAS gives a number that means nothing, the words of ZFS tell."""
+
 
 def translate(error: Mapping[str, Any], *, method: str, source: str) -> DrtoolError:
     """Return the error of ours that stands for one of the NAS.
@@ -49,8 +62,7 @@ def translate(error: Mapping[str, Any], *, method: str, source: str) -> DrtoolEr
         return NotFound(f"{source}: {method} found nothing")
     if number == errno.EBUSY and "rate limit" in reason.lower():
         return Unavailable(f"{source} limits how often it is asked", hint="wait a minute and try again")
-    if "dependent clones" in reason or "has clones" in reason:
-        number = errno.EBUSY
+    number = next((told for words, told in _BY_WORDS if words in reason), number) if number in _SAYS_NOTHING else number
     kind, hint = _BY_NUMBER.get(number, (Refused, "look at the audit log and the jobs of the NAS"))
     return kind(f"{source} refused {method}: {reason}", hint=hint)
 

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from drtool.model.policy import SourcePolicy
+from drtool.model.secret import Secret, SecretReference
+from drtool.runners.local import LocalRunner
+from drtool.sources.truenas.source import TruenasSource
+from drtool.testing.fixed_clock import FixedClock
+from drtool.testing.source_contract import BY, SourceContract, Subject
+from tests.rig.truenas import KEY, SmallNas
+
+
+class OneKey:
+    def resolve(self, reference: SecretReference) -> Secret:
+        assert str(reference) == "credential:nas"
+        return Secret(KEY)
+
+
+def make_source(nas: SmallNas, **settings: object) -> TruenasSource:
+    keys = {"url": f"wss://localhost:{nas.port}/api/current", "user": "drtool", "key": "credential:nas", "ca": str(nas.ca), **settings}
+    policy = SourcePolicy("nas", "truenas", "home", {"mounts": str(nas.root.parent / "mounts"), **keys})
+    return TruenasSource(policy=policy, by=BY, runner=LocalRunner(), clock=FixedClock(), secrets=OneKey(), watch=("tank/documents",))
+
+
+@pytest.fixture
+def nas(tmp_path: Path) -> Iterator[SmallNas]:
+    with SmallNas(tmp_path / "nas") as server:
+        server.add("tank")
+        server.add("tank/drill")
+        documents = server.add("tank/documents", properties={"recordsize": "128K"})
+        (documents / "odd\nname").write_bytes(b"odd")
+        (documents / "mnt").mkdir(mode=0o711)
+        (documents / "mnt" / "plain").write_bytes(b"plain" * 100)
+        yield server
+
+
+class TestTruenasSource(SourceContract):
+    @pytest.fixture
+    def subject(self, nas: SmallNas, tmp_path: Path) -> Iterator[Subject]:
+        source = make_source(nas)
+        yield Subject(source, {"dataset": "tank/documents"}, {"dataset": "tank/drill"}, tmp_path, missing={"dataset": "tank/nowhere"})
+        source.close()
+
+    def observe(self, subject: Subject) -> object:
+        root = subject.directory / "nas" / "mnt" / "tank" / "documents"
+        return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+    def spoil(self, subject: Subject) -> None:
+        (subject.directory / "nas" / "mnt" / "tank" / "documents" / "mnt" / "plain").write_bytes(b"damaged")
