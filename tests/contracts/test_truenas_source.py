@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,10 +9,12 @@ import pytest
 from drtool.model.policy import SourcePolicy
 from drtool.model.secret import Secret, SecretReference
 from drtool.runners.local import LocalRunner
+from drtool.sources.truenas.create import create_dataset
 from drtool.sources.truenas.source import TruenasSource
 from drtool.testing.fixed_clock import FixedClock
 from drtool.testing.source_contract import BY, SourceContract, Subject
 from tests.rig.truenas import KEY, SmallNas
+from tests.rig.truenas_lab import Lab, running_lab
 
 
 class OneKey:
@@ -51,3 +54,32 @@ class TestTruenasSource(SourceContract):
 
     def spoil(self, subject: Subject) -> None:
         (subject.directory / "nas" / "mnt" / "tank" / "documents" / "mnt" / "plain").write_bytes(b"damaged")
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    if os.geteuid() != 0:
+        pytest.skip("what an appliance shares is mounted, which needs root")
+    with running_lab(tmp_path) as running:
+        yield running
+
+
+class TestTruenasSourceOverItsShares(SourceContract):
+    @pytest.fixture
+    def subject(self, lab: Lab, tmp_path: Path) -> Iterator[Subject]:
+        source = lab.source(by=BY, watch=("tank/documents",))
+        create_dataset(source.client, "tank/drill", {})
+        (lab.root / "tank" / "documents" / "odd\nname").write_bytes(b"odd")
+        yield Subject(
+            source, {"dataset": "tank/documents"}, {"dataset": "tank/drill"}, tmp_path, missing={"dataset": "tank/nowhere"}
+        )
+        for leftover in source.leftovers(()):
+            source.release(leftover)
+        source.close()
+
+    def observe(self, subject: Subject) -> object:
+        root = subject.directory / "lab" / "mnt" / "tank" / "documents"
+        return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+    def spoil(self, subject: Subject) -> None:
+        (subject.directory / "lab" / "mnt" / "tank" / "documents" / "read-me").write_bytes(b"damaged")

@@ -12,18 +12,19 @@ from drtool.sources.truenas.shares import own_shares
 from drtool.sources.truenas.snapshot import label_of, read_snapshot
 
 
-def leftovers(parts: Parts, *, places: Iterable[Settings], watch: Iterable[str]) -> tuple[Leftover, ...]:
+def leftovers(parts: Parts, *, places: Iterable[Settings], watch: Iterable[str], directory: str) -> tuple[Leftover, ...]:
     """Return every dataset, clone, snapshot and share that carries our label, and what lies in directories of this host."""
     datasets = read_datasets(parts.client)
     found = [*_datasets(parts, datasets), *_snapshots(parts, datasets)]
+    wanted, paths = set(watch), [directory]
     if datasets:
         reach = parts.reach()
         if reach.shares:
             found += [label.leftover(str(row["id"])) for row, label in own_shares(parts)]
         else:
-            watch = [reach.path_of(dataset.id) for dataset in datasets if dataset.id in set(watch) and dataset.mountpoint]
+            paths += [reach.path_of(dataset.id) for dataset in datasets if dataset.id in wanted and dataset.mountpoint]
     directories = [place for place in places if "directory" in place]
-    here = places_leftovers.leftovers(parts.owner, places=directories, watch=watch if datasets else ())
+    here = places_leftovers.leftovers(parts.owner, places=directories, watch=paths)
     return tuple(sorted((*found, *here), key=lambda leftover: (leftover.what, leftover.locator)))
 
 

@@ -94,7 +94,7 @@ class TruenasSource:
         return Inspection(there, self.runner, note="" if there else f"{restored.path} is not seen here")
 
     def leftovers(self, places: Iterable[Settings]) -> tuple[Leftover, ...]:
-        return leftovers(self._parts, places=places, watch=self._watch)
+        return leftovers(self._parts, places=places, watch=self._watch, directory=f"{self._mounts}/{self.name}")
 
     def release(self, leftover: Leftover) -> None:
         release(self._parts, leftover)
