@@ -50,6 +50,7 @@ SECTIONS: Final = {
         "hold": ("hold", "Keep a point or a set from being forgotten."),
         "sweep": ("sweep", "Release what ended runs left behind."),
         "rebuild": ("rebuild", "Rebuild the local cache from the repositories."),
+        "lab": ("lab", "Start a simulated platform to try things on."),
         "completion": ("completion", "Print the completion script of a shell."),
     },
 }

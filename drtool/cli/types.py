@@ -34,3 +34,17 @@ class Until(Instant):
             return SystemClock().now() + parse_duration(value)
         except WrongValueError:
             return super().convert(value, param, ctx)
+
+
+class Bytes(click.ParamType[int]):
+    """A size: `8GiB`."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ANN401
+        from drtool.policy.units import WrongValueError, parse_size  # noqa: PLC0415
+
+        try:
+            return value if isinstance(value, int) else parse_size(value)
+        except WrongValueError as error:
+            self.fail(str(error), param, ctx)

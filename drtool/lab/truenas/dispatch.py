@@ -1,0 +1,124 @@
+"""From the name of a method to its work: who may, with which arguments, at once or as a job."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, cast
+
+from drtool.lab.truenas.answers import ENOTAUTHENTICATED, METHOD_NOT_FOUND, CallError, Json
+from drtool.lab.truenas.faults import Fault
+from drtool.lab.truenas.jobs import Job
+from drtool.lab.truenas.registry import NOBODY, Arguments, Call, Method, allowed, bind
+from drtool.lab.truenas.storage import Storage, StorageError
+
+if TYPE_CHECKING:
+    from drtool.lab.truenas.appliance import Appliance
+    from drtool.lab.truenas.session import Session
+
+EACCES: Final = 13
+_READING: Final = frozenset({"pool", "datasets", "snapshots", "space", "start", "stop"})
+
+
+class Refusal(Exception):  # noqa: N818 - an answer of the protocol itself, not an error of ours
+    """The protocol's own no, with its code and without data."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class FailingStorage:
+    """The storage of a call that a fault hits: what is read is read, what is changed fails."""
+
+    def __init__(self, storage: Storage, reason: str) -> None:
+        self._storage = storage
+        self._reason = reason
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._storage, name) if name in _READING else self._fail
+
+    def _fail(self, *_arguments: object, **_named: object) -> None:
+        raise StorageError(self._reason)
+
+
+async def perform(session: Session, name: str, params: Json, identity: Json, faults: tuple[Fault, ...]) -> Json:
+    """Carry a call out and return its result; a job is begun and its number returned."""
+    appliance = session.appliance
+    method = appliance.methods.get(name)
+    if method is None or not method.is_in(session.profile):
+        raise Refusal(METHOD_NOT_FOUND, "Method does not exist")
+    await _admit(session, method)
+    arguments = bind(method.arguments, params)
+    call = call_of(appliance, session, session.user, faults)
+    if method.job:
+        if method.pipe == "output":
+            raise CallError("Pipe 'output' is not open")
+        job = begin(appliance, method, call, arguments, params, message=identity, faults=faults)
+        if session.options["legacy_jobs"]:
+            return job.id
+        await job.ended.wait()
+        if job.failure:
+            raise CallError(job.failure["error"].partition("] ")[2], job.failure["exc_info"]["errno"] or 14)
+        return job.result
+    if method.direct:
+        found = method.work(call, arguments)
+        return await found if asyncio.iscoroutine(found) else found
+    return await appliance.run(lambda: method.work(call, arguments))
+
+
+async def _admit(session: Session, method: Method) -> None:
+    appliance = session.appliance
+    if not session.user:
+        if NOBODY not in method.roles:
+            raise CallError("Not authenticated", ENOTAUTHENTICATED)
+        if appliance.is_limited(method.name, session.peer):
+            await asyncio.sleep(appliance.scaled(1.0))
+            raise CallError("Rate Limit Exceeded", 16)
+    elif not allowed(appliance.roles_of(session.user), method):
+        raise CallError("Not authorized", EACCES)
+
+
+def begin(
+    appliance: Appliance, method: Method, call: Call, arguments: Arguments, params: Json, *, message: Json, faults: tuple[Fault, ...]
+) -> Job:
+    """Begin a job."""
+    started = Job(
+        id=0,
+        method=method.name,
+        arguments=params,
+        user=call.user,
+        message_ids=[message],
+        secret=method.secret,
+        abortable=method.abortable,
+        faults=faults,
+    )
+    loop = asyncio.get_running_loop()
+
+    def work(job: Job) -> object:
+        def progress(percent: int, text: str) -> None:
+            def note() -> None:
+                job.percent, job.description = percent, text
+
+            loop.call_soon_threadsafe(note)
+
+        call.progress = progress
+        result = method.work(call, arguments)
+        if method.pipe == "output":
+            appliance.downloads[job.id] = call.download
+        return result
+
+    async def run(part: Callable[[], object]) -> object:
+        return await appliance.run(part)
+
+    return appliance.jobs.start(started, work, lock=method.lock(arguments), run=run)
+
+
+def call_of(appliance: Appliance, session: Session | None, user: str, faults: tuple[Fault, ...], upload: bytes = b"") -> Call:
+    """Return a call with the storage that it will meet."""
+    storage = appliance.storage
+    for fault in faults:
+        if fault.kind == "storage":
+            storage = cast("Storage", FailingStorage(storage, fault.reason))
+    mounted = all(fault.kind != "not_mounted" for fault in faults)
+    return Call(appliance, storage, session, user, upload=upload, mounted=mounted)

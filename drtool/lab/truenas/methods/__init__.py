@@ -1,0 +1,1 @@
+"""What the simulated appliance answers, one service per module."""

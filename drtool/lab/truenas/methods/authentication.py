@@ -1,0 +1,170 @@
+"""`auth.*`: who somebody is."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Final, Literal
+
+from pydantic import Field
+
+from drtool.lab.truenas.answers import Json
+from drtool.lab.truenas.registry import NOBODY, Arguments, Call, Method, NoArguments
+from drtool.lab.truenas.state import Key
+
+_WRONG_KEY_SECONDS: Final = 1.0
+
+
+class CommonOptions(Arguments):
+    user_info: bool = True
+
+
+class AuthApiKeyPlain(Arguments):
+    mechanism: Literal["API_KEY_PLAIN"]
+    username: str
+    api_key: str
+    login_options: CommonOptions = CommonOptions()
+
+
+class AuthPasswordPlain(Arguments):
+    mechanism: Literal["PASSWORD_PLAIN"]
+    username: str
+    password: str
+    login_options: CommonOptions = CommonOptions()
+
+
+class AuthTokenPlain(Arguments):
+    mechanism: Literal["TOKEN_PLAIN"]
+    token: str
+    login_options: CommonOptions = CommonOptions()
+
+
+class LoginEx(Arguments):
+    login_data: Annotated[AuthApiKeyPlain | AuthPasswordPlain | AuthTokenPlain, Field(discriminator="mechanism")]
+
+
+class LoginWithApiKey(Arguments):
+    api_key: str
+
+
+class LoginWithToken(Arguments):
+    token: str
+
+
+class GenerateToken(Arguments):
+    ttl: int | None = 600
+    attrs: dict[str, Json] = {}
+    match_origin: bool = True
+    single_use: bool = False
+
+
+async def login_ex(call: Call, arguments: LoginEx) -> Json:
+    """Log in; what went wrong is part of the result, not an error."""
+    given = arguments.login_data
+    if isinstance(given, AuthTokenPlain):
+        user = _by_token(call, given.token)
+    elif isinstance(given, AuthApiKeyPlain):
+        key = await _key(call, given.api_key)
+        if key is not None and key.revoked:
+            return {"response_type": "EXPIRED"}
+        user = _by_key(call, key) if key is not None and key.user == given.username else ""
+    else:
+        await asyncio.sleep(call.appliance.scaled(_WRONG_KEY_SECONDS))
+        user = ""
+    if not user:
+        return {"response_type": "DENIED" if _denied(call, given) else "AUTH_ERR"}
+    info = _information(call, user) if given.login_options.user_info else None
+    return {"response_type": "SUCCESS", "user_info": info, "authenticator": "LEVEL_1"}
+
+
+async def login_with_api_key(call: Call, arguments: LoginWithApiKey) -> bool:
+    """Log in with a key alone."""
+    key = await _key(call, arguments.api_key)
+    return key is not None and not key.revoked and bool(_by_key(call, key))
+
+
+def login_with_token(call: Call, arguments: LoginWithToken) -> bool:
+    """Log in with a token that somebody made who is logged in."""
+    return bool(_by_token(call, arguments.token))
+
+
+def me(call: Call, _arguments: NoArguments) -> Json:
+    """Tell who is logged in, and his roles."""
+    return _information(call, call.user)
+
+
+def generate_token(call: Call, arguments: GenerateToken) -> str:
+    """Make a token for an upload or another connection."""
+    peer = call.session.peer if call.session is not None else ""
+    return call.appliance.new_token(call.user, peer, seconds=float(arguments.ttl or 600))
+
+
+def logout(call: Call, _arguments: NoArguments) -> bool:
+    """Be nobody again."""
+    if call.session is not None:
+        call.session.user, call.session.key = "", None
+    return True
+
+
+def mechanism_choices(_call: Call, _arguments: NoArguments) -> list[str]:
+    """Tell how one may log in."""
+    return ["PASSWORD_PLAIN", "TOKEN_PLAIN", "API_KEY_PLAIN"]
+
+
+async def _key(call: Call, text: str) -> Key | None:
+    """Return the key shown; one shown without TLS is worth nothing from then on."""
+    key = call.appliance.state.key_of(text)
+    if key is None:
+        await asyncio.sleep(call.appliance.scaled(_WRONG_KEY_SECONDS))
+    elif call.session is not None and not call.session.secure and not key.revoked:
+        key.revoked = True
+        call.appliance.save()
+    return key
+
+
+def _by_key(call: Call, key: Key) -> str:
+    if call.session is None or key.user not in call.appliance.state.users:
+        return ""
+    call.session.user, call.session.key = key.user, key
+    return key.user
+
+
+def _by_token(call: Call, text: str) -> str:
+    token = call.appliance.take_token(text, call.session.peer) if call.session is not None else None
+    if call.session is None or token is None or token.job:
+        return ""
+    call.session.user = token.user
+    return token.user
+
+
+def _denied(call: Call, given: Json) -> bool:
+    """Tell whether the newest release says no to somebody it knows and does not let in by this way."""
+    return call.appliance.state.at_least("26") and isinstance(given, AuthPasswordPlain) and given.username in call.appliance.state.users
+
+
+def _information(call: Call, user: str) -> dict[str, Json]:
+    roles = call.appliance.roles_of(user)
+    return {
+        "pw_name": user,
+        "pw_uid": 3000,
+        "pw_gid": 3000,
+        "pw_gecos": user,
+        "pw_dir": "/var/empty",
+        "pw_shell": "/usr/sbin/nologin",
+        "source": "LOCAL",
+        "local": True,
+        "attributes": {},
+        "two_factor_config": {"provisioning_uri": None, "secret_configured": False, "interval": 30, "otp_digits": 6},
+        "privilege": {"roles": {"$set": sorted(roles)}, "web_shell": False, "webui_access": "FULL_ADMIN" in roles},
+        "account_attributes": ["LOCAL", "API_KEY"],
+    }
+
+
+METHODS: Final = (
+    Method("auth.login_ex", LoginEx, login_ex, roles=(NOBODY,), direct=True),
+    Method("auth.login_with_api_key", LoginWithApiKey, login_with_api_key, roles=(NOBODY,), direct=True),
+    Method("auth.login_with_token", LoginWithToken, login_with_token, roles=(NOBODY,), direct=True),
+    Method("auth.mechanism_choices", NoArguments, mechanism_choices, roles=(NOBODY,), direct=True),
+    Method("auth.me", NoArguments, me, direct=True),
+    Method("auth.generate_token", GenerateToken, generate_token, direct=True),
+    Method("auth.logout", NoArguments, logout, direct=True),
+)

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from drtool.model.command import Command, Completed
+from drtool.model.errors import Refused
+from drtool.ports import Clock, ProcessInfo, Runner
+
+Start = Callable[[tuple[str, ...], Callable[[], bool], float], int]
+"""Starts a program that outlives the call: arguments, whether it is ready, how long at most; returns its process id."""
+
+_LOCK: Final = "/run/lock/drtool-lab-zfs"
+_SECONDS: Final = 60.0
+_DIRECTORIES: Final = ("/run/zfs", "/run/lock/zfs", "/var/lib/zfs")
+_HINT: Final = "run scripts/prepare as root, or install the package zfs-fuse; without --zfs the appliance keeps plain directories"
+
+
+@dataclass(slots=True)
+class ZfsDaemon:
+    """ZFS in user space: one daemon on the machine, shared by the appliances on it, each with a pool of its own.
+
+    `programs` is a directory with zfs, zpool and zfs-fuse in it; empty: wherever they are found.
+    """
+
+    runner: Runner
+    start_apart: Start
+    clock: Clock
+    programs: str = ""
+
+    def start(self) -> None:
+        """Start the daemon unless it runs; Refused where this machine cannot."""
+        if os.geteuid() != 0:
+            raise Refused("real ZFS needs root", hint="use sudo; without --zfs the appliance keeps plain directories")
+        if not os.path.exists("/dev/fuse"):
+            raise Refused("real ZFS needs /dev/fuse, and there is none", hint="load the module fuse, or leave --zfs away")
+        with self.one_at_a_time():
+            if self._answers():
+                return
+            for directory in _DIRECTORIES:
+                os.makedirs(directory, exist_ok=True)
+            argv = (self._program("zfs-fuse"), "--no-daemon", "--no-kstat-mount", "--enable-xattr")
+            pid = self.start_apart(argv, self._answers, _SECONDS)
+            with open(_LOCK, "w", encoding="ascii") as stream:
+                stream.write(f"{pid}\n")
+
+    def stop(self) -> None:
+        """End the daemon if no pool is left and one of us started it."""
+        with self.one_at_a_time():
+            said = self.run(("zpool", "list", "-H", "-o", "name"))
+            with open(_LOCK, encoding="ascii") as stream:
+                pid = stream.read().strip()
+            if said.exit_code == 0 and not said.standard_output.strip() and pid and _program_of(pid) == "zfs-fuse":
+                self.runner.end([ProcessInfo(int(pid), "")])
+
+    def run(self, argv: tuple[str, ...]) -> Completed:
+        """Run one of its programs, by name."""
+        return self.runner.run(Command((self._program(argv[0]), *argv[1:]), timeout_seconds=_SECONDS))
+
+    @contextlib.contextmanager
+    def one_at_a_time(self) -> Iterator[None]:
+        """Keep every other appliance on this machine from mounting meanwhile."""
+        with open(_LOCK, "a", encoding="ascii") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            yield
+
+    def _answers(self) -> bool:
+        return self.run(("zpool", "list", "-H", "-o", "name")).exit_code == 0
+
+    def _program(self, name: str) -> str:
+        search = self.programs or os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
+        found = shutil.which(name, path=search)
+        if found is None:
+            raise Refused(f"{name} is not installed here", hint=_HINT)
+        return found
+
+
+def stripped(said: str) -> str:
+    """Return a program's complaint without the part that the appliance's methods put before it themselves."""
+    first, _, rest = said.strip().partition("\n")
+    reason = re.sub(r"^(?:cannot|could not) [^:]*(?:'[^']*'[^:]*)?: ", "", first)
+    return f"{reason}\n{rest}" if rest.startswith("use ") else reason
+
+
+def _program_of(pid: str) -> str:
+    try:
+        with open(f"/proc/{pid}/comm", encoding="utf-8") as stream:
+            return stream.read().strip()
+    except OSError:
+        return ""
