@@ -29,6 +29,14 @@ def make_source(nas: SmallNas, **settings: object) -> TruenasSource:
     return TruenasSource(policy=policy, by=BY, runner=LocalRunner(), clock=FixedClock(), secrets=OneKey(), watch=("tank/documents",))
 
 
+def tidy(source: TruenasSource) -> None:
+    """Release everything; nothing may be left then."""
+    for leftover in source.leftovers(()):
+        source.release(leftover)
+    assert source.leftovers(()) == ()
+    source.close()
+
+
 @pytest.fixture
 def nas(tmp_path: Path) -> Iterator[SmallNas]:
     with SmallNas(tmp_path / "nas") as server:
@@ -46,7 +54,7 @@ class TestTruenasSource(SourceContract):
     def subject(self, nas: SmallNas, tmp_path: Path) -> Iterator[Subject]:
         source = make_source(nas)
         yield Subject(source, {"dataset": "tank/documents"}, {"dataset": "tank/drill"}, tmp_path, missing={"dataset": "tank/nowhere"})
-        source.close()
+        tidy(source)
 
     def observe(self, subject: Subject) -> object:
         root = subject.directory / "nas" / "mnt" / "tank" / "documents"
@@ -73,9 +81,7 @@ class TestTruenasSourceOverItsShares(SourceContract):
         yield Subject(
             source, {"dataset": "tank/documents"}, {"dataset": "tank/drill"}, tmp_path, missing={"dataset": "tank/nowhere"}
         )
-        for leftover in source.leftovers(()):
-            source.release(leftover)
-        source.close()
+        tidy(source)
 
     def observe(self, subject: Subject) -> object:
         root = subject.directory / "lab" / "mnt" / "tank" / "documents"

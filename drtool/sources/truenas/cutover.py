@@ -8,7 +8,7 @@ from drtool.model.plan import Landed
 from drtool.sources.truenas.create import create_dataset, mark_dataset, rename_dataset
 from drtool.sources.truenas.datasets import Dataset, find_dataset, read_datasets, require_dataset
 from drtool.sources.truenas.destroy import destroy_dataset
-from drtool.sources.truenas.labels import Label
+from drtool.sources.truenas.labels import Label, spell_expiry
 from drtool.sources.truenas.parts import Parts
 
 _NAMES_TRIED: Final = 100
@@ -25,7 +25,8 @@ def cut_over(parts: Parts, landed: Landed) -> Landed:
     if landed.staging in parts.done:
         return parts.done[landed.staging]
     reach = parts.reach()
-    name, target = reach.dataset_of(landed.staging), reach.dataset_of(landed.target)
+    in_sandbox = landed.destination.form == "sandbox"
+    name, target = reach.dataset_of(landed.staging) if in_sandbox else landed.staging, reach.dataset_of(landed.target)
     stage = find_dataset(parts.client, name)
     if stage is not None and (stage.label is None or stage.label.what != "staging" or stage.label.by != parts.by):
         raise Refused(f"{name} carries no label of ours", hint="look at it on the NAS", safe="nothing was moved")
@@ -36,11 +37,10 @@ def cut_over(parts: Parts, landed: Landed) -> Landed:
         aside = _move(parts, stage, target)
     else:
         aside = _continue(parts, landed, name=name, target=target)
-    if landed.destination.form == "sandbox" or reach.shares:
-        current = require_dataset(parts.client, target)
-        run = name.rpartition("/")[2].removeprefix("drtool-stage-").partition("-")[0]
-        reach.keep(current, run=run, expires=parts.clock.now().isoformat())
-    result = replace(landed, aside=reach.path_of(aside) if aside else "")
+    current = require_dataset(parts.client, target)
+    run = name.rpartition("/")[2].removeprefix("drtool-stage-").partition("-")[0]
+    (reach.keep if in_sandbox else reach.show)(current, run=run, expires=spell_expiry(parts.clock.now()))
+    result = replace(landed, aside=aside)
     parts.done[landed.staging] = result
     return result
 

@@ -23,7 +23,8 @@ def discover(client: Client, selector: Settings) -> tuple[Workload, ...]:
     wanted = Selector.model_validate(dict(selector))
     if wanted.system:
         return (Workload(f"{client.source}:system", client.source, KIND, {"system": True}),)
-    rules = wanted.model_dump(exclude={"system"})
+    rules = wanted.model_dump(exclude={"system", "exclude", "exclude_files"})
+    rules |= {"leave_out": wanted.exclude, "exclude": wanted.exclude_files}  # to a census `exclude` means files
     pattern = str(wanted.dataset)
     if _PATTERN & set(pattern):
         found = read_datasets(client)
@@ -45,7 +46,7 @@ def is_wanted(dataset: Dataset, rules: Mapping[str, Any]) -> bool:
     names = (dataset.id, *_above(dataset.id))
     if ours or not any(_matches(name, pattern) for name in (names if rules.get("recursive") else names[:1])):
         return False
-    left_out = any(_matches(name, item) for item in rules.get("exclude", ()) for name in names)
+    left_out = any(_matches(name, item) for item in rules.get("leave_out", ()) for name in names)
     return not left_out and all(dataset.users.get(name) == value for name, value in rules.get("where", {}).items())
 
 

@@ -57,7 +57,7 @@ def export(parts: Parts, snapshot: Snapshot) -> Iterator[DatasetExport]:
                 name=snapshot.workload.name,
                 form="tree",
                 path=path,
-                excludes=tuple(selector.get("exclude_files", ())),
+                excludes=tuple(selector.get("exclude", ())),
                 exclude_caches=bool(selector.get("exclude_caches", False)),
             )
             before = look_before(reach.files, artifact, limit=FULL if selector.get("census") == "full" else SAMPLE)

@@ -18,6 +18,7 @@ from drtool.sources.truenas.destroy import destroy_tree
 from drtool.sources.truenas.discover import KIND
 from drtool.sources.truenas.labels import Label
 from drtool.sources.truenas.parts import Parts
+from drtool.sources.truenas.shares import remove_shares
 
 _LIFT: Final = (
     'set -eu; cd "$1"; find "./$2$3" -mindepth 1 -maxdepth 1 -exec mv -t . -- "{}" +; '
@@ -93,14 +94,16 @@ def _land_dataset(parts: Parts, request: LandRequest, path: str) -> Iterator[Lan
             folder = f".drtool-{name.rpartition('-')[2]}"
             staging = f"{place}/{folder}"
             reach.files.make_directory(staging, private=True)
+            here = request.destination.form == "sandbox"  # there every place is one inside the sandbox, as it is seen here
+            waits = reach.path_of(name) if here else name
             landed = Landed(
                 workload=request.member.workload,
                 source=parts.name,
                 destination=request.destination,
-                staging=reach.path_of(name),
-                content=reach.path_of(name),
-                target=reach.path_of(target),
-                marker=reach.path_of(name),
+                staging=waits,
+                content=waits,
+                target=reach.path_of(target) if here else reach.shown_at(target, request.run),
+                marker=waits,
                 kind=KIND,
             )
             yield Landing(staging, reach.files.runner, landed)
@@ -118,7 +121,7 @@ def remove_staging(parts: Parts, name: str) -> None:
     """Destroy a staging dataset with what was poured into it; already gone is success."""
     found = find_dataset(parts.client, name)
     if found is not None:
-        parts.reach().close(found)
+        remove_shares(parts, found)
         destroy_tree(parts.client, found, clock=parts.clock)
 
 

@@ -7,6 +7,7 @@ from drtool.model.workload import Leftover
 from drtool.sources.places import leftovers as places_leftovers
 from drtool.sources.truenas.datasets import Dataset, read_datasets
 from drtool.sources.truenas.labels import PREFIX
+from drtool.sources.truenas.mounts import shown
 from drtool.sources.truenas.parts import Parts
 from drtool.sources.truenas.shares import own_shares
 from drtool.sources.truenas.snapshot import label_of, read_snapshot
@@ -23,6 +24,8 @@ def leftovers(parts: Parts, *, places: Iterable[Settings], watch: Iterable[str],
             found += [label.leftover(str(row["id"])) for row, label in own_shares(parts)]
         else:
             paths += [reach.path_of(dataset.id) for dataset in datasets if dataset.id in wanted and dataset.mountpoint]
+    files = parts.owner.file_system
+    found += [Leftover(parts.name, "mount", path, run, parts.by) for path, run in shown(files, directory).items()]
     directories = [place for place in places if "directory" in place]
     here = places_leftovers.leftovers(parts.owner, places=directories, watch=paths)
     return tuple(sorted((*found, *here), key=lambda leftover: (leftover.what, leftover.locator)))
@@ -37,7 +40,7 @@ def _datasets(parts: Parts, datasets: tuple[Dataset, ...]) -> list[Leftover]:
             continue
         if any(dataset.id.startswith(f"{sandbox}/") for sandbox in sandboxes):
             continue  # goes with its sandbox
-        found.append(label.leftover(dataset.id if label.what == "clone" else parts.reach().path_of(dataset.id)))
+        found.append(label.leftover(parts.reach().path_of(dataset.id) if label.what == "sandbox" else dataset.id))
     return found
 
 

@@ -4,10 +4,10 @@ import contextlib
 from collections.abc import Iterator
 from typing import Final
 
-from drtool.model.errors import DrtoolError, NotFound, Refused, Unavailable
 from drtool.sources.places.filesystem import FileSystem
 from drtool.sources.truenas.datasets import Dataset
 from drtool.sources.truenas.labels import Label
+from drtool.sources.truenas.mounts import mount, mounted, restored_dataset, restored_path, unmount
 from drtool.sources.truenas.parts import Parts, tidying
 from drtool.sources.truenas.reach import require_mounted
 from drtool.sources.truenas.shares import comment_of, own_shares, remove_share
@@ -39,46 +39,39 @@ class NetworkReach:
 
     def dataset_of(self, path: str) -> str:
         start = f"{self._directory}/datasets/"
-        return path.removeprefix(start) if path.startswith(start) else ""
+        return restored_dataset(self._directory, path) or (path.removeprefix(start) if path.startswith(start) else "")
 
     @contextlib.contextmanager
     def open(self, dataset: Dataset, *, run: str, expires: str, write: bool) -> Iterator[str]:
+        path = self.path_of(dataset.id)
         try:
-            yield self._show(dataset, run=run, expires=expires, write=write)
+            self._mount(dataset, path, run=run, expires=expires, write=write)
+            yield path
         finally:
             with tidying():
                 self.close(dataset)
                 self._unshare(dataset)
 
     def keep(self, dataset: Dataset, *, run: str, expires: str) -> str:
-        return self._show(dataset, run=run, expires=expires, write=True)
+        path = self.path_of(dataset.id)
+        self._mount(dataset, path, run=run, expires=expires, write=True)
+        return path
+
+    def shown_at(self, dataset: str, run: str) -> str:
+        return restored_path(self._directory, dataset, run)
+
+    def show(self, dataset: Dataset, *, run: str, expires: str) -> None:
+        self._mount(dataset, self.shown_at(dataset.id, run), run=run, expires=expires, write=False)
 
     def close(self, dataset: Dataset) -> None:
-        path = self.path_of(dataset.id)
-        if path in self._mounted():
-            completed = self.files.run("umount", "--", path)
-            if completed.exit_code != 0:
-                self.files.require(f"unmounting {path}", "umount", "-l", "--", path)
-        self.files.run("rmdir", "--", path)
+        unmount(self.files, self.path_of(dataset.id))
 
-    def _show(self, dataset: Dataset, *, run: str, expires: str, write: bool) -> str:
-        path = self.path_of(dataset.id)
+    def _mount(self, dataset: Dataset, path: str, *, run: str, expires: str, write: bool) -> None:
         self._share(dataset, run=run, expires=expires, write=write)
-        if path not in self._mounted():
-            self.files.require(f"making {path}", "mkdir", "-p", "--", path)
-            options, origin = (_WRITE if write else _READ), f"{self._host()}:{dataset.mountpoint}"
-            try:
-                self.files.require(
-                    f"mounting {origin}",
-                    *("mount", "-t", "nfs", "-o", options, "--", origin, path),
-                    hint="this needs root, nfs-common here, and the NFS service running on the NAS (drtool doctor)",
-                )
-            except NotFound as error:
-                raise Refused(
-                    "this machine cannot mount NFS", hint="install nfs-common, or use `access: local` on the NAS itself"
-                ) from error
+        if path not in mounted(self.files, self._directory):
+            origin = f"{self._host()}:{dataset.mountpoint}"
+            mount(self.files, origin, path, ("-t", "nfs", "-o", _WRITE if write else _READ))
         require_mounted(self._parts.client, self.files, dataset, path)
-        return path
 
     def _share(self, dataset: Dataset, *, run: str, expires: str, write: bool) -> None:
         if any(row.get("path") == dataset.mountpoint and bool(row.get("ro")) != write for row, _label in own_shares(self._parts)):
@@ -101,14 +94,6 @@ class NetworkReach:
         for row, _label in own_shares(self._parts):
             if row.get("path") == dataset.mountpoint:
                 remove_share(self._parts, int(row["id"]))
-
-    def _mounted(self) -> frozenset[str]:
-        try:
-            return frozenset(self.files.mounts_within(self._directory))
-        except DrtoolError as error:
-            if isinstance(error, Unavailable):
-                raise
-            return frozenset()
 
     def _host(self) -> str:
         host = self._parts.client.endpoint.host

@@ -8,6 +8,7 @@ from drtool.model.errors import Conflict, NotFound, Refused
 from drtool.sources.places.filesystem import FileSystem
 from drtool.sources.truenas.client import Client
 from drtool.sources.truenas.datasets import Dataset
+from drtool.sources.truenas.mounts import mount, mounted, restored_dataset, restored_path
 
 EMPTY_BYTES: Final = 1024 * 1024
 """Less than this is what a dataset without any file may refer to."""
@@ -32,6 +33,12 @@ class Reach(Protocol):
     def keep(self, dataset: Dataset, *, run: str, expires: str) -> str:
         """Make a dataset's files visible here until it is closed or swept."""
 
+    def shown_at(self, dataset: str, run: str) -> str:
+        """Return where a restored dataset is shown to checks, without what is mounted below it."""
+
+    def show(self, dataset: Dataset, *, run: str, expires: str) -> None:
+        """Show a restored dataset there until it is swept."""
+
     def close(self, dataset: Dataset) -> None:
         """Take away what makes its files visible here; nothing is success."""
 
@@ -41,16 +48,19 @@ class LocalReach:
 
     shares = False
 
-    def __init__(self, client: Client, files: FileSystem, *, prefix: str) -> None:
+    def __init__(self, client: Client, files: FileSystem, *, prefix: str, directory: str) -> None:
         self.files = files
         self._client = client
         self._prefix = prefix.rstrip("/")
+        self._directory = directory
+        self._may_mount = files.run("id", "-u").standard_output.strip() == b"0"
 
     def path_of(self, dataset: str) -> str:
         return f"{self._prefix}/{dataset}"
 
     def dataset_of(self, path: str) -> str:
-        return path.removeprefix(f"{self._prefix}/") if path.startswith(f"{self._prefix}/") else ""
+        inside = path.removeprefix(f"{self._prefix}/") if path.startswith(f"{self._prefix}/") else ""
+        return restored_dataset(self._directory, path) or inside
 
     @contextlib.contextmanager
     def open(self, dataset: Dataset, *, run: str, expires: str, write: bool) -> Iterator[str]:
@@ -64,6 +74,14 @@ class LocalReach:
             raise Refused(f"{dataset.id} is mounted at {dataset.mountpoint or 'no place'}, not at {path}", hint="look at it on the NAS")
         require_mounted(self._client, self.files, dataset, path)
         return path
+
+    def shown_at(self, dataset: str, run: str) -> str:
+        return restored_path(self._directory, dataset, run) if self._may_mount else self.path_of(dataset)
+
+    def show(self, dataset: Dataset, *, run: str, expires: str) -> None:
+        origin, path = self.keep(dataset, run=run, expires=expires), self.shown_at(dataset.id, run)
+        if path != origin and path not in mounted(self.files, self._directory):
+            mount(self.files, origin, path, ("--bind",))
 
     def close(self, dataset: Dataset) -> None:
         del dataset

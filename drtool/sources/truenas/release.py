@@ -7,12 +7,13 @@ from drtool.sources.truenas.clone import remove_clone
 from drtool.sources.truenas.cutover import finish
 from drtool.sources.truenas.datasets import Dataset, find_dataset, read_datasets
 from drtool.sources.truenas.destroy import destroy_snapshot, destroy_tree
+from drtool.sources.truenas.mounts import restored_dataset, unmount
 from drtool.sources.truenas.parts import Parts
-from drtool.sources.truenas.shares import own_shares, remove_share
+from drtool.sources.truenas.shares import own_shares, remove_share, remove_shares
 from drtool.sources.truenas.snapshot import label_of, read_snapshot
 
 
-def release(parts: Parts, leftover: Leftover) -> None:
+def release(parts: Parts, leftover: Leftover, *, directory: str) -> None:
     """Remove one leftover by its label, or finish the cutover it died in; already gone is success, without our label it is Refused."""
     if leftover.source != parts.name:
         raise Refused(f"{leftover.locator} is not a leftover of {parts.name}", safe="nothing was touched")
@@ -21,14 +22,18 @@ def release(parts: Parts, leftover: Leftover) -> None:
             _release_snapshot(parts, leftover.locator)
         case "share":
             _release_share(parts, leftover.locator)
+        case "mount":
+            if not restored_dataset(directory, leftover.locator):
+                raise _without_label(leftover.locator)
+            unmount(parts.owner.file_system, leftover.locator)
         case "clone":
             _release_dataset(parts, leftover, leftover.locator)
         case "sandbox" | "staging" | "kept":
-            name = parts.reach().dataset_of(leftover.locator)
+            name = parts.reach().dataset_of(leftover.locator) if leftover.locator.startswith("/") else leftover.locator
             found = find_dataset(parts.client, name) if name else None
             if found is not None:
                 _release_dataset(parts, leftover, name)
-            elif not name or parts.owner.file_system.exists(leftover.locator):
+            elif leftover.locator.startswith("/") and parts.owner.file_system.exists(leftover.locator):
                 places_release.release(parts.owner, leftover=leftover)
         case _:
             raise Refused(f"{leftover.what} {leftover.locator} is not a leftover of {parts.name}", safe="nothing was touched")
@@ -72,9 +77,8 @@ def _release_dataset(parts: Parts, leftover: Leftover, name: str) -> None:
 
 
 def _close_all(parts: Parts, dataset: Dataset) -> None:
-    reach = parts.reach()
     for item in (*reversed(read_datasets(parts.client, ["id", "^", f"{dataset.id}/"])), dataset):
-        reach.close(item)
+        remove_shares(parts, item)
 
 
 def _without_label(locator: str) -> Refused:

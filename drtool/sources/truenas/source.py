@@ -57,7 +57,7 @@ class TruenasSource:
             clock=clock,
         )
         self._access = str(policy.settings.get("access") or "auto")
-        self._mounts = str(policy.settings.get("mounts") or "/run/drtool")
+        self._directory = f"{str(policy.settings.get('mounts') or '/run/drtool').rstrip('/')}/{policy.name}"
         self._files = FileSystem(runner)
         self._watch = watch
         self._reached: Reach | None = None
@@ -76,7 +76,7 @@ class TruenasSource:
 
     def export(self, snapshot: Snapshot) -> AbstractContextManager[Export]:
         if snapshot.workload.selector.get("system"):
-            return export_appliance(self._parts, snapshot, directory=f"{self._mounts}/{self.name}")
+            return export_appliance(self._parts, snapshot, directory=self._directory)
         return export(self._parts, snapshot)
 
     def land(self, request: LandRequest) -> AbstractContextManager[Landing]:
@@ -94,10 +94,10 @@ class TruenasSource:
         return Inspection(there, self.runner, note="" if there else f"{restored.path} is not seen here")
 
     def leftovers(self, places: Iterable[Settings]) -> tuple[Leftover, ...]:
-        return leftovers(self._parts, places=places, watch=self._watch, directory=f"{self._mounts}/{self.name}")
+        return leftovers(self._parts, places=places, watch=self._watch, directory=self._directory)
 
     def release(self, leftover: Leftover) -> None:
-        release(self._parts, leftover)
+        release(self._parts, leftover, directory=self._directory)
 
     def examine(self) -> tuple[Finding, ...]:
         return examine(self._parts)
@@ -117,8 +117,8 @@ class TruenasSource:
             if not prefix:
                 continue
             if self._access == "local" or (self._access == "auto" and is_local(self.client, self._files, dataset)):
-                return LocalReach(self.client, self._files, prefix=prefix)
-            return NetworkReach(self._parts, self._files, directory=f"{self._mounts}/{self.name}")
+                return LocalReach(self.client, self._files, prefix=prefix, directory=self._directory)
+            return NetworkReach(self._parts, self._files, directory=self._directory)
         raise Refused(
             f"{self.name} has no mounted dataset", hint="import its pools and unlock its datasets first: runbooks/truenas-lost.md"
         )
