@@ -14,6 +14,7 @@ from typing import Any
 from drtool import process
 from drtool.engine.clock import SystemClock
 from drtool.lab.truenas.run import Settings, Started, serve
+from drtool.model.command import Command
 from drtool.model.policy import SourcePolicy
 from drtool.runners.local import LocalRunner
 from drtool.secrets.store import Secrets
@@ -75,5 +76,9 @@ def running_lab(directory: Path, *, release: str = "25.10") -> Iterator[Lab]:
         yield Lab(box[0], Path(box[0].directory) / "mnt", directory / "mounts")
     finally:
         os.environ["PATH"] = before
+        for line in Path("/proc/self/mountinfo").read_text().splitlines():
+            place = line.split(" ")[4]
+            if place.startswith(f"{directory}/"):
+                LocalRunner().run(Command(("umount", "-l", place)))
         stop.set()
         thread.join(20)

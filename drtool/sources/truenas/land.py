@@ -21,9 +21,9 @@ from drtool.sources.truenas.parts import Parts
 from drtool.sources.truenas.shares import remove_shares
 
 _LIFT: Final = (
-    'set -eu; cd "$1"; find "./$2$3" -mindepth 1 -maxdepth 1 -exec mv -t . -- "{}" +; '
-    'cp -a --attributes-only -T -- "./$2$3" . 2>/dev/null || { chmod --reference="./$2$3" .; touch -r "./$2$3" .; }; '
-    'rm -rf --one-file-system -- "./$2"'
+    'set -eu; cd "$1"; root="./$2$3"; changed=$(stat -c %y -- "$root"); '
+    'find "$root" -mindepth 1 -maxdepth 1 -exec mv -n -t . -- "{}" +; '
+    'cp -a --attributes-only -T -- "$root" .; rm -rf --one-file-system -- "./$2"; touch -m -d "$changed" .'
 )
 
 

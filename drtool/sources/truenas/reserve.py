@@ -21,7 +21,9 @@ def reserve(parts: Parts, request: ReserveRequest) -> Leftover:
     """Make a labelled, leased sandbox dataset with a quota and no shares; Refused when it does not fit."""
     above = str(request.settings["dataset"])
     if find_dataset(parts.client, above) is None:
-        raise NotFound(f"{above} does not exist on {parts.name}", hint=f"make the dataset {above} on the NAS: sandboxes go below it")
+        if "/" not in above or find_dataset(parts.client, above.rpartition("/")[0]) is None:
+            raise NotFound(f"{above} does not exist on {parts.name}", hint=f"make the dataset {above} on the NAS: sandboxes go below it")
+        create_dataset(parts.client, above, {})
     free = free_bytes(parts.client, above)
     if free < request.bytes:
         raise Refused(

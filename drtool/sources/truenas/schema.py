@@ -78,7 +78,7 @@ class Selector(BaseModel):
     def _one_thing(self) -> Self:
         if self.system == (self.dataset is not None):
             raise ValueError("name a `dataset`, or the appliance itself: `system: true`")
-        if self.system and self.model_fields_set - {"system"}:
+        if self.system and (self.recursive or self.exclude or self.where or self.exclude_files or self.exclude_caches):
             raise ValueError("`system: true` has no other keys")
         return self
 
