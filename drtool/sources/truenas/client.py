@@ -4,18 +4,15 @@ import contextlib
 import itertools
 import threading
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from drtool import process
 from drtool.model.errors import Bug, Conflict, NotFound, Refused, TimedOut, Unavailable
 from drtool.model.secret import SecretReference
 from drtool.ports import Clock, SecretStore
-from drtool.sources.truenas.connection import encode_request, login_request, open_web_socket, pump, require_login, send
+from drtool.sources.truenas.connection import Link, encode_request, login_request, pump, require_login
 from drtool.sources.truenas.tls import Endpoint
 from drtool.sources.truenas.translate import METHOD_MISSING, translate
-
-if TYPE_CHECKING:
-    from websockets.sync.client import ClientConnection
 
 CALL_SECONDS: Final = 60.0
 JOB_SECONDS: Final = 3600.0
@@ -23,6 +20,7 @@ _AT_ONCE: Final = 8
 """The NAS runs ten calls of a connection at once."""
 _WAITS: Final = (0.5, 1.0, 2.0)
 _TICK: Final = 0.1
+_CLOSES_WITHIN: Final = 5.0
 _FIRST_POLL: Final = 0.1
 _LONGEST_POLL: Final = 5.0
 _OLD_NAMES: Final = (("pool.snapshot.", "zfs.snapshot."),)
@@ -43,14 +41,14 @@ class _Session:
     """One logged-in connection and its reader thread."""
 
     def __init__(self, endpoint: Endpoint, nudge: threading.Event) -> None:
-        self._keep = contextlib.ExitStack()
-        self.connection: ClientConnection = open_web_socket(endpoint, self._keep)
+        self.link = Link(endpoint, threading.Lock())
         self.lost = ""
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
         self._waiting: dict[int, _Waiter] = {}
         self._nudge = nudge
-        threading.Thread(target=self._read, name="truenas-reader", daemon=True).start()
+        self._reader = threading.Thread(target=self._read, name="truenas-reader", daemon=True)
+        self._reader.start()
 
     def ask(self, method: str, params: tuple[Any, ...], *, source: str, watch: Callable[[], None]) -> dict[str, Any]:
         """Send a request and return the whole answer; Unavailable when the connection was lost before it came."""
@@ -59,7 +57,7 @@ class _Session:
             number = next(self._numbers)
             self._waiting[number] = waiter
         try:
-            send(self.connection, encode_request(number, method, params), source=source)
+            self.link.send(encode_request(number, method, params))
             while not waiter.ended.wait(_TICK):
                 watch()
                 if self.lost:
@@ -73,10 +71,12 @@ class _Session:
 
     def close(self) -> None:
         """Hang up."""
-        self._keep.close()
+        self.link.hang_up()
+        self._reader.join(_CLOSES_WITHIN)
+        self.link.end()
 
     def _read(self) -> None:
-        self.lost = pump(self.connection, self._take) or "the connection was cut"
+        self.lost = pump(self.link, self._take) or "the connection was cut"
         with self._lock:
             waiting = tuple(self._waiting.values())
         for waiter in waiting:
@@ -187,7 +187,7 @@ class Client:
         session = self._session
         if session is None:
             raise Unavailable(f"the connection to {self.source} was cut")
-        return str(session.connection.local_address[0])
+        return session.link.own_address
 
     def close(self) -> None:
         """Hang up; the next call opens a connection again."""

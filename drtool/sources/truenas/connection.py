@@ -3,23 +3,25 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import select
+import socket
 import ssl
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import Any, Final
 
 from drtool.model.errors import DrtoolError, Refused, Unavailable
 from drtool.model.secret import Secret
 from drtool.sources.truenas.tls import Endpoint, open_tls
-
-if TYPE_CHECKING:
-    from websockets.sync.client import ClientConnection
 
 OPEN_SECONDS: Final = 20.0
 LARGEST_ANSWER: Final = 128 * 1024 * 1024
 LARGEST_REQUEST: Final = 60 * 1024
 """The NAS closes the connection at 64 KiB."""
 
+_DEAD_AFTER: Final = 60
+_PING_EVERY: Final = 20
+"""Both in seconds without a message."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _WHY_NOT: Final[Mapping[str, tuple[str, str]]] = {
     "AUTH_ERR": ("does not accept the key", "make a new API key for that user, and check `user:` and `key:` of the source"),
@@ -29,34 +31,151 @@ _WHY_NOT: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 
-def open_web_socket(endpoint: Endpoint, keep: contextlib.ExitStack) -> ClientConnection:
-    """Open the NAS's own protocol over verified TLS until `keep` is closed; raises Unavailable or Refused."""
-    from websockets.exceptions import InvalidHandshake, InvalidMessage  # noqa: PLC0415 - heavy, and most verbs ask no NAS
-    from websockets.sync.client import connect  # noqa: PLC0415
+class Link:
+    """The NAS's own protocol over verified TLS: whole messages out and in. Opening it raises Unavailable or Refused.
 
-    secured = open_tls(endpoint, timeout_seconds=OPEN_SECONDS)
-    silent = logging.getLogger("drtool.truenas")
-    silent.disabled = True  # the library would write down what is sent, the key too
-    address = f"ws://{endpoint.host if ':' not in endpoint.host else f'[{endpoint.host}]'}:{endpoint.port}{endpoint.path}"
-    try:  # the socket is secured already: to the library it is a plain one
-        manager = connect(
-            address,
-            sock=secured,
-            logger=silent,
-            max_size=LARGEST_ANSWER,
-            compression=None,
-            proxy=None,
-            open_timeout=OPEN_SECONDS,
-            close_timeout=2,
-        )
-        return keep.enter_context(manager)
-    except (TimeoutError, InvalidMessage, ssl.SSLError, OSError) as error:
-        secured.close()
-        raise Unavailable(f"{endpoint.source} does not answer: {type(error).__name__}", hint="look whether the NAS is up") from None
-    except InvalidHandshake as error:
-        secured.close()
-        hint = "the URL must be that of the NAS itself, such as wss://nas.example.org/api/current; TrueNAS 25.04 and later have it"
-        raise Refused(f"{endpoint.source} does not speak its protocol at {endpoint.path}: {type(error).__name__}", hint=hint) from None
+    One lock guards the socket, as TLS takes no reading and writing at once; nobody waits for the network while holding it but to write.
+    """
+
+    def __init__(self, endpoint: Endpoint, lock: contextlib.AbstractContextManager[object]) -> None:
+        from websockets.client import ClientProtocol  # noqa: PLC0415 - heavy, and most verbs ask no NAS
+        from websockets.uri import parse_uri  # noqa: PLC0415
+
+        silent = logging.getLogger("drtool.truenas")
+        silent.disabled = True  # the library would write down what is sent, the key too
+        self._source = endpoint.source
+        self._lock = lock
+        self.heard = False
+        self._parts: list[bytes] = []
+        self._why = ""
+        self._socket = open_tls(endpoint, timeout_seconds=OPEN_SECONDS)
+        self._socket.setblocking(False)
+        host = endpoint.host if ":" not in endpoint.host else f"[{endpoint.host}]"
+        self._protocol = ClientProtocol(parse_uri(f"wss://{host}:{endpoint.port}{endpoint.path}"), max_size=LARGEST_ANSWER, logger=silent)
+        try:
+            self._greet(endpoint)
+        except BaseException:
+            self.end()
+            raise
+
+    @property
+    def own_address(self) -> str:
+        """The address by which the NAS sees this machine."""
+        return str(self._socket.getsockname()[0])
+
+    def send(self, text: str) -> None:
+        """Send one message; Unavailable when the connection is gone."""
+        from websockets.exceptions import InvalidState  # noqa: PLC0415 - loaded already
+
+        with self._lock:
+            try:
+                self._protocol.send_text(text.encode())
+                self._flush()
+            except (OSError, ValueError, InvalidState):
+                raise self._gone() from None
+
+    def receive(self) -> list[bytes]:
+        """Return the messages that came within a second; Unavailable when the connection ended."""
+        self._wait(select.POLLIN)
+        with self._lock:
+            messages = [message for frame in self._read() if (message := self._whole(frame)) is not None]
+        if not messages and self._why:
+            raise self._gone()
+        return messages
+
+    def ping(self) -> None:
+        """Ask for a sign of life, which `receive` does not show."""
+        with self._lock, contextlib.suppress(OSError, ValueError):
+            self._protocol.send_ping(b"")
+            self._flush()
+
+    def hang_up(self) -> None:
+        """Say goodbye; whoever receives sees the end."""
+        from websockets.exceptions import InvalidState  # noqa: PLC0415 - loaded already
+
+        with self._lock:
+            with contextlib.suppress(OSError, ValueError, InvalidState):
+                self._protocol.send_close(1000)
+                self._flush()
+            self._why = self._why or "we hung up"
+            with contextlib.suppress(OSError, ValueError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+    def end(self) -> None:
+        """Let go of the socket, once nobody reads any more."""
+        with contextlib.suppress(OSError, ValueError):
+            self._socket.close()
+
+    def _greet(self, endpoint: Endpoint) -> None:
+        self._protocol.send_request(self._protocol.connect())
+        self._flush()
+        for _ in range(int(OPEN_SECONDS)):
+            self._wait(select.POLLIN)
+            with self._lock:
+                events = self._read()
+            failed = self._protocol.handshake_exc
+            if failed is not None and not self._why.startswith("the connection"):
+                hint = "the URL must be that of the NAS itself, such as wss://nas.example.org/api/current; TrueNAS 25.04 and later have it"
+                raise Refused(f"{endpoint.source} does not speak its protocol at {endpoint.path}: {failed}", hint=hint)
+            if self._why:
+                raise self._gone()
+            if events:
+                return
+        raise Unavailable(f"{endpoint.source} does not answer", hint="look whether the NAS is up")
+
+    def _read(self) -> list[Any]:
+        while not self._why:
+            try:
+                data = self._socket.recv(1 << 16)
+            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                break
+            except (OSError, ValueError):
+                data = b""
+            if data:
+                self.heard = True
+                self._protocol.receive_data(data)
+            else:
+                self._protocol.receive_eof()
+                self._why = _why_closed(self._protocol.close_rcvd)
+        events = self._protocol.events_received()
+        try:
+            self._flush()
+        except (OSError, ValueError):
+            self._why = self._why or "the connection was cut"
+        return events
+
+    def _whole(self, frame: Any) -> bytes | None:  # noqa: ANN401 - an event of the library
+        from websockets.frames import Opcode  # noqa: PLC0415 - loaded already
+
+        if frame.opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+            return None
+        self._parts.append(bytes(frame.data))
+        if not frame.fin:
+            return None
+        message, self._parts = b"".join(self._parts), []
+        return message
+
+    def _flush(self) -> None:
+        for data in self._protocol.data_to_send():
+            rest = memoryview(data)
+            waited = 0
+            while rest:
+                try:
+                    rest = rest[self._socket.send(rest) :]
+                except (ssl.SSLWantWriteError, ssl.SSLWantReadError) as wants:
+                    if waited >= OPEN_SECONDS:
+                        raise OSError("it takes nothing") from None
+                    waited += 1
+                    self._wait(select.POLLOUT if isinstance(wants, ssl.SSLWantWriteError) else select.POLLIN)
+
+    def _wait(self, event: int) -> None:
+        with contextlib.suppress(OSError, ValueError):  # closed meanwhile: reading tells
+            poll = select.poll()
+            poll.register(self._socket, event)
+            poll.poll(1000)
+
+    def _gone(self) -> Unavailable:
+        return Unavailable(f"the connection to {self._source} is gone: {self._why or 'it was cut'}", hint="look whether the NAS restarts")
 
 
 def login_request(user: str, key: Secret) -> list[Any]:
@@ -101,36 +220,25 @@ def _instant(value: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
     return value
 
 
-def pump(connection: ClientConnection, take: Callable[[dict[str, Any]], None]) -> str:
-    """Hand over every message until the connection ends, and return why it did."""
-    from websockets.exceptions import ConnectionClosed  # noqa: PLC0415 - loaded already
-
+def pump(link: Link, take: Callable[[dict[str, Any]], None]) -> str:
+    """Hand over every message until the connection ends, and return why it did; one that shows no life for a minute has ended."""
+    silent = 0
     try:
-        while True:
-            take(decode_message(connection.recv()))
-    except ConnectionClosed as closed:
-        return _why_closed(closed.rcvd.code if closed.rcvd else 0, closed.rcvd.reason if closed.rcvd else "")
+        while silent < _DEAD_AFTER:
+            link.heard = False
+            messages = link.receive()
+            silent = 0 if link.heard else silent + 1
+            for message in messages:
+                take(decode_message(message))
+            if silent and not silent % _PING_EVERY:
+                link.ping()
     except DrtoolError as error:
         return error.what
-    except (OSError, EOFError, AssertionError):
-        return "the connection broke"
+    return "it shows no life"
 
 
-def send(connection: ClientConnection, text: str, *, source: str) -> None:
-    """Send one message; Unavailable when the connection is gone."""
-    from websockets.exceptions import ConnectionClosed  # noqa: PLC0415 - loaded already
-
-    try:
-        connection.send(text)
-    except (ConnectionClosed, OSError):
-        _gone(source)
-
-
-def _gone(source: str) -> NoReturn:
-    raise Unavailable(f"the connection to {source} was cut", hint="look whether the NAS restarts")
-
-
-def _why_closed(code: int, reason: str) -> str:
+def _why_closed(close: Any) -> str:  # noqa: ANN401 - what the library tells
+    code, reason = (close.code, close.reason) if close is not None else (0, "")
     if code == 1008:  # noqa: PLR2004 - RFC 6455
         return f"the NAS does not serve this machine ({reason[:100]}): look at its allow-list"
     if code == 1009:  # noqa: PLR2004
