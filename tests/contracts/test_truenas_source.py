@@ -78,9 +78,7 @@ class TestTruenasSourceOverItsShares(SourceContract):
         source = lab.source(by=BY, watch=("tank/documents",))
         create_dataset(source.client, "tank/drill", {})
         (lab.root / "tank" / "documents" / "odd\nname").write_bytes(b"odd")
-        yield Subject(
-            source, {"dataset": "tank/documents"}, {"dataset": "tank/drill"}, tmp_path, missing={"dataset": "tank/nowhere"}
-        )
+        yield Subject(source, {"dataset": "tank/documents"}, {"dataset": "tank/drill"}, tmp_path, missing={"dataset": "tank/nowhere"})
         tidy(source)
 
     def observe(self, subject: Subject) -> object:

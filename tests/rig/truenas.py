@@ -1,8 +1,9 @@
+# ruff: noqa: ANN401, TRY301, FBT001 - it answers whatever it is asked
 """A small server that speaks TrueNAS's protocol over TLS and keeps its datasets in directories: enough to try the client against."""
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import errno
 import io
 import json
@@ -21,8 +22,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
-from websockets.http11 import Headers, Request, Response
+from websockets.http11 import Request, Response
 from websockets.sync.server import Server, ServerConnection, serve
 
 KEY = "1-" + "k" * 64
@@ -37,23 +39,21 @@ class CallError(Exception):
 def certificate(directory: Path, names: list[str]) -> tuple[Path, Path]:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "truenas")])
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     built = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=10))
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=10))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(item) for item in names]), critical=False)
         .sign(key, hashes.SHA256())
     )
     pem, private = directory / "nas.pem", directory / "nas.key"
     pem.write_bytes(built.public_bytes(serialization.Encoding.PEM))
-    private.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
+    private.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
     return pem, private
 
 
@@ -93,7 +93,7 @@ class SmallNas:
 
     def _http(self, _connection: ServerConnection, request: Request) -> Response | None:
         if request.path.startswith("/_download/"):
-            body = self.jobs[int(request.path.split("/")[2].split("?")[0])]
+            body = self.jobs[int(request.path.split("/")[2].partition("?")[0])]
             return Response(200, "OK", Headers({"Content-Length": str(len(body)), "Connection": "close"}), body)
         return None
 
@@ -148,7 +148,7 @@ class SmallNas:
         return [{"id": filters[0][2], "state": "SUCCESS", "result": None}]
 
     def do_system_info(self) -> dict[str, Any]:
-        return {"version": "25.10.1", "datetime": {"$date": int(datetime.datetime.now().timestamp() * 1000)}}
+        return {"version": "25.10.1", "datetime": {"$date": int(dt.datetime.now(dt.UTC).timestamp() * 1000)}}
 
     def do_auth_me(self) -> dict[str, Any]:
         roles = ["DATASET_WRITE", "DATASET_DELETE", "SNAPSHOT_WRITE", "SNAPSHOT_DELETE", "POOL_READ", "FILESYSTEM_ATTRS_READ"]
@@ -170,13 +170,13 @@ class SmallNas:
     def _row(self, name: str) -> dict[str, Any]:
         item = self.datasets[name]
         size = sum(path.stat().st_size for path in (self.root / name).rglob("*") if path.is_file() and not path.is_symlink())
-        row = {"id": name, "name": name, "pool": name.split("/")[0], "type": item["type"], "encrypted": bool(item.get("encrypted"))}
+        row = {"id": name, "name": name, "pool": name.partition("/")[0], "type": item["type"], "encrypted": bool(item.get("encrypted"))}
         row |= {"locked": bool(item.get("locked")), "mountpoint": str(self.root / name) if item["type"] == "FILESYSTEM" else None}
         row |= {"encryption_root": name if item.get("encrypted") else None, "key_format": {"value": "HEX"}}
         row |= {"origin": {"rawvalue": item.get("origin", "")}, "available": {"rawvalue": str(10**12)}}
         row |= {"logicalreferenced": {"rawvalue": str(size)}}
         row |= {key: {"value": str(value), "rawvalue": str(value), "source": "LOCAL"} for key, value in item.get("properties", {}).items()}
-        users = {}
+        users: dict[str, Any] = {}
         for above in [name.rsplit("/", count)[0] for count in range(name.count("/"), -1, -1)]:
             source = "LOCAL" if above == name else "INHERITED"
             inherited = self.datasets.get(above, {}).get("users", {})
@@ -239,7 +239,7 @@ class SmallNas:
 
     def do_pool_dataset_attachments(self, name: str) -> list[Any]:
         self._require(name)
-        return self.datasets[name].get("attachments", [])
+        return list(self.datasets[name].get("attachments", []))
 
     def do_pool_dataset_export_keys(self, _pool: str) -> bytes:
         return json.dumps(self.keys).encode()
@@ -268,7 +268,15 @@ class SmallNas:
         rows = []
         for name, item in sorted(self.snapshots.items()):
             users = {key: {"value": value, "rawvalue": value, "source": "LOCAL"} for key, value in item["users"].items()}
-            rows.append({"id": name, "name": name, "dataset": name.split("@")[0], "pool": name.split("/")[0].split("@")[0], "properties": users})
+            rows.append(
+                {
+                    "id": name,
+                    "name": name,
+                    "dataset": name.partition("@")[0],
+                    "pool": name.partition("/")[0].partition("@")[0],
+                    "properties": users,
+                }
+            )
         return [row for row in rows if all(self._match(row, entry) for entry in filters)]
 
     def do_pool_snapshot_delete(self, name: str, _options: Any) -> bool:

@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,10 @@ class Lab:
         return TruenasSource(policy=policy, by=by, runner=runner, clock=SystemClock(), secrets=secrets, watch=watch)
 
 
+def _start_apart(argv: tuple[str, ...], ready: Callable[[], bool], seconds: float) -> int:
+    return process.start_apart(argv, ready=ready, seconds=seconds)
+
+
 @contextlib.contextmanager
 def running_lab(directory: Path, *, release: str = "25.10") -> Iterator[Lab]:
     """Run an appliance on plain directories; its mount program is put first on PATH meanwhile."""
@@ -63,9 +67,7 @@ def running_lab(directory: Path, *, release: str = "25.10") -> Iterator[Lab]:
         ready.set()
 
     def work() -> None:
-        serve(
-            settings, runner=LocalRunner(), clock=SystemClock(), start_apart=getattr(process, "start_apart", None), on_start=on_start, until=stop.is_set
-        )
+        serve(settings, runner=LocalRunner(), clock=SystemClock(), start_apart=_start_apart, on_start=on_start, until=stop.is_set)
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()

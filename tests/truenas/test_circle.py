@@ -28,7 +28,7 @@ def test_a_recursive_set_is_taken_at_one_instant_and_comes_back(lab: Lab, tmp_pa
     top = lab.root / "tank" / "documents"
     leaf = top / "letters"
     os.setxattr(leaf, "user.colour", b"blue")
-    os.chmod(leaf, 0o711)
+    leaf.chmod(0o2750)
     os.utime(leaf, ns=(1, 1_600_000_000_123_456_789))
     before = content(top)
     members = take(source, tmp_path / "copies")
@@ -43,7 +43,7 @@ def test_a_recursive_set_is_taken_at_one_instant_and_comes_back(lab: Lab, tmp_pa
         assert landed.aside == f"{member.selector['dataset']}.before-{POINT}"
     assert content(lab.root / "tank" / "documents") == before
     told = leaf.stat()
-    assert (told.st_mode & 0o7777, told.st_mtime_ns) == (0o711, 1_600_000_000_123_456_789)
+    assert (told.st_mode & 0o7777, told.st_mtime_ns) == (0o2750, 1_600_000_000_123_456_789)
     assert os.getxattr(leaf, "user.colour") == b"blue"
     assert content(lab.root / "tank" / f"documents.before-{POINT}") == {"read-me": b"damaged"}
     assert {leftover.what for leftover in source.leftovers(())} == {"kept", "mount", "share"}
