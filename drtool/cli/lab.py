@@ -25,7 +25,7 @@ def command() -> None:
 )
 @click.option("--release", type=click.Choice(["25.04", "25.10", "26"]), default="25.10", show_default=True, help="Which TrueNAS it is.")
 @click.option("--port", default=0, metavar="PORT", help="Where it listens on loopback.  [any free one]")
-@click.option("--plain", is_flag=True, help="Listen on a second port without TLS; a key shown there is revoked.")
+@click.option("--plain-port", type=int, metavar="PORT", help="Listen there without TLS too; a key shown there is revoked.")
 @click.option("--pool", default="tank", show_default=True, metavar="NAME", help="The name of its pool.")
 @click.option("--zfs", is_flag=True, help="Real ZFS in user space instead of plain directories; needs root.")
 @click.option("--zfs-programs", default="", metavar="DIRECTORY", help="Where zfs, zpool and zfs-fuse are.  [PATH]")
@@ -37,9 +37,9 @@ def truenas(  # noqa: PLR0917 - click hands over each option
     directory: str,
     release: str,
     port: int,
-    plain: bool,  # noqa: FBT001 - click's shape
+    plain_port: int | None,
     pool: str,
-    zfs: bool,  # noqa: FBT001
+    zfs: bool,  # noqa: FBT001 - click's shape
     zfs_programs: str,
     size: int,
     hasty: bool,  # noqa: FBT001
@@ -59,7 +59,7 @@ def truenas(  # noqa: PLR0917 - click hands over each option
         os.path.abspath(directory),
         release=release,
         port=port,
-        plain=plain,
+        plain_port=plain_port,
         pool=pool,
         zfs=zfs,
         programs=os.path.abspath(zfs_programs) if zfs_programs else "",

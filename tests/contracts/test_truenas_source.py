@@ -13,7 +13,7 @@ from drtool.sources.truenas.create import create_dataset
 from drtool.sources.truenas.source import TruenasSource
 from drtool.testing.fixed_clock import FixedClock
 from drtool.testing.source_contract import BY, SourceContract, Subject
-from tests.rig.truenas import KEY, SmallNas
+from tests.rig.small_nas import KEY, SmallNas
 from tests.rig.truenas_lab import Lab, running_lab
 
 

@@ -1,333 +1,161 @@
-# ruff: noqa: ANN401, TRY301, FBT001 - it answers whatever it is asked
-"""A small server that speaks TrueNAS's protocol over TLS and keeps its datasets in directories: enough to try the client against."""
+"""A simulated TrueNAS as a throw-away server, and the plainest client that speaks to it."""
 
-from __future__ import annotations
-
-import datetime as dt
-import errno
-import io
+import contextlib
 import json
 import os
-import shutil
-import sqlite3
 import ssl
-import subprocess
-import tarfile
-import threading
-from collections.abc import Callable
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self, TypeAlias
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-from websockets.datastructures import Headers
-from websockets.exceptions import ConnectionClosed
-from websockets.http11 import Request, Response
-from websockets.sync.server import Server, ServerConnection, serve
+from tests.rig.child import Child
+from tests.rig.ports import is_listening
+from tests.rig.server import Server
+from tests.rig.websocket import WebSocket
 
-KEY = "1-" + "k" * 64
+ROOT = Path(__file__).parents[2]
 
 
-class CallError(Exception):
-    def __init__(self, number: int, reason: str, code: int = -32001) -> None:
-        super().__init__(reason)
-        self.number, self.reason, self.code = number, reason, code
+Json: TypeAlias = Any
 
 
-def certificate(directory: Path, names: list[str]) -> tuple[Path, Path]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "truenas")])
-    now = dt.datetime.now(dt.UTC)
-    built = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=10))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(item) for item in names]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem, private = directory / "nas.pem", directory / "nas.key"
-    pem.write_bytes(built.public_bytes(serialization.Encoding.PEM))
-    private.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
-    return pem, private
+class TrueNasServer(Server):
+    """The appliance that `drtool lab truenas` starts, in its own directory."""
+
+    name: ClassVar[str] = "truenas"
+    port_count: ClassVar[int] = 2
+
+    def __init__(self, *options: str, release: str = "25.10", pool: str = "tank") -> None:
+        super().__init__()
+        self.release = release
+        self.pool = pool
+        self.home = self.directory / "nas"
+        self._options = options
+
+    @property
+    def url(self) -> str:
+        return f"wss://localhost:{self.port}/api/current"
+
+    @property
+    def certificate(self) -> Path:
+        return self.home / "certificate.pem"
+
+    @property
+    def mount_program(self) -> Path:
+        """Directory to be put first on PATH."""
+        return self.home / "bin"
+
+    def key(self, user: str = "drtool") -> str:
+        return (self.home / f"{user}.key").read_text().strip()
+
+    def path(self, dataset: str) -> Path:
+        """Where the bytes of a mounted dataset lie."""
+        return self.home / "mnt" / dataset
+
+    def faults(self, *faults: Mapping[str, Any]) -> None:
+        """Let things go wrong from now on; none: let all be well."""
+        fresh = self.home / "faults.new"
+        fresh.write_text(json.dumps(faults))
+        fresh.replace(self.home / "faults.json")
+
+    def calls(self, method: str = "") -> list[dict[str, Any]]:
+        """The calls as they came, of one method or of all."""
+        lines = (self.home / "calls.jsonl").read_text().splitlines()
+        return [call for call in map(json.loads, lines) if method in ("", call["method"])]
+
+    def client(self, user: str = "drtool", **named: Json) -> "Client":
+        return Client(self, user, **named)
+
+    def tls(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=str(self.certificate))
+
+    def close(self) -> None:
+        if "--zfs" in self._options and not self.is_running():
+            with contextlib.suppress(RuntimeError):
+                self.start()  # only what runs lets go of its pool
+        self.stop()
+        super().close()
+
+    def _spawn(self) -> Child:
+        ports = ("--port", str(self.port), "--plain-port", str(self._ports.numbers[1]))
+        kept = ("--directory", str(self.home), "--release", self.release, "--pool", self.pool)
+        argv = (sys.executable, "-m", "drtool.cli.main", "lab", "truenas", *kept, *ports, "--hasty", *self._options)
+        path = os.pathsep.join((str(ROOT), os.environ.get("PYTHONPATH", "")))
+        return Child(argv, log=self.log, environment={**os.environ, "PYTHONPATH": path})
+
+    def _answers(self) -> bool:
+        return (self.home / "policy.yaml").exists() and is_listening(self.port)
+
+    @property
+    def plain_port(self) -> int:
+        return self._ports.numbers[1]
 
 
-class SmallNas:
-    """`fault` is asked before and after each call: `(method, "before"|"after") -> None | "cut"`, or it raises CallError."""
+class AnswerError(Exception):
+    """The appliance said no."""
 
-    def __init__(self, directory: Path, *, names: list[str] | None = None, old: bool = False) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
-        self.root = directory / "mnt"
-        self.side = directory / "side"
-        self.datasets: dict[str, dict[str, Any]] = {}
-        self.snapshots: dict[str, dict[str, Any]] = {}
-        self.jobs: dict[int, Any] = {}
-        self.calls: list[tuple[str, Any]] = []
-        self.fault: Callable[[str, str], str | None] = lambda _method, _when: None
-        self.old = old
-        self.lock = threading.RLock()
-        self.seed = b"seed"
-        self.keys: dict[str, str] = {}
-        self.ca, private = certificate(directory, names or ["localhost"])
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.ca, private)
-        self.server: Server = serve(self._serve, "127.0.0.1", 0, ssl=context, process_request=self._http, compression=None)
-        self.port = self.server.socket.getsockname()[1]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+    def __init__(self, error: dict[str, Any]) -> None:
+        data = error.get("data") or {}
+        super().__init__(data.get("reason") or error["message"])
+        self.code: int = error["code"]
+        self.data: dict[str, Any] = data
+        self.reason: str = data.get("reason", "")
+        self.extra: Sequence[Any] = data.get("extra") or ()
+
+
+class Client:
+    """One connection; logged in unless `user` is empty."""
+
+    def __init__(self, server: TrueNasServer, user: str, *, path: str = "/api/current", plain: bool = False) -> None:
+        address = f"ws://localhost:{server.plain_port}{path}" if plain else f"wss://localhost:{server.port}{path}"
+        self.socket = WebSocket(address, None if plain else server.tls())
+        self.events: list[dict[str, Any]] = []
+        self._last = 0
+        if user:
+            answer = self.login(user, server.key(user))
+            assert answer["response_type"] == "SUCCESS", answer
+
+    def login(self, user: str, key: str) -> dict[str, Any]:
+        given = {"mechanism": "API_KEY_PLAIN", "username": user, "api_key": key, "login_options": {"user_info": False}}
+        answer: dict[str, Any] = self.call("auth.login_ex", given)
+        return answer
+
+    def call(self, method: str, *params: Json) -> Json:
+        return self.result(self.begin(method, *params))
+
+    def begin(self, method: str, *params: Json) -> int:
+        self._last += 1
+        self.socket.send(json.dumps({"jsonrpc": "2.0", "id": self._last, "method": method, "params": params}))
+        return self._last
+
+    def result(self, number: int, *, seconds: float = 30) -> Json:
+        while True:
+            message = self.receive(seconds=seconds)
+            if "id" not in message:
+                self.events.append(message["params"])
+            elif message["id"] == number:
+                if "error" in message:
+                    raise AnswerError(message["error"])
+                return message["result"]
+
+    def receive(self, *, seconds: float = 30) -> dict[str, Any]:
+        message: dict[str, Any] = json.loads(self.socket.recv(timeout=seconds))
+        return message
+
+    def job(self, method: str, *params: Json) -> dict[str, Any]:
+        """Begin a job and return it when it has ended."""
+        number = self.call(method, *params)
+        while True:
+            job: dict[str, Any] = self.call("core.get_jobs", [["id", "=", number]], {"get": True, "extra": {"raw_result": True}})
+            if job["state"] in {"SUCCESS", "FAILED", "ABORTED"}:
+                return job
+
+    def close(self) -> None:
+        self.socket.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.server.shutdown()
-
-    def add(self, name: str, **more: Any) -> Path:
-        (self.root / name).mkdir(parents=True)
-        self.datasets[name] = {"users": {}, "type": "FILESYSTEM", "mounted": True, **more}
-        return self.root / name
-
-    def _http(self, _connection: ServerConnection, request: Request) -> Response | None:
-        if request.path.startswith("/_download/"):
-            body = self.jobs[int(request.path.split("/")[2].partition("?")[0])]
-            return Response(200, "OK", Headers({"Content-Length": str(len(body)), "Connection": "close"}), body)
-        return None
-
-    def _serve(self, connection: ServerConnection) -> None:
-        known = False
-        try:
-            for text in connection:
-                message = json.loads(text)
-                method, params = message["method"], message["params"]
-                if method == "auth.login_ex":
-                    known = params[0]["api_key"] == KEY
-                    answer = {"response_type": "SUCCESS" if known else "AUTH_ERR"}
-                    connection.send(json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": answer}))
-                    continue
-                self.calls.append((method, params))
-                body: dict[str, Any]
-                try:
-                    if not known:
-                        raise CallError(207, "[ENOTAUTHENTICATED] Not authenticated")
-                    if self.fault(method, "before") == "cut":
-                        connection.socket.shutdown(2)
-                        return
-                    with self.lock:
-                        body = {"result": self.answer(method, params)}
-                    if self.fault(method, "after") == "cut":
-                        connection.socket.shutdown(2)
-                        return
-                except CallError as error:
-                    data = {"error": error.number, "errname": "E", "reason": error.reason, "trace": None, "extra": None}
-                    body = {"error": {"code": error.code, "message": "Method call error", "data": data}}
-                connection.send(json.dumps({"jsonrpc": "2.0", "id": message["id"], **body}))
-        except ConnectionClosed:
-            return
-
-    def answer(self, method: str, params: list[Any]) -> Any:
-        if self.old:
-            if method.startswith("pool.snapshot."):
-                raise CallError(201, "Method does not exist", -32601)
-            method = method.replace("zfs.snapshot.", "pool.snapshot.")
-        handler = getattr(self, "do_" + method.replace(".", "_"), None)
-        if handler is None:
-            raise CallError(201, f"Method {method} does not exist", -32601)
-        return handler(*params)
-
-    def do_core_subscribe(self, _name: str) -> str:
-        return "1"
-
-    def do_core_ping(self) -> str:
-        return "pong"
-
-    def do_core_get_jobs(self, filters: list[Any]) -> list[Any]:
-        return [{"id": filters[0][2], "state": "SUCCESS", "result": None}]
-
-    def do_system_info(self) -> dict[str, Any]:
-        return {"version": "25.10.1", "datetime": {"$date": int(dt.datetime.now(dt.UTC).timestamp() * 1000)}}
-
-    def do_auth_me(self) -> dict[str, Any]:
-        roles = ["DATASET_WRITE", "DATASET_DELETE", "SNAPSHOT_WRITE", "SNAPSHOT_DELETE", "POOL_READ", "FILESYSTEM_ATTRS_READ"]
-        return {"privilege": {"roles": {"$set": roles}}}
-
-    def do_pool_query(self) -> list[Any]:
-        return [{"name": "tank", "healthy": True, "status": "ONLINE"}]
-
-    def do_pool_dataset_query(self, filters: list[Any], _options: Any) -> list[Any]:
-        rows = [self._row(name) for name in sorted(self.datasets)]
-        return [row for row in rows if all(self._match(row, item) for item in filters)]
-
-    def _match(self, row: dict[str, Any], item: list[Any]) -> bool:
-        if item[0] == "OR":
-            return any(self._match(row, branch) for branch in item[1])
-        value = row.get(item[0])
-        return str(value).startswith(item[2]) if item[1] == "^" else bool(value == item[2])
-
-    def _row(self, name: str) -> dict[str, Any]:
-        item = self.datasets[name]
-        size = sum(path.stat().st_size for path in (self.root / name).rglob("*") if path.is_file() and not path.is_symlink())
-        row = {"id": name, "name": name, "pool": name.partition("/")[0], "type": item["type"], "encrypted": bool(item.get("encrypted"))}
-        row |= {"locked": bool(item.get("locked")), "mountpoint": str(self.root / name) if item["type"] == "FILESYSTEM" else None}
-        row |= {"encryption_root": name if item.get("encrypted") else None, "key_format": {"value": "HEX"}}
-        row |= {"origin": {"rawvalue": item.get("origin", "")}, "available": {"rawvalue": str(10**12)}}
-        row |= {"logicalreferenced": {"rawvalue": str(size)}}
-        row |= {key: {"value": str(value), "rawvalue": str(value), "source": "LOCAL"} for key, value in item.get("properties", {}).items()}
-        users: dict[str, Any] = {}
-        for above in [name.rsplit("/", count)[0] for count in range(name.count("/"), -1, -1)]:
-            source = "LOCAL" if above == name else "INHERITED"
-            inherited = self.datasets.get(above, {}).get("users", {})
-            users |= {key: {"value": value, "rawvalue": value, "source": source} for key, value in inherited.items()}
-        return {**row, "user_properties": users}
-
-    def do_pool_dataset_create(self, data: dict[str, Any]) -> dict[str, Any]:
-        name = data["name"]
-        if name in self.datasets:
-            raise CallError(errno.EEXIST, "[EEXIST] dataset exists")
-        if name.rpartition("/")[0] not in self.datasets:
-            raise CallError(errno.ENOENT, "[ENOENT] parent does not exist")
-        known = {"name", "type", "user_properties"}
-        self.add(name, properties={key: value for key, value in data.items() if key not in known})
-        self.datasets[name]["users"] = {item["key"]: item["value"] for item in data.get("user_properties", [])}
-        return self._row(name)
-
-    def do_pool_dataset_update(self, name: str, data: dict[str, Any]) -> dict[str, Any]:
-        self._require(name)
-        for item in data["user_properties_update"]:
-            if item.get("remove"):
-                self.datasets[name]["users"].pop(item["key"], None)
-            else:
-                self.datasets[name]["users"][item["key"]] = item["value"]
-        return self._row(name)
-
-    def _require(self, name: str) -> None:
-        if name not in self.datasets:
-            raise CallError(errno.ENOENT, f"[ENOENT] {name} does not exist")
-
-    def do_pool_dataset_rename(self, name: str, data: dict[str, Any]) -> None:
-        self._require(name)
-        new = data["new_name"]
-        if new in self.datasets:
-            raise CallError(errno.EEXIST, "[EEXIST] dataset exists")
-        if new.rpartition("/")[0] not in self.datasets:
-            raise CallError(errno.ENOENT, "[ENOENT] parent does not exist")
-        for path in sorted(self.datasets):
-            if path == name or path.startswith(f"{name}/"):
-                self.datasets[new + path[len(name) :]] = self.datasets.pop(path)
-        for path in sorted(self.snapshots):
-            if path.startswith((f"{name}@", f"{name}/")):
-                self.snapshots[new + path[len(name) :]] = self.snapshots.pop(path)
-        for item in self.datasets.values():
-            origin = item.get("origin", "")
-            if origin.startswith((f"{name}@", f"{name}/")):
-                item["origin"] = new + origin[len(name) :]
-        shutil.rmtree(self.root / new, ignore_errors=True)
-        (self.root / name).rename(self.root / new)
-
-    def do_pool_dataset_delete(self, name: str, _options: Any) -> bool:
-        self._require(name)
-        if any(path.startswith(f"{name}/") for path in self.datasets):
-            raise CallError(errno.ENOTEMPTY, "[ENOTEMPTY] dataset has children")
-        if any(path.startswith(f"{name}@") for path in self.snapshots):
-            raise CallError(errno.EBUSY, "[EBUSY] dataset has snapshots")
-        del self.datasets[name]
-        shutil.rmtree(self.root / name)
-        return True
-
-    def do_pool_dataset_attachments(self, name: str) -> list[Any]:
-        self._require(name)
-        return list(self.datasets[name].get("attachments", []))
-
-    def do_pool_dataset_export_keys(self, _pool: str) -> bytes:
-        return json.dumps(self.keys).encode()
-
-    def do_pool_snapshot_create(self, data: dict[str, Any]) -> dict[str, Any]:
-        top = data["dataset"]
-        self._require(top)
-        names = [name for name in sorted(self.datasets) if name == top or (data["recursive"] and name.startswith(f"{top}/"))]
-        if any(f"{name}@{data['name']}" in self.snapshots for name in names):
-            raise CallError(errno.EEXIST, "[EEXIST] snapshot exists")
-        for name in names:
-            identity = f"{name}@{data['name']}"
-            self.snapshots[identity] = {"users": data["properties"]}
-            self._copy(name, self.side / identity)
-        return {"id": f"{top}@{data['name']}"}
-
-    def _copy(self, name: str, target: Path) -> None:
-        """Without what lies in child datasets."""
-        target.mkdir(parents=True)
-        subprocess.run(["cp", "-a", "-T", str(self.root / name), str(target)], check=True)
-        for child in self.datasets:
-            if child.startswith(f"{name}/"):
-                shutil.rmtree(target / child[len(name) + 1 :], ignore_errors=True)
-
-    def do_pool_snapshot_query(self, filters: list[Any], _options: Any = None) -> list[Any]:
-        rows = []
-        for name, item in sorted(self.snapshots.items()):
-            users = {key: {"value": value, "rawvalue": value, "source": "LOCAL"} for key, value in item["users"].items()}
-            rows.append(
-                {
-                    "id": name,
-                    "name": name,
-                    "dataset": name.partition("@")[0],
-                    "pool": name.partition("/")[0].partition("@")[0],
-                    "properties": users,
-                }
-            )
-        return [row for row in rows if all(self._match(row, entry) for entry in filters)]
-
-    def do_pool_snapshot_delete(self, name: str, _options: Any) -> bool:
-        if name not in self.snapshots:
-            raise CallError(errno.ENOENT, "[ENOENT] snapshot does not exist")
-        if any(item.get("origin") == name for item in self.datasets.values()):
-            raise CallError(errno.EBUSY, "[EBUSY] snapshot has dependent clones")
-        del self.snapshots[name]
-        return True
-
-    def do_pool_snapshot_clone(self, data: dict[str, Any]) -> bool:
-        name = data["dataset_dst"]
-        if data["snapshot"] not in self.snapshots:
-            raise CallError(errno.ENOENT, "[ENOENT] snapshot does not exist")
-        if name in self.datasets:
-            raise CallError(errno.EEXIST, "[EEXIST] dataset exists")
-        self.datasets[name] = {"users": {}, "type": "FILESYSTEM", "mounted": True, "origin": data["snapshot"]}
-        self.datasets[name]["users"] = {key: value for key, value in data["dataset_properties"].items() if ":" in key}
-        side = self.side / data["snapshot"]
-        subprocess.run(["cp", "-a", "-T", str(side), str(self.root / name)], check=True)
-        return True
-
-    def do_filesystem_stat(self, path: str) -> dict[str, Any]:
-        found = os.stat(path)
-        return {"dev": found.st_dev, "inode": found.st_ino}
-
-    def do_filesystem_statfs(self, path: str) -> dict[str, Any]:
-        name = str(Path(path).relative_to(self.root))
-        return {"source": name if self.datasets[name]["mounted"] else name.rpartition("/")[0]}
-
-    def do_sharing_nfs_query(self, *_: Any) -> list[Any]:
-        return []
-
-    do_sharing_smb_query = do_pool_snapshottask_query = do_sharing_nfs_query
-
-    def do_config_save(self, _options: Any) -> bytes:
-        path = self.side.parent / "config.db"
-        path.unlink(missing_ok=True)
-        database = sqlite3.connect(path)
-        database.execute("create table system (name text)")
-        database.commit()
-        database.close()
-        buffer = io.BytesIO()
-        with tarfile.open(fileobj=buffer, mode="w") as tar:
-            for name, body in (("freenas-v1.db", path.read_bytes()), ("pwenc_secret", self.seed)):
-                item = tarfile.TarInfo(name)
-                item.size = len(body)
-                tar.addfile(item, io.BytesIO(body))
-        return buffer.getvalue()
-
-    def do_core_download(self, method: str, params: list[Any], _name: str, _buffered: bool) -> list[Any]:
-        number = len(self.jobs) + 1
-        self.jobs[number] = self.answer(method, params)
-        return [number, f"/_download/{number}?auth_token=once"]
+        self.close()

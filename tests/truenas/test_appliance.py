@@ -17,7 +17,7 @@ from drtool.ports import Question, ReserveRequest
 from drtool.sources.truenas.check import ApplianceCheck
 from drtool.sources.truenas.create import create_dataset
 from drtool.sources.truenas.verify import verify
-from tests.rig.truenas import SmallNas
+from tests.rig.small_nas import SmallNas
 from tests.rig.truenas_lab import Lab
 from tests.truenas.circle import BY, RUN, put_back, tidy
 

@@ -128,7 +128,7 @@ class Jobs:
                     await asyncio.Event().wait()
                 _fail_after(job)
                 job.result, job.state, job.percent = result, "SUCCESS", 100
-        except (CallError, ValidationErrors, MatchNotFoundError) as error:
+        except (CallError, ValidationErrors, MatchNotFoundError, OSError) as error:
             job.state, job.failure = "FAILED", described(error)
         except asyncio.CancelledError:
             job.state = "ABORTED"

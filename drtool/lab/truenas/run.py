@@ -35,14 +35,14 @@ ADMINISTRATOR: Final = "truenas_admin"
 class Settings:
     """Which appliance to start: where it is kept, its release, its ports (0: any), its storage.
 
-    `bytes` is the size of the disk under real ZFS, `programs` a directory with its programs (empty: found on PATH). With `plain` it
-    listens without TLS too. A `hasty` one waits only a tenth of what the vendor waits.
+    `bytes` is the size of the disk under real ZFS, `programs` a directory with its programs (empty: found on PATH). With a `plain_port` it
+    listens there without TLS too. A `hasty` one waits only a tenth of what the vendor waits.
     """
 
     directory: str
     release: str = "25.10"
     port: int = 0
-    plain: bool = False
+    plain_port: int | None = None
     pool: str = "tank"
     zfs: bool = False
     programs: str = ""
@@ -108,6 +108,9 @@ def serve(
     storage = storage_of(settings, runner=runner, clock=clock, start_apart=start_apart)
     storage.start()
     try:
+        for dataset in reversed(storage.datasets()):
+            if state.is_locked(dataset.name):
+                storage.unmount(dataset.name)
         _furnish(settings, state, storage)
         asyncio.run(_serve(settings, state, storage, clock=clock, on_start=on_start, until=until))
     finally:
@@ -129,13 +132,13 @@ async def _serve(
     appliance.save()
     write_exports(appliance)
     certificate = ensure_certificate(settings.directory, clock.now())
-    server = Server(appliance, certificate, settings.port)
-    await server.start(plain=settings.plain)
+    server = Server(appliance, certificate, settings.port, settings.plain_port)
+    await server.start()
     try:
         on_start(
             Started(
                 url=f"wss://localhost:{server.port}/api/current",
-                plain_url=f"ws://localhost:{server.plain_port}/api/current" if settings.plain else "",
+                plain_url=f"ws://localhost:{server.plain_port}/api/current" if settings.plain_port is not None else "",
                 certificate=certificate.certificate,
                 fingerprint=certificate.fingerprint(),
                 worker_key_file=_key_file(settings, WORKER),

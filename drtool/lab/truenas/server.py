@@ -52,20 +52,20 @@ class Server:
     appliance: Appliance
     certificate: Certificate
     port: int = 0
-    plain_port: int = 0
+    plain_port: int | None = None
     _context: ssl.SSLContext | None = None
     _servers: list[asyncio.Server] = field(default_factory=list)
     _connections: set[asyncio.Task[None]] = field(default_factory=set)
 
-    async def start(self, *, plain: bool = False) -> None:
-        """Begin to listen; `port` and, if wanted, `plain_port` are then known."""
+    async def start(self) -> None:
+        """Begin to listen; ports that were 0 are then known."""
         context = self.certificate.context()
         self._context = context
         self.appliance.on_certificate = lambda fresh: context.load_cert_chain(fresh.certificate, fresh.key)
         secure = await asyncio.start_server(self._accept_secure, "127.0.0.1", self.port, ssl=context, limit=_HEAD_BYTES)
         self.port = secure.sockets[0].getsockname()[1]
         self._servers.append(secure)
-        if plain:
+        if self.plain_port is not None:
             bare = await asyncio.start_server(self._accept_plain, "127.0.0.1", self.plain_port, limit=_HEAD_BYTES)
             self.plain_port = bare.sockets[0].getsockname()[1]
             self._servers.append(bare)

@@ -18,6 +18,7 @@ from drtool.lab.truenas.dispatch import Refusal, perform
 from drtool.lab.truenas.faults import Fault
 from drtool.lab.truenas.jobs import Job
 from drtool.lab.truenas.state import Key
+from drtool.model.errors import Refused
 
 if TYPE_CHECKING:
     from drtool.lab.truenas.appliance import Appliance
@@ -80,10 +81,7 @@ class Session:
         self.flush()
 
     def cut(self) -> None:
-        """Be gone without a word."""
-        for task in self._tasks:
-            if task is not asyncio.current_task():
-                task.cancel()
+        """Be gone without a word; calls under way are carried out all the same."""
         self.writer.transport.abort()
 
     def flush(self) -> None:
@@ -126,14 +124,19 @@ class Session:
             said = f"Maximum number of concurrent calls ({_RUNNING + _WAITING}) has exceeded."
             self.send(answers.failure(message.get("id"), answers.TOO_MANY_CALLS, said))
             return
+        self._under_way += 1
         task = asyncio.ensure_future(self._answer(message))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _answer(self, message: dict[str, Json]) -> None:
         method, params = message["method"], message.get("params", [])
-        faults = self.appliance.faults.of(method)
-        self._under_way += 1
+        try:
+            faults = self.appliance.faults.of(method)
+        except Refused as error:
+            self._under_way -= 1
+            self.send(answers.failed(message.get("id"), CallError(f"the script of faults is wrong: {error.what}")))
+            return
         try:
             async with self._places:
                 if self._goes_down(faults, "before"):
@@ -155,7 +158,7 @@ class Session:
             _fail_after(faults)
         except Refusal as error:
             return answers.failure(identity, error.code, str(error)), str(error)
-        except (CallError, ValidationErrors, MatchNotFoundError) as error:
+        except (CallError, ValidationErrors, MatchNotFoundError, OSError) as error:
             number = error.number if isinstance(error, CallError) else 22
             return answers.failed(identity, error), answers.name_of(number)
         return answers.success(identity, result), "done"

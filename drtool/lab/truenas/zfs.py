@@ -7,17 +7,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from drtool.lab.truenas.properties import DEFAULTS
 from drtool.lab.truenas.storage import Dataset, StorageError, StoredSnapshot, Value
 from drtool.lab.truenas.zfs_daemon import ZfsDaemon, stripped
 from drtool.ports import Clock
 
 _TRIES: Final = 12
+_BATCH: Final = 200
 _PAUSE_SECONDS: Final = 0.05
-_UNKNOWN_HERE: Final = frozenset({"acltype", "casesensitivity", "special_small_blocks", "snapdev", "sync", "xattr", "dedup"})
+_UNKNOWN_HERE: Final = frozenset(
+    {"aclinherit", "aclmode", "acltype", "casesensitivity", "special_small_blocks", "snapdev", "sync", "xattr", "dedup"}
+)
 """Properties this ZFS does not know, or knows with other values: kept as user properties beside, told as the vendor's."""
+_BOTH: Final = frozenset({"readonly", "compression", "recordsize"})
+"""Properties that may stand in both places."""
 BESIDE: Final = "drtool.lab.property:"
 _COMPRESSION: Final = frozenset({"on", "off", "gzip", "gzip-1", "gzip-9", "zle", "lzjb"})
-_MEBIBYTE: Final = 1 << 20
 _LARGEST_RECORD: Final = 128 * 1024
 
 
@@ -37,6 +42,7 @@ class ZfsStorage:
     _tags: dict[str, tuple[str, ...]]
 
     def start(self) -> None:
+        self.daemon.leave_dead_mounts(os.path.join(self.directory, "mnt"))
         self.daemon.start()
         disks = os.path.join(self.directory, "disks")
         os.makedirs(disks, exist_ok=True)
@@ -45,7 +51,8 @@ class ZfsStorage:
         if os.path.exists(disk):
             if self.pool not in self._pools():
                 self._mounting("zpool", "import", "-f", "-d", disks, "-o", "cachefile=none", self.pool)
-            self._mounting("zfs", "mount", "-a")
+            for dataset in self.datasets():
+                self.mount(dataset.name)
             return
         with open(disk, "wb") as stream:
             stream.truncate(self.bytes)
@@ -57,28 +64,8 @@ class ZfsStorage:
         self.daemon.stop()
 
     def datasets(self, names: Sequence[str] | None = None, *, children: bool = True) -> tuple[Dataset, ...]:
-        found: dict[str, dict[str, Value]] = {}
-        for top in (self.pool,) if names is None else names:
-            argv = (
-                "zfs",
-                "get",
-                *(("-r",) if children or names is None else ()),
-                "-Hp",
-                "-t",
-                "filesystem",
-                "-o",
-                "name,property,value,source",
-                "all",
-                top,
-            )
-            said = self.daemon.run(argv)
-            if said.exit_code:
-                if "does not exist" in said.said():
-                    continue
-                raise StorageError(stripped(said.said()))
-            for line in said.standard_output.decode().splitlines():
-                name, key, raw, source = line.split("\t")
-                found.setdefault(name, {})[key] = Value(raw, source)
+        wanted = self._names("filesystem", names, children=children or names is None)
+        found = self._properties(wanted)
         return tuple(self._dataset(name, found[name]) for name in sorted(found))
 
     def create(self, name: str, properties: Mapping[str, str]) -> None:
@@ -89,13 +76,25 @@ class ZfsStorage:
         for key, raw in self._own(values).items():
             self._zfs("zfs", "set", f"{key}={raw}", name)
         for key in inherit:
-            self._zfs("zfs", "inherit", f"{BESIDE}{key}" if key in _UNKNOWN_HERE else key, name)
+            for each in (key, f"{BESIDE}{key}") if key in _BOTH else (f"{BESIDE}{key}" if key in _UNKNOWN_HERE else key,):
+                self._zfs("zfs", "inherit", each, name)
 
     def destroy(self, name: str) -> None:
         self._retried("zfs", "destroy", name)
 
     def rename(self, name: str, new: str) -> None:
-        self._retried("zfs", "rename", name, new)
+        # The daemon lets go of a mount a little after it is gone: a rename that unmounts by itself comes too early each time.
+        mounted = [dataset.name for dataset in self.datasets([name]) if dataset.path]
+        try:
+            for each in reversed(mounted):
+                self._retried("zfs", "unmount", each)
+            self._retried("zfs", "rename", name, new)
+        except StorageError:
+            for each in mounted:
+                self.mount(each)
+            raise
+        for each in mounted:
+            self.mount(f"{new}{each[len(name) :]}")
         self._tags = {_renamed(snapshot, name, new): tags for snapshot, tags in self._tags.items()}
 
     def promote(self, name: str) -> None:
@@ -113,31 +112,7 @@ class ZfsStorage:
             self._retried("zfs", "unmount", name)
 
     def snapshots(self, names: Sequence[str] | None = None) -> tuple[StoredSnapshot, ...]:
-        if names is not None and not names:
-            return ()
-        top = (self.pool,) if names is None else tuple(names)
-        found: dict[str, dict[str, Value]] = {}
-        for each in top:
-            said = self.daemon.run(
-                (
-                    "zfs",
-                    "get",
-                    *(("-r",) if names is None else ()),
-                    "-Hp",
-                    "-t",
-                    "snapshot",
-                    "-o",
-                    "name,property,value,source",
-                    "all",
-                    each,
-                )
-            )
-            if said.exit_code and "does not exist" not in said.said():
-                raise StorageError(stripped(said.said()))
-            for line in said.standard_output.decode().splitlines():
-                name, key, raw, source = line.split("\t")
-                if "@" in name:
-                    found.setdefault(name, {})[key] = Value(raw, source)
+        found = self._properties(self._names("snapshot", names, children=names is None))
         clones = self._clones() if found else {}
         every = (self._snapshot(name, known, clones) for name, known in found.items())
         return tuple(sorted(every, key=lambda each: (each.dataset, each.txg)))
@@ -188,9 +163,12 @@ class ZfsStorage:
                 or (key == "recordsize" and raw.isdigit() and int(raw) > _LARGEST_RECORD)
             )
             own[f"{BESIDE}{key}" if beside else key] = raw
+            if key == "readonly":  # of what is mounted it tells only how it is mounted
+                own[f"{BESIDE}{key}"] = raw
         return own
 
     def _dataset(self, name: str, known: dict[str, Value]) -> Dataset:
+        known |= {key: Value(DEFAULTS[key], "default") for key in (*_UNKNOWN_HERE, "readonly")}
         for key in [key for key in known if key.startswith(BESIDE)]:
             known[key.removeprefix(BESIDE)] = known.pop(key)
         mounted = known.get("mounted", Value("no", "-")).raw == "yes"
@@ -222,6 +200,30 @@ class ZfsStorage:
             name, origin = line.split("\t")
             if origin != "-":
                 found[origin] = (*found.get(origin, ()), name)
+        return found
+
+    def _names(self, kind: str, names: Sequence[str] | None, *, children: bool) -> list[str]:
+        """Return the names of what there is of a kind: of everything, or of the named, with what lies below them."""
+        found: list[str] = []
+        for top in (self.pool,) if names is None else names:
+            said = self.daemon.run(("zfs", "list", *(("-r",) if children else ()), "-H", "-t", kind, "-o", "name", top))
+            if said.exit_code and "does not exist" not in said.said():
+                raise StorageError(stripped(said.said()))
+            found += [name for name in said.standard_output.decode().splitlines() if name not in found]
+        return found
+
+    def _properties(self, names: Sequence[str]) -> dict[str, dict[str, Value]]:
+        """Return the properties of all these; what went away meanwhile is left out."""
+        found: dict[str, dict[str, Value]] = {}
+        for start in range(0, len(names), _BATCH):
+            for what in ("all", "guid"):  # which is not among all
+                asked = ("zfs", "get", "-Hp", "-o", "name,property,value,source", what, *names[start : start + _BATCH])
+                said = self.daemon.run(asked)
+                if said.exit_code and "does not exist" not in said.said():
+                    raise StorageError(stripped(said.said()))
+                for line in said.standard_output.decode().splitlines():
+                    name, key, raw, source = line.split("\t")
+                    found.setdefault(name, {})[key] = Value(raw, source)
         return found
 
     def _pools(self) -> tuple[str, ...]:

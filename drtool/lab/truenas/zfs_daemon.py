@@ -50,6 +50,16 @@ class ZfsDaemon:
             with open(_LOCK, "w", encoding="ascii") as stream:
                 stream.write(f"{pid}\n")
 
+    def leave_dead_mounts(self, directory: str) -> None:
+        """Unmount what a daemon that was killed left below a directory: nothing answers there."""
+        with open("/proc/self/mounts", encoding="utf-8") as stream:
+            paths = [line.split(" ")[1].encode().decode("unicode_escape") for line in stream]
+        for path in sorted((path for path in paths if f"{path}/".startswith(f"{directory}/")), reverse=True):
+            try:
+                os.stat(path)
+            except OSError:
+                self.runner.run(Command(("umount", "-l", "--", path)))
+
     def stop(self) -> None:
         """End the daemon if no pool is left and one of us started it."""
         with self.one_at_a_time():

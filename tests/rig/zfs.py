@@ -1,0 +1,22 @@
+"""Real ZFS in user space, where this machine has it and lets us mount."""
+
+import os
+import shutil
+from pathlib import Path
+
+from tests.rig.missing import MissingToolError
+
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "drtool-rig" / "zfs-fuse"
+
+
+def programs() -> str:
+    """The directory with zfs, zpool and zfs-fuse; raises what is missing."""
+    if os.geteuid() != 0 or not os.path.exists("/dev/fuse"):
+        raise MissingToolError("real ZFS needs root and /dev/fuse")
+    given = os.environ.get("DRTOOL_ZFS_PROGRAMS", str(CACHE / "bin"))
+    if shutil.which("zfs-fuse", path=given):
+        return given
+    found = shutil.which("zfs-fuse", path="/usr/sbin:/sbin")
+    if found is None:
+        raise MissingToolError("real ZFS is not here: run scripts/prepare")
+    return os.path.dirname(found)
