@@ -56,7 +56,7 @@ def outside(places: set[str], *rooms: str) -> set[str]:
         ("threading", (*CLOCK_ROOMS, "offsite/restic/client.py", "sources/truenas/client.py")),  # shared by steps of several threads
         ("concurrent", CLOCK_ROOMS),
         ("signal", CLOCK_ROOMS),
-        ("websockets", ("sources/truenas/",)),
+        ("websockets", ("sources/truenas/", "lab/truenas/")),
         ("croniter", ("planning/", "policy/")),
     ],
 )
