@@ -106,7 +106,19 @@ def _stream(source: SourcePolicy, policy: Policy, local: Runner, clock: Clock, s
     return StreamSource(policy=source, by=policy.name, runner=local, clock=clock, secrets=secrets)
 
 
-SOURCES: Mapping[str, Callable[[SourcePolicy, Policy, Runner, Clock, SecretStore], Source]] = {"files": _files, "stream": _stream}
+def _truenas(source: SourcePolicy, policy: Policy, local: Runner, clock: Clock, secrets: SecretStore) -> Source:
+    from drtool.sources.truenas.source import TruenasSource
+
+    selectors = [protect.selector for each in policy.sets.values() for protect in each.protect if protect.source == source.name]
+    watch = tuple(sorted({str(selector["dataset"]) for selector in selectors if selector.get("dataset")}))
+    return TruenasSource(policy=source, by=policy.name, runner=local, clock=clock, secrets=secrets, watch=watch)
+
+
+SOURCES: Mapping[str, Callable[[SourcePolicy, Policy, Runner, Clock, SecretStore], Source]] = {
+    "files": _files,
+    "stream": _stream,
+    "truenas": _truenas,
+}
 
 
 def _checks() -> Mapping[str, Check]:
@@ -118,10 +130,11 @@ def _checks() -> Mapping[str, Check]:
     from drtool.checks.http import HttpCheck
     from drtool.checks.sql import SqlCheck
     from drtool.checks.tcp import TcpCheck
+    from drtool.sources.truenas.check import ApplianceCheck
 
     checks: tuple[Check, ...] = (
         *(FilesCheck(), CensusCheck(), CanaryCheck(), ArchiveCheck()),
-        *(SqlCheck(), CommandCheck(), TcpCheck(), HttpCheck()),
+        *(SqlCheck(), CommandCheck(), TcpCheck(), HttpCheck(), ApplianceCheck()),
     )
     return {check.kind: check for check in checks}
 
@@ -130,16 +143,18 @@ def _schemas(name: str) -> Callable[[], Mapping[str, type[BaseModel]]]:
     def load() -> Mapping[str, type[BaseModel]]:
         from drtool.sources.files import schema as files
         from drtool.sources.stream import schema as stream
+        from drtool.sources.truenas import schema as truenas
 
-        return {"files": getattr(files, name), "stream": getattr(stream, name)}
+        return {"files": getattr(files, name), "stream": getattr(stream, name), "truenas": getattr(truenas, name)}
 
     return load
 
 
 def _check_schemas() -> Mapping[str, type[BaseModel]]:
     from drtool.checks import schema
+    from drtool.sources.truenas.schema import Check as TruenasConfig
 
-    return schema.CHECKS
+    return {**schema.CHECKS, "truenas_config": TruenasConfig}
 
 
 KINDS = Kinds(sources=_schemas("Settings"), selectors=_schemas("Selector"), places=_schemas("Place"), checks=_check_schemas)

@@ -181,7 +181,7 @@ def _store(work: Work, action: actions.Store) -> Stored:
         source=workload.source,
         kind=workload.kind,
         selector=workload.selector,
-        instant=instant,
+        instant=snapshot.instant or instant,
         artifacts=tuple(artifacts),
         warnings=(*_warnings("could not be read", unreadable), *_warnings("vanished while it was read", vanished), *told),
         complete=not unreadable,

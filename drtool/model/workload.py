@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 
@@ -32,6 +33,8 @@ class Snapshot:
     locator: str = ""
     canary: Mapping[str, str] = field(default_factory=dict)
     """The record to be planted before it is read; empty: none."""
+    instant: datetime | None = None
+    """As of when the data is; None: as of when it is read."""
 
 
 @dataclass(frozen=True, slots=True)

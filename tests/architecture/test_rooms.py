@@ -53,9 +53,10 @@ def outside(places: set[str], *rooms: str) -> set[str]:
         ("ruamel", ("policy/",)),
         ("yaml", ()),
         ("time", CLOCK_ROOMS),
-        ("threading", (*CLOCK_ROOMS, "offsite/restic/client.py")),  # shared by steps of several threads
+        ("threading", (*CLOCK_ROOMS, "offsite/restic/client.py", "sources/truenas/client.py")),  # shared by steps of several threads
         ("concurrent", CLOCK_ROOMS),
         ("signal", CLOCK_ROOMS),
+        ("websockets", ("sources/truenas/", "lab/truenas/")),
         ("croniter", ("planning/", "policy/")),
     ],
 )

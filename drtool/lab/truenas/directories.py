@@ -219,7 +219,10 @@ class DirectoryStorage:
             raise StorageError("parent does not exist")
         if not self._index.datasets[parent]["mounted"]:
             raise StorageError("parent is not mounted")
-        if os.path.lexists(self._mountpoint(name)):
+        place = self._mountpoint(name)
+        if os.path.isdir(place) and not os.path.islink(place) and not os.listdir(place):
+            os.rmdir(place)  # real ZFS mounts over an empty one
+        if os.path.lexists(place):
             raise StorageError("directory is not empty")
 
     def _add(self, name: str, local: dict[str, str], *, origin: str) -> None:

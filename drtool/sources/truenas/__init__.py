@@ -1,0 +1,1 @@
+"""A TrueNAS host over its own JSON-RPC protocol."""

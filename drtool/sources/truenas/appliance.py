@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from drtool.model.codec import canonical
+from drtool.model.errors import Bug, Corrupt, DrtoolError, Locked
+from drtool.model.point import Census
+from drtool.model.workload import Snapshot
+from drtool.ports import ArtifactRequest, PutResult, Runner
+from drtool.sources.places.filesystem import FileSystem
+from drtool.sources.places.marker import STAGING_PREFIX, Marker, read_marker, write_marker
+from drtool.sources.places.sample import SAMPLE, Look, look_after, look_before
+from drtool.sources.truenas.client import Client
+from drtool.sources.truenas.download import download
+from drtool.sources.truenas.labels import LIFETIME, run_of
+from drtool.sources.truenas.parts import Parts, tidying
+from drtool.sources.truenas.verify import ARCHIVE, FACTS, KEYS, verify
+
+FOLDER: Final = f"{STAGING_PREFIX}system"
+_TOLD: Final = ("pool.query", "sharing.nfs.query", "sharing.smb.query", "pool.snapshottask.query")
+"""Asked for the person who rebuilds; a key that may not ask one of them leaves it out."""
+
+
+@dataclass(slots=True)
+class ApplianceExport:
+    """The configuration of an appliance, its keys and what is needed to rebuild, in a private directory of this host."""
+
+    artifacts: tuple[ArtifactRequest, ...]
+    runner: Runner
+    files: FileSystem
+    before: Look
+
+    def census(self, artifact: ArtifactRequest, put: PutResult) -> Census:
+        """Return the three files with their digests."""
+        if artifact not in self.artifacts:
+            raise Bug(f"{artifact.name} was not exported here")
+        sample, attributes = look_after(self.files, artifact, self.before, whole=not put.unreadable)
+        return Census(files=put.files, bytes=put.bytes, sample=sample, attributes=attributes)
+
+
+@contextlib.contextmanager
+def export_appliance(parts: Parts, snapshot: Snapshot, *, directory: str) -> Iterator[ApplianceExport]:
+    """Bring the configuration with its secret seed and all dataset keys here, look at it, and offer it; it goes when this is closed.
+
+    Raises Corrupt when what the NAS handed over is not whole.
+    """
+    files, place = parts.owner.file_system, f"{directory}/{FOLDER}"
+    content = _fetch(parts.client)
+    looked = verify(content)
+    if looked.problems:
+        raise Corrupt(
+            f"the configuration of {parts.name} is not whole: {'; '.join(looked.problems)}",
+            hint="does the key of the source belong to a full administrator? drtool doctor tells",
+            safe="it was not stored",
+        )
+    _clear(parts, place, run=run_of(snapshot.label))
+    files.require(f"making {directory}", "mkdir", "-p", "--", directory)
+    expires = parts.clock.now() + LIFETIME
+    marker = Marker("staging", parts.by, parts.name, run_of(snapshot.label), snapshot.workload.name, expires=expires, state="landing")
+    write_marker(parts.owner, f"{place}.json", marker)
+    try:
+        files.make_directory(place, private=True)
+        for name, body in content.items():
+            files.write(f"{place}/{name}", body)
+        artifact = ArtifactRequest(name=snapshot.workload.name, form="tree", path=place)
+        yield ApplianceExport((artifact,), files.runner, files, look_before(files, artifact, limit=SAMPLE))
+    finally:
+        with tidying():
+            files.remove_tree(place)
+            files.remove_file(f"{place}.json")
+
+
+def _fetch(client: Client) -> dict[str, bytes]:
+    archive = download(client, "config.save", [{"secretseed": True, "root_authorized_keys": True}], filename="config.tar")
+    roots = _encryption_roots(client)
+    keys = {
+        pool: json.loads(download(client, "pool.dataset.export_keys", [pool], filename="keys.json"))
+        for pool in sorted({root.partition("/")[0] for root, form in roots.items() if form != "PASSPHRASE"})
+    }
+    facts: dict[str, Any] = {"encryption_roots": roots, "system": client.read("system.info")}
+    for method in _TOLD:
+        with contextlib.suppress(DrtoolError):
+            facts[method] = client.read(method)
+    facts["pool.dataset.query"] = client.read("pool.dataset.query", [], {"extra": {"retrieve_children": False}})
+    return {
+        ARCHIVE: archive,
+        KEYS: canonical(keys) + b"\n",
+        FACTS: json.dumps(facts, indent=1, sort_keys=True, default=str).encode() + b"\n",
+    }
+
+
+def _encryption_roots(client: Client) -> dict[str, str]:
+    rows = client.read("pool.dataset.query", [["encrypted", "=", True]], {"extra": {"retrieve_children": False}})
+    found = {}
+    for row in rows:
+        if row.get("encryption_root") == row.get("id"):
+            told = row.get("key_format") or {}
+            found[str(row["id"])] = str((told.get("value") or told.get("rawvalue") or "HEX") if isinstance(told, dict) else told).upper()
+    return found
+
+
+def _clear(parts: Parts, place: str, *, run: str) -> None:
+    files = parts.owner.file_system
+    if not files.exists(os.path.dirname(place)):
+        return
+    marker = read_marker(parts.owner, f"{place}.json")
+    if marker is None:
+        return
+    over = marker.expires is None or marker.expires <= _now(parts)
+    if marker.run != run and not over:
+        raise Locked(f"{place} is in use by run {marker.run}", hint="wait for that run; if it is over: drtool sweep")
+    files.remove_tree(place)
+    files.remove_file(f"{place}.json")
+
+
+def _now(parts: Parts) -> datetime:
+    return parts.clock.now()

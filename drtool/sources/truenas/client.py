@@ -1,0 +1,266 @@
+from __future__ import annotations
+
+import contextlib
+import itertools
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from drtool import process
+from drtool.model.errors import Bug, Conflict, NotFound, Refused, TimedOut, Unavailable
+from drtool.model.secret import SecretReference
+from drtool.ports import Clock, SecretStore
+from drtool.sources.truenas.connection import Link, encode_request, login_request, pump, require_login
+from drtool.sources.truenas.tls import Endpoint
+from drtool.sources.truenas.translate import METHOD_MISSING, translate
+
+CALL_SECONDS: Final = 60.0
+JOB_SECONDS: Final = 3600.0
+_AT_ONCE: Final = 8
+"""The NAS runs ten calls of a connection at once."""
+_WAITS: Final = (0.5, 1.0, 2.0)
+_TICK: Final = 0.1
+_CLOSES_WITHIN: Final = 5.0
+_FIRST_POLL: Final = 0.1
+_LONGEST_POLL: Final = 5.0
+_OLD_NAMES: Final = (("pool.snapshot.", "zfs.snapshot."),)
+"""What TrueNAS 25.04 called it."""
+
+Look = Callable[[], bool]
+
+
+class _Waiter:
+    """One request on its way: its answer, or that the connection was lost."""
+
+    def __init__(self) -> None:
+        self.ended = threading.Event()
+        self.message: dict[str, Any] | None = None
+
+
+class _Session:
+    """One logged-in connection and its reader thread."""
+
+    def __init__(self, endpoint: Endpoint, nudge: threading.Event) -> None:
+        self.link = Link(endpoint, threading.Lock())
+        self.lost = ""
+        self._lock = threading.Lock()
+        self._numbers = itertools.count(1)
+        self._waiting: dict[int, _Waiter] = {}
+        self._nudge = nudge
+        self._reader = threading.Thread(target=self._read, name="truenas-reader", daemon=True)
+        self._reader.start()
+
+    def ask(self, method: str, params: tuple[Any, ...], *, source: str, watch: Callable[[], None]) -> dict[str, Any]:
+        """Send a request and return the whole answer; Unavailable when the connection was lost before it came."""
+        waiter = _Waiter()
+        with self._lock:
+            number = next(self._numbers)
+            self._waiting[number] = waiter
+        try:
+            self.link.send(encode_request(number, method, params))
+            while not waiter.ended.wait(_TICK):
+                watch()
+                if self.lost:
+                    break
+        finally:
+            with self._lock:
+                self._waiting.pop(number, None)
+        if waiter.message is None:
+            raise Unavailable(f"{source} did not answer {method}: {self.lost}", hint="look whether the NAS restarts")
+        return waiter.message
+
+    def close(self) -> None:
+        """Hang up."""
+        self.link.hang_up()
+        self._reader.join(_CLOSES_WITHIN)
+        self.link.end()
+
+    def _read(self) -> None:
+        self.lost = pump(self.link, self._take) or "the connection was cut"
+        with self._lock:
+            waiting = tuple(self._waiting.values())
+        for waiter in waiting:
+            waiter.ended.set()
+        self._nudge.set()
+
+    def _take(self, message: dict[str, Any]) -> None:
+        number = message.get("id")
+        if isinstance(number, int):
+            with self._lock:
+                waiter = self._waiting.get(number)
+            if waiter is not None:
+                waiter.message = message
+                waiter.ended.set()
+        elif "method" in message:  # an event may be lost, doubled or early: it only says that asking is worthwhile
+            self._nudge.set()
+
+
+class Client:
+    """Asks one NAS. A read is repeated over a new connection; what changes something is looked for before it is asked again.
+
+    Args:
+        endpoint: where it is and whom to trust.
+        user: whose API key it is.
+        key: resolved when a connection is opened, and kept nowhere.
+        secrets: resolves it.
+        clock: waits between attempts.
+    """
+
+    def __init__(self, *, endpoint: Endpoint, user: str, key: SecretReference, secrets: SecretStore, clock: Clock) -> None:
+        self.source = endpoint.source
+        self.endpoint = endpoint
+        self.calls = 0
+        self._user = user
+        self._key = key
+        self._secrets = secrets
+        self._clock = clock
+        self._places = threading.BoundedSemaphore(_AT_ONCE)
+        self._opening = threading.Lock()
+        self._nudge = threading.Event()
+        self._session: _Session | None = None
+        self._old_names: set[str] = set()
+
+    def read(self, method: str, *params: Any, timeout_seconds: float = CALL_SECONDS) -> Any:  # noqa: ANN401 - JSON
+        """Ask something that changes nothing; repeated when the connection is lost."""
+        for wait in _WAITS:
+            try:
+                return self._call(method, params, timeout_seconds)
+            except TimedOut:
+                raise
+            except Unavailable:
+                self._clock.sleep(wait)
+        return self._call(method, params, timeout_seconds)
+
+    def change(self, method: str, *params: Any, look: Look, timeout_seconds: float = CALL_SECONDS) -> Any:  # noqa: ANN401 - JSON
+        """Ask for a change; when its answer was lost, `look` tells whether it is done before it is asked for again.
+
+        Returns the answer, or None where only `look` told.
+        """
+        doubt = False
+        for wait in (*_WAITS, None):
+            try:
+                return self._call(method, params, timeout_seconds)
+            except TimedOut:
+                if look():
+                    return None
+                raise
+            except Unavailable:
+                if wait is None:
+                    raise
+                self._clock.sleep(wait)
+                doubt = True
+                if look():
+                    return None
+            except (Conflict, NotFound, Refused):
+                if doubt and look():  # the lost request was carried out after we looked
+                    return None
+                raise
+        raise Bug(f"{method} was neither answered nor refused")
+
+    def wait_for_job(self, job: int, *, what: str, timeout_seconds: float = JOB_SECONDS) -> Any:  # noqa: ANN401 - JSON
+        """Return what a job ended with; raises Refused when it failed, Unavailable when the NAS no longer knows it.
+
+        Its state is asked for; events only make that sooner.
+        """
+        watch = process.stopwatch(timeout_seconds, f"{what} on {self.source}")
+        pause = _FIRST_POLL
+        while True:
+            self._nudge.clear()
+            found = self.read("core.get_jobs", [["id", "=", job]])
+            if not found:
+                raise Unavailable(
+                    f"{self.source} no longer knows its job {job} ({what})", hint="look at the jobs of the NAS; it may have restarted"
+                )
+            state = found[0].get("state")
+            if state == "SUCCESS":
+                return found[0].get("result")
+            if state in ("FAILED", "ABORTED"):
+                why = str(found[0].get("error") or "it was aborted")[:300]
+                raise Refused(f"{what} failed on {self.source}: {why}", hint="look at the jobs of the NAS")
+            watch()
+            self._nudge.wait(pause)
+            pause = min(pause * 1.5, _LONGEST_POLL)
+
+    def own_address(self) -> str:
+        """Return the address by which the NAS sees this machine."""
+        self.read("core.ping")
+        session = self._session
+        if session is None:
+            raise Unavailable(f"the connection to {self.source} was cut")
+        return session.link.own_address
+
+    def close(self) -> None:
+        """Hang up; the next call opens a connection again."""
+        with self._opening:
+            session, self._session = self._session, None
+        if session is not None:
+            session.close()
+
+    def _call(self, method: str, params: tuple[Any, ...], timeout_seconds: float) -> Any:  # noqa: ANN401 - JSON
+        watch = process.stopwatch(timeout_seconds, f"{method} on {self.source}")
+        with self._place(watch):
+            session = self._connected()
+            self.calls += 1
+            name = self._name_of(method)
+            message = session.ask(name, params, source=self.source, watch=watch)
+            older = self._older(method)
+            if name == method and older and _is_missing(message):
+                message = session.ask(older, params, source=self.source, watch=watch)
+                if not _is_missing(message):
+                    self._old_names.add(method.rpartition(".")[0])
+        error = message.get("error")
+        if error is not None:
+            raise translate(error if isinstance(error, dict) else {}, method=method, source=self.source)
+        return message.get("result")
+
+    def _name_of(self, method: str) -> str:
+        return self._older(method) if method.rpartition(".")[0] in self._old_names else method
+
+    def _older(self, method: str) -> str:
+        return next((old + method.removeprefix(new) for new, old in _OLD_NAMES if method.startswith(new)), "")
+
+    @contextlib.contextmanager
+    def _place(self, watch: Callable[[], None]) -> Iterator[None]:
+        while not self._places.acquire(timeout=_TICK):
+            watch()
+        try:
+            yield
+        finally:
+            self._places.release()
+
+    def _connected(self) -> _Session:
+        with self._opening:
+            if self._session is not None and not self._session.lost:
+                return self._session
+            if self._session is not None:
+                self._session.close()
+                self._session = None
+            key = self._secrets.resolve(self._key)
+            session = _Session(self.endpoint, self._nudge)
+            watch = process.stopwatch(CALL_SECONDS, f"logging in to {self.source}")
+            try:
+                message = session.ask("auth.login_ex", tuple(login_request(self._user, key)), source=self.source, watch=watch)
+                _require_no_error(message, self.source)
+                require_login(self.source, message.get("result"))
+                session.ask("core.subscribe", ("core.get_jobs",), source=self.source, watch=watch)
+            except BaseException:
+                session.close()
+                raise
+            self._session = session
+            return session
+
+
+def _is_missing(message: dict[str, Any]) -> bool:
+    error = message.get("error")
+    return isinstance(error, dict) and error.get("code") == METHOD_MISSING
+
+
+def _require_no_error(message: dict[str, Any], source: str) -> None:
+    """Raise without the NAS's own words what it says of a login: they might repeat what was sent."""
+    error = message.get("error")
+    if not isinstance(error, dict):
+        return
+    data = error.get("data")
+    number = data.get("error") if isinstance(data, dict) else None
+    plain = {"code": error.get("code"), "data": {"error": number, "reason": "rate limit" if number == 16 else "the login"}}  # noqa: PLR2004 - EBUSY
+    raise translate(plain, method="auth.login_ex", source=source)

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from drtool.model.errors import Conflict, Locked, NotFound
+from drtool.sources.truenas.datasets import Dataset, find_dataset, require_dataset
+from drtool.sources.truenas.destroy import destroy_dataset
+from drtool.sources.truenas.labels import Label, run_of, spell_expiry, stable_name
+from drtool.sources.truenas.parts import Parts
+from drtool.sources.truenas.shares import remove_shares
+
+_SEEN: Final = ("acltype", "xattr")
+"""A clone takes these from where it lies, and would hide what its origin shows."""
+_ARRIVES_WITHIN: Final = (0.1, 0.3, 1.0, 2.0)
+
+
+def make_clone(parts: Parts, *, dataset: Dataset, snapshot: str) -> Dataset:
+    """Make the read-only clone of a dataset's snapshot under its stable name, and return it mounted.
+
+    Raises Locked while another run reads one of that name, NotFound when the snapshot is gone.
+    """
+    name = stable_name(dataset.id, by=parts.by, source=parts.name, what="clone")
+    run = run_of(snapshot.partition("@")[2])
+    found = find_dataset(parts.client, name)
+    if found is not None:
+        if found.label is not None and found.label.run == run and found.origin == snapshot and found.mountpoint:
+            return found
+        _require_over(parts, found, run=run)
+        remove_clone(parts, found)
+    label = Label("clone", parts.by, parts.name, run, spell_expiry(parts.clock.now()), {"snapshot": snapshot})
+    properties = {**_told(dataset.told), "readonly": "on", **label.properties()}
+    request = {"snapshot": snapshot, "dataset_dst": name, "dataset_properties": properties}
+    parts.client.change("pool.snapshot.clone", request, look=lambda: find_dataset(parts.client, name) is not None, timeout_seconds=300.0)
+    for wait in _ARRIVES_WITHIN:
+        found = require_dataset(parts.client, name)
+        if found.mountpoint:
+            break
+        parts.clock.sleep(wait)
+    if found is None or not found.mountpoint:
+        raise NotFound(f"the clone {name} was made and is not mounted", hint="look at it on the NAS; is its origin locked?")
+    return found
+
+
+def remove_clone(parts: Parts, clone: Dataset) -> None:
+    """Take away a clone with the shares of ours that point at it; already gone is success."""
+    if clone.mountpoint:
+        remove_shares(parts, clone)
+    destroy_dataset(parts.client, clone, clock=parts.clock)
+
+
+def _require_over(parts: Parts, clone: Dataset, *, run: str) -> None:
+    label = clone.label
+    if label is None or label.what != "clone" or label.by != parts.by or label.source != parts.name:
+        raise Conflict(f"{clone.id} exists and is not ours", hint="rename it on the NAS, and run again", safe="it was not touched")
+    try:
+        expired = datetime.fromisoformat(label.expires) <= parts.clock.now()
+    except (ValueError, TypeError):
+        expired = False
+    if label.run != run and not expired:
+        raise Locked(f"{clone.id} is in use by run {label.run}", hint="wait for that run; if it is over: drtool sweep")
+
+
+def _told(told: Mapping[str, Any]) -> dict[str, str]:
+    found = {}
+    for name in _SEEN:
+        value = told.get(name)
+        if isinstance(value, Mapping) and value.get("rawvalue"):
+            found[name] = str(value["rawvalue"])
+    return found

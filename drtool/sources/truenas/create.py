@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from drtool.sources.truenas.client import Client
+from drtool.sources.truenas.datasets import find_dataset
+
+
+def create_dataset(client: Client, name: str, users: Mapping[str, str], properties: Mapping[str, Any] | None = None) -> None:
+    """Make a file system with user properties in one go, so that nothing of ours is ever without its label."""
+    request = {
+        "name": name,
+        "type": "FILESYSTEM",
+        **(properties or {}),
+        "user_properties": [{"key": key, "value": value} for key, value in users.items()],
+    }
+    client.change("pool.dataset.create", request, look=lambda: find_dataset(client, name) is not None, timeout_seconds=300.0)
+
+
+def mark_dataset(client: Client, name: str, users: Mapping[str, str | None]) -> None:
+    """Set user properties of a dataset, and remove those that are None."""
+    if not users:
+        return
+    changes = [{"key": key, "remove": True} if value is None else {"key": key, "value": value} for key, value in users.items()]
+
+    def is_done() -> bool:
+        found = find_dataset(client, name)
+        return found is not None and all(found.marks.get(key.removeprefix("drtool:")) == value for key, value in users.items())
+
+    client.change("pool.dataset.update", name, {"user_properties_update": changes}, look=is_done)
+
+
+def rename_dataset(client: Client, name: str, new: str) -> None:
+    """Rename a dataset with all below it; Locked while it is in use, Conflict when something stands at the new name."""
+
+    def is_done() -> bool:
+        return find_dataset(client, new) is not None and find_dataset(client, name) is None
+
+    client.change("pool.dataset.rename", name, {"new_name": new, "force": True}, look=is_done, timeout_seconds=300.0)

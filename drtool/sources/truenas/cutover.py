@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from drtool.model.errors import Conflict, Locked, NotFound, Refused
+from drtool.model.plan import Landed
+from drtool.sources.truenas.create import create_dataset, mark_dataset, rename_dataset
+from drtool.sources.truenas.datasets import Dataset, find_dataset, read_datasets, require_dataset
+from drtool.sources.truenas.destroy import destroy_dataset
+from drtool.sources.truenas.labels import Label, spell_expiry
+from drtool.sources.truenas.parts import Parts
+
+_NAMES_TRIED: Final = 100
+_BUSY_WAITS: Final = (0.2, 0.5, 1.0, 2.0)
+_WAY: Final[dict[str, str | None]] = dict.fromkeys(f"drtool:{name}" for name in ("state", "target", "point", "form", "aside"))
+_OWNER: Final[dict[str, str | None]] = dict.fromkeys(f"drtool:{name}" for name in ("what", "by", "source", "run", "expires"))
+
+
+def cut_over(parts: Parts, landed: Landed) -> Landed:
+    """Rename the old dataset aside and the restored one into its place; datasets below the old one are moved below the new one.
+
+    How far it got is written on the staging dataset first: repeated after a crash it finishes forward.
+    """
+    if landed.staging in parts.done:
+        return parts.done[landed.staging]
+    reach = parts.reach()
+    in_sandbox = landed.destination.form == "sandbox"
+    name, target = reach.dataset_of(landed.staging) if in_sandbox else landed.staging, reach.dataset_of(landed.target)
+    stage = find_dataset(parts.client, name)
+    if stage is not None and (stage.label is None or stage.label.what != "staging" or stage.label.by != parts.by):
+        raise Refused(f"{name} carries no label of ours", hint="look at it on the NAS", safe="nothing was moved")
+    if stage is not None and stage.marks.get("state") == "landing":
+        raise Refused(f"the restore of {landed.workload} never ended", hint="restore again", safe="nothing was moved")
+    if stage is not None:
+        reach.close(stage)
+        aside = _move(parts, stage, target)
+    else:
+        aside = _continue(parts, landed, name=name, target=target)
+    current = require_dataset(parts.client, target)
+    run = name.rpartition("/")[2].removeprefix("drtool-stage-").partition("-")[0]
+    (reach.keep if in_sandbox else reach.show)(current, run=run, expires=spell_expiry(parts.clock.now()))
+    result = replace(landed, aside=aside)
+    parts.done[landed.staging] = result
+    return result
+
+
+def finish(parts: Parts, dataset: Dataset) -> None:
+    """Finish a cutover that died, from the dataset that carries its label: under its staging name or already in its place."""
+    target = dataset.marks.get("target", "")
+    if dataset.id == target:
+        _settle(parts, dataset, aside=dataset.marks.get("aside", ""), staging=dataset.marks.get("restored", ""))
+    else:
+        _move(parts, dataset, target)
+
+
+def _continue(parts: Parts, landed: Landed, *, name: str, target: str) -> str:
+    """Answer for a staging dataset that is no longer there under its name."""
+    current = find_dataset(parts.client, target)
+    if current is None or current.marks.get("restored") != name:
+        raise NotFound(
+            f"what was landed for {landed.workload} is gone",
+            hint=f"look whether {target} is in place already; else restore again",
+            safe="nothing was moved",
+        )
+    if current.marks.get("state"):
+        _settle(parts, current, aside=current.marks.get("aside", ""), staging=name)
+        return current.marks.get("aside", "")
+    kept = read_datasets(parts.client, ["id", "^", f"{target}.before-"])
+    return next((item.id for item in kept if item.marks.get("staging") == name), "")
+
+
+def _move(parts: Parts, stage: Dataset, target: str) -> str:
+    client = parts.client
+    aside = stage.marks.get("aside", "")
+    if stage.marks.get("state") != "moving":
+        aside = _free_name(parts, stage, target) if find_dataset(client, target) is not None else ""
+        if aside and stage.marks.get("form") != "original":
+            raise Conflict(f"{target} exists already", hint="drill again", safe="nothing was moved")
+        _make_parents(parts, target)
+        mark_dataset(client, stage.id, {"drtool:state": "moving", "drtool:aside": aside or None, "drtool:restored": stage.id})
+    if aside and find_dataset(client, aside) is None:
+        _rename(parts, target, aside)
+    elif find_dataset(client, target) is not None:
+        raise Conflict(
+            f"something new stands at {target}",
+            hint=f"rename it on the NAS and repeat; what was restored waits in {stage.id}",
+            safe="nothing was overwritten",
+        )
+    _rename(parts, stage.id, target)
+    current = require_dataset(client, target)
+    _settle(parts, current, aside=aside, staging=stage.id)
+    return aside
+
+
+def _settle(parts: Parts, current: Dataset, *, aside: str, staging: str) -> None:
+    """Give the new dataset what lay below the old one, label the old one as kept, and take the label off the new one."""
+    client = parts.client
+    kept = find_dataset(client, aside) if aside else None
+    if kept is not None:
+        for below in read_datasets(client, ["id", "^", f"{aside}/"]):
+            if below.parent == aside:
+                _rename(parts, below.id, f"{current.id}/{below.id.rpartition('/')[2]}")
+        label = Label("kept", parts.by, parts.name, current.marks.get("run", ""), "", {"staging": staging, "target": current.id})
+        mark_dataset(client, aside, label.properties())
+        if kept.marks.get("placeholder"):
+            destroy_dataset(client, require_dataset(client, aside), clock=parts.clock)
+    in_sandbox = current.marks.get("form") == "sandbox"  # there it stays ours, and goes with the sandbox
+    mark_dataset(client, current.id, {**_WAY, "drtool:what": "restored"} if in_sandbox else {**_WAY, **_OWNER})
+
+
+def _rename(parts: Parts, name: str, new: str) -> None:
+    for wait in _BUSY_WAITS:
+        try:
+            rename_dataset(parts.client, name, new)
+        except Locked:
+            parts.clock.sleep(wait)
+        else:
+            return
+    try:
+        rename_dataset(parts.client, name, new)
+    except Locked as error:
+        raise Locked(
+            f"{name} is in use and cannot be renamed: {error.what}",
+            hint="stop what has files open in it (shares, applications, virtual machines), and repeat",
+            safe=f"{name} is as it was",
+        ) from None
+
+
+def _free_name(parts: Parts, stage: Dataset, target: str) -> str:
+    taken = {item.id for item in read_datasets(parts.client, ["id", "^", f"{target}.before-"])}
+    first = f"{target}.before-{stage.marks.get('point', '')}"
+    free = next((name for name in (first, *(f"{first}-{number}" for number in range(2, _NAMES_TRIED))) if name not in taken), None)
+    if free is None:
+        raise Refused(f"{first} and its numbers are all taken", hint="remove what is no longer needed: drtool sweep --kept")
+    return free
+
+
+def _make_parents(parts: Parts, target: str) -> None:
+    """Make missing datasets above a target; their own restore, before or after, takes their place."""
+    names = target.split("/")
+    for count in range(2, len(names)):
+        name = "/".join(names[:count])
+        if find_dataset(parts.client, name) is None:
+            create_dataset(parts.client, name, {"drtool:placeholder": "yes"})

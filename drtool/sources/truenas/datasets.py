@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from drtool.model.errors import NotFound
+from drtool.sources.truenas.client import Client
+from drtool.sources.truenas.labels import Label, read_label, read_marks
+
+_PROPERTIES: Final = (
+    *("used", "referenced", "logicalreferenced", "usedbydataset", "origin", "readonly", "mounted", "recordsize", "compression"),
+    *("atime", "acltype", "aclmode", "xattr", "quota", "refquota", "casesensitivity", "sync", "snapdir", "exec", "copies", "volsize"),
+)
+_RECORDED: Final = (
+    "recordsize",
+    "compression",
+    "atime",
+    "acltype",
+    "aclmode",
+    "quota",
+    "refquota",
+    "casesensitivity",
+    "sync",
+    "snapdir",
+    "exec",
+)
+_NUMBERS: Final = ("quota", "refquota")
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """One dataset or volume as the NAS tells it; `mountpoint` is where it has it, empty for a volume and for a locked one."""
+
+    id: str
+    type: str
+    mountpoint: str = ""
+    encrypted: bool = False
+    locked: bool = False
+    origin: str = ""
+    referenced: int = 0
+    told: Mapping[str, Any] = field(default_factory=dict)
+    users: Mapping[str, str] = field(default_factory=dict)
+    """Its own user properties, without ours."""
+    label: Label | None = None
+    marks: Mapping[str, str] = field(default_factory=dict)
+    """All that we wrote on it, without the prefix: also on what is no leftover."""
+
+    @property
+    def pool(self) -> str:
+        """The pool it lies in."""
+        return self.id.partition("/")[0]
+
+    @property
+    def parent(self) -> str:
+        """The dataset above it, empty for a pool's root."""
+        return self.id.rpartition("/")[0]
+
+    def recorded(self) -> dict[str, Any]:
+        """Return what a new dataset must be told to be like this one: properties set here, in the words of `pool.dataset.create`."""
+        found: dict[str, Any] = {}
+        for name in _RECORDED:
+            told = self.told.get(name)
+            if not isinstance(told, Mapping) or str(told.get("source") or "").upper() not in ("LOCAL", "NONE", "RECEIVED"):
+                continue
+            raw = str(told.get("rawvalue") or "")
+            if name in _NUMBERS:
+                if raw.isdigit() and int(raw) > 0:
+                    found[name] = int(raw)
+            elif told.get("value"):
+                found[name] = str(told["value"]).upper()
+        return found
+
+
+def read_datasets(client: Client, *filters: list[Any]) -> tuple[Dataset, ...]:
+    """Return the datasets and volumes that match a query's filters, parents before children."""
+    options = {"extra": {"retrieve_children": False, "properties": list(_PROPERTIES)}, "order_by": ["id"]}
+    rows = client.read("pool.dataset.query", list(filters), options)
+    return tuple(sorted((_dataset(row) for row in rows), key=lambda dataset: dataset.id))
+
+
+def find_dataset(client: Client, name: str) -> Dataset | None:
+    """Return one dataset, None when there is none of that name."""
+    return next(iter(read_datasets(client, ["id", "=", name])), None)
+
+
+def require_dataset(client: Client, name: str) -> Dataset:
+    """Return one dataset; NotFound when there is none of that name."""
+    found = find_dataset(client, name)
+    if found is None:
+        raise NotFound(f"{name} does not exist on {client.source}", hint="look whether it was renamed or destroyed on the NAS")
+    return found
+
+
+def read_tree(client: Client, root: str) -> tuple[Dataset, ...]:
+    """Return a dataset and everything below it."""
+    return read_datasets(client, ["OR", [["id", "=", root], ["id", "^", f"{root}/"]]])
+
+
+def _dataset(row: Mapping[str, Any]) -> Dataset:
+    users = row.get("user_properties") or {}
+    own = {
+        name: str(told.get("rawvalue") or told.get("value") or "")
+        for name, told in users.items()
+        if not name.startswith("drtool:") and isinstance(told, Mapping) and str(told.get("source") or "LOCAL").upper() == "LOCAL"
+    }
+    return Dataset(
+        id=str(row["id"]),
+        type=str(row.get("type") or "FILESYSTEM"),
+        mountpoint=str(row.get("mountpoint") or ""),
+        encrypted=bool(row.get("encrypted")),
+        locked=bool(row.get("locked")),
+        origin=_plain(row, "origin"),
+        referenced=_number(row, "logicalreferenced") or _number(row, "referenced") or _number(row, "usedbydataset"),
+        told={name: row[name] for name in _PROPERTIES if name in row},
+        users=own,
+        label=read_label(users),
+        marks=read_marks(users),
+    )
+
+
+def _plain(row: Mapping[str, Any], name: str) -> str:
+    told = row.get(name)
+    text = str(told.get("rawvalue") or "") if isinstance(told, Mapping) else str(told or "")
+    return "" if text == "-" else text
+
+
+def _number(row: Mapping[str, Any], name: str) -> int:
+    text = _plain(row, name)
+    return int(text) if text.isdigit() else 0
+
+
+def free_bytes(client: Client, name: str) -> int:
+    """Return the bytes that may still be written in a dataset."""
+    options = {"extra": {"retrieve_children": False, "properties": ["available"]}}
+    rows = client.read("pool.dataset.query", [["id", "=", name]], options)
+    return _number(rows[0], "available") if rows else 0

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Mapping
+from typing import Any, Final
+
+from drtool.model.policy import Settings
+from drtool.model.workload import Workload
+from drtool.sources.truenas.client import Client
+from drtool.sources.truenas.datasets import Dataset, find_dataset, read_datasets, read_tree
+
+KIND: Final = "truenas"
+_PATTERN: Final = frozenset("*?[")
+
+
+def discover(client: Client, selector: Settings) -> tuple[Workload, ...]:
+    """Return one workload per dataset that a selector matches, children named one by one; what cannot be read carries its problem.
+
+    What drtool itself made on the NAS is left out.
+    """
+    from drtool.sources.truenas.schema import Selector  # noqa: PLC0415 - heavy, and `status` discovers nothing
+
+    wanted = Selector.model_validate(dict(selector))
+    if wanted.system:
+        return (Workload(f"{client.source}:system", client.source, KIND, {"system": True}),)
+    rules = wanted.model_dump(exclude={"system", "exclude", "exclude_files"})
+    rules |= {"leave_out": wanted.exclude, "exclude": wanted.exclude_files}  # to a census `exclude` means files
+    pattern = str(wanted.dataset)
+    if _PATTERN & set(pattern):
+        found = read_datasets(client)
+    elif wanted.recursive:
+        found = read_tree(client, pattern)
+    else:
+        found = tuple(filter(None, (find_dataset(client, pattern),)))
+    matched = [dataset for dataset in found if is_wanted(dataset, rules)]
+    if not matched and not _PATTERN & set(pattern) and not any(dataset.id == pattern for dataset in found):
+        return (Workload(f"{client.source}:{pattern}", client.source, KIND, {"dataset": pattern}, problem=f"{pattern} does not exist"),)
+    roots = _roots(matched)
+    return tuple(_workload(client.source, dataset, rules, roots[dataset.pool]) for dataset in matched)
+
+
+def is_wanted(dataset: Dataset, rules: Mapping[str, Any]) -> bool:
+    """Tell whether a selector's rules match a dataset."""
+    pattern = str(rules["dataset"])
+    ours = dataset.label is not None and dataset.marks.get("target") != dataset.id  # one that stands in its place already is in service
+    names = (dataset.id, *_above(dataset.id))
+    if ours or not any(_matches(name, pattern) for name in (names if rules.get("recursive") else names[:1])):
+        return False
+    left_out = any(_matches(name, item) for item in rules.get("leave_out", ()) for name in names)
+    return not left_out and all(dataset.users.get(name) == value for name, value in rules.get("where", {}).items())
+
+
+def _matches(name: str, pattern: str) -> bool:
+    """Compare part by part: `*` stands for (a part of) one name and never for several levels."""
+    names, patterns = name.split("/"), pattern.split("/")
+    return len(names) == len(patterns) and all(map(fnmatch.fnmatchcase, names, patterns))
+
+
+def _above(name: str) -> tuple[str, ...]:
+    parts = name.split("/")
+    return tuple("/".join(parts[:count]) for count in range(1, len(parts)))
+
+
+def _roots(datasets: list[Dataset]) -> dict[str, str]:
+    """Return per pool the nearest dataset above all of its matched ones: where one recursive snapshot takes them at one instant."""
+    roots: dict[str, str] = {}
+    for dataset in datasets:
+        known = roots.get(dataset.pool)
+        if known is None:
+            roots[dataset.pool] = dataset.id
+            continue
+        shared = []
+        for one, other in zip(known.split("/"), dataset.id.split("/"), strict=False):
+            if one != other:
+                break
+            shared.append(one)
+        roots[dataset.pool] = "/".join(shared)
+    return roots
+
+
+def _workload(source: str, dataset: Dataset, rules: dict[str, Any], root: str) -> Workload:
+    selector = {
+        **{name: value for name, value in rules.items() if value},
+        "pattern": rules["dataset"],
+        "dataset": dataset.id,
+        "root": root,
+        "properties": dataset.recorded(),
+        "users": dict(dataset.users),
+        "encrypted": dataset.encrypted,
+    }
+    return Workload(
+        name=f"{source}:{dataset.id}",
+        source=source,
+        kind=KIND,
+        selector=selector,
+        snapshots=True,
+        bytes=dataset.referenced or None,
+        problem=problem_of(dataset),
+    )
+
+
+def problem_of(dataset: Dataset) -> str:
+    """Say why a dataset cannot be protected now; empty: it can."""
+    if dataset.type != "FILESYSTEM":
+        return f"{dataset.id} is a volume, which has no files to read: leave it out with `exclude`"
+    if dataset.locked:
+        return f"{dataset.id} is locked: unlock it on the NAS, or leave it out with `exclude`"
+    return "" if dataset.mountpoint else f"{dataset.id} is not mounted on the NAS"

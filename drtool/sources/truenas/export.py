@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from drtool.model.errors import Bug, NotFound
+from drtool.model.point import Census
+from drtool.model.workload import Snapshot
+from drtool.ports import ArtifactRequest, PutResult, Runner
+from drtool.sources.places.filesystem import FileSystem
+from drtool.sources.places.sample import FULL, SAMPLE, Look, look_after, look_before
+from drtool.sources.truenas.clone import make_clone, remove_clone
+from drtool.sources.truenas.datasets import find_dataset, require_dataset
+from drtool.sources.truenas.labels import run_of, spell_expiry
+from drtool.sources.truenas.parts import Parts, tidying
+from drtool.sources.truenas.reach import require_filled
+from drtool.sources.truenas.snapshot import read_snapshot
+
+
+@dataclass(slots=True)
+class DatasetExport:
+    """The files of one dataset as its snapshot has them, and how they looked before they were read."""
+
+    artifacts: tuple[ArtifactRequest, ...]
+    runner: Runner
+    files: FileSystem
+    before: Look
+
+    def census(self, artifact: ArtifactRequest, put: PutResult) -> Census:
+        """Return files and bytes as put, the sample, and the attributes of every entry: nothing changes in a snapshot."""
+        if artifact not in self.artifacts:
+            raise Bug(f"{artifact.name} was not exported here")
+        sample, attributes = look_after(self.files, artifact, self.before, whole=not put.unreadable)
+        return Census(files=put.files, bytes=put.bytes, sample=sample, attributes=attributes)
+
+
+@contextlib.contextmanager
+def export(parts: Parts, snapshot: Snapshot) -> Iterator[DatasetExport]:
+    """Open a snapshot for reading through a read-only clone, which goes when it is closed.
+
+    Raises NotFound when the snapshot is gone, Conflict when what is seen is not what the NAS has.
+    """
+    selector: dict[str, Any] = dict(snapshot.workload.selector)
+    name = str(selector["dataset"])
+    if read_snapshot(parts.client, snapshot.locator) is None:
+        raise NotFound(f"the snapshot {snapshot.locator} is gone", hint="look what destroys snapshots on the NAS; run again")
+    clone = make_clone(parts, dataset=require_dataset(parts.client, name), snapshot=snapshot.locator)
+    try:
+        reach = parts.reach()
+        label = clone.label
+        run, expires = (label.run, label.expires) if label else (run_of(snapshot.label), spell_expiry(parts.clock.now()))
+        with reach.open(clone, run=run, expires=expires, write=False) as path:
+            require_filled(reach.files, clone, path)
+            artifact = ArtifactRequest(
+                name=snapshot.workload.name,
+                form="tree",
+                path=path,
+                excludes=tuple(selector.get("exclude", ())),
+                exclude_caches=bool(selector.get("exclude_caches", False)),
+            )
+            before = look_before(reach.files, artifact, limit=FULL if selector.get("census") == "full" else SAMPLE)
+            yield DatasetExport((artifact,), reach.files.runner, reach.files, before)
+            if find_dataset(parts.client, clone.id) is None:
+                raise NotFound(f"the clone {clone.id} went away while it was read", hint="look what destroys datasets on the NAS")
+    finally:
+        with tidying():
+            remove_clone(parts, clone)

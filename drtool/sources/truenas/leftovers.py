@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from drtool.model.policy import Settings
+from drtool.model.workload import Leftover
+from drtool.sources.places import leftovers as places_leftovers
+from drtool.sources.truenas.datasets import Dataset, read_datasets
+from drtool.sources.truenas.labels import PREFIX
+from drtool.sources.truenas.mounts import shown
+from drtool.sources.truenas.parts import Parts
+from drtool.sources.truenas.shares import own_shares
+from drtool.sources.truenas.snapshot import label_of, read_snapshot
+
+
+def leftovers(parts: Parts, *, places: Iterable[Settings], watch: Iterable[str], directory: str) -> tuple[Leftover, ...]:
+    """Return every dataset, clone, snapshot and share that carries our label, and what lies in directories of this host."""
+    datasets = read_datasets(parts.client)
+    found = [*_datasets(parts, datasets), *_snapshots(parts, datasets)]
+    wanted, paths = set(watch), [directory]
+    if datasets:
+        reach = parts.reach()
+        if reach.shares:
+            found += [label.leftover(str(row["id"])) for row, label in own_shares(parts)]
+        else:
+            paths += [reach.path_of(dataset.id) for dataset in datasets if dataset.id in wanted and dataset.mountpoint]
+    files = parts.owner.file_system
+    found += [Leftover(parts.name, "mount", path, run, parts.by) for path, run in shown(files, directory).items()]
+    directories = [place for place in places if "directory" in place]
+    here = places_leftovers.leftovers(parts.owner, places=directories, watch=paths)
+    return tuple(sorted((*found, *here), key=lambda leftover: (leftover.what, leftover.locator)))
+
+
+def _datasets(parts: Parts, datasets: tuple[Dataset, ...]) -> list[Leftover]:
+    sandboxes = {dataset.id for dataset in datasets if dataset.label is not None and dataset.label.what == "sandbox"}
+    found = []
+    for dataset in datasets:
+        label = dataset.label
+        if label is None or label.by != parts.by or label.source != parts.name:
+            continue
+        if any(dataset.id.startswith(f"{sandbox}/") for sandbox in sandboxes):
+            continue  # goes with its sandbox
+        found.append(label.leftover(parts.reach().path_of(dataset.id) if label.what == "sandbox" else dataset.id))
+    return found
+
+
+def _snapshots(parts: Parts, datasets: tuple[Dataset, ...]) -> list[Leftover]:
+    """Ask for names first, which is quick however many there are, and for the labels of those that may be ours."""
+    found = []
+    for pool in sorted({dataset.pool for dataset in datasets}):
+        rows = parts.client.read("pool.snapshot.query", [["pool", "=", pool]], {"select": ["name"]})
+        for row in rows:
+            name = str(row["name"])
+            if not name.partition("@")[2].startswith(f"{PREFIX}-"):
+                continue
+            told = read_snapshot(parts.client, name)
+            label = label_of(told) if told is not None else None
+            if label is not None and label.what == "snapshot" and (label.by, label.source) == (parts.by, parts.name):
+                found.append(label.leftover(name))
+    return found

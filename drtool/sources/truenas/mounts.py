@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import posixpath
+from typing import Final
+
+from drtool.model.errors import NotFound, Refused
+from drtool.sources.places.filesystem import FileSystem
+
+_RESTORED: Final = "restored"
+_SEPARATOR: Final = "%"
+"""What no dataset's name has: one level per dataset, so that no mount lies inside another."""
+
+
+def restored_path(directory: str, dataset: str, run: str) -> str:
+    """Return where a restored dataset is shown without what is mounted below it; it tells the run by which a sweep finds it."""
+    return f"{directory}/{_RESTORED}/{run}/{dataset.replace('/', _SEPARATOR)}"
+
+
+def restored_dataset(directory: str, path: str) -> str:
+    """Return the dataset shown at such a path, empty where it is none."""
+    parts = path.removeprefix(f"{directory}/{_RESTORED}/").split("/")
+    is_one = path.startswith(f"{directory}/{_RESTORED}/") and len(parts) == 2  # noqa: PLR2004 - run and name
+    return parts[1].replace(_SEPARATOR, "/") if is_one else ""
+
+
+def shown(files: FileSystem, directory: str) -> dict[str, str]:
+    """Return what is shown below our directory now: path to run."""
+    paths = [path for path in mounted(files, directory) if restored_dataset(directory, path)]
+    return {path: posixpath.basename(posixpath.dirname(path)) for path in paths}
+
+
+def mounted(files: FileSystem, directory: str) -> tuple[str, ...]:
+    """Return the mount points below our directory."""
+    return files.mounts_within(directory) if files.exists(directory) else ()
+
+
+def mount(files: FileSystem, origin: str, path: str, options: tuple[str, ...]) -> None:
+    """Mount at a directory that is made if missing; Refused when this machine cannot."""
+    files.require(f"making {path}", "mkdir", "-p", "--", path)
+    hint = "this needs root, nfs-common here, and the NFS service running on the NAS: drtool doctor"
+    try:
+        files.require(f"mounting {origin}", "mount", *options, "--", origin, path, hint=hint)
+    except NotFound as error:
+        raise Refused("this machine cannot mount", hint=hint) from error
+
+
+def unmount(files: FileSystem, path: str) -> None:
+    """Unmount a directory of ours and remove it while it is empty; not mounted is success."""
+    directory = posixpath.dirname(path)
+    if path in mounted(files, directory) and files.run("umount", "--", path).exit_code != 0:
+        files.require(f"unmounting {path}", "umount", "-l", "--", path)
+    files.run("rmdir", "--", path)
+    files.run("rmdir", "--", directory)

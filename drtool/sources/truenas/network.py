@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Final
+
+from drtool.sources.places.filesystem import FileSystem
+from drtool.sources.truenas.datasets import Dataset
+from drtool.sources.truenas.labels import Label
+from drtool.sources.truenas.mounts import mount, mounted, restored_dataset, restored_path, unmount
+from drtool.sources.truenas.parts import Parts, tidying
+from drtool.sources.truenas.reach import require_mounted
+from drtool.sources.truenas.shares import comment_of, own_shares, remove_share
+
+_READ: Final = "ro,nosuid,nodev,noexec,noatime,soft,timeo=300,retrans=5"
+_WRITE: Final = "rw,nosuid,nodev,noatime,hard"
+
+
+class NetworkReach:
+    """Datasets are seen through a temporary NFS share for exactly this host, mounted below a directory of our own.
+
+    Args:
+        parts: what every verb works with.
+        files: this host's file system commands; mounting needs root.
+        directory: where shares are mounted, the same in every run.
+    """
+
+    shares = True
+
+    def __init__(self, parts: Parts, files: FileSystem, *, directory: str) -> None:
+        self.files = files
+        self._parts = parts
+        self._directory = directory.rstrip("/")
+
+    def path_of(self, dataset: str) -> str:
+        # one that is read is mounted beside its parent's place, never inside a mount that cannot be written
+        last = dataset.rpartition("/")[2]
+        return f"{self._directory}/{last}" if last.startswith("drtool-clone-") else f"{self._directory}/datasets/{dataset}"
+
+    def dataset_of(self, path: str) -> str:
+        start = f"{self._directory}/datasets/"
+        return restored_dataset(self._directory, path) or (path.removeprefix(start) if path.startswith(start) else "")
+
+    @contextlib.contextmanager
+    def open(self, dataset: Dataset, *, run: str, expires: str, write: bool) -> Iterator[str]:
+        path = self.path_of(dataset.id)
+        try:
+            self._mount(dataset, path, run=run, expires=expires, write=write)
+            yield path
+        finally:
+            with tidying():
+                self.close(dataset)
+                self._unshare(dataset)
+
+    def keep(self, dataset: Dataset, *, run: str, expires: str) -> str:
+        path = self.path_of(dataset.id)
+        self._mount(dataset, path, run=run, expires=expires, write=True)
+        return path
+
+    def shown_at(self, dataset: str, run: str) -> str:
+        return restored_path(self._directory, dataset, run)
+
+    def show(self, dataset: Dataset, *, run: str, expires: str) -> None:
+        self._mount(dataset, self.shown_at(dataset.id, run), run=run, expires=expires, write=False)
+
+    def close(self, dataset: Dataset) -> None:
+        unmount(self.files, self.path_of(dataset.id))
+
+    def _mount(self, dataset: Dataset, path: str, *, run: str, expires: str, write: bool) -> None:
+        self._share(dataset, run=run, expires=expires, write=write)
+        if path not in mounted(self.files, self._directory):
+            origin = f"{self._host()}:{dataset.mountpoint}"
+            mount(self.files, origin, path, ("-t", "nfs", "-o", _WRITE if write else _READ))
+        require_mounted(self._parts.client, self.files, dataset, path)
+
+    def _share(self, dataset: Dataset, *, run: str, expires: str, write: bool) -> None:
+        if any(row.get("path") == dataset.mountpoint and bool(row.get("ro")) != write for row, _label in own_shares(self._parts)):
+            return
+        label = Label("share", self._parts.by, self._parts.name, run, expires)
+        request = {
+            "path": dataset.mountpoint,
+            "comment": comment_of(label),
+            "hosts": [self._parts.client.own_address()],
+            "ro": not write,
+            "maproot_user": "root",
+        }
+
+        def is_there() -> bool:
+            return any(row.get("path") == dataset.mountpoint for row, _label in own_shares(self._parts))
+
+        self._parts.client.change("sharing.nfs.create", request, look=is_there)
+
+    def _unshare(self, dataset: Dataset) -> None:
+        for row, _label in own_shares(self._parts):
+            if row.get("path") == dataset.mountpoint:
+                remove_share(self._parts, int(row["id"]))
+
+    def _host(self) -> str:
+        host = self._parts.client.endpoint.host
+        return f"[{host}]" if ":" in host else host

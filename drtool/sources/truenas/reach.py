@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Final, Protocol
+
+from drtool.model.errors import Conflict, NotFound, Refused
+from drtool.sources.places.filesystem import FileSystem
+from drtool.sources.truenas.client import Client
+from drtool.sources.truenas.datasets import Dataset
+from drtool.sources.truenas.mounts import mount, mounted, restored_dataset, restored_path
+
+EMPTY_BYTES: Final = 1024 * 1024
+"""Less than this is what a dataset without any file may refer to."""
+
+
+class Reach(Protocol):
+    """How the files of a dataset are seen from this host."""
+
+    files: FileSystem
+    shares: bool
+    """Whether it makes shares on the NAS."""
+
+    def path_of(self, dataset: str) -> str:
+        """Return where a dataset lies on this host while it is open; the same in every run."""
+
+    def dataset_of(self, path: str) -> str:
+        """Return the dataset that would lie at a path, empty where none could."""
+
+    def open(self, dataset: Dataset, *, run: str, expires: str, write: bool) -> contextlib.AbstractContextManager[str]:
+        """Make a dataset's files visible here, and yield the path."""
+
+    def keep(self, dataset: Dataset, *, run: str, expires: str) -> str:
+        """Make a dataset's files visible here until it is closed or swept."""
+
+    def shown_at(self, dataset: str, run: str) -> str:
+        """Return where a restored dataset is shown to checks, without what is mounted below it."""
+
+    def show(self, dataset: Dataset, *, run: str, expires: str) -> None:
+        """Show a restored dataset there until it is swept."""
+
+    def close(self, dataset: Dataset) -> None:
+        """Take away what makes its files visible here; nothing is success."""
+
+
+class LocalReach:
+    """This host is the NAS: its mount points are ours."""
+
+    shares = False
+
+    def __init__(self, client: Client, files: FileSystem, *, prefix: str, directory: str) -> None:
+        self.files = files
+        self._client = client
+        self._prefix = prefix.rstrip("/")
+        self._directory = directory
+        self._may_mount = files.run("id", "-u").standard_output.strip() == b"0"
+
+    def path_of(self, dataset: str) -> str:
+        return f"{self._prefix}/{dataset}"
+
+    def dataset_of(self, path: str) -> str:
+        inside = path.removeprefix(f"{self._prefix}/") if path.startswith(f"{self._prefix}/") else ""
+        return restored_dataset(self._directory, path) or inside
+
+    @contextlib.contextmanager
+    def open(self, dataset: Dataset, *, run: str, expires: str, write: bool) -> Iterator[str]:
+        del write
+        yield self.keep(dataset, run=run, expires=expires)
+
+    def keep(self, dataset: Dataset, *, run: str, expires: str) -> str:
+        del run, expires
+        path = self.path_of(dataset.id)
+        if dataset.mountpoint != path:
+            raise Refused(f"{dataset.id} is mounted at {dataset.mountpoint or 'no place'}, not at {path}", hint="look at it on the NAS")
+        require_mounted(self._client, self.files, dataset, path)
+        return path
+
+    def shown_at(self, dataset: str, run: str) -> str:
+        return restored_path(self._directory, dataset, run) if self._may_mount else self.path_of(dataset)
+
+    def show(self, dataset: Dataset, *, run: str, expires: str) -> None:
+        origin, path = self.keep(dataset, run=run, expires=expires), self.shown_at(dataset.id, run)
+        if path != origin and path not in mounted(self.files, self._directory):
+            mount(self.files, origin, path, ("--bind",))
+
+    def close(self, dataset: Dataset) -> None:
+        del dataset
+
+
+def require_mounted(client: Client, files: FileSystem, dataset: Dataset, path: str) -> None:
+    """Refuse a place that does not show what the NAS has in the dataset: an empty mount point must never become a backup."""
+    said = _mounted_there(client, dataset)
+    if said:
+        raise Refused(
+            f"{dataset.id} is not mounted on the NAS: {said} is seen at {dataset.mountpoint}", hint="mount it on the NAS, and run again"
+        )
+    told = client.read("filesystem.stat", dataset.mountpoint)
+    seen = _stat(files, path)
+    if seen is None:
+        raise NotFound(f"{path} is not there", hint="look whether the share of the NAS is mounted")
+    if int(told.get("inode") or seen[1]) != seen[1]:
+        raise Conflict(
+            f"{path} does not show {dataset.id}: the NAS has another directory there",
+            hint="look what is mounted there; is `access:` of the source right?",
+            safe="nothing was read from it",
+        )
+
+
+def require_filled(files: FileSystem, dataset: Dataset, path: str) -> None:
+    """Refuse an empty directory where the NAS says that there is data."""
+    if dataset.referenced > EMPTY_BYTES and files.is_empty_directory(path):
+        raise Conflict(
+            f"{path} is empty, and the NAS has {dataset.referenced} bytes in {dataset.id}",
+            hint="look whether it is mounted on the NAS",
+            safe="nothing was stored from it",
+        )
+
+
+def is_local(client: Client, files: FileSystem, dataset: Dataset) -> bool:
+    """Tell whether this host sees the very directory that the NAS has at a dataset's mount point."""
+    seen = _stat(files, dataset.mountpoint)
+    if seen is None:
+        return False
+    told = client.read("filesystem.stat", dataset.mountpoint)
+    return (told.get("dev"), told.get("inode")) == seen
+
+
+def _stat(files: FileSystem, path: str) -> tuple[int, int] | None:
+    completed = files.run("stat", "-c", "%d %i", "--", path)
+    if completed.exit_code != 0:
+        return None
+    device, inode = completed.standard_output.split()
+    return int(device), int(inode)
+
+
+def _mounted_there(client: Client, dataset: Dataset) -> str:
+    """Return the name of another dataset that is seen at its mount point, empty when all is well."""
+    told = client.read("filesystem.statfs", dataset.mountpoint)
+    source = str(told.get("source") or "")
+    return source if source and source != dataset.id else ""

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from typing import Final
+
+from drtool.model.errors import NotFound, Refused
+from drtool.model.quantity import spell_bytes
+from drtool.model.workload import Leftover
+from drtool.ports import ReserveRequest
+from drtool.sources.truenas.create import create_dataset
+from drtool.sources.truenas.datasets import find_dataset, free_bytes, require_dataset
+from drtool.sources.truenas.labels import Label
+from drtool.sources.truenas.parts import Parts
+
+SMALLEST_QUOTA: Final = 1024**3
+"""The NAS takes no smaller one."""
+_ROOM: Final = 2
+"""What is restored may take more room than it was counted: small files, metadata, copies that checks make."""
+
+
+def reserve(parts: Parts, request: ReserveRequest) -> Leftover:
+    """Make a labelled, leased sandbox dataset with a quota and no shares; Refused when it does not fit."""
+    above = str(request.settings["dataset"])
+    if find_dataset(parts.client, above) is None:
+        if "/" not in above or find_dataset(parts.client, above.rpartition("/")[0]) is None:
+            raise NotFound(f"{above} does not exist on {parts.name}", hint=f"make the dataset {above} on the NAS: sandboxes go below it")
+        create_dataset(parts.client, above, {})
+    free = free_bytes(parts.client, above)
+    if free < request.bytes:
+        raise Refused(
+            f"{above} has {spell_bytes(free)} free and {spell_bytes(request.bytes)} are needed",
+            hint=f"free space there, or name another dataset: sandboxes: {{{request.destination.sandbox}: {{{parts.name}: …}}}}",
+            safe="nothing was written",
+        )
+    name = f"{above}/drtool-{request.run}-{parts.clock.fresh_id()}"
+    label = Label("sandbox", parts.by, parts.name, request.run, request.expires.isoformat(), {"sandbox": request.destination.sandbox})
+    create_dataset(parts.client, name, label.properties(), {"quota": max(SMALLEST_QUOTA, _ROOM * request.bytes)})
+    path = parts.reach().keep(require_dataset(parts.client, name), run=request.run, expires=label.expires)
+    return Leftover(parts.name, "sandbox", path, request.run, parts.by, expires=label.expires)

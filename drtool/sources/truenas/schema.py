@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import posixpath
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from drtool.model.secret import parse_reference
+
+
+def _url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme != "wss":
+        raise ValueError("must begin with wss:// (over anything else the NAS would revoke the key)")
+    if not parts.hostname or parts.username is not None or parts.query or parts.fragment:
+        raise ValueError("must be written like wss://nas.example.org/api/current")
+    return url if parts.path not in ("", "/") else f"{url.rstrip('/')}/api/current"
+
+
+def _key(text: str) -> str:
+    if parse_reference(text) is None:
+        raise ValueError("must be the reference of a secret, such as credential:nas")
+    return text
+
+
+def _absolute(path: str) -> str:
+    if not path.startswith("/") or "\0" in path or ".." in path.split("/"):
+        raise ValueError("must be an absolute path without ..")
+    return "/" + posixpath.normpath(path).lstrip("/")
+
+
+def _dataset(name: str) -> str:
+    if not name or name != name.strip("/") or "//" in name or "@" in name or name.startswith("-"):
+        raise ValueError("must be the name of a dataset, such as tank/photos")
+    return name
+
+
+AbsolutePath = Annotated[str, AfterValidator(_absolute)]
+DatasetName = Annotated[str, AfterValidator(_dataset)]
+
+
+class Settings(BaseModel):
+    """Keys of `truenas:` under `sources:`.
+
+    `ca` is a PEM file with the authority that signed the certificate, or with the certificate itself (then it is pinned). `access` tells
+    how the data is read: `nfs`, `local` (this host is the NAS), or `auto`, whichever it is. `mounts` is where its shares are mounted here.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: Annotated[str, AfterValidator(_url)]
+    user: Annotated[str, Field(min_length=1)]
+    key: Annotated[str, AfterValidator(_key)]
+    ca: AbsolutePath | None = None
+    access: Literal["auto", "nfs", "local"] = "auto"
+    mounts: AbsolutePath = "/run/drtool"
+
+
+class Selector(BaseModel):
+    """Keys under `protect:`: a `dataset` (a name, or a pattern with `*`), or the appliance itself with `system: true`.
+
+    `exclude` are patterns of dataset names, `where` user properties that must have a value. The other keys are those of files.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dataset: DatasetName | None = None
+    recursive: bool = False
+    exclude: list[DatasetName] = []
+    where: dict[str, str] = {}
+    system: bool = False
+    exclude_files: list[str] = []
+    exclude_caches: bool = False
+    census: Literal["sample", "full"] = "sample"
+
+    @model_validator(mode="after")
+    def _one_thing(self) -> Self:
+        if self.system == (self.dataset is not None):
+            raise ValueError("name a `dataset`, or the appliance itself: `system: true`")
+        if self.system and (self.recursive or self.exclude or self.where or self.exclude_files or self.exclude_caches):
+            raise ValueError("`system: true` has no other keys")
+        return self
+
+
+class Place(BaseModel):
+    """Keys under `sandboxes:`: a dataset of the NAS below which sandbox datasets are made."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dataset: DatasetName
+
+
+class Check(BaseModel):
+    """Keys of `truenas_config:` under `checks:`: none but what it is asked of."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    of: str = ""

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from drtool.model.policy import SourcePolicy
+from drtool.model.secret import Secret, SecretReference
+from drtool.runners.local import LocalRunner
+from drtool.sources.truenas.create import create_dataset
+from drtool.sources.truenas.source import TruenasSource
+from drtool.testing.fixed_clock import FixedClock
+from drtool.testing.source_contract import BY, SourceContract, Subject
+from tests.rig.small_nas import KEY, SmallNas
+from tests.rig.truenas_lab import Lab, running_lab
+
+
+class OneKey:
+    def resolve(self, reference: SecretReference) -> Secret:
+        assert str(reference) == "credential:nas"
+        return Secret(KEY)
+
+
+def make_source(nas: SmallNas, **settings: object) -> TruenasSource:
+    keys = {"url": f"wss://localhost:{nas.port}/api/current", "user": "drtool", "key": "credential:nas", "ca": str(nas.ca), **settings}
+    policy = SourcePolicy("nas", "truenas", "home", {"mounts": str(nas.root.parent / "mounts"), **keys})
+    return TruenasSource(policy=policy, by=BY, runner=LocalRunner(), clock=FixedClock(), secrets=OneKey(), watch=("tank/documents",))
+
+
+def tidy(source: TruenasSource) -> None:
+    """Release everything; nothing may be left then."""
+    for leftover in source.leftovers(()):
+        source.release(leftover)
+    assert source.leftovers(()) == ()
+    source.close()
+
+
+@pytest.fixture
+def nas(tmp_path: Path) -> Iterator[SmallNas]:
+    with SmallNas(tmp_path / "nas") as server:
+        server.add("tank")
+        server.add("tank/drill")
+        documents = server.add("tank/documents", properties={"recordsize": "128K"})
+        (documents / "odd\nname").write_bytes(b"odd")
+        (documents / "mnt").mkdir(mode=0o711)
+        (documents / "mnt" / "plain").write_bytes(b"plain" * 100)
+        yield server
+
+
+class TestTruenasSource(SourceContract):
+    @pytest.fixture
+    def subject(self, nas: SmallNas, tmp_path: Path) -> Iterator[Subject]:
+        source = make_source(nas)
+        yield Subject(source, {"dataset": "tank/documents"}, {"dataset": "tank/drill"}, tmp_path, missing={"dataset": "tank/nowhere"})
+        tidy(source)
+
+    def observe(self, subject: Subject) -> object:
+        root = subject.directory / "nas" / "mnt" / "tank" / "documents"
+        return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+    def spoil(self, subject: Subject) -> None:
+        (subject.directory / "nas" / "mnt" / "tank" / "documents" / "mnt" / "plain").write_bytes(b"damaged")
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    if os.geteuid() != 0:
+        pytest.skip("what an appliance shares is mounted, which needs root")
+    with running_lab(tmp_path) as running:
+        yield running
+
+
+class TestTruenasSourceOverItsShares(SourceContract):
+    @pytest.fixture
+    def subject(self, lab: Lab, tmp_path: Path) -> Iterator[Subject]:
+        source = lab.source(by=BY, watch=("tank/documents",))
+        create_dataset(source.client, "tank/drill", {})
+        (lab.root / "tank" / "documents" / "odd\nname").write_bytes(b"odd")
+        yield Subject(source, {"dataset": "tank/documents"}, {"dataset": "tank/drill"}, tmp_path, missing={"dataset": "tank/nowhere"})
+        tidy(source)
+
+    def observe(self, subject: Subject) -> object:
+        root = subject.directory / "lab" / "mnt" / "tank" / "documents"
+        return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+    def spoil(self, subject: Subject) -> None:
+        (subject.directory / "lab" / "mnt" / "tank" / "documents" / "read-me").write_bytes(b"damaged")

@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.rig.truenas_lab import Lab, running_lab
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    """A simulated appliance on plain directories; its shares are mounted, which needs root."""
+    if os.geteuid() != 0:
+        pytest.skip("what an appliance shares is mounted, which needs root")
+    with running_lab(tmp_path) as running:
+        yield running
