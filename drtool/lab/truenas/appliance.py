@@ -134,7 +134,7 @@ class Appliance:
         self.tokens.clear()
         self.downloads.clear()
         self.state.boot_id = new_boot_id()
-        roots = [root for root, each in self.state.encryption.items() if each.format == "PASSPHRASE" and not each.locked]
+        roots = [root for root, each in self.state.encryption.items() if not each.locked and not self.state.opens_by_itself(root)]
         for root in roots:
             self.state.encryption[root].locked = True
         self.save()
@@ -166,6 +166,6 @@ def open_state(directory: str, profile: str) -> State:
             safe="nothing there was changed",
         )
     kept.boot_id = new_boot_id()
-    for encryption in kept.encryption.values():
-        encryption.locked = encryption.locked or encryption.format == "PASSPHRASE"
+    for root, encryption in kept.encryption.items():
+        encryption.locked = encryption.locked or not kept.opens_by_itself(root)
     return kept

@@ -40,13 +40,14 @@ class Key:
 class Encryption:
     """An encryption root: key format HEX or PASSPHRASE, what opens it, and whether it is locked.
 
-    A key lies here as the appliance has it in its database; of a passphrase only a digest.
+    Of a passphrase only a digest is kept. A clone has the key of its `origin`, and opens with it.
     """
 
     format: str
     secret: str
     locked: bool = False
     iterations: int = 350_000
+    origin: str = ""
 
     def opens(self, given: str) -> bool:
         """Tell whether what was given is the key or the passphrase."""
@@ -66,6 +67,8 @@ class State:
     shares: list[dict[str, Json]] = field(default_factory=list)
     tasks: list[dict[str, Json]] = field(default_factory=list)
     encryption: dict[str, Encryption] = field(default_factory=dict)
+    stored_keys: dict[str, str] = field(default_factory=dict)
+    """The keys in the appliance's database, by the name under which each was written: a rename leaves them where they are."""
     last_id: int = 0
     uploads: int = 0
 
@@ -105,6 +108,14 @@ class State:
         """Tell whether the dataset's key is not loaded."""
         root = self.root_of(dataset)
         return root is not None and self.encryption[root].locked
+
+
+    def opens_by_itself(self, root: str) -> bool:
+        """Tell whether the database has the key of a root, so that a boot unlocks it."""
+        each = self.encryption[root]
+        if each.origin in self.encryption:
+            return self.opens_by_itself(each.origin)
+        return each.format == "HEX" and each.opens(self.stored_keys.get(root, ""))
 
 
 def digest_of(text: str) -> str:

@@ -180,6 +180,19 @@ class Unlock(Arguments):
     options: UnlockOptions = UnlockOptions()
 
 
+class ChangeKeyOptions(Arguments):
+    generate_key: bool = False
+    key_file: bool = False
+    pbkdf2iters: Annotated[int, Field(ge=100000)] = 350000
+    passphrase: Annotated[str, Field(min_length=8)] | None = None
+    key: Key | None = None
+
+
+class ChangeKey(Arguments):
+    id: str
+    options: ChangeKeyOptions = ChangeKeyOptions()
+
+
 class ExportKey(Arguments):
     id: str
     download: bool = False

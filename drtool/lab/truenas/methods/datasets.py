@@ -14,7 +14,7 @@ from drtool.lab.truenas.methods import dataset_models as models
 from drtool.lab.truenas.methods.attachments import attachments_of, remove_attachments
 from drtool.lab.truenas.methods.core import Query
 from drtool.lab.truenas.methods.dataset_rows import RENAMED, USER, nested, told
-from drtool.lab.truenas.methods.keys import encrypt
+from drtool.lab.truenas.methods.keys import check_way, encrypt
 from drtool.lab.truenas.registry import Call, Method
 from drtool.lab.truenas.storage import VOLUME, VOLUME_FILE, Dataset, StorageError
 
@@ -145,6 +145,7 @@ def rename(call: Call, arguments: models.Rename) -> None:
         raise ValidationErrors([("pool.dataset.rename.force", said, errno.EINVAL)])
     instance(call, arguments.id)
     new = arguments.data.new_name
+    check_way(call, arguments.id, new)
     try:
         call.storage.rename(arguments.id, new)
     except StorageError as error:
@@ -210,6 +211,9 @@ def _check_create(call: Call, data: models.AtBirth) -> list[str]:
         errors.add(f"{schema}.name", f"Path /mnt/{name} already exists")
     if data.encryption and data.inherit_encryption:
         errors.add(f"{schema}.inherit_encryption", "Must be disabled when encryption is enabled.")
+    above = call.appliance.state.root_of(parent)
+    if data.encryption and above and call.appliance.state.encryption[above].format == "PASSPHRASE" and not data.encryption_options.passphrase:
+        errors.add(f"{schema}.encryption", "Passphrase encrypted datasets cannot have children encrypted with a key.")
     _check_kind(data, errors, schema)
     errors.check()
     return missing

@@ -163,7 +163,7 @@ def clone(call: Call, arguments: Clone) -> bool:
         root = state.root_of(origin)
         if root is not None:
             of = state.encryption[root]
-            state.encryption[data.dataset_dst] = Encryption(of.format, of.secret, of.locked, of.iterations)
+            state.encryption[data.dataset_dst] = Encryption(of.format, of.secret, of.locked, of.iterations, origin=root)
             call.appliance.save()
         if not call.mounted or state.is_locked(data.dataset_dst):
             call.storage.unmount(data.dataset_dst)
