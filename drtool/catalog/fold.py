@@ -84,10 +84,15 @@ def fold(plan: Plan, events: Iterable[Event]) -> Report:
         steps=step_reports,
         failures=tuple(failures),
         skipped=tuple(f"{skipped.what}: {skipped.reason}" for skipped in plan.skipped),
-        notes=(*plan.notes, *notes),
+        notes=(*plan.notes, *notes, *_told_of_restores(steps.values())),
         signal_number=signal_number,
         plan_digest=plan.digest,
     )
+
+
+def _told_of_restores(steps: Iterable[_Progress]) -> tuple[str, ...]:
+    results = [step.result for step in steps if step.result.get("kind") == "restored"]
+    return tuple(f"{result['workload']}: {result['note']}" for result in results if result.get("note"))
 
 
 def _take(progress: _Progress, event: Event) -> None:

@@ -285,6 +285,7 @@ def _cutover(work: Work, action: actions.Cutover) -> Restored:
         member=fetched.member,
         paths=fetched.paths,
         aside=landed.aside,
+        note=landed.note,
         opened=landed.opened,
     )
 

@@ -58,6 +58,8 @@ class Landed:
     """One per restored path; `target` above stays where the whole workload belongs."""
     opened: bool = False
     """Its own program took it."""
+    note: str = ""
+    """What is not as it was, although nothing failed; it stands in the report."""
 
 
 @dataclass(frozen=True, slots=True)

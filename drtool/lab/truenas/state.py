@@ -109,7 +109,6 @@ class State:
         root = self.root_of(dataset)
         return root is not None and self.encryption[root].locked
 
-
     def opens_by_itself(self, root: str) -> bool:
         """Tell whether the database has the key of a root, so that a boot unlocks it."""
         each = self.encryption[root]

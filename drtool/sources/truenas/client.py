@@ -157,16 +157,17 @@ class Client:
                 raise
         raise Bug(f"{method} was neither answered nor refused")
 
-    def wait_for_job(self, job: int, *, what: str, timeout_seconds: float = JOB_SECONDS) -> Any:  # noqa: ANN401 - JSON
+    def wait_for_job(self, job: int, *, what: str, timeout_seconds: float = JOB_SECONDS, raw: bool = False) -> Any:  # noqa: ANN401 - JSON
         """Return what a job ended with; raises Refused when it failed, Unavailable when the NAS no longer knows it.
 
-        Its state is asked for; events only make that sooner.
+        Its state is asked for; events only make that sooner. A result that is secret comes only `raw`.
         """
         watch = process.stopwatch(timeout_seconds, f"{what} on {self.source}")
         pause = _FIRST_POLL
+        options = ({"extra": {"raw_result": True}},) if raw else ()
         while True:
             self._nudge.clear()
-            found = self.read("core.get_jobs", [["id", "=", job]])
+            found = self.read("core.get_jobs", [["id", "=", job]], *options)
             if not found:
                 raise Unavailable(
                     f"{self.source} no longer knows its job {job} ({what})", hint="look at the jobs of the NAS; it may have restarted"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from drtool.model.errors import Conflict, Locked, NotFound
+from drtool.model.errors import Conflict, Locked, NotFound, Refused
 from drtool.sources.truenas.datasets import Dataset, find_dataset, require_dataset
 from drtool.sources.truenas.destroy import destroy_dataset
 from drtool.sources.truenas.labels import Label, run_of, spell_expiry, stable_name
@@ -38,6 +38,12 @@ def make_clone(parts: Parts, *, dataset: Dataset, snapshot: str) -> Dataset:
         if found.mountpoint:
             break
         parts.clock.sleep(wait)
+    if found is not None and found.locked:
+        raise Refused(
+            f"{dataset.id} is locked, so its snapshot cannot be read: it was locked after the plan was made",
+            hint="unlock it on the NAS and run again, or leave it out with `exclude`",
+            safe="nothing was stored from it",
+        )
     if found is None or not found.mountpoint:
         raise NotFound(f"the clone {name} was made and is not mounted", hint="look at it on the NAS; is its origin locked?")
     return found

@@ -5,15 +5,17 @@ from typing import Final
 
 from drtool.model.errors import Conflict, Locked, NotFound, Refused
 from drtool.model.plan import Landed
+from drtool.model.secret import Secret
 from drtool.sources.truenas.create import create_dataset, mark_dataset, rename_dataset
 from drtool.sources.truenas.datasets import Dataset, find_dataset, read_datasets, require_dataset
 from drtool.sources.truenas.destroy import destroy_dataset
 from drtool.sources.truenas.labels import Label, spell_expiry
 from drtool.sources.truenas.parts import Parts
+from drtool.sources.truenas.rekey import keep_key, kept_key, move_below, rejoin, settle_key
 
 _NAMES_TRIED: Final = 100
 _BUSY_WAITS: Final = (0.2, 0.5, 1.0, 2.0)
-_WAY: Final[dict[str, str | None]] = dict.fromkeys(f"drtool:{name}" for name in ("state", "target", "point", "form", "aside"))
+_WAY: Final[dict[str, str | None]] = dict.fromkeys(f"drtool:{name}" for name in ("state", "target", "point", "form", "aside", "encryption"))
 _OWNER: Final[dict[str, str | None]] = dict.fromkeys(f"drtool:{name}" for name in ("what", "by", "source", "run", "expires"))
 
 
@@ -34,13 +36,13 @@ def cut_over(parts: Parts, landed: Landed) -> Landed:
         raise Refused(f"the restore of {landed.workload} never ended", hint="restore again", safe="nothing was moved")
     if stage is not None:
         reach.close(stage)
-        aside = _move(parts, stage, target)
+        aside, note = _move(parts, stage, target)
     else:
-        aside = _continue(parts, landed, name=name, target=target)
+        aside, note = _continue(parts, landed, name=name, target=target)
     current = require_dataset(parts.client, target)
     run = name.rpartition("/")[2].removeprefix("drtool-stage-").partition("-")[0]
     (reach.keep if in_sandbox else reach.show)(current, run=run, expires=spell_expiry(parts.clock.now()))
-    result = replace(landed, aside=aside)
+    result = replace(landed, aside=aside, note="; ".join(filter(None, (landed.note, note))))
     parts.done[landed.staging] = result
     return result
 
@@ -54,7 +56,7 @@ def finish(parts: Parts, dataset: Dataset) -> None:
         _move(parts, dataset, target)
 
 
-def _continue(parts: Parts, landed: Landed, *, name: str, target: str) -> str:
+def _continue(parts: Parts, landed: Landed, *, name: str, target: str) -> tuple[str, str]:
     """Answer for a staging dataset that is no longer there under its name."""
     current = find_dataset(parts.client, target)
     if current is None or current.marks.get("restored") != name:
@@ -64,13 +66,13 @@ def _continue(parts: Parts, landed: Landed, *, name: str, target: str) -> str:
             safe="nothing was moved",
         )
     if current.marks.get("state"):
-        _settle(parts, current, aside=current.marks.get("aside", ""), staging=name)
-        return current.marks.get("aside", "")
+        note = _settle(parts, current, aside=current.marks.get("aside", ""), staging=name)
+        return current.marks.get("aside", ""), note
     kept = read_datasets(parts.client, ["id", "^", f"{target}.before-"])
-    return next((item.id for item in kept if item.marks.get("staging") == name), "")
+    return next((item.id for item in kept if item.marks.get("staging") == name), ""), ""
 
 
-def _move(parts: Parts, stage: Dataset, target: str) -> str:
+def _move(parts: Parts, stage: Dataset, target: str) -> tuple[str, str]:
     client = parts.client
     aside = stage.marks.get("aside", "")
     if stage.marks.get("state") != "moving":
@@ -79,7 +81,9 @@ def _move(parts: Parts, stage: Dataset, target: str) -> str:
             raise Conflict(f"{target} exists already", hint="drill again", safe="nothing was moved")
         _make_parents(parts, target)
         mark_dataset(client, stage.id, {"drtool:state": "moving", "drtool:aside": aside or None, "drtool:restored": stage.id})
+    old = None
     if aside and find_dataset(client, aside) is None:
+        old = kept_key(parts, find_dataset(client, target))
         _rename(parts, target, aside)
     elif find_dataset(client, target) is not None:
         raise Conflict(
@@ -87,26 +91,37 @@ def _move(parts: Parts, stage: Dataset, target: str) -> str:
             hint=f"rename it on the NAS and repeat; what was restored waits in {stage.id}",
             safe="nothing was overwritten",
         )
+    new = kept_key(parts, stage)
     _rename(parts, stage.id, target)
     current = require_dataset(client, target)
-    _settle(parts, current, aside=aside, staging=stage.id)
-    return aside
+    return aside, _settle(parts, current, aside=aside, staging=stage.id, old=old, new=new)
 
 
-def _settle(parts: Parts, current: Dataset, *, aside: str, staging: str) -> None:
-    """Give the new dataset what lay below the old one, label the old one as kept, and take the label off the new one."""
+def _settle(parts: Parts, current: Dataset, *, aside: str, staging: str, old: Secret | None = None, new: Secret | None = None) -> str:
+    """Give the new dataset what lay below the old one, label the old one as kept, and take the label off the new one.
+
+    `old` and `new` are the keys of both, as far as they are known. Returns what the person must know of them.
+    """
     client = parts.client
     kept = find_dataset(client, aside) if aside else None
+    notes = [keep_key(parts, kept, names=(current.id,), known=old) if kept is not None else ""]  # before the new one's key takes that name
+    notes.append(settle_key(parts, current, known=new))
+    for below in read_datasets(client, ["id", "^", f"{current.id}/"]) if current.encrypted else ():
+        if below.parent == current.id and "rekeyed" in below.marks:
+            rejoin(parts, below)
     if kept is not None:
+        above = require_dataset(client, current.id) if kept.encrypted else current
         for below in read_datasets(client, ["id", "^", f"{aside}/"]):
             if below.parent == aside:
-                _rename(parts, below.id, f"{current.id}/{below.id.rpartition('/')[2]}")
+                place = f"{current.id}/{below.id.rpartition('/')[2]}"
+                move_below(parts, below, place, above=above, named=current.id, rename=lambda name, place: _rename(parts, name, place))
         label = Label("kept", parts.by, parts.name, current.marks.get("run", ""), "", {"staging": staging, "target": current.id})
         mark_dataset(client, aside, label.properties())
         if kept.marks.get("placeholder"):
             destroy_dataset(client, require_dataset(client, aside), clock=parts.clock)
     in_sandbox = current.marks.get("form") == "sandbox"  # there it stays ours, and goes with the sandbox
     mark_dataset(client, current.id, {**_WAY, "drtool:what": "restored"} if in_sandbox else {**_WAY, **_OWNER})
+    return "; ".join(filter(None, notes))
 
 
 def _rename(parts: Parts, name: str, new: str) -> None:

@@ -11,6 +11,7 @@ from drtool.sources.truenas.labels import Label, read_label, read_marks
 _PROPERTIES: Final = (
     *("used", "referenced", "logicalreferenced", "usedbydataset", "origin", "readonly", "mounted", "recordsize", "compression"),
     *("atime", "acltype", "aclmode", "xattr", "quota", "refquota", "casesensitivity", "sync", "snapdir", "exec", "copies", "volsize"),
+    *("encryption", "encryptionroot", "keyformat", "keystatus"),
 )
 _RECORDED: Final = (
     "recordsize",
@@ -37,6 +38,10 @@ class Dataset:
     mountpoint: str = ""
     encrypted: bool = False
     locked: bool = False
+    encryption_root: str = ""
+    """The dataset whose key it shares: itself, or one above it."""
+    key_form: str = ""
+    """`HEX`, `RAW` or `PASSPHRASE`."""
     origin: str = ""
     referenced: int = 0
     told: Mapping[str, Any] = field(default_factory=dict)
@@ -110,6 +115,8 @@ def _dataset(row: Mapping[str, Any]) -> Dataset:
         mountpoint=str(row.get("mountpoint") or ""),
         encrypted=bool(row.get("encrypted")),
         locked=bool(row.get("locked")),
+        encryption_root=str(row.get("encryption_root") or "") if row.get("encrypted") else "",
+        key_form=_form(row) if row.get("encrypted") else "",
         origin=_plain(row, "origin"),
         referenced=_number(row, "logicalreferenced") or _number(row, "referenced") or _number(row, "usedbydataset"),
         told={name: row[name] for name in _PROPERTIES if name in row},
@@ -117,6 +124,12 @@ def _dataset(row: Mapping[str, Any]) -> Dataset:
         label=read_label(users),
         marks=read_marks(users),
     )
+
+
+def _form(row: Mapping[str, Any]) -> str:
+    told = row.get("key_format")
+    text = (told.get("value") or told.get("rawvalue")) if isinstance(told, Mapping) else told
+    return str(text or "").upper()
 
 
 def _plain(row: Mapping[str, Any], name: str) -> str:

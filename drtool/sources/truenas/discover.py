@@ -88,6 +88,8 @@ def _workload(source: str, dataset: Dataset, rules: dict[str, Any], root: str) -
         "users": dict(dataset.users),
         "encrypted": dataset.encrypted,
     }
+    if dataset.encrypted:
+        selector["encryption"] = {"root": dataset.encryption_root, "form": dataset.key_form}
     return Workload(
         name=f"{source}:{dataset.id}",
         source=source,
@@ -99,10 +101,15 @@ def _workload(source: str, dataset: Dataset, rules: dict[str, Any], root: str) -
     )
 
 
+def _opened_by(dataset: Dataset) -> str:
+    what = "a passphrase" if dataset.key_form == "PASSPHRASE" else "a key"
+    return f"{what} opens it" if dataset.encryption_root == dataset.id else f"{what} of {dataset.encryption_root} opens it"
+
+
 def problem_of(dataset: Dataset) -> str:
     """Say why a dataset cannot be protected now; empty: it can."""
     if dataset.type != "FILESYSTEM":
         return f"{dataset.id} is a volume, which has no files to read: leave it out with `exclude`"
     if dataset.locked:
-        return f"{dataset.id} is locked: unlock it on the NAS, or leave it out with `exclude`"
+        return f"{dataset.id} is locked ({_opened_by(dataset)}): unlock it on the NAS, or leave it out with `exclude`"
     return "" if dataset.mountpoint else f"{dataset.id} is not mounted on the NAS"

@@ -6,6 +6,7 @@ from typing import Any, Final
 from drtool.model.errors import DrtoolError, Interrupted
 from drtool.ports import Finding
 from drtool.sources.truenas.datasets import read_datasets
+from drtool.sources.truenas.examine_keys import examine_keys
 from drtool.sources.truenas.parts import Parts
 
 _OLDEST: Final = (25, 4)
@@ -27,7 +28,7 @@ def examine(parts: Parts) -> tuple[Finding, ...]:
     except DrtoolError as error:
         return (Finding(subject, good=False, text=error.what, remedy=error.hint),)
     found = [_version(subject, str(info.get("version") or "")), *_clock(parts, subject, info)]
-    for part in (_roles, _pools, _data):
+    for part in (_roles, _pools, _keys, _data):
         try:
             found += part(parts, subject)
         except Interrupted:
@@ -89,6 +90,10 @@ def _pools(parts: Parts, subject: str) -> list[Finding]:
             Finding(subject, good=good, text=text, remedy="" if good else "look at the pool on the NAS before you restore into it")
         )
     return found
+
+
+def _keys(parts: Parts, subject: str) -> list[Finding]:
+    return examine_keys(parts, subject, read_datasets(parts.client, ["encrypted", "=", True]))
 
 
 def _data(parts: Parts, subject: str) -> list[Finding]:

@@ -16,6 +16,8 @@ from drtool.sources.truenas.create import create_dataset, mark_dataset
 from drtool.sources.truenas.datasets import Dataset, find_dataset, free_bytes, require_dataset
 from drtool.sources.truenas.destroy import destroy_tree
 from drtool.sources.truenas.discover import KIND
+from drtool.sources.truenas.encrypt import Way, encrypt_as_recorded, encrypt_for_now, require_movable
+from drtool.sources.truenas.encryption import hidden
 from drtool.sources.truenas.labels import Label
 from drtool.sources.truenas.parts import Parts
 from drtool.sources.truenas.shares import remove_shares
@@ -84,10 +86,12 @@ def _land_dataset(parts: Parts, request: LandRequest, path: str) -> Iterator[Lan
         request.expires.isoformat(),
         {"state": "landing", "target": target, "point": request.point, "form": request.destination.form},
     )
-    properties = dict(recorded.get("properties", {})) if request.destination.form == "original" else _within_quota(recorded)
-    if recorded.get("encrypted"):
-        properties |= _encryption(require_dataset(parts.client, above))
-    create_dataset(parts.client, name, {**recorded.get("users", {}), **label.properties()}, properties)
+    original = request.destination.form == "original"
+    properties = dict(recorded.get("properties", {})) if original else _within_quota(recorded)
+    way = _encryption(parts, recorded, above=above, original=original)
+    users = {**recorded.get("users", {}), **label.properties(), **({"drtool:encryption": way.then} if way.then else {})}
+    with hidden(*way.secret.values()):
+        create_dataset(parts.client, name, users, properties | way.request())
     try:
         reach = parts.reach()
         with reach.open(require_dataset(parts.client, name), run=request.run, expires=label.expires, write=True) as place:
@@ -105,6 +109,7 @@ def _land_dataset(parts: Parts, request: LandRequest, path: str) -> Iterator[Lan
                 target=reach.path_of(target) if here else reach.shown_at(target, request.run),
                 marker=waits,
                 kind=KIND,
+                note=way.note,
             )
             yield Landing(staging, reach.files.runner, landed)
             _lift(reach.files, place, folder, path)
@@ -172,9 +177,13 @@ def _within_quota(recorded: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in recorded.get("properties", {}).items() if name not in ("quota", "refquota")}
 
 
-def _encryption(above: Dataset) -> dict[str, Any]:
-    """What was encrypted is not laid down in clear: where the parent is not encrypted, the NAS makes a key of its own."""
-    return {} if above.encrypted else {"inherit_encryption": False, "encryption": True, "encryption_options": {"generate_key": True}}
+def _encryption(parts: Parts, recorded: Mapping[str, Any], *, above: str, original: bool) -> Way:
+    if original:
+        require_movable(parts, find_dataset(parts.client, str(recorded["dataset"])))
+    if not recorded.get("encrypted"):
+        return Way()
+    waits = require_dataset(parts.client, above)
+    return encrypt_as_recorded(parts, recorded, above=waits) if original else encrypt_for_now(waits)
 
 
 def _lift(files: FileSystem, place: str, folder: str, path: str) -> None:

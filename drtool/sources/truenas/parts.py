@@ -10,6 +10,7 @@ from drtool.model.plan import Landed
 from drtool.ports import Clock
 from drtool.sources.places.marker import Owner
 from drtool.sources.truenas.client import Client
+from drtool.sources.truenas.custody import Custody
 from drtool.sources.truenas.reach import Reach
 from drtool.sources.truenas.snapshot import Taken
 
@@ -25,6 +26,7 @@ class Parts:
     owner: Owner
     reach: Callable[[], Reach]
     taken: Taken = field(default_factory=Taken)
+    custody: Custody = field(default_factory=Custody)
     done: dict[str, Landed] = field(default_factory=dict)
     """Cutovers this process carried out, by staging place."""
 

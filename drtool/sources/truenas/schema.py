@@ -40,21 +40,27 @@ AbsolutePath = Annotated[str, AfterValidator(_absolute)]
 DatasetName = Annotated[str, AfterValidator(_dataset)]
 
 
+SecretText = Annotated[str, AfterValidator(_key)]
+
+
 class Settings(BaseModel):
     """Keys of `truenas:` under `sources:`.
 
     `ca` is a PEM file with the authority that signed the certificate, or with the certificate itself (then it is pinned). `access` tells
     how the data is read: `nfs`, `local` (this host is the NAS), or `auto`, whichever it is. `mounts` is where its shares are mounted here.
+    `keys` and `passphrases` tell by dataset which secret opens it, for its restore; a file of exported keys may stand for all below a name.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     url: Annotated[str, AfterValidator(_url)]
     user: Annotated[str, Field(min_length=1)]
-    key: Annotated[str, AfterValidator(_key)]
+    key: SecretText
     ca: AbsolutePath | None = None
     access: Literal["auto", "nfs", "local"] = "auto"
     mounts: AbsolutePath = "/run/drtool"
+    keys: dict[DatasetName, SecretText] = {}
+    passphrases: dict[DatasetName, SecretText] = {}
 
 
 class Selector(BaseModel):

@@ -14,6 +14,7 @@ from drtool.sources.places.filesystem import FileSystem
 from drtool.sources.places.marker import Owner
 from drtool.sources.truenas.appliance import export_appliance
 from drtool.sources.truenas.client import Client
+from drtool.sources.truenas.custody import Custody
 from drtool.sources.truenas.cutover import cut_over
 from drtool.sources.truenas.datasets import Dataset, read_datasets
 from drtool.sources.truenas.discover import KIND, discover
@@ -61,7 +62,8 @@ class TruenasSource:
         self._files = FileSystem(runner)
         self._watch = watch
         self._reached: Reach | None = None
-        self._parts = Parts(policy.name, by, self.client, clock, Owner(policy.name, by, self._files, clock), self._reach)
+        owner = Owner(policy.name, by, self._files, clock)
+        self._parts = Parts(policy.name, by, self.client, clock, owner, self._reach, custody=_custody(policy, secrets))
 
     def discover(self, selector: Settings) -> tuple[Workload, ...]:
         return discover(self.client, selector)
@@ -122,6 +124,14 @@ class TruenasSource:
         raise Refused(
             f"{self.name} has no mounted dataset", hint="import its pools and unlock its datasets first: runbooks/truenas-lost.md"
         )
+
+
+def _custody(policy: SourcePolicy, secrets: SecretStore) -> Custody:
+    given = {
+        name: {dataset: _reference(str(text)) for dataset, text in (policy.settings.get(name) or {}).items()}
+        for name in ("keys", "passphrases")
+    }
+    return Custody(given["keys"], given["passphrases"], secrets)
 
 
 def _reference(text: str) -> SecretReference:

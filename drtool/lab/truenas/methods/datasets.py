@@ -14,7 +14,7 @@ from drtool.lab.truenas.methods import dataset_models as models
 from drtool.lab.truenas.methods.attachments import attachments_of, remove_attachments
 from drtool.lab.truenas.methods.core import Query
 from drtool.lab.truenas.methods.dataset_rows import RENAMED, USER, nested, told
-from drtool.lab.truenas.methods.keys import check_way, encrypt
+from drtool.lab.truenas.methods.keys import check_options, check_way, encrypt
 from drtool.lab.truenas.registry import Call, Method
 from drtool.lab.truenas.storage import VOLUME, VOLUME_FILE, Dataset, StorageError
 
@@ -209,11 +209,7 @@ def _check_create(call: Call, data: models.AtBirth) -> list[str]:
         errors.add(f"{schema}.name", f"{parent} must be unlocked to create {name}.")
     elif call.storage.datasets([name], children=False) or os.path.lexists(os.path.join(found[0].path, name.rpartition("/")[2])):
         errors.add(f"{schema}.name", f"Path /mnt/{name} already exists")
-    if data.encryption and data.inherit_encryption:
-        errors.add(f"{schema}.inherit_encryption", "Must be disabled when encryption is enabled.")
-    above = call.appliance.state.root_of(parent)
-    if data.encryption and above and call.appliance.state.encryption[above].format == "PASSPHRASE" and not data.encryption_options.passphrase:
-        errors.add(f"{schema}.encryption", "Passphrase encrypted datasets cannot have children encrypted with a key.")
+    check_options(call, data, errors, schema)
     _check_kind(data, errors, schema)
     errors.check()
     return missing

@@ -19,6 +19,7 @@ def encrypt(call: Call, name: str, options: models.PoolCreateEncryptionOptions) 
     """Make a dataset an encryption root."""
     if options.passphrase is not None:
         made = Encryption("PASSPHRASE", digest_of(options.passphrase), iterations=options.pbkdf2iters)
+        call.appliance.state.stored_keys.pop(name, None)
     elif options.key is not None or options.generate_key:
         made = Encryption("HEX", options.key or secrets.token_hex(_KEY_BYTES))
         call.appliance.state.stored_keys[name] = made.secret
@@ -192,6 +193,16 @@ def inherit(call: Call, arguments: models.Identity) -> None:
     del state.encryption[name]
     state.stored_keys.pop(name, None)
     call.appliance.save()
+
+
+def check_options(call: Call, data: models.AtBirth, errors: ValidationErrors, schema: str) -> None:
+    """Note what stands against the encryption that a new dataset shall have."""
+    if data.encryption and data.inherit_encryption:
+        errors.add(f"{schema}.inherit_encryption", "Must be disabled when encryption is enabled.")
+    state = call.appliance.state
+    above = state.root_of(data.name.rpartition("/")[0]) if data.encryption and not data.encryption_options.passphrase else None
+    if above is not None and state.encryption[above].format == "PASSPHRASE":
+        errors.add(f"{schema}.encryption", "Passphrase encrypted datasets cannot have children encrypted with a key.")
 
 
 def check_way(call: Call, name: str, new: str) -> None:
