@@ -11,7 +11,7 @@ from drtool.model.plan import Landed
 from drtool.model.quantity import spell_bytes
 from drtool.ports import Landing, LandRequest
 from drtool.sources.places.filesystem import FileSystem
-from drtool.sources.places.land import Site, land, site_inside, wanted_paths
+from drtool.sources.places.land import land, site_inside
 from drtool.sources.truenas.create import create_dataset, mark_dataset
 from drtool.sources.truenas.datasets import Dataset, find_dataset, free_bytes, require_dataset
 from drtool.sources.truenas.destroy import destroy_tree
@@ -19,6 +19,7 @@ from drtool.sources.truenas.discover import KIND
 from drtool.sources.truenas.encrypt import Way, encrypt_as_recorded, encrypt_for_now, require_movable
 from drtool.sources.truenas.encryption import hidden
 from drtool.sources.truenas.labels import Label
+from drtool.sources.truenas.live import land_paths
 from drtool.sources.truenas.parts import Parts
 from drtool.sources.truenas.shares import remove_shares
 
@@ -47,29 +48,13 @@ def open_landing(parts: Parts, request: LandRequest) -> Iterator[Landing]:
             safe="nothing was changed",
         )
     elif form == "original" and request.paths:
-        with land(parts.owner, request=request, site=_site_of_paths(parts, request, path), kind=KIND) as landing:
+        with land_paths(parts, request, path) as landing:
             yield landing
     elif form in ("original", "sandbox"):
         with _land_dataset(parts, request, path) as landing:
             yield landing
     else:
         raise Refused(f"{parts.name} cannot restore to {form!r}", hint="restore with: --to directory PATH")
-
-
-def _site_of_paths(parts: Parts, request: LandRequest, path: str) -> Site:
-    reach = parts.reach()
-    name = str(request.member.selector["dataset"])
-    if reach.shares:
-        raise Refused(
-            f"single paths cannot be put into {name} from another machine",
-            hint="restore them with: --to directory PATH, or the whole dataset without --path",
-            safe="nothing was changed",
-        )
-    live = reach.keep(require_dataset(parts.client, name), run=request.run, expires=request.expires.isoformat())
-    pairs = tuple((item, live + item[len(path) :]) for item in wanted_paths(path, request.paths))
-    for _, target in pairs:
-        reach.files.require_real_directories(live, target, all_present=False)
-    return Site(live, live, live, pairs)
 
 
 @contextlib.contextmanager

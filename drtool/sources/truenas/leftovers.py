@@ -1,16 +1,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from drtool.model.policy import Settings
 from drtool.model.workload import Leftover
 from drtool.sources.places import leftovers as places_leftovers
 from drtool.sources.truenas.datasets import Dataset, read_datasets
 from drtool.sources.truenas.labels import PREFIX
+from drtool.sources.truenas.live import live_leftovers
 from drtool.sources.truenas.mounts import shown
 from drtool.sources.truenas.parts import Parts
 from drtool.sources.truenas.shares import own_shares
 from drtool.sources.truenas.snapshot import label_of, read_snapshot
+
+_FIRST: Final = ("mount", "share")
+"""What hides or holds the others goes before them."""
 
 
 def leftovers(parts: Parts, *, places: Iterable[Settings], watch: Iterable[str], directory: str) -> tuple[Leftover, ...]:
@@ -22,13 +27,14 @@ def leftovers(parts: Parts, *, places: Iterable[Settings], watch: Iterable[str],
         reach = parts.reach()
         if reach.shares:
             found += [label.leftover(str(row["id"])) for row, label in own_shares(parts)]
+            found += live_leftovers(parts, datasets)
         else:
             paths += [reach.path_of(dataset.id) for dataset in datasets if dataset.id in wanted and dataset.mountpoint]
     files = parts.owner.file_system
     found += [Leftover(parts.name, "mount", path, run, parts.by) for path, run in shown(files, directory).items()]
     directories = [place for place in places if "directory" in place]
     here = places_leftovers.leftovers(parts.owner, places=directories, watch=paths)
-    return tuple(sorted((*found, *here), key=lambda leftover: (leftover.what, leftover.locator)))
+    return tuple(sorted((*found, *here), key=lambda leftover: (leftover.what not in _FIRST, leftover.what, leftover.locator)))
 
 
 def _datasets(parts: Parts, datasets: tuple[Dataset, ...]) -> list[Leftover]:

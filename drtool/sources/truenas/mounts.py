@@ -7,6 +7,7 @@ from drtool.model.errors import NotFound, Refused
 from drtool.sources.places.filesystem import FileSystem
 
 _RESTORED: Final = "restored"
+_LIVE: Final = "live"
 _SEPARATOR: Final = "%"
 """What no dataset's name has: one level per dataset, so that no mount lies inside another."""
 
@@ -23,9 +24,21 @@ def restored_dataset(directory: str, path: str) -> str:
     return parts[1].replace(_SEPARATOR, "/") if is_one else ""
 
 
+def live_path(directory: str, dataset: str, run: str) -> str:
+    """Return where a run writes into a dataset that is in service; its own, so that no other run takes it away."""
+    return f"{directory}/{_LIVE}/{run}/{dataset.replace('/', _SEPARATOR)}"
+
+
+def live_place(directory: str, path: str) -> tuple[str, str] | None:
+    """Return dataset and run of a path at or below such a place, None where it is none."""
+    start = f"{directory}/{_LIVE}/"
+    parts = path.removeprefix(start).split("/") if path.startswith(start) else []
+    return (parts[1].replace(_SEPARATOR, "/"), parts[0]) if len(parts) > 1 else None
+
+
 def shown(files: FileSystem, directory: str) -> dict[str, str]:
     """Return what is shown below our directory now: path to run."""
-    paths = [path for path in mounted(files, directory) if restored_dataset(directory, path)]
+    paths = [path for path in mounted(files, directory) if restored_dataset(directory, path) or live_place(directory, path)]
     return {path: posixpath.basename(posixpath.dirname(path)) for path in paths}
 
 

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 from drtool.sources.places.filesystem import FileSystem
 from drtool.sources.truenas.datasets import Dataset
 from drtool.sources.truenas.labels import Label
-from drtool.sources.truenas.mounts import mount, mounted, restored_dataset, restored_path, unmount
+from drtool.sources.truenas.mounts import live_path, live_place, mount, mounted, restored_dataset, restored_path, unmount
 from drtool.sources.truenas.parts import Parts, tidying
 from drtool.sources.truenas.reach import require_mounted
 from drtool.sources.truenas.shares import comment_of, own_shares, remove_share
@@ -57,6 +57,28 @@ class NetworkReach:
         self._mount(dataset, path, run=run, expires=expires, write=True)
         return path
 
+    def live_at(self, dataset: str, run: str) -> str:
+        return live_path(self._directory, dataset, run)
+
+    def live_place(self, path: str) -> tuple[str, str] | None:
+        return live_place(self._directory, path)
+
+    @contextlib.contextmanager
+    def open_live(self, dataset: Dataset, *, named: str, run: str, expires: str, write: bool = True) -> Iterator[str]:
+        path = self.live_at(named, run)
+        if path in mounted(self.files, self._directory):
+            yield path
+            return
+        own = {int(row["id"]) for row, _label in own_shares(self._parts)}
+        try:
+            self._mount(dataset, path, run=run, expires=expires, write=write)
+            yield path
+        finally:
+            with tidying():
+                unmount(self.files, path)
+            with tidying():
+                self._unshare(dataset, run=run, but=own)
+
     def shown_at(self, dataset: str, run: str) -> str:
         return restored_path(self._directory, dataset, run)
 
@@ -74,7 +96,8 @@ class NetworkReach:
         require_mounted(self._parts.client, self.files, dataset, path)
 
     def _share(self, dataset: Dataset, *, run: str, expires: str, write: bool) -> None:
-        if any(row.get("path") == dataset.mountpoint and bool(row.get("ro")) != write for row, _label in own_shares(self._parts)):
+        own = [row for row, _label in own_shares(self._parts) if row.get("path") == dataset.mountpoint]
+        if any(not write or not row.get("ro") for row in own):
             return
         label = Label("share", self._parts.by, self._parts.name, run, expires)
         request = {
@@ -90,9 +113,9 @@ class NetworkReach:
 
         self._parts.client.change("sharing.nfs.create", request, look=is_there)
 
-    def _unshare(self, dataset: Dataset) -> None:
-        for row, _label in own_shares(self._parts):
-            if row.get("path") == dataset.mountpoint:
+    def _unshare(self, dataset: Dataset, *, run: str = "", but: Collection[int] = ()) -> None:
+        for row, label in own_shares(self._parts):
+            if row.get("path") == dataset.mountpoint and run in ("", label.run) and int(row["id"]) not in but:
                 remove_share(self._parts, int(row["id"]))
 
     def _host(self) -> str:

@@ -33,6 +33,17 @@ class Reach(Protocol):
     def keep(self, dataset: Dataset, *, run: str, expires: str) -> str:
         """Make a dataset's files visible here until it is closed or swept."""
 
+    def live_at(self, dataset: str, run: str) -> str:
+        """Return where a run writes into a dataset that is in service."""
+
+    def live_place(self, path: str) -> tuple[str, str] | None:
+        """Return dataset and run of a path inside such a place that goes when it is closed, None where it is none."""
+
+    def open_live(
+        self, dataset: Dataset, *, named: str, run: str, expires: str, write: bool = True
+    ) -> contextlib.AbstractContextManager[str]:
+        """Make a dataset that is in service visible there under the name it had when the run began; open already, it stays open."""
+
     def shown_at(self, dataset: str, run: str) -> str:
         """Return where a restored dataset is shown to checks, without what is mounted below it."""
 
@@ -74,6 +85,19 @@ class LocalReach:
             raise Refused(f"{dataset.id} is mounted at {dataset.mountpoint or 'no place'}, not at {path}", hint="look at it on the NAS")
         require_mounted(self._client, self.files, dataset, path)
         return path
+
+    def live_at(self, dataset: str, run: str) -> str:
+        del run
+        return self.path_of(dataset)
+
+    def live_place(self, path: str) -> tuple[str, str] | None:
+        del path
+        return None
+
+    @contextlib.contextmanager
+    def open_live(self, dataset: Dataset, *, named: str, run: str, expires: str, write: bool = True) -> Iterator[str]:
+        del named, write
+        yield self.keep(dataset, run=run, expires=expires)
 
     def shown_at(self, dataset: str, run: str) -> str:
         return restored_path(self._directory, dataset, run) if self._may_mount else self.path_of(dataset)

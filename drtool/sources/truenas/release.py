@@ -7,7 +7,8 @@ from drtool.sources.truenas.clone import remove_clone
 from drtool.sources.truenas.cutover import finish
 from drtool.sources.truenas.datasets import Dataset, find_dataset, read_datasets
 from drtool.sources.truenas.destroy import destroy_snapshot, destroy_tree
-from drtool.sources.truenas.mounts import restored_dataset, unmount
+from drtool.sources.truenas.live import release_live
+from drtool.sources.truenas.mounts import live_place, restored_dataset, unmount
 from drtool.sources.truenas.parts import Parts
 from drtool.sources.truenas.shares import own_shares, remove_share, remove_shares
 from drtool.sources.truenas.snapshot import label_of, read_snapshot
@@ -23,11 +24,11 @@ def release(parts: Parts, leftover: Leftover, *, directory: str) -> None:
         case "share":
             _release_share(parts, leftover.locator)
         case "mount":
-            if not restored_dataset(directory, leftover.locator):
-                raise _without_label(leftover.locator)
-            unmount(parts.owner.file_system, leftover.locator)
+            _release_mount(parts, leftover.locator, directory)
         case "clone":
             _release_dataset(parts, leftover, leftover.locator)
+        case "staging" | "kept" if (place := parts.reach().live_place(leftover.locator)) is not None:
+            release_live(parts, leftover, *place)
         case "sandbox" | "staging" | "kept":
             name = parts.reach().dataset_of(leftover.locator) if leftover.locator.startswith("/") else leftover.locator
             found = find_dataset(parts.client, name) if name else None
@@ -37,6 +38,12 @@ def release(parts: Parts, leftover: Leftover, *, directory: str) -> None:
                 places_release.release(parts.owner, leftover=leftover)
         case _:
             raise Refused(f"{leftover.what} {leftover.locator} is not a leftover of {parts.name}", safe="nothing was touched")
+
+
+def _release_mount(parts: Parts, locator: str, directory: str) -> None:
+    if not restored_dataset(directory, locator) and not live_place(directory, locator):
+        raise _without_label(locator)
+    unmount(parts.owner.file_system, locator)
 
 
 def _release_snapshot(parts: Parts, locator: str) -> None:

@@ -9,7 +9,6 @@ from drtool.model.policy import Settings, SourcePolicy
 from drtool.model.secret import SecretReference, parse_reference
 from drtool.model.workload import Leftover, Snapshot, Workload
 from drtool.ports import Clock, Export, Finding, Inspection, Landing, LandRequest, ReserveRequest, Runner, SecretStore
-from drtool.sources.places.cutover import cut_over as cut_over_paths
 from drtool.sources.places.filesystem import FileSystem
 from drtool.sources.places.marker import Owner
 from drtool.sources.truenas.appliance import export_appliance
@@ -22,6 +21,7 @@ from drtool.sources.truenas.examine import examine
 from drtool.sources.truenas.export import export
 from drtool.sources.truenas.land import open_landing
 from drtool.sources.truenas.leftovers import leftovers
+from drtool.sources.truenas.live import cut_over_live, show_paths
 from drtool.sources.truenas.network import NetworkReach
 from drtool.sources.truenas.parts import Parts
 from drtool.sources.truenas.reach import LocalReach, Reach, is_local
@@ -86,12 +86,13 @@ class TruenasSource:
 
     def cutover(self, landed: Landed, *, trusted: bool = True) -> Landed:
         del trusted  # no command of the policy is run here
-        return cut_over_paths(self._parts.owner, landed) if landed.moves else cut_over(self._parts, landed)
+        return cut_over_live(self._parts, landed) if landed.moves else cut_over(self._parts, landed)
 
     def reserve(self, request: ReserveRequest) -> Leftover:
         return reserve(self._parts, request)
 
     def inspect(self, restored: Restored) -> Inspection:
+        show_paths(self._parts, restored)
         there = self._files.exists(restored.path)
         return Inspection(there, self.runner, note="" if there else f"{restored.path} is not seen here")
 

@@ -1,0 +1,245 @@
+"""Single files and folders put back into a dataset in service, over a share that is there for as long as it takes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drtool.model.errors import DrtoolError, Interrupted, Refused
+from drtool.model.plan import Destination, Landed, Restored
+from drtool.model.point import Member
+from drtool.ports import LandRequest
+from drtool.sources.truenas.create import create_dataset, rename_dataset
+from drtool.sources.truenas.datasets import require_dataset
+from drtool.sources.truenas.mounts import mounted
+from drtool.sources.truenas.source import TruenasSource
+from tests.rig.truenas_lab import Lab
+from tests.truenas.circle import BY, POINT, RUN, content, take, tidy
+
+NAME = "tank/documents"
+
+
+@pytest.fixture
+def source(lab: Lab) -> Iterator[TruenasSource]:
+    made = lab.source(by=BY)
+    top = lab.root / NAME
+    (top / "folder").mkdir()
+    (top / "folder" / "deep").write_text("deep")
+    (top / "folder" / "other").write_text("other")
+    yield made
+    made.close()
+
+
+def member_of(source: TruenasSource, copies: Path) -> Member:
+    (member,) = take(source, copies, {"dataset": NAME})
+    return member
+
+
+def request_for(member: Member, *inside: str, run: str = RUN) -> LandRequest:
+    root = member.artifacts[0].path
+    expires = datetime.now(UTC) + timedelta(hours=2)
+    return LandRequest(member, POINT, run, BY, Destination("original"), expires, paths=tuple(f"{root}/{each}" for each in inside))
+
+
+def pour(source: TruenasSource, request: LandRequest, copies: Path) -> Landed:
+    root = request.member.artifacts[0].path
+    with source.land(request) as landing:
+        for path in request.paths:
+            origin = copies / request.member.workload.replace("/", "%") / path[len(root) + 1 :]
+            target = Path(landing.directory + path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if origin.is_dir():
+                shutil.copytree(origin, target)
+            else:
+                shutil.copy2(origin, target)
+        return landing.landed
+
+
+def nothing_open(lab: Lab, source: TruenasSource) -> None:
+    assert source.client.read("sharing.nfs.query") == []
+    assert mounted(source._files, source._directory) == ()
+    assert lab.mounts.is_dir()
+
+
+def marks(source: TruenasSource, name: str = NAME) -> dict[str, str]:
+    return dict(require_dataset(source.client, name).marks)
+
+
+def test_a_file_and_a_folder_come_back_in_place_and_the_share_goes(lab: Lab, source: TruenasSource, tmp_path: Path) -> None:
+    top = lab.root / NAME
+    before = content(top)
+    member = member_of(source, tmp_path / "copies")
+    (top / "read-me").write_text("damaged")
+    shutil.rmtree(top / "folder")
+    landed = pour(source, request_for(member, "read-me", "folder"), tmp_path / "copies")
+    nothing_open(lab, source)
+    result = source.cutover(landed)
+    nothing_open(lab, source)
+    assert content(top) == before
+    assert result.aside == f"/mnt/{NAME}/read-me.before-{POINT}"
+    assert (top / f"read-me.before-{POINT}").read_text() == "damaged"
+    assert [leftover.what for leftover in source.leftovers(())] == ["kept"]
+    nothing_open(lab, source)
+    assert source.cutover(landed) == result
+    restored = Restored(member.workload, "nas", result.destination, result.target, member, paths=request_for(member, "read-me").paths)
+    inspection = source.inspect(restored)
+    assert inspection.up
+    assert (Path(result.target) / "read-me").read_text() != "damaged"
+    tidy(source)
+    nothing_open(lab, source)
+    assert marks(source) == {}
+    assert not list(top.glob(".drtool*"))
+    assert not (top / f"read-me.before-{POINT}").exists()
+
+
+def test_the_share_is_for_this_host_alone_and_the_rest_is_not_touched(lab: Lab, source: TruenasSource, tmp_path: Path) -> None:
+    top = lab.root / NAME
+    member = member_of(source, tmp_path / "copies")
+    inode = (top / "folder" / "other").stat().st_ino
+    (top / "folder" / "deep").unlink()
+    request = request_for(member, "folder/deep")
+    with source.land(request) as landing:
+        (share,) = source.client.read("sharing.nfs.query")
+        assert (share["path"], share["hosts"], share["ro"], share["networks"]) == (f"/mnt/{NAME}", ["127.0.0.1"], False, [])
+        target = Path(landing.directory + request.paths[0])
+        target.parent.mkdir(parents=True)
+        target.write_text("deep")
+        landed = landing.landed
+    assert source.cutover(landed).aside == ""
+    assert (top / "folder" / "deep").read_text() == "deep"
+    assert (top / "folder" / "other").stat().st_ino == inode
+    assert marks(source) == {}
+    assert source.leftovers(()) == ()
+    nothing_open(lab, source)
+
+
+@pytest.mark.parametrize("error", [Refused("the repository is locked"), Interrupted("told to stop", signal_number=signal.SIGTERM)])
+def test_whatever_happens_the_share_goes(lab: Lab, source: TruenasSource, tmp_path: Path, error: DrtoolError) -> None:
+    before = content(lab.root / NAME)
+    member = member_of(source, tmp_path / "copies")
+    with pytest.raises(type(error)), source.land(request_for(member, "read-me")):
+        raise error
+    nothing_open(lab, source)
+    assert bool(marks(source)) == isinstance(error, Interrupted)  # told to stop: the mark hands it to the sweep
+    assert [leftover.what for leftover in source.leftovers(())] == (["staging"] if isinstance(error, Interrupted) else [])
+    tidy(source)
+    assert marks(source) == {}
+    assert content(lab.root / NAME) == before
+
+
+def test_another_dataset_in_the_way_is_refused(lab: Lab, source: TruenasSource, tmp_path: Path) -> None:
+    member = member_of(source, tmp_path / "copies")
+    for inside in ("letters/x", "letters"):
+        with pytest.raises(Refused, match="is a dataset of its own now"), source.land(request_for(member, inside)):
+            pass
+    assert marks(source) == {}
+    nothing_open(lab, source)
+    tidy(source)
+
+
+def test_a_share_of_the_operator_in_the_way_is_told(lab: Lab, source: TruenasSource, tmp_path: Path) -> None:
+    member = member_of(source, tmp_path / "copies")
+    row = source.client.change("sharing.nfs.create", {"path": f"/mnt/{NAME}", "comment": "mine"}, look=lambda: False)
+    with pytest.raises(Refused, match="shares it already") as caught, source.land(request_for(member, "read-me")):
+        pass
+    assert "--to directory" in caught.value.hint
+    assert marks(source) == {}
+    assert [share["id"] for share in source.client.read("sharing.nfs.query")] == [row["id"]]
+    source.client.change("sharing.nfs.delete", row["id"], look=lambda: False)
+    tidy(source)
+
+
+def test_a_link_on_the_nas_leads_nowhere(lab: Lab, source: TruenasSource, tmp_path: Path) -> None:
+    top = lab.root / NAME
+    member = member_of(source, tmp_path / "copies")
+    shutil.rmtree(top / "folder")
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (top / "folder").symlink_to(outside)
+    with pytest.raises(Refused, match="not a real directory"), source.land(request_for(member, "folder/deep")):
+        pass
+    assert list(outside.iterdir()) == []
+    assert marks(source) == {}
+    tidy(source)
+
+
+def test_a_dataset_renamed_meanwhile_is_still_tidied(lab: Lab, source: TruenasSource, tmp_path: Path) -> None:
+    member = member_of(source, tmp_path / "copies")
+    pour(source, request_for(member, "read-me"), tmp_path / "copies")
+    rename_dataset(source.client, NAME, "tank/moved")
+    assert [leftover.what for leftover in source.leftovers(())] == ["staging"]
+    tidy(source)
+    assert marks(source, "tank/moved") == {}
+    assert not list((lab.root / "tank" / "moved").glob(".drtool*"))
+    create_dataset(source.client, NAME, {})
+
+
+@pytest.mark.timeout(150)
+def test_killed_at_any_change_it_is_swept(lab: Lab, source: TruenasSource, tmp_path: Path) -> None:
+    """Killed before and after everything that is asked of the NAS or done here: the next sweep leaves the old file or the new one."""
+    top = lab.root / NAME
+    member = member_of(source, tmp_path / "copies")
+    old, new = b"damaged", (top / "read-me").read_bytes()
+    swept: set[str] = set()
+    number = 0
+    while True:
+        number += 1
+        (top / "read-me").write_bytes(old)
+        source.close()
+        ended = killed(lab, member, tmp_path / "copies", number)
+        if ended == 0:
+            break
+        assert ended == -signal.SIGKILL
+        left = source.leftovers(())
+        swept |= {leftover.what for leftover in left}
+        for leftover in left:
+            source.release(leftover)
+        tidy(source)
+        nothing_open(lab, source)
+        assert marks(source) == {}
+        assert (top / "read-me").read_bytes() in (old, new)
+        assert {path.name for path in top.iterdir()} == {"folder", "letters", "read-me"}, f"killed at {number}"
+    assert number > 20
+    assert swept == {"kept", "mount", "share", "staging"}
+
+
+def killed(lab: Lab, member: Member, copies: Path, number: int) -> int:
+    """Restore in a child that kills itself before its n-th deed, and return how it ended."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            _restore_and_die(lab, member, copies, number)
+            os._exit(0)
+        except BaseException:  # noqa: BLE001 - the child must end here, whatever happens
+            os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def _restore_and_die(lab: Lab, member: Member, copies: Path, number: int) -> None:
+    from drtool.sources.places.filesystem import FileSystem  # noqa: PLC0415
+    from drtool.sources.truenas.client import Client  # noqa: PLC0415
+
+    deeds = 0
+
+    def counted(does: Any, is_deed: Any) -> Any:  # noqa: ANN401
+        def does_and_dies(self: Any, *words: Any, **more: Any) -> Any:  # noqa: ANN401
+            nonlocal deeds
+            deeds += is_deed(words)
+            if deeds == number:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return does(self, *words, **more)
+
+        return does_and_dies
+
+    reading = ("find", "stat", "df", "id", "cat", "realpath", "test", "xargs", "rmdir")
+    Client.change = counted(Client.change, lambda _words: True)  # type: ignore[method-assign]
+    FileSystem.run = counted(FileSystem.run, lambda words: words[0] not in reading)  # type: ignore[method-assign]
+    source = lab.source(by=BY)
+    source.cutover(pour(source, request_for(member, "read-me"), copies))
