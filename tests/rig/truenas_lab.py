@@ -40,12 +40,15 @@ class Lab:
         lines = (Path(self.started.directory) / "calls.jsonl").read_text().splitlines()
         return sum(json.loads(line).get("method") == method for line in lines)
 
-    def source(self, *, by: str, watch: tuple[str, ...] = (), administrator: bool = False, **settings: object) -> TruenasSource:
-        """Make a source that reads this appliance over its shares."""
+    def settings(self, *, administrator: bool = False) -> dict[str, Any]:
+        """Return the settings of a source that reads this appliance over its shares."""
         key = self.started.administrator_key_file if administrator else self.started.worker_key_file
         user = "truenas_admin" if administrator else "drtool"
-        keys = {"url": self.started.url, "user": user, "key": f"file:{key}", "ca": self.started.certificate, "mounts": str(self.mounts)}
-        policy = SourcePolicy("nas", "truenas", "home", {**keys, **settings})
+        return {"url": self.started.url, "user": user, "key": f"file:{key}", "ca": self.started.certificate, "mounts": str(self.mounts)}
+
+    def source(self, *, by: str, watch: tuple[str, ...] = (), administrator: bool = False, **settings: object) -> TruenasSource:
+        """Make a source of those settings and more."""
+        policy = SourcePolicy("nas", "truenas", "home", {**self.settings(administrator=administrator), **settings})
         runner = LocalRunner()
         secrets = Secrets(os.environ, runner)
         return TruenasSource(policy=policy, by=by, runner=runner, clock=SystemClock(), secrets=secrets, watch=watch)

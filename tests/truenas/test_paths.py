@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import os
+import itertools
 import shutil
 import signal
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from drtool.model.codec import encode
 from drtool.model.errors import DrtoolError, Interrupted, Refused
-from drtool.model.plan import Destination, Landed, Restored
+from drtool.model.plan import Restored
 from drtool.model.point import Member
-from drtool.ports import LandRequest
 from drtool.sources.truenas.create import create_dataset, rename_dataset
 from drtool.sources.truenas.datasets import require_dataset
 from drtool.sources.truenas.mounts import mounted
 from drtool.sources.truenas.source import TruenasSource
 from tests.rig.truenas_lab import Lab
-from tests.truenas.circle import BY, POINT, RUN, content, take, tidy
+from tests.truenas.circle import BY, POINT, content, take, tidy
+from tests.truenas.forked import forking
+from tests.truenas.killed_paths import pour, request_for
 
 NAME = "tank/documents"
 
@@ -40,26 +40,6 @@ def source(lab: Lab) -> Iterator[TruenasSource]:
 def member_of(source: TruenasSource, copies: Path) -> Member:
     (member,) = take(source, copies, {"dataset": NAME})
     return member
-
-
-def request_for(member: Member, *inside: str, run: str = RUN) -> LandRequest:
-    root = member.artifacts[0].path
-    expires = datetime.now(UTC) + timedelta(hours=2)
-    return LandRequest(member, POINT, run, BY, Destination("original"), expires, paths=tuple(f"{root}/{each}" for each in inside))
-
-
-def pour(source: TruenasSource, request: LandRequest, copies: Path) -> Landed:
-    root = request.member.artifacts[0].path
-    with source.land(request) as landing:
-        for path in request.paths:
-            origin = copies / request.member.workload.replace("/", "%") / path[len(root) + 1 :]
-            target = Path(landing.directory + path)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if origin.is_dir():
-                shutil.copytree(origin, target)
-            else:
-                shutil.copy2(origin, target)
-        return landing.landed
 
 
 def nothing_open(lab: Lab, source: TruenasSource) -> None:
@@ -147,7 +127,7 @@ def test_another_dataset_in_the_way_is_refused(lab: Lab, source: TruenasSource, 
 def test_a_share_of_the_operator_in_the_way_is_told(lab: Lab, source: TruenasSource, tmp_path: Path) -> None:
     member = member_of(source, tmp_path / "copies")
     row = source.client.change("sharing.nfs.create", {"path": f"/mnt/{NAME}", "comment": "mine"}, look=lambda: False)
-    with pytest.raises(Refused, match="shares it already") as caught, source.land(request_for(member, "read-me")):
+    with pytest.raises(Refused, match="with this host already") as caught, source.land(request_for(member, "read-me")):
         pass
     assert "--to directory" in caught.value.hint
     assert marks(source) == {}
@@ -188,58 +168,22 @@ def test_killed_at_any_change_it_is_swept(lab: Lab, source: TruenasSource, tmp_p
     member = member_of(source, tmp_path / "copies")
     old, new = b"damaged", (top / "read-me").read_bytes()
     swept: set[str] = set()
-    number = 0
-    while True:
-        number += 1
-        (top / "read-me").write_bytes(old)
-        source.close()
-        ended = killed(lab, member, tmp_path / "copies", number)
-        if ended == 0:
-            break
-        assert ended == -signal.SIGKILL
-        left = source.leftovers(())
-        swept |= {leftover.what for leftover in left}
-        for leftover in left:
-            source.release(leftover)
-        tidy(source)
-        nothing_open(lab, source)
-        assert marks(source) == {}
-        assert (top / "read-me").read_bytes() in (old, new)
-        assert {path.name for path in top.iterdir()} == {"folder", "letters", "read-me"}, f"killed at {number}"
+    work = {"settings": lab.settings(), "member": encode(member), "copies": str(tmp_path / "copies"), "inside": "read-me"}
+    with forking("tests.truenas.killed_paths", work) as ends:
+        for number in itertools.count(1):
+            (top / "read-me").write_bytes(old)
+            ended = ends(number)
+            if ended == 0:
+                break
+            assert ended == -signal.SIGKILL
+            left = source.leftovers(())
+            swept |= {leftover.what for leftover in left}
+            for leftover in left:
+                source.release(leftover)
+            tidy(source)
+            nothing_open(lab, source)
+            assert marks(source) == {}
+            assert (top / "read-me").read_bytes() in (old, new)
+            assert {path.name for path in top.iterdir()} == {"folder", "letters", "read-me"}, f"killed at {number}"
     assert number > 20
     assert swept == {"kept", "mount", "share", "staging"}
-
-
-def killed(lab: Lab, member: Member, copies: Path, number: int) -> int:
-    """Restore in a child that kills itself before its n-th deed, and return how it ended."""
-    pid = os.fork()
-    if pid == 0:
-        try:
-            _restore_and_die(lab, member, copies, number)
-            os._exit(0)
-        except BaseException:  # noqa: BLE001 - the child must end here, whatever happens
-            os._exit(1)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-
-
-def _restore_and_die(lab: Lab, member: Member, copies: Path, number: int) -> None:
-    from drtool.sources.places.filesystem import FileSystem  # noqa: PLC0415
-    from drtool.sources.truenas.client import Client  # noqa: PLC0415
-
-    deeds = 0
-
-    def counted(does: Any, is_deed: Any) -> Any:  # noqa: ANN401
-        def does_and_dies(self: Any, *words: Any, **more: Any) -> Any:  # noqa: ANN401
-            nonlocal deeds
-            deeds += is_deed(words)
-            if deeds == number:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return does(self, *words, **more)
-
-        return does_and_dies
-
-    reading = ("find", "stat", "df", "id", "cat", "realpath", "test", "xargs", "rmdir")
-    Client.change = counted(Client.change, lambda _words: True)  # type: ignore[method-assign]
-    FileSystem.run = counted(FileSystem.run, lambda words: words[0] not in reading)  # type: ignore[method-assign]
-    source = lab.source(by=BY)
-    source.cutover(pour(source, request_for(member, "read-me"), copies))

@@ -24,6 +24,7 @@ from drtool.sources.truenas.datasets import Dataset, read_datasets, require_data
 from drtool.sources.truenas.discover import KIND
 from drtool.sources.truenas.labels import spell_expiry
 from drtool.sources.truenas.parts import Parts, tidying
+from drtool.sources.truenas.shares import own_shares
 
 _MARK: Final = "paths-"
 
@@ -123,8 +124,25 @@ def _opened(parts: Parts, dataset: Dataset, *, named: str, run: str, expires: st
         raise Refused(
             f"{dataset.id} is not mounted on the NAS", hint="unlock or mount it there, and restore again", safe="nothing was changed"
         )
+    if reach.shares:
+        _refuse_other_shares(parts, dataset)
     with reach.open_live(dataset, named=named, run=run, expires=expires) as live:
         yield live
+
+
+def _refuse_other_shares(parts: Parts, dataset: Dataset) -> None:
+    """The NAS shares one path with one host only once: where somebody else's share covers this host, ours cannot be."""
+    rows = parts.client.read("sharing.nfs.query", [["path", "=", dataset.mountpoint], ["enabled", "=", True]])
+    own = {int(row["id"]) for row, _label in own_shares(parts)}
+    address = parts.client.own_address()
+    for row in rows:
+        hosts, networks = row.get("hosts") or [], row.get("networks") or []
+        if int(row["id"]) not in own and ((not hosts and not networks) or address in hosts):
+            raise Refused(
+                f"the NAS shares {dataset.mountpoint} with this host already, so a share of ours cannot be made",
+                hint=f"leave {address} out of that share on the NAS, or restore with: --to directory PATH",
+                safe="nothing was changed",
+            )
 
 
 def _left(parts: Parts, live: str, run: str) -> tuple[Leftover, ...]:
