@@ -111,7 +111,8 @@ def _truenas(source: SourcePolicy, policy: Policy, local: Runner, clock: Clock, 
 
     selectors = [protect.selector for each in policy.sets.values() for protect in each.protect if protect.source == source.name]
     watch = tuple(sorted({str(selector["dataset"]) for selector in selectors if selector.get("dataset")}))
-    return TruenasSource(policy=source, by=policy.name, runner=local, clock=clock, secrets=secrets, watch=watch)
+    system = any(selector.get("system") for selector in selectors)
+    return TruenasSource(policy=source, by=policy.name, runner=local, clock=clock, secrets=secrets, watch=watch, system=system)
 
 
 SOURCES: Mapping[str, Callable[[SourcePolicy, Policy, Runner, Clock, SecretStore], Source]] = {

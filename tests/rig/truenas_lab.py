@@ -46,12 +46,14 @@ class Lab:
         user = "truenas_admin" if administrator else "drtool"
         return {"url": self.started.url, "user": user, "key": f"file:{key}", "ca": self.started.certificate, "mounts": str(self.mounts)}
 
-    def source(self, *, by: str, watch: tuple[str, ...] = (), administrator: bool = False, **settings: object) -> TruenasSource:
+    def source(
+        self, *, by: str, watch: tuple[str, ...] = (), administrator: bool = False, system: bool = False, **settings: object
+    ) -> TruenasSource:
         """Make a source of those settings and more."""
         policy = SourcePolicy("nas", "truenas", "home", {**self.settings(administrator=administrator), **settings})
         runner = LocalRunner()
         secrets = Secrets(os.environ, runner)
-        return TruenasSource(policy=policy, by=by, runner=runner, clock=SystemClock(), secrets=secrets, watch=watch)
+        return TruenasSource(policy=policy, by=by, runner=runner, clock=SystemClock(), secrets=secrets, watch=watch, system=system)
 
 
 def _start_apart(argv: tuple[str, ...], ready: Callable[[], bool], seconds: float) -> int:

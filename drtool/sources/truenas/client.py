@@ -119,6 +119,7 @@ class Client:
         self._nudge = threading.Event()
         self._session: _Session | None = None
         self._old_names: set[str] = set()
+        self._methods: dict[str, frozenset[str]] = {}
 
     def read(self, method: str, *params: Any, timeout_seconds: float = CALL_SECONDS) -> Any:  # noqa: ANN401 - JSON
         """Ask something that changes nothing; repeated when the connection is lost."""
@@ -189,6 +190,16 @@ class Client:
         if session is None:
             raise Unavailable(f"the connection to {self.source} was cut")
         return session.link.own_address
+
+    def knows(self, method: str) -> bool:
+        """Tell whether this release has a method; asked once. A NAS that does not tell is taken to have it."""
+        service = method.rpartition(".")[0]
+        if service not in self._methods:
+            try:
+                self._methods[service] = frozenset(self.read("core.get_methods", service))
+            except (NotFound, Refused):
+                self._methods[service] = frozenset()
+        return not self._methods[service] or method in self._methods[service]
 
     def close(self) -> None:
         """Hang up; the next call opens a connection again."""

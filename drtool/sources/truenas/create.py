@@ -31,6 +31,11 @@ def mark_dataset(client: Client, name: str, users: Mapping[str, str | None]) -> 
     client.change("pool.dataset.update", name, {"user_properties_update": changes}, look=is_done)
 
 
+def can_rename(client: Client) -> bool:
+    """Tell whether this release of the NAS lets a dataset be renamed."""
+    return client.knows("pool.dataset.rename")
+
+
 def rename_dataset(client: Client, name: str, new: str) -> None:
     """Rename a dataset with all below it; Locked while it is in use, Conflict when something stands at the new name."""
 

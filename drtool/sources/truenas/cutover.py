@@ -30,7 +30,7 @@ def cut_over(parts: Parts, landed: Landed) -> Landed:
     in_sandbox = landed.destination.form == "sandbox"
     name, target = reach.dataset_of(landed.staging) if in_sandbox else landed.staging, reach.dataset_of(landed.target)
     stage = find_dataset(parts.client, name)
-    if stage is not None and (stage.label is None or stage.label.what != "staging" or stage.label.by != parts.by):
+    if stage is not None and (stage.label is None or stage.label.what not in ("staging", "restored") or stage.label.by != parts.by):
         raise Refused(f"{name} carries no label of ours", hint="look at it on the NAS", safe="nothing was moved")
     if stage is not None and stage.marks.get("state") == "landing":
         raise Refused(f"the restore of {landed.workload} never ended", hint="restore again", safe="nothing was moved")
@@ -40,11 +40,15 @@ def cut_over(parts: Parts, landed: Landed) -> Landed:
     else:
         aside, note = _continue(parts, landed, name=name, target=target)
     current = require_dataset(parts.client, target)
-    run = name.rpartition("/")[2].removeprefix("drtool-stage-").partition("-")[0]
+    run = stage.label.run if stage is not None and stage.label is not None else _run_in(name)
     (reach.keep if in_sandbox else reach.show)(current, run=run, expires=spell_expiry(parts.clock.now()))
     result = replace(landed, aside=aside, note="; ".join(filter(None, (landed.note, note))))
     parts.done[landed.staging] = result
     return result
+
+
+def _run_in(staging: str) -> str:
+    return staging.rpartition("/")[2].removeprefix("drtool-stage-").partition("-")[0]
 
 
 def finish(parts: Parts, dataset: Dataset) -> None:
@@ -74,6 +78,8 @@ def _continue(parts: Parts, landed: Landed, *, name: str, target: str) -> tuple[
 
 def _move(parts: Parts, stage: Dataset, target: str) -> tuple[str, str]:
     client = parts.client
+    if stage.id == target:  # it was laid down in its place
+        return "", _settle(parts, stage, aside="", staging=stage.id) if stage.marks.get("state") else ""
     aside = stage.marks.get("aside", "")
     if stage.marks.get("state") != "moving":
         aside = _free_name(parts, stage, target) if find_dataset(client, target) is not None else ""

@@ -3,26 +3,24 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
-from drtool.model.errors import DrtoolError, Interrupted
+from drtool.model.errors import DrtoolError, Interrupted, Refused
 from drtool.ports import Finding
 from drtool.sources.truenas.datasets import read_datasets
 from drtool.sources.truenas.examine_keys import examine_keys
 from drtool.sources.truenas.parts import Parts
+from drtool.sources.truenas.release_number import read_release
+from drtool.sources.truenas.roles import FULL, ROLES, lacking
 
 _OLDEST: Final = (25, 4)
-_NEEDED: Final = (
-    *("DATASET_READ", "DATASET_WRITE", "DATASET_DELETE", "SNAPSHOT_READ", "SNAPSHOT_WRITE", "SNAPSHOT_DELETE"),
-    *("POOL_READ", "FILESYSTEM_ATTRS_READ"),
-)
-_SHARING: Final = "SHARING_NFS_WRITE"
-_ALL: Final = "FULL_ADMIN"
+_RENAMES: Final = (25, 10)
+_WHERE: Final = "on the NAS: Credentials, Groups, Privileges, edit the privilege of its group, Roles"
 
 
 def examine(parts: Parts) -> tuple[Finding, ...]:
     """Answer `doctor`: the version, the roles of the key, the pools, how the data is reached, the clock."""
     subject = f"source {parts.name}"
     try:
-        info = parts.client.read("system.info")
+        info = _information(parts)
     except Interrupted:
         raise
     except DrtoolError as error:
@@ -38,11 +36,25 @@ def examine(parts: Parts) -> tuple[Finding, ...]:
     return tuple(found)
 
 
+def _information(parts: Parts) -> dict[str, Any]:
+    try:
+        told: dict[str, Any] = parts.client.read("system.info")
+    except Refused:  # a key that may not ask that may ask for the version
+        told = {"version": parts.client.read("system.version")}
+    return told
+
+
 def _version(subject: str, text: str) -> Finding:
-    digits = text.rpartition("-")[2] if "-" in text and not text.upper().endswith(("BETA", "RC")) else text
-    numbers = [int(part) for part in digits.replace("-", ".").split(".")[:2] if part.isdigit()]
-    if len(numbers) == len(_OLDEST) and tuple(numbers) < _OLDEST:
+    release = read_release(text)
+    if release and release.numbers[:2] < _OLDEST:
         return Finding(subject, good=False, text=f"TrueNAS {text} is too old", remedy="update it to 25.04 or later")
+    if release and release.numbers[:2] < _RENAMES:
+        return Finding(
+            subject,
+            good=None,
+            text=f"TrueNAS {text} answers, and cannot rename a dataset: a whole one comes back in a drill or to a directory, not in place",
+            remedy="update it to 25.10 or later",
+        )
     return Finding(subject, good=True, text=f"TrueNAS {text} answers")
 
 
@@ -62,23 +74,34 @@ def _roles(parts: Parts, subject: str) -> list[Finding]:
     privilege = me.get("privilege") or {}
     roles = privilege.get("roles") or {}
     held = {str(role) for role in (roles.get("$set", roles) if isinstance(roles, dict) else roles)}
-    reach = parts.reach()
-    needed = (*_NEEDED, *((_SHARING,) if reach.shares else ()))
-    if _ALL in held:
-        return [
-            Finding(
-                subject,
-                good=None,
-                text="its key belongs to a full administrator, which only `system: true` needs",
-                remedy=f"use a key with {', '.join(needed)} for datasets, and a source of its own for the configuration",
-            )
-        ]
-    missing = [role for role in needed if role not in held and role.replace("_READ", "_WRITE") not in held]
-    if missing:
-        return [
-            Finding(subject, good=False, text=f"its key lacks {', '.join(missing)}", remedy="add these roles to the privilege of its group")
-        ]
-    return [Finding(subject, good=True, text="its key has the roles that are needed, and not all of them")]
+    if FULL in held:
+        return _too_much(parts, subject)
+    found = []
+    if parts.wants.system:
+        remedy = f"name another user and key for it, in a source of its own; {_WHERE}: {FULL}"
+        found.append(Finding(subject, good=False, text=f"its key cannot save the configuration: {FULL} is missing", remedy=remedy))
+    if parts.wants.system and not parts.wants.datasets:
+        return found
+    missing = lacking(held, shares=parts.reach().shares)
+    for role, verbs in missing.items():
+        told = "version and clock cannot be asked" if verbs == ("doctor",) else f"it cannot do {', '.join(verbs)}"
+        text = f"its key lacks {role}: {told}"
+        found.append(Finding(subject, good=None if verbs == ("doctor",) else False, text=text, remedy=f"{_WHERE}: add {role}"))
+    return found or [Finding(subject, good=True, text=f"its key has the roles for {', '.join(ROLES)}, and not all of them")]
+
+
+def _too_much(parts: Parts, subject: str) -> list[Finding]:
+    if parts.wants.system and not parts.wants.datasets:
+        return [Finding(subject, good=True, text="its key belongs to a full administrator, as `system: true` needs")]
+    needed = sorted({role for roles in ROLES.values() for role in roles})
+    return [
+        Finding(
+            subject,
+            good=None,
+            text="its key belongs to a full administrator, which is too much: only `system: true` needs that",
+            remedy=f"use a key with {', '.join(needed)} for datasets, and a source of its own for the configuration",
+        )
+    ]
 
 
 def _pools(parts: Parts, subject: str) -> list[Finding]:

@@ -12,7 +12,7 @@ from drtool.model.quantity import spell_bytes
 from drtool.ports import Landing, LandRequest
 from drtool.sources.places.filesystem import FileSystem
 from drtool.sources.places.land import land, site_inside
-from drtool.sources.truenas.create import create_dataset, mark_dataset
+from drtool.sources.truenas.create import can_rename, create_dataset, mark_dataset
 from drtool.sources.truenas.datasets import Dataset, find_dataset, free_bytes, require_dataset
 from drtool.sources.truenas.destroy import destroy_tree
 from drtool.sources.truenas.discover import KIND
@@ -62,7 +62,7 @@ def _land_dataset(parts: Parts, request: LandRequest, path: str) -> Iterator[Lan
     recorded: Mapping[str, Any] = request.member.selector
     target, above = _where(parts, request)
     _require_room(parts, above, request.bytes)
-    name = f"{above}/drtool-stage-{request.run}-{parts.clock.fresh_id()}"
+    name = _waiting_name(parts, request, target, above)
     label = Label(
         "staging",
         parts.by,
@@ -142,6 +142,19 @@ def _where(parts: Parts, request: LandRequest) -> tuple[str, str]:
         )
     digest = hashlib.sha256(dataset.encode()).hexdigest()[:8]
     return f"{sandbox.id}/{re.sub(r'[^A-Za-z0-9_.-]', '-', dataset)[-60:]}-{digest}", sandbox.id
+
+
+def _waiting_name(parts: Parts, request: LandRequest, target: str, above: str) -> str:
+    """Return where a dataset waits for its cutover: where it shall be, in a sandbox of a NAS that cannot rename."""
+    if can_rename(parts.client):
+        return f"{above}/drtool-stage-{request.run}-{parts.clock.fresh_id()}"
+    if request.destination.form == "original":
+        raise Refused(
+            f"this release of TrueNAS cannot rename a dataset, so {target} cannot be replaced",
+            hint="update the NAS to 25.10 or later, or restore with: --to directory PATH, or single paths with: --path PATH",
+            safe=f"{target} is untouched",
+        )
+    return target
 
 
 def _require_room(parts: Parts, above: str, needed: int) -> None:

@@ -16,6 +16,14 @@ from drtool.sources.truenas.snapshot import Taken
 
 
 @dataclass(frozen=True, slots=True)
+class Wants:
+    """What the policy protects by this source."""
+
+    datasets: bool = True
+    system: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Parts:
     """What every verb of this source works with; `reach` is asked for only when files are touched."""
 
@@ -27,6 +35,7 @@ class Parts:
     reach: Callable[[], Reach]
     taken: Taken = field(default_factory=Taken)
     custody: Custody = field(default_factory=Custody)
+    wants: Wants = field(default_factory=Wants)
     done: dict[str, Landed] = field(default_factory=dict)
     """Cutovers this process carried out, by staging place."""
 

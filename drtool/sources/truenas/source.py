@@ -23,7 +23,7 @@ from drtool.sources.truenas.land import open_landing
 from drtool.sources.truenas.leftovers import leftovers
 from drtool.sources.truenas.live import cut_over_live, show_paths
 from drtool.sources.truenas.network import NetworkReach
-from drtool.sources.truenas.parts import Parts
+from drtool.sources.truenas.parts import Parts, Wants
 from drtool.sources.truenas.reach import LocalReach, Reach, is_local
 from drtool.sources.truenas.release import release
 from drtool.sources.truenas.reserve import reserve
@@ -41,12 +41,21 @@ class TruenasSource:
         clock: for ids and waiting.
         secrets: resolves the API key when a connection is opened.
         watch: the protected datasets; in them single restored paths are looked for.
+        system: whether the policy protects the appliance itself by this source.
     """
 
     kind = KIND
 
     def __init__(
-        self, *, policy: SourcePolicy, by: str, runner: Runner, clock: Clock, secrets: SecretStore, watch: tuple[str, ...] = ()
+        self,
+        *,
+        policy: SourcePolicy,
+        by: str,
+        runner: Runner,
+        clock: Clock,
+        secrets: SecretStore,
+        watch: tuple[str, ...] = (),
+        system: bool = False,
     ) -> None:
         self.name = policy.name
         self.runner = runner
@@ -63,7 +72,16 @@ class TruenasSource:
         self._watch = watch
         self._reached: Reach | None = None
         owner = Owner(policy.name, by, self._files, clock)
-        self._parts = Parts(policy.name, by, self.client, clock, owner, self._reach, custody=_custody(policy, secrets))
+        self._parts = Parts(
+            policy.name,
+            by,
+            self.client,
+            clock,
+            owner,
+            self._reach,
+            custody=_custody(policy, secrets),
+            wants=Wants(datasets=bool(watch) or not system, system=system),
+        )
 
     def discover(self, selector: Settings) -> tuple[Workload, ...]:
         return discover(self.client, selector)
