@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import contextlib
+import gzip
 import io
 import json
 import shutil
+import sqlite3
 import tarfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,8 +17,9 @@ from drtool.model.plan import Destination, Restored
 from drtool.model.point import Artifact, Census, Member
 from drtool.model.policy import CheckPolicy
 from drtool.ports import Question, ReserveRequest
+from drtool.sources.truenas.appliance import _encryption_roots
 from drtool.sources.truenas.check import ApplianceCheck
-from drtool.sources.truenas.create import create_dataset
+from drtool.sources.truenas.create import create_dataset, rename_dataset
 from drtool.sources.truenas.verify import verify
 from tests.rig.small_nas import SmallNas
 from tests.rig.truenas_lab import Lab
@@ -73,18 +77,145 @@ def test_the_configuration_is_whole_in_a_sandbox_and_nowhere_else(lab: Lab, tmp_
     tidy(admin)
 
 
-def test_each_loss_is_seen(lab: Lab, tmp_path: Path) -> None:
+def whole(tmp_path: Path, lab: Lab) -> dict[str, bytes]:
+    admin = lab.source(by=BY, administrator=True)
+    options = {"encryption": True, "inherit_encryption": False}
+    create_dataset(admin.client, "tank/secret", {}, {**options, "encryption_options": {"generate_key": True}})
+    create_dataset(admin.client, "tank/phrase", {}, {**options, "encryption_options": {"passphrase": "correct horse"}})
+    admin.close()
     exported(lab, tmp_path / "copies")
-    files = read(tmp_path / "copies" / "nas:system")
+    return read(tmp_path / "copies" / "nas:system")
+
+
+def test_each_loss_is_seen(lab: Lab, tmp_path: Path) -> None:
+    files = whole(tmp_path, lab)
     assert verify(files).problems == []
-    assert "does not open" in verify({**files, "config.tar": files["config.tar"][:700]}).problems[0]
-    assert "facts.json" in " ".join(verify({**files, "facts.json": b""}).problems)
-    assert "secret seed" in verify({**files, "config.tar": without(files["config.tar"], "pwenc_secret")}).problems[0]
-    assert "is missing" in verify({**files, "config.tar": without(files["config.tar"], "freenas-v1.db")}).problems[0]
-    assert "is damaged" in verify({**files, "config.tar": without(files["config.tar"], "freenas-v1.db", instead=b"x" * 5000)}).problems[0]
+    archive = files["config.tar"]
+    keys = json.loads(files["keys.json"])
+    spoiled: dict[str, dict[str, bytes]] = {
+        "does not open": {"config.tar": archive[:700]},
+        "config.tar does not open": {"config.tar": gzip.compress(archive)},
+        "config.tar does not open as an archive": {"config.tar": b""},
+        "facts.json is missing or cannot be read": {"facts.json": b""},
+        "does not tell which datasets are encrypted": {"facts.json": b"{}"},
+        "keys.json is missing or cannot be read": {"keys.json": files["keys.json"][:-9]},
+        "the key of tank/secret is missing": {"keys.json": json.dumps({"tank": {}}).encode()},
+        "the key of tank/secret is no key": {"keys.json": json.dumps({"tank": {"tank/secret": keys["tank"]["tank/secret"][:-1]}}).encode()},
+        "the secret seed (pwenc_secret) is missing": {"config.tar": without(archive, "pwenc_secret")},
+        "(pwenc_secret) is missing": {"config.tar": without(archive, "pwenc_secret", kind=tarfile.SYMTYPE)},
+        "holds pwenc_secret twice": {"config.tar": twice(archive, "pwenc_secret")},
+        "(freenas-v1.db) is missing": {"config.tar": without(archive, "freenas-v1.db")},
+        "(freenas-v1.db) is damaged": {"config.tar": without(archive, "freenas-v1.db", instead=b"x" * 5000)},
+        "(freenas-v1.db) has no tables": {"config.tar": without(archive, "freenas-v1.db", instead=empty_database(tmp_path))},
+    }
+    for said, changed in spoiled.items():
+        problems = verify({**files, **changed}).problems
+        assert any(said in problem for problem in problems), f"{said}: {problems}"
 
 
-def without(archive: bytes, name: str, *, instead: bytes = b"") -> bytes:
+def test_a_database_with_a_broken_page_is_seen(lab: Lab, tmp_path: Path) -> None:
+    files = whole(tmp_path, lab)
+    with tarfile.open(fileobj=io.BytesIO(files["config.tar"])) as tar:
+        file = tar.extractfile("freenas-v1.db")
+        assert file is not None
+        database = bytearray(file.read())
+    for place in range(4096, 4096 + 200):
+        database[place] ^= 0xFF
+    problems = verify({**files, "config.tar": without(files["config.tar"], "freenas-v1.db", instead=bytes(database))}).problems
+    assert any("is damaged" in problem for problem in problems)
+
+
+def test_what_a_run_has_under_way_is_not_missed(lab: Lab, tmp_path: Path) -> None:
+    """The clone of an encrypted dataset has no key of its own in the NAS's database."""
+    admin = lab.source(by=BY, administrator=True)
+    options = {"encryption": True, "inherit_encryption": False, "encryption_options": {"generate_key": True}}
+    create_dataset(admin.client, "tank/secret", {}, options)
+    (workload,) = admin.discover({"dataset": "tank/secret"})
+    with admin.export(admin.snapshot(workload, "drtool-x")):
+        assert len(admin.client.read("pool.dataset.query", [["encrypted", "=", True]], {"extra": {"retrieve_children": False}})) == 2
+        assert _encryption_roots(admin.client) == {"tank/secret": "HEX"}
+    tidy(admin)
+
+
+def test_a_key_that_the_nas_lost_is_told_and_not_hidden(lab: Lab, tmp_path: Path) -> None:
+    admin = lab.source(by=BY, administrator=True)
+    options = {"encryption": True, "inherit_encryption": False, "encryption_options": {"generate_key": True}}
+    create_dataset(admin.client, "tank/secret", {}, options)
+    rename_dataset(admin.client, "tank/secret", "tank/renamed")
+    (workload,) = admin.discover({"system": True})
+    with pytest.raises(Corrupt, match="the key of tank/renamed is missing") as caught, admin.export(admin.snapshot(workload, f"{RUN}/1")):
+        pass
+    assert "keeps no key under that name" in caught.value.hint
+    admin.close()
+
+
+@pytest.mark.parametrize(
+    ("saved_by", "said", "hint"),
+    [
+        ("25.10.5", "this NAS is 25.10.5: the same release", "upload config.tar"),
+        ("25.04.2", "this NAS is 25.10.5: a newer release, which converts it", "removes the authorized keys"),
+        ("26.0.0", "saved by 26.0.0, and this NAS is 25.10.5: an older release refuses it", "install 26.0.0 or later first"),
+        ("26.0.0-BETA.1", "an older release refuses it", "install 26.0.0-BETA.1 or later first"),
+        ("", "saved by an unknown release", "upload config.tar"),
+    ],
+)
+def test_putting_it_back_says_whether_this_nas_takes_it(lab: Lab, tmp_path: Path, saved_by: str, said: str, hint: str) -> None:
+    admin = lab.source(by=BY, administrator=True)
+    (workload,) = admin.discover({"system": True})
+    assert workload.selector["version"] == "25.10.5"
+    stored = Artifact("nas:system", "tree", "0" * 64, "/run/x", Census(3, 1))
+    member = Member(workload.name, "nas", workload.kind, {"system": True, "version": saved_by}, datetime.now(UTC), (stored,))
+    uploads = lab.calls("config.upload")
+    with pytest.raises(Refused) as caught:
+        put_back(admin, member, tmp_path / "copies")
+    assert said in caught.value.what
+    assert hint in caught.value.hint
+    assert "runbooks/truenas-lost.md" in caught.value.hint
+    assert lab.calls("config.upload") == uploads
+    admin.close()
+
+
+def test_a_drill_of_it_never_leaves_this_host(lab: Lab, tmp_path: Path) -> None:
+    admin = lab.source(by=BY, administrator=True)
+    member = exported(lab, tmp_path / "copies")
+    place = {"directory": str(tmp_path / "sandboxes")}
+    until = datetime.now(UTC) + timedelta(hours=1)
+    reserved = admin.reserve(ReserveRequest(place, Destination("sandbox", sandbox="lab"), RUN, BY, 1000, until))
+    assert Path(reserved.locator).stat().st_mode & 0o777 == 0o700
+    made, shared = lab.calls("pool.dataset.create"), lab.calls("sharing.nfs.create")
+    landed = put_back(admin, member, tmp_path / "copies", form="sandbox", reserved=reserved.locator)
+    assert landed.target.startswith(f"{reserved.locator}/")
+    restored = Restored("nas:system", "nas", landed.destination, landed.target, member)
+    question = Question(CheckPolicy("truenas_config", "config"), (restored,), {"nas:system": admin.inspect(restored)}, until, until)
+    answer = ApplianceCheck().ask(question)
+    assert answer.passed, answer.observed
+    assert (lab.calls("pool.dataset.create"), lab.calls("sharing.nfs.create")) == (made, shared)
+    assert [leftover.what for leftover in admin.leftovers((place,))] == ["sandbox"]
+    admin.release(reserved)
+    assert admin.leftovers((place,)) == ()
+    assert list((tmp_path / "sandboxes").iterdir()) == []
+    admin.close()
+
+
+def empty_database(tmp_path: Path) -> bytes:
+    path = tmp_path / "empty.db"
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute("create table t (x)")
+        database.execute("drop table t")
+        database.commit()
+    return path.read_bytes()
+
+
+def twice(archive: bytes, name: str) -> bytes:
+    result = io.BytesIO(archive)
+    with tarfile.open(fileobj=result, mode="a") as tar:
+        item = tarfile.TarInfo(f"./{name}")
+        item.size = 4
+        tar.addfile(item, io.BytesIO(b"evil"))
+    return result.getvalue()
+
+
+def without(archive: bytes, name: str, *, instead: bytes = b"", kind: bytes = b"") -> bytes:
     result = io.BytesIO()
     with tarfile.open(fileobj=io.BytesIO(archive)) as old, tarfile.open(fileobj=result, mode="w") as new:
         for item in old.getmembers():
@@ -93,6 +224,8 @@ def without(archive: bytes, name: str, *, instead: bytes = b"") -> bytes:
             if Path(item.name).name == name:
                 body = instead
                 item.size = len(body)
+                if kind:
+                    item.type, item.linkname = kind, "/etc/shadow"
             new.addfile(item, io.BytesIO(body))
     return result.getvalue()
 

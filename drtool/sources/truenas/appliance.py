@@ -17,7 +17,9 @@ from drtool.sources.places.filesystem import FileSystem
 from drtool.sources.places.marker import STAGING_PREFIX, Marker, read_marker, write_marker
 from drtool.sources.places.sample import SAMPLE, Look, look_after, look_before
 from drtool.sources.truenas.client import Client
+from drtool.sources.truenas.datasets import read_datasets
 from drtool.sources.truenas.download import download
+from drtool.sources.truenas.encryption import is_root
 from drtool.sources.truenas.labels import LIFETIME, run_of
 from drtool.sources.truenas.parts import Parts, tidying
 from drtool.sources.truenas.verify import ARCHIVE, FACTS, KEYS, verify
@@ -54,9 +56,11 @@ def export_appliance(parts: Parts, snapshot: Snapshot, *, directory: str) -> Ite
     content = _fetch(parts.client)
     looked = verify(content)
     if looked.problems:
+        keyless = any(problem.startswith("the key of") for problem in looked.problems)
+        lost = "the NAS keeps no key under that name, and would not open it after its next boot: drtool doctor tells what to do"
         raise Corrupt(
             f"the configuration of {parts.name} is not whole: {'; '.join(looked.problems)}",
-            hint="does the key of the source belong to a full administrator? drtool doctor tells",
+            hint=lost if keyless else "does the key of the source belong to a full administrator? drtool doctor tells",
             safe="it was not stored",
         )
     _clear(parts, place, run=run_of(snapshot.label))
@@ -96,13 +100,9 @@ def _fetch(client: Client) -> dict[str, bytes]:
 
 
 def _encryption_roots(client: Client) -> dict[str, str]:
-    rows = client.read("pool.dataset.query", [["encrypted", "=", True]], {"extra": {"retrieve_children": False}})
-    found = {}
-    for row in rows:
-        if row.get("encryption_root") == row.get("id"):
-            told = row.get("key_format") or {}
-            found[str(row["id"])] = str((told.get("value") or told.get("rawvalue") or "HEX") if isinstance(told, dict) else told).upper()
-    return found
+    """What a run of ours has under way there, a clone or a staging place, goes again and is left out."""
+    datasets = read_datasets(client, ["encrypted", "=", True])
+    return {dataset.id: dataset.key_form or "HEX" for dataset in datasets if is_root(dataset) and dataset.label is None}
 
 
 def _clear(parts: Parts, place: str, *, run: str) -> None:

@@ -4,6 +4,7 @@ import fnmatch
 from collections.abc import Mapping
 from typing import Any, Final
 
+from drtool.model.errors import NotFound, Refused
 from drtool.model.policy import Settings
 from drtool.model.workload import Workload
 from drtool.sources.truenas.client import Client
@@ -22,7 +23,7 @@ def discover(client: Client, selector: Settings) -> tuple[Workload, ...]:
 
     wanted = Selector.model_validate(dict(selector))
     if wanted.system:
-        return (Workload(f"{client.source}:system", client.source, KIND, {"system": True}),)
+        return (Workload(f"{client.source}:system", client.source, KIND, {"system": True, "version": _version(client)}),)
     rules = wanted.model_dump(exclude={"system", "exclude", "exclude_files"})
     rules |= {"leave_out": wanted.exclude, "exclude": wanted.exclude_files}  # to a census `exclude` means files
     pattern = str(wanted.dataset)
@@ -37,6 +38,14 @@ def discover(client: Client, selector: Settings) -> tuple[Workload, ...]:
         return (Workload(f"{client.source}:{pattern}", client.source, KIND, {"dataset": pattern}, problem=f"{pattern} does not exist"),)
     roots = _roots(matched)
     return tuple(_workload(client.source, dataset, rules, roots[dataset.pool]) for dataset in matched)
+
+
+def _version(client: Client) -> str:
+    """The release that the configuration is of, which decides where it can be put back; empty for a key that may not ask."""
+    try:
+        return str(client.read("system.version"))
+    except (NotFound, Refused):
+        return ""
 
 
 def is_wanted(dataset: Dataset, rules: Mapping[str, Any]) -> bool:

@@ -21,6 +21,8 @@ from drtool.sources.truenas.encryption import hidden
 from drtool.sources.truenas.labels import Label
 from drtool.sources.truenas.live import land_paths
 from drtool.sources.truenas.parts import Parts
+from drtool.sources.truenas.put_back import refuse_to_put_back
+from drtool.sources.truenas.reserve import is_directory
 from drtool.sources.truenas.shares import remove_shares
 
 _LIFT: Final = (
@@ -42,11 +44,10 @@ def open_landing(parts: Parts, request: LandRequest) -> Iterator[Landing]:
         with land(parts.owner, request=request, site=site_inside(parts.owner, request, path), kind=KIND) as landing:
             yield landing
     elif request.member.selector.get("system") and form == "original":
-        raise Refused(
-            "the configuration of an appliance is put back by a person, on its own screen",
-            hint="restore it with: --to directory PATH, then follow runbooks/truenas-lost.md",
-            safe="nothing was changed",
-        )
+        raise refuse_to_put_back(parts, str(request.member.selector.get("version") or ""))
+    elif form == "sandbox" and is_directory(parts, request.reserved):
+        with land(parts.owner, request=request, site=site_inside(parts.owner, request, path), kind=KIND) as landing:
+            yield landing
     elif form == "original" and request.paths:
         with land_paths(parts, request, path) as landing:
             yield landing

@@ -32,7 +32,7 @@ def leftovers(parts: Parts, *, places: Iterable[Settings], watch: Iterable[str],
             paths += [reach.path_of(dataset.id) for dataset in datasets if dataset.id in wanted and dataset.mountpoint]
     files = parts.owner.file_system
     found += [Leftover(parts.name, "mount", path, run, parts.by) for path, run in shown(files, directory).items()]
-    directories = [place for place in places if "directory" in place]
+    directories = [place for place in places if place.get("directory")]
     here = places_leftovers.leftovers(parts.owner, places=directories, watch=paths)
     return tuple(sorted((*found, *here), key=lambda leftover: (leftover.what not in _FIRST, leftover.what, leftover.locator)))
 

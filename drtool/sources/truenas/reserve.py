@@ -6,6 +6,8 @@ from drtool.model.errors import NotFound, Refused
 from drtool.model.quantity import spell_bytes
 from drtool.model.workload import Leftover
 from drtool.ports import ReserveRequest
+from drtool.sources.places.marker import SANDBOX_MARKER
+from drtool.sources.places.reserve import reserve as reserve_directory
 from drtool.sources.truenas.create import create_dataset
 from drtool.sources.truenas.datasets import find_dataset, free_bytes, require_dataset
 from drtool.sources.truenas.labels import Label
@@ -18,7 +20,9 @@ _ROOM: Final = 2
 
 
 def reserve(parts: Parts, request: ReserveRequest) -> Leftover:
-    """Make a labelled, leased sandbox dataset with a quota and no shares; Refused when it does not fit."""
+    """Make a labelled, leased sandbox: a dataset with a quota, or a private directory of this host; Refused when it does not fit."""
+    if request.settings.get("directory"):
+        return reserve_directory(parts.owner, request=request)
     above = str(request.settings["dataset"])
     if find_dataset(parts.client, above) is None:
         if "/" not in above or find_dataset(parts.client, above.rpartition("/")[0]) is None:
@@ -36,3 +40,8 @@ def reserve(parts: Parts, request: ReserveRequest) -> Leftover:
     create_dataset(parts.client, name, label.properties(), {"quota": max(SMALLEST_QUOTA, _ROOM * request.bytes)})
     path = parts.reach().keep(require_dataset(parts.client, name), run=request.run, expires=label.expires)
     return Leftover(parts.name, "sandbox", path, request.run, parts.by, expires=label.expires)
+
+
+def is_directory(parts: Parts, reserved: str) -> bool:
+    """Tell whether a reserved sandbox is a directory of this host."""
+    return bool(reserved) and parts.owner.file_system.exists(f"{reserved}/{SANDBOX_MARKER}")

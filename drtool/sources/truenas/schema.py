@@ -90,11 +90,18 @@ class Selector(BaseModel):
 
 
 class Place(BaseModel):
-    """Keys under `sandboxes:`: a dataset of the NAS below which sandbox datasets are made."""
+    """Keys under `sandboxes:`: a `dataset` of the NAS below which sandboxes are made, or a `directory` of this host."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    dataset: DatasetName
+    dataset: DatasetName | None = None
+    directory: AbsolutePath | None = None
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if (self.dataset is None) == (self.directory is None):
+            raise ValueError("name a `dataset` of the NAS, or a `directory` of this host")
+        return self
 
 
 class Check(BaseModel):

@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import sqlite3
 import tarfile
 import tempfile
@@ -18,6 +19,7 @@ DATABASE: Final = "freenas-v1.db"
 SEED: Final = "pwenc_secret"
 _MOST_BYTES: Final = 256 * 1024 * 1024
 _BY_KEY: Final = ("HEX", "RAW")
+_KEY: Final = re.compile(r"[0-9a-fA-F]{64}")
 
 
 @dataclass(slots=True)
@@ -30,7 +32,7 @@ class Looked:
 
 
 def verify(files: Mapping[str, bytes]) -> Looked:
-    """Look at the files of an exported configuration without any NAS.
+    """Look at the files of an exported configuration without any NAS; nothing is unpacked.
 
     The archive opens, its database is whole, the secret seed is there and not empty, and every dataset that was encrypted by a key has
     its key.
@@ -38,12 +40,19 @@ def verify(files: Mapping[str, bytes]) -> Looked:
     looked = Looked(bytes=sum(map(len, files.values())))
     _look_at_archive(looked, files.get(ARCHIVE, b""))
     facts, keys = _read(looked, files, FACTS), _read(looked, files, KEYS)
-    known = {name for pool in keys.values() if isinstance(pool, dict) for name, key in pool.items() if key}
-    for root, form in sorted((facts.get("encryption_roots") or {}).items()):
-        if form in _BY_KEY:
-            looked.compared += 1
-            if root not in known:
-                looked.problems.append(f"the key of {root} is missing")
+    known = {name: key for pool in keys.values() if isinstance(pool, dict) for name, key in pool.items()}
+    roots = facts.get("encryption_roots")
+    if not isinstance(roots, dict):
+        looked.problems.append(f"{FACTS} does not tell which datasets are encrypted")
+        return looked
+    for root, form in sorted(roots.items()):
+        if form not in _BY_KEY:
+            continue
+        looked.compared += 1
+        if not known.get(root):
+            looked.problems.append(f"the key of {root} is missing")
+        elif not (isinstance(known[root], str) and _KEY.fullmatch(known[root])):
+            looked.problems.append(f"what is kept as the key of {root} is no key")
     return looked
 
 
@@ -61,10 +70,16 @@ def _read(looked: Looked, files: Mapping[str, bytes], name: str) -> dict[str, An
 
 def _look_at_archive(looked: Looked, archive: bytes) -> None:
     looked.compared += 1
+    members: dict[str, bytes] = {}
     try:
-        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-            members = {os.path.basename(item.name): _member(tar, item) for item in tar.getmembers() if item.isfile()}
-    except (tarfile.TarError, EOFError, OSError):
+        with tarfile.open(fileobj=io.BytesIO(archive), mode="r:") as tar:  # never a compressed one: it could grow without end
+            for item in tar:
+                name = os.path.basename(item.name)
+                if name in members:
+                    looked.problems.append(f"{ARCHIVE} holds {name} twice")
+                elif name in (SEED, DATABASE) and item.isfile():
+                    members[name] = _member(tar, item)
+    except (tarfile.TarError, EOFError, OSError, ValueError):
         looked.problems.append(f"{ARCHIVE} does not open as an archive")
         return
     looked.compared += 2
