@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from drtool.model.errors import DrtoolError, Refused
-from drtool.model.plan import Landed
+from drtool.model.plan import Destination, Landed
 from drtool.model.point import Member
+from drtool.ports import LandRequest, ReserveRequest
 from drtool.sources.truenas.create import create_dataset
 from drtool.sources.truenas.datasets import Dataset, require_dataset
 from drtool.sources.truenas.encryption import change_key, exported_key, opens
 from drtool.sources.truenas.source import TruenasSource
 from tests.rig.truenas_lab import Lab
-from tests.truenas.circle import BY, POINT, content, put_back, take, tidy
+from tests.truenas.circle import BY, POINT, RUN, content, put_back, take, tidy
 
 PHRASE = "correct horse battery"
 KEY = "ab" * 32
@@ -252,12 +256,6 @@ def test_a_child_restored_alone_goes_back_under_its_parents_key(lab: Lab, tmp_pa
 
 
 def test_a_drill_of_an_encrypted_dataset_is_encrypted_too(lab: Lab, tmp_path: Path) -> None:
-    from datetime import UTC, datetime, timedelta  # noqa: PLC0415
-
-    from drtool.model.plan import Destination  # noqa: PLC0415
-    from drtool.ports import ReserveRequest  # noqa: PLC0415
-    from tests.truenas.circle import RUN  # noqa: PLC0415
-
     source = lab.source(by=BY)
     encrypted(lab, source, {"passphrase": PHRASE}, below=False)
     (member,) = take(source, tmp_path / "copies", TREE)
@@ -284,7 +282,6 @@ def test_the_secrets_stand_in_no_message_and_no_file(lab: Lab, tmp_path: Path, c
         lab.faults()
     assert PHRASE not in caplog.text
     assert PHRASE not in " ".join(f"{name}={value}" for name, value in os.environ.items())
-    assert POINT
     tidy(source)
 
 
@@ -304,3 +301,32 @@ def test_doctor_tries_every_key_without_using_it(lab: Lab, tmp_path: Path) -> No
     assert said["`passphrases:` names tank/nowhere, which does not exist there"] is None
     assert not told(source, SECRET).locked
     source.close()
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_destroyed_they_come_back_in_any_order_even_at_once(lab: Lab, tmp_path: Path, order: tuple[int, int]) -> None:
+    source = lab.source(by=BY, keys={SECRET: write_secret(tmp_path, "key", KEY)})
+    encrypted(lab, source, {"key": KEY})
+    before = content(lab.root / SECRET)
+    members = take(source, tmp_path / "copies", TREE)
+    source.client.change("pool.dataset.delete", SECRET, {"recursive": True}, look=lambda: False)
+    landed = [land(source, members[number], tmp_path / "copies") for number in order]
+    with ThreadPoolExecutor(2) as both:
+        notes = [result.note for result in both.map(source.cutover, landed)]
+    assert set(notes) <= {"", "tank/secret is not encrypted, so it has a key of its own, made by the NAS, until that is restored"}
+    for name in (SECRET, BELOW):
+        found = told(source, name)
+        assert found.encryption_root == SECRET
+        assert found.marks.keys() <= {"restored"}
+    assert content(lab.root / SECRET) == before
+    boot(lab, source)
+    assert not told(source, BELOW).locked
+    tidy(source)
+
+
+def land(source: TruenasSource, member: Member, copies: Path) -> Landed:
+    request = LandRequest(member, POINT, RUN, BY, Destination("original"), datetime.now(UTC) + timedelta(hours=2))
+    with source.land(request) as landing:
+        root = Path(landing.directory + member.artifacts[0].path)
+        shutil.copytree(copies / member.workload.replace("/", "%"), root, symlinks=True)
+        return landing.landed

@@ -6,6 +6,7 @@ import itertools
 import shutil
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -159,6 +160,23 @@ def test_a_dataset_renamed_meanwhile_is_still_tidied(lab: Lab, source: TruenasSo
     assert marks(source, "tank/moved") == {}
     assert not list((lab.root / "tank" / "moved").glob(".drtool*"))
     create_dataset(source.client, NAME, {})
+
+
+def test_what_is_swept_at_once_does_not_get_in_each_others_way(lab: Lab, source: TruenasSource, tmp_path: Path) -> None:
+    top = lab.root / NAME
+    member = member_of(source, tmp_path / "copies")
+    request = request_for(member, "read-me", "folder/deep", "folder/other")
+    result = source.cutover(pour(source, request, tmp_path / "copies"))
+    restored = Restored(member.workload, "nas", result.destination, result.target, member, paths=request.paths)
+    assert source.inspect(restored).up
+    left = source.leftovers(())
+    assert sorted(leftover.what for leftover in left) == ["kept", "kept", "kept", "mount", "share"]
+    with ThreadPoolExecutor(5) as all_at_once:
+        list(all_at_once.map(source.release, reversed(left)))
+    tidy(source)
+    nothing_open(lab, source)
+    assert marks(source) == {}
+    assert not [path for path in top.rglob("*") if ".before-" in path.name or path.name.startswith(".drtool")]
 
 
 @pytest.mark.timeout(150)

@@ -116,6 +116,7 @@ class Client:
         self._clock = clock
         self._places = threading.BoundedSemaphore(_AT_ONCE)
         self._opening = threading.Lock()
+        self._alone = threading.Lock()
         self._nudge = threading.Event()
         self._session: _Session | None = None
         self._old_names: set[str] = set()
@@ -200,6 +201,17 @@ class Client:
             except (NotFound, Refused):
                 self._methods[service] = frozenset()
         return not self._methods[service] or method in self._methods[service]
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Let no other step of this process in meanwhile: what is looked at must still be so when it is changed."""
+        watch = process.stopwatch(JOB_SECONDS, f"waiting for another step on {self.source}")
+        while not self._alone.acquire(timeout=_TICK):
+            watch()
+        try:
+            yield
+        finally:
+            self._alone.release()
 
     def close(self) -> None:
         """Hang up; the next call opens a connection again."""

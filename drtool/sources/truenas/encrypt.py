@@ -99,8 +99,7 @@ def require_open(parts: Parts, root: str) -> None:
 
 def _like_its_parent(parts: Parts, name: str, *, shared: str, above: Dataset) -> Way:
     if not shared:
-        note = "the dataset above it is not encrypted now, so it has a key of its own, made by the NAS: save the configuration again"
-        return Way(own=True, then=OWN, note=note)
+        return Way(own=True, then=INHERIT)  # what it shared may come back by the time it is put into its place, or after
     if shared == above.encryption_root:
         return Way()
     if above.key_form != PASSPHRASE:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from drtool.model.errors import DrtoolError, Interrupted, NotFound, Refused
+from drtool.model.errors import DrtoolError, Interrupted, Locked, NotFound, Refused
 from drtool.model.plan import Landed, Restored
 from drtool.model.workload import Leftover
 from drtool.ports import Landing, LandRequest
@@ -27,6 +27,7 @@ from drtool.sources.truenas.parts import Parts, tidying
 from drtool.sources.truenas.shares import own_shares
 
 _MARK: Final = "paths-"
+_WAITS: Final = (0.2, 0.5, 1.0, 2.0)
 
 
 @contextlib.contextmanager
@@ -132,6 +133,13 @@ def _opened(parts: Parts, dataset: Dataset, *, named: str, run: str, expires: st
 
 def _refuse_other_shares(parts: Parts, dataset: Dataset) -> None:
     """The NAS shares one path with one host only once: where somebody else's share covers this host, ours cannot be."""
+    for wait in (*_WAITS, None):
+        shown = [label.run for row, label in own_shares(parts) if row.get("path") == dataset.mountpoint and row.get("ro")]
+        if not shown:
+            break
+        if wait is None:
+            raise Locked(f"run {shown[0]} has {dataset.id} shown to it", hint="wait for that run; if it is over: drtool sweep")
+        parts.clock.sleep(wait)  # one that is over is being swept
     rows = parts.client.read("sharing.nfs.query", [["path", "=", dataset.mountpoint], ["enabled", "=", True]])
     own = {int(row["id"]) for row, _label in own_shares(parts)}
     address = parts.client.own_address()

@@ -50,7 +50,9 @@ def settle_key(parts: Parts, current: Dataset, *, known: Secret | None) -> str:
         if require_dataset(parts.client, current.parent).encrypted:
             inherit_key(parts.client, current.id)
             return ""
-        return keep_key(parts, current, names=(), known=known) or f"{current.id} keeps a key of its own: its parent is not encrypted"
+        mark_dataset(parts.client, current.id, {ON_ITS_WAY: "yes"})
+        keep_key(parts, current, names=(), known=known)
+        return f"{current.parent} is not encrypted, so it has a key of its own, made by the NAS, until that is restored"
     return keep_key(parts, current, names=(), known=known) if then else ""
 
 

@@ -28,7 +28,8 @@ def release(parts: Parts, leftover: Leftover, *, directory: str) -> None:
         case "clone":
             _release_dataset(parts, leftover, leftover.locator)
         case "staging" | "kept" if (place := parts.reach().live_place(leftover.locator)) is not None:
-            release_live(parts, leftover, *place)
+            with parts.client.alone():  # what one file of a run opened, another would close
+                release_live(parts, leftover, *place)
         case "sandbox" | "staging" | "kept":
             name = parts.reach().dataset_of(leftover.locator) if leftover.locator.startswith("/") else leftover.locator
             found = find_dataset(parts.client, name) if name else None

@@ -104,7 +104,8 @@ class TruenasSource:
 
     def cutover(self, landed: Landed, *, trusted: bool = True) -> Landed:
         del trusted  # no command of the policy is run here
-        return cut_over_live(self._parts, landed) if landed.moves else cut_over(self._parts, landed)
+        with self.client.alone():  # those of one tree rename into each other
+            return cut_over_live(self._parts, landed) if landed.moves else cut_over(self._parts, landed)
 
     def reserve(self, request: ReserveRequest) -> Leftover:
         return reserve(self._parts, request)
