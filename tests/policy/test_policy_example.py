@@ -39,7 +39,7 @@ EVERY_CHECK = """\
 
 @pytest.mark.parametrize("kinds", [KINDS, REAL], ids=["small", "real"])
 def test_the_example_is_a_policy(kinds: Kinds) -> None:
-    policy = load((str(EXAMPLE.parent),), kinds)
+    policy = load((str(EXAMPLE),), kinds)
     assert set(policy.sets) == {"documents", "books"}
     assert policy.drills["monthly"].repository == "offsite"
     schema = json_schema(kinds)
