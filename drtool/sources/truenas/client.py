@@ -204,7 +204,7 @@ class Client:
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
-        """Let no other step of this process in meanwhile: what is looked at must still be so when it is changed."""
+        """Keep everybody else who asks for this away meanwhile: for what takes several calls and must not be mixed with its like."""
         watch = process.stopwatch(JOB_SECONDS, f"waiting for another step on {self.source}")
         while not self._alone.acquire(timeout=_TICK):
             watch()

@@ -24,8 +24,13 @@ def cut_over(parts: Parts, landed: Landed) -> Landed:
 
     How far it got is written on the staging dataset first: repeated after a crash it finishes forward.
     """
-    if landed.staging in parts.done:
-        return parts.done[landed.staging]
+    with parts.client.alone():  # a cutover moves what lies below it, and another one might be about just that
+        if landed.staging not in parts.done:
+            parts.done[landed.staging] = _cut_over(parts, landed)
+    return parts.done[landed.staging]
+
+
+def _cut_over(parts: Parts, landed: Landed) -> Landed:
     reach = parts.reach()
     in_sandbox = landed.destination.form == "sandbox"
     name, target = reach.dataset_of(landed.staging) if in_sandbox else landed.staging, reach.dataset_of(landed.target)
@@ -42,9 +47,7 @@ def cut_over(parts: Parts, landed: Landed) -> Landed:
     current = require_dataset(parts.client, target)
     run = stage.label.run if stage is not None and stage.label is not None else _run_in(name)
     (reach.keep if in_sandbox else reach.show)(current, run=run, expires=spell_expiry(parts.clock.now()))
-    result = replace(landed, aside=aside, note="; ".join(filter(None, (landed.note, note))))
-    parts.done[landed.staging] = result
-    return result
+    return replace(landed, aside=aside, note="; ".join(filter(None, (landed.note, note))))
 
 
 def _run_in(staging: str) -> str:
@@ -54,10 +57,11 @@ def _run_in(staging: str) -> str:
 def finish(parts: Parts, dataset: Dataset) -> None:
     """Finish a cutover that died, from the dataset that carries its label: under its staging name or already in its place."""
     target = dataset.marks.get("target", "")
-    if dataset.id == target:
-        _settle(parts, dataset, aside=dataset.marks.get("aside", ""), staging=dataset.marks.get("restored", ""))
-    else:
-        _move(parts, dataset, target)
+    with parts.client.alone():
+        if dataset.id == target:
+            _settle(parts, dataset, aside=dataset.marks.get("aside", ""), staging=dataset.marks.get("restored", ""))
+        else:
+            _move(parts, dataset, target)
 
 
 def _continue(parts: Parts, landed: Landed, *, name: str, target: str) -> tuple[str, str]:

@@ -72,7 +72,7 @@ def cut_over_live(parts: Parts, landed: Landed) -> Landed:
         return cut_over(parts.owner, landed)
     named, run = place
     dataset = _find(parts, named, run) or require_dataset(parts.client, named)
-    with _opened(parts, dataset, named=named, run=run, expires=spell_expiry(parts.clock.now())) as live:
+    with parts.client.alone(), _opened(parts, dataset, named=named, run=run, expires=spell_expiry(parts.clock.now())) as live:
         result = cut_over(parts.owner, landed)
         empty = not _left(parts, live, run)
     if empty:

@@ -104,8 +104,7 @@ class TruenasSource:
 
     def cutover(self, landed: Landed, *, trusted: bool = True) -> Landed:
         del trusted  # no command of the policy is run here
-        with self.client.alone():  # those of one tree rename into each other
-            return cut_over_live(self._parts, landed) if landed.moves else cut_over(self._parts, landed)
+        return cut_over_live(self._parts, landed) if landed.moves else cut_over(self._parts, landed)
 
     def reserve(self, request: ReserveRequest) -> Leftover:
         return reserve(self._parts, request)
