@@ -16,7 +16,7 @@ from tests.faults.conftest import KILL_POINTS
 from tests.faults.fault_world import Ended, World, remove
 from tests.rig.tree import assert_same
 
-CHUNKS = 4
+CHUNKS = 8
 VERBS = ("run", "copy", "restore", "drill", "prune")
 NAMES = {"run": ["documents"], "copy": ["documents"], "restore": ["documents"], "drill": ["proof"], "prune": ["near"]}
 
