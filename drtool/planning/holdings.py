@@ -5,18 +5,19 @@ from dataclasses import dataclass
 
 from drtool.model.inventory import Inventory, Listing, Problem
 from drtool.model.point import RecoveryPoint
-from drtool.planning.evidence import verified_points
+from drtool.planning.evidence import damage, verified_points
 
 _Points = Mapping[str, tuple[RecoveryPoint, ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """One repository as planning sees it: our own points by set, and which of them are verified."""
+    """One repository as planning sees it: our own points by set, which of them are verified, and whether it was found damaged."""
 
     listing: Listing
     points: _Points
     verified: frozenset[str]
+    damaged: bool = False
 
     def of(self, set_name: str) -> tuple[RecoveryPoint, ...]:
         """Return our points of a set."""
@@ -42,5 +43,6 @@ def holdings(inventory: Inventory, repositories: Mapping[str, object], *, by: st
             listing=listing,
             points={set_name: tuple(points) for set_name, points in grouped.items()},
             verified=verified_points(listing) if listing.evidence else frozenset(),
+            damaged=damage(listing) is not None,
         )
     return found

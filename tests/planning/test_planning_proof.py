@@ -111,7 +111,9 @@ def test_status_names_what_moved_and_what_to_type() -> None:
     assert found.attention == ("documents is not proven: its selectors changed since the drill",)
     assert found.next == "drtool drill monthly"
     more = tuple(replace(each, data=(*each.data, DataSnapshot("j", "t", "here:/etc", each.point))) for each in days)
-    (grown,) = assess(chosen, inventory(listing("near", more), listing("offsite", more, evidence=(drilled,))), now=NOW)
+    (grown,) = assess(
+        chosen, inventory(listing("near", more), listing("offsite", more, evidence=(replace(drilled, repository="offsite"),))), now=NOW
+    )
     assert grown.moved == ("its list of workloads changed since the drill",)
     present = {**fingerprint(changed, changed.sets["documents"], workloads=())}
     since = {"documents": {"selectors": NOW - timedelta(minutes=5)}}
