@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from drtool.model.plan import Ask, Destination, EndHold, Plan, Record, Release, Reserve, Restore, Step
-from drtool.model.point import Manifest
+from drtool.model.outcome import Outcome
+from drtool.model.plan import Ask, Destination, EndHold, Plan, Record, Release, Reserve, Restore, Skipped, Step
+from drtool.model.point import Manifest, Member
 from drtool.model.policy import DrillPolicy, Policy
 from drtool.planning.control import break_steps
 from drtool.planning.proof import fingerprint
@@ -64,8 +65,30 @@ def plan_drill(
         for step in restore.steps
         if isinstance(step.action, Reserve)
     )
+    names = tuple(objective.set for objective in restore.objectives)
+    # A place that was not mounted looks like this, and its census agrees with itself.
+    empty = tuple(
+        Skipped(name, "its point holds no file and no byte, so there is nothing to prove", Outcome.FAILED.value, set=name)
+        for name in names
+        if not any(map(_holds_something, manifests[name].members))
+    )
+    hollow = tuple(
+        f"{member.workload} was empty when the point was made: nothing of it is compared"
+        for name in names
+        for member in manifests[name].members
+        if not _holds_something(member)
+    )
     notes = (f"{repository} is opened with {drill.key} alone, not with the key in use",) if drill.key else ()
-    return replace(restore, steps=(*restore.steps, *records, *releases), notes=(*restore.notes, *notes))
+    return replace(
+        restore,
+        steps=(*restore.steps, *records, *releases),
+        skipped=(*restore.skipped, *empty),
+        notes=(*restore.notes, *notes, *hollow),
+    )
+
+
+def _holds_something(member: Member) -> bool:
+    return any(artifact.census.files or artifact.census.bytes for artifact in member.artifacts)
 
 
 def _other(older: Manifest | None, manifest: Manifest) -> Manifest | None:
