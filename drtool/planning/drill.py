@@ -78,7 +78,7 @@ def plan_drill(
         for member in manifests[name].members
         if not _holds_something(member)
     )
-    notes = (f"{repository} is opened with {drill.key} alone, not with the key in use",) if drill.key else ()
+    notes = (f"{repository} is opened with {drill.key} alone; the policy's own password is not asked",) if drill.key else ()
     return replace(
         restore,
         steps=(*restore.steps, *records, *releases),
