@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from drtool.model.inventory import Inventory, Listing, Problem
 from drtool.model.point import RecoveryPoint
@@ -27,9 +27,11 @@ class Holding:
 def holdings(inventory: Inventory, repositories: Mapping[str, object], *, by: str) -> dict[str, Holding]:
     """Sort what lies in each repository by set, leaving aside what another policy made (each forgets only its own).
 
-    A repository that was not observed counts as one that could not be read.
+    A repository that was not observed counts as one that could not be read. A hold counts everywhere once one repository has it: the
+    others may have been out of reach when it was written.
     """
     found = {}
+    holds = {hold.id: hold for listing in inventory.repositories.values() for hold in listing.holds}
     for name in repositories:
         listing = inventory.repositories.get(name)
         if listing is None:
@@ -40,7 +42,7 @@ def holdings(inventory: Inventory, repositories: Mapping[str, object], *, by: st
             if point.by == by:
                 grouped.setdefault(point.set, []).append(point)
         found[name] = Holding(
-            listing=listing,
+            listing=replace(listing, holds=tuple(holds.values())),
             points={set_name: tuple(points) for set_name, points in grouped.items()},
             verified=verified_points(listing) if listing.evidence else frozenset(),
             damaged=damage(listing) is not None,

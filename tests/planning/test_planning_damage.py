@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from drtool.model.evidence import Reading
-from drtool.model.policy import Retention
+from drtool.model.hold import Hold
+from drtool.model.policy import CopyPolicy, Retention
 from drtool.planning.evidence import damage, last_proof, verified_points
 from drtool.planning.forget import decide_forget
 from drtool.planning.holdings import holdings
@@ -64,3 +65,13 @@ def test_status_tells_damage_until_everything_was_read_again() -> None:
     healed = replace(failed, id="E2", outcome="succeeded", ended=NOW)
     (status,) = assess(policy(), inventory(listing("near", daily(3), evidence=(failed, healed))), now=NOW)
     assert not any("damaged" in sentence for sentence in status.attention)
+
+
+def test_a_hold_that_one_repository_knows_counts_in_all() -> None:
+    pin = Hold("H1", "documents", BY, "legal", NOW - DAY, point="P001")
+    seen = inventory(listing("near", daily(3), holds=(pin,)), listing("offsite", daily(3)))
+    there = holdings(seen, {"near": None, "offsite": None}, by=BY)["offsite"]
+    decision = decide_forget(policy(), backup_set(copies=(CopyPolicy("offsite", Retention(last=1)),)), there, fresh=point("P9"), now=NOW)
+    assert decision is not None
+    assert "P001" not in decision.points
+    assert "P002" in decision.points
