@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -167,6 +168,14 @@ def test_checks(answer: Answer | Failure | str, outcome: str) -> None:
     assert report.outcome == outcome
     assert report.sets[0].checks_planned == 1
     assert report.sets[0].checks_passed == (1 if outcome == "succeeded" else 0)
+
+
+def test_a_clock_that_is_set_back_makes_no_recovery_faster() -> None:
+    plan = Plan("drill", RUN, "home", NOW, (ASK,), objectives=(Objective("documents", "P", NOW - timedelta(seconds=3), rto_seconds=60),))
+    answered = ended(ASK, Answer(passed=True, expected="", observed=""), seconds=100)
+    objective = fold(plan, [BEGIN, replace(answered, at=NOW - timedelta(hours=1)), END]).sets[0].objective
+    assert objective is not None
+    assert (objective.rto_seconds, objective.missed) == (103, ("rto",))
 
 
 def test_a_missed_objective() -> None:
