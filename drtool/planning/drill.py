@@ -9,7 +9,7 @@ from drtool.model.plan import Ask, Destination, EndHold, Plan, Record, Release, 
 from drtool.model.point import Manifest, Member
 from drtool.model.policy import DrillPolicy, Policy
 from drtool.planning.control import break_steps
-from drtool.planning.proof import fingerprint
+from drtool.planning.proof import fingerprint, rigour
 from drtool.planning.restore import RestoreRequest, plan_restore
 
 
@@ -115,7 +115,7 @@ def _record_step(policy: Policy, drill: DrillPolicy, restore: Plan, *, set_name:
             rpo_seconds=objectives.rpo.total_seconds(),
             asks=tuple(step.id for step in own if isinstance(step.action, Ask)),
             restores=tuple(step.id for step in own if isinstance(step.action, Restore)),
-            fingerprint=fingerprint(policy, policy.sets[set_name], workloads=workloads),
+            fingerprint={**fingerprint(policy, policy.sets[set_name], workloads=workloads), **rigour(drill)},
         ),
         why="a drill counts only with its evidence, and a failed one counts too",
         set=set_name,
