@@ -8,6 +8,7 @@ from drtool.model.evidence import Evidence
 from drtool.model.forecast import Outlook
 from drtool.model.hold import Hold, quarantines
 from drtool.model.inventory import Inventory
+from drtool.model.outcome import Outcome
 from drtool.model.point import FUTURE_TOLERANCE, RecoveryPoint
 from drtool.model.policy import BackupSet, Policy
 from drtool.planning.evidence import believable, damage, passed
@@ -15,6 +16,8 @@ from drtool.planning.forecast import spell_source
 from drtool.planning.outlook import worst
 from drtool.planning.proof import decayed, fingerprint
 from drtool.planning.words import spell_count, spell_duration
+
+_FOUND_OTHERWISE = frozenset({Outcome.PARTIAL.value, Outcome.FAILED.value, Outcome.DATA_WRONG.value})
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +142,7 @@ def _judge(
     realised = None if proof is None else proof.rto_seconds
     repositories = policy.repositories_of(backup_set)
     missing = tuple(name for name in repositories if name not in seen.holders)
-    moved = () if proof is None else _moved(policy, backup_set, proof, newest, beyond, now=now)
+    moved = () if proof is None else (*_refuted(seen, proof, damaged), *_moved(policy, backup_set, proof, newest, beyond, now=now))
     outlook = worst(beyond.outlooks.get(backup_set.name, ()))
     advice = (
         *_about_repositories(repositories, unread),
@@ -241,6 +244,16 @@ def _about_outlook(outlook: Outlook | None, *, now: datetime) -> list[tuple[str,
     limit = spell_duration(found.objective_seconds or 0.0)
     words = f"{name} cannot make its RTO from {outlook.repository}: forecast {middle} (p90 {late}) of {limit}, {spell_source(found, now)}"
     return [(words, f"drtool forecast {name}")]
+
+
+def _refuted(seen: _Seen, proof: Evidence, damaged: Mapping[str, Evidence]) -> tuple[str, ...]:
+    """Say what was found since the proof; a drill that was killed or never began says nothing of the data."""
+    found = []
+    if seen.drill is not None and seen.drill.outcome in _FOUND_OTHERWISE:
+        found.append(f"a later drill ended {seen.drill.outcome.replace('_', ' ')}")
+    if proof.repository in damaged and damaged[proof.repository].ended > proof.ended:
+        found.append(f"{proof.repository} was found damaged since")
+    return tuple(found)
 
 
 def _moved(

@@ -62,6 +62,9 @@ def test_status_tells_damage_until_everything_was_read_again() -> None:
     decision = decide_forget(policy(), backup_set(keep=Retention(last=1)), held, fresh=point("P9"), now=NOW)
     assert decision is not None
     assert decision.points == ()
+    drilled = evidence(id="E3", ended=NOW - timedelta(hours=2))
+    (status,) = assess(policy(), inventory(listing("near", daily(3), evidence=(failed, drilled))), now=NOW)
+    assert status.moved == ("near was found damaged since",)
     healed = replace(failed, id="E2", outcome="succeeded", ended=NOW)
     (status,) = assess(policy(), inventory(listing("near", daily(3), evidence=(failed, healed))), now=NOW)
     assert not any("damaged" in sentence for sentence in status.attention)
@@ -75,3 +78,13 @@ def test_a_hold_that_one_repository_knows_counts_in_all() -> None:
     assert decision is not None
     assert "P001" not in decision.points
     assert "P002" in decision.points
+
+
+def test_a_later_drill_that_went_wrong_takes_the_proof_back() -> None:
+    proof = evidence()
+    for outcome, proven in (("failed", False), ("data_wrong", False), ("interrupted", True)):
+        later = replace(proof, id="E2", ended=NOW, outcome=outcome, rto_seconds=None)
+        (status,) = assess(policy(), inventory(listing("near", daily(3), evidence=(proof, later))), now=NOW)
+        assert status.last_proof == proof
+        assert (status.moved == ()) is proven
+        assert f"the last drill of documents ended {outcome.replace('_', ' ')}" in status.attention
