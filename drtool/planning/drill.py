@@ -12,6 +12,9 @@ from drtool.planning.control import break_steps
 from drtool.planning.proof import fingerprint, rigour
 from drtool.planning.restore import RestoreRequest, plan_restore
 
+_ADDRESSES = frozenset({"tcp", "http"})
+"""Checks of these kinds know nothing of what was restored: whoever listens there answers them."""
+
 
 def plan_drill(
     policy: Policy,
@@ -78,12 +81,17 @@ def plan_drill(
         for member in manifests[name].members
         if not _holds_something(member)
     )
+    elsewhere = tuple(
+        f"{step.action.check.name} of {step.set} asks an address: it proves nothing if what is in service answers there as well"
+        for step in restore.steps
+        if isinstance(step.action, Ask) and step.action.check.kind in _ADDRESSES
+    )
     notes = (f"{repository} is opened with {drill.key} alone; the policy's own password is not asked",) if drill.key else ()
     return replace(
         restore,
         steps=(*restore.steps, *records, *releases),
         skipped=(*restore.skipped, *empty),
-        notes=(*restore.notes, *notes, *hollow),
+        notes=(*restore.notes, *notes, *hollow, *elsewhere),
     )
 
 
