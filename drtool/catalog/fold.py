@@ -9,7 +9,7 @@ from typing import Any
 
 from drtool.catalog.recovery import check_report, ladder, stages
 from drtool.model.codec import decode, kind_of
-from drtool.model.control import Controlled
+from drtool.model.control import Controlled, is_hollow
 from drtool.model.event import Event, EventKind
 from drtool.model.outcome import Outcome, worst
 from drtool.model.plan import Ask, Break, Cutover, EndHold, Guard, Objective, PlaceHold, Plan, Record, Restore, Seal, Step, Store
@@ -208,6 +208,8 @@ def _set_report(name: str, plan: Plan, progress: Mapping[str, _Progress], recove
     idle = [progress[step.id].not_run for step in steps if progress[step.id].not_run]
     if idle and worst(outcomes).rank < Outcome.REFUSED.rank:  # what kept it from running lies elsewhere: in another set, or a signal
         outcomes.append(Outcome.INTERRUPTED if STOPPED in idle else Outcome.FAILED)
+    if is_hollow(tally.controls) and len(tally.controls) == sum(isinstance(step.action, Break) for step in steps):
+        outcomes.append(Outcome.FAILED)
     objective = _objective(name, plan, steps, progress, started=recovery.started)
     if objective is not None and objective.missed:
         outcomes.append(Outcome.OBJECTIVE_MISSED)
