@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from drtool.catalog.index import Index
 from drtool.engine.clock import SystemClock
-from drtool.model.errors import NotFound, Refused
+from drtool.model.errors import NotFound, Refused, Unavailable
 from drtool.model.hold import Hold
 from drtool.model.inventory import Inventory, Listing
 from drtool.model.policy import DrillPolicy, Policy
@@ -203,16 +203,22 @@ class App:
             return self.workshop.carry_out(plan, needs_state=False)
 
     def hold_add(self, target: str, *, until: datetime | None, reason: str) -> Hold:
-        """Keep a point, or every point of a set, from being forgotten; tells whether the point still exists by raising NotFound."""
+        """Keep a point, or every point of a set, from being forgotten.
+
+        Raises NotFound when the point is gone, Unavailable when the hold stands, but not in every repository.
+        """
         listings = self.archive.listings(refresh=True)
         set_name, point = target, ""
         if target not in self.policy.sets:
             view = self.archive.find(target, listings)
             set_name, point = view.point.set, view.point.point
         hold = Hold(self._clock.fresh_id(), set_name, self.policy.name, reason, self._clock.now(), until, point)
-        self._append_hold(hold, listings)
+        left_out = self._append_hold(hold, listings)
         if point:
             self.archive.find(point, self.archive.listings(refresh=True))
+        self._require_everywhere(
+            f"the hold {hold.id} was written", left_out, hint=f"the same again when it answers: drtool hold add {target} …"
+        )
         return hold
 
     def hold_list(self) -> tuple[Hold, ...]:
@@ -226,7 +232,9 @@ class App:
         if len(matches) != 1:
             raise NotFound(f"{len(matches)} holds are called {name}", hint="drtool hold list")
         hold = matches[0]
-        self._append_hold(replace(hold, id=self._clock.fresh_id(), created=self._clock.now(), releases=hold.id), listings)
+        ended = replace(hold, id=self._clock.fresh_id(), created=self._clock.now(), releases=hold.id)
+        left_out = self._append_hold(ended, listings)
+        self._require_everywhere(f"{hold.id} is released", left_out, hint=f"again when that answers: drtool hold release {hold.id}")
         return hold
 
     def key_list(self, repositories: Iterable[str] = ()) -> tuple[KeyListing, ...]:
@@ -546,10 +554,17 @@ class App:
             raise NotFound("the policy has no sandbox to drill in", hint="add sandboxes: {lab: {lease: 2h, …}}")
         return DrillPolicy(name, (name,), self.policy.repositories_of(self.policy.sets[name])[-1], next(iter(self.policy.sandboxes)))
 
-    def _append_hold(self, hold: Hold, listings: Mapping[str, Listing]) -> None:
-        for name in self.policy.repositories_of(self.policy.sets[hold.set]):
+    def _append_hold(self, hold: Hold, listings: Mapping[str, Listing]) -> tuple[str, ...]:
+        """Write a hold wherever its set is kept; returns the repositories that could not be asked."""
+        names = self.policy.repositories_of(self.policy.sets[hold.set])
+        for name in names:
             if listings[name].problem is None:
                 self.hands.repositories[name].append(hold)
+        return tuple(name for name in names if listings[name].problem is not None)
+
+    def _require_everywhere(self, done: str, left_out: tuple[str, ...], *, hint: str) -> None:
+        if left_out:
+            raise Unavailable(f"{done}, but not in {', '.join(left_out)}: it could not be read", hint=hint, safe="elsewhere it counts")
 
     def _refuse_elsewhere(self, read: Mapping[str, Manifest]) -> None:
         for manifest in read.values():

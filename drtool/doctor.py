@@ -31,12 +31,15 @@ def examine(hands: Hands, state_directory: str, subjects: tuple[str, ...], *, op
                 findings += _asked(f"sandbox {sandbox.name}", lambda source=source: hands.sources[source].examine())  # type: ignore[misc]
     for drill in hands.policy.drills.values():
         if drill.key is not None and (not subjects or drill.name in subjects or drill.repository in subjects):
-            findings.append(_drill_key(drill, drill.key, open_alone))
+            findings.append(_drill_key(hands, drill, drill.key, open_alone))
     return tuple(dict.fromkeys(findings))
 
 
-def _drill_key(drill: DrillPolicy, key: SecretReference, open_alone: OpenAlone) -> Finding:
-    """A key that is not at hand is where an escrowed key belongs, and no fault before its drill; one that opens nothing is a fault."""
+def _drill_key(hands: Hands, drill: DrillPolicy, key: SecretReference, open_alone: OpenAlone) -> Finding:
+    """A key that is not at hand is where an escrowed key belongs, and no fault before its drill; one that opens nothing is a fault.
+
+    So is a copy of the key in use under another name: only here are both asked.
+    """
     subject = f"drill {drill.name}: key"
     try:
         used = require_open(open_alone(drill.repository, key), drill.repository, key, what=f"the drill {drill.name}")
@@ -44,7 +47,17 @@ def _drill_key(drill: DrillPolicy, key: SecretReference, open_alone: OpenAlone) 
         return Finding(subject, good=None, text=error.what, remedy=error.hint)
     except DrtoolError as error:
         return Finding(subject, good=False, text=error.what, remedy=error.hint)
+    if used.id and used.id == _id_in_use(hands, drill.repository):
+        text = f"{used.words} is the key that {drill.repository} is opened with every day: it proves nothing about another"
+        return Finding(subject, good=False, text=text, remedy=f"drtool key add {drill.repository} --file FILE")
     return Finding(subject, good=True, text=f"{used.words} opens {drill.repository}")
+
+
+def _id_in_use(hands: Hands, repository: str) -> str:
+    try:
+        return hands.key_rings[repository].current()
+    except DrtoolError:  # told where the repository is examined
+        return ""
 
 
 def _asked(subject: str, examine_it: Callable[[], tuple[Finding, ...]]) -> tuple[Finding, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from drtool.catalog.recovery import check_report, ladder, stages
 from drtool.model.codec import decode, kind_of
-from drtool.model.control import Controlled
+from drtool.model.control import Controlled, is_hollow
 from drtool.model.event import Event, EventKind
 from drtool.model.outcome import Outcome, worst
 from drtool.model.plan import Ask, Break, Cutover, EndHold, Guard, Objective, PlaceHold, Plan, Record, Restore, Seal, Step, Store
@@ -30,7 +30,7 @@ _OF_FAILURE = {
 class _Progress:
     started: float = 0.0
     started_at: datetime | None = None
-    ended_at: datetime | None = None
+    ended: float | None = None
     outcome: Outcome | None = None
     seconds: float = 0.0
     result: Mapping[str, Any] = field(default_factory=dict)
@@ -103,7 +103,7 @@ def _take(progress: _Progress, event: Event) -> None:
         progress.retries += 1
     elif event.kind is EventKind.STEP_ENDED:
         progress.seconds = float(data.get("seconds", 0.0))
-        progress.ended_at = event.at
+        progress.ended = event.elapsed_seconds
         progress.result = data.get("result") or {}
         progress.not_run = str(data.get("not_run", ""))
         progress.failure = decode(Failure, data["failure"]) if data.get("failure") else None
@@ -213,7 +213,9 @@ def _set_report(name: str, plan: Plan, progress: Mapping[str, _Progress], recove
     idle = [progress[step.id].not_run for step in steps if progress[step.id].not_run]
     if idle and worst(outcomes).rank < Outcome.REFUSED.rank:  # what kept it from running lies elsewhere: in another set, or a signal
         outcomes.append(Outcome.INTERRUPTED if STOPPED in idle else Outcome.FAILED)
-    objective = _objective(name, plan, steps, progress)
+    if is_hollow(tally.controls) and len(tally.controls) == sum(isinstance(step.action, Break) for step in steps):
+        outcomes.append(Outcome.FAILED)
+    objective = _objective(name, plan, steps, progress, started=recovery.started)
     if objective is not None and objective.missed:
         outcomes.append(Outcome.OBJECTIVE_MISSED)
     sealed = tally.sealed
@@ -265,7 +267,7 @@ def _outcome_in_set(step: Step, progress: _Progress, *, sealed: bool) -> Outcome
     return outcome
 
 
-def _objective(name: str, plan: Plan, steps: list[Step], progress: Mapping[str, _Progress]) -> ObjectiveReport | None:
+def _objective(name: str, plan: Plan, steps: list[Step], progress: Mapping[str, _Progress], *, started: datetime) -> ObjectiveReport | None:
     promised = next((objective for objective in plan.objectives if objective.set == name), None)
     if promised is None or promised.declared is None:
         return None
@@ -273,7 +275,7 @@ def _objective(name: str, plan: Plan, steps: list[Step], progress: Mapping[str, 
         set=name,
         point=promised.point,
         declared=promised.declared,
-        rto_seconds=(rto := _realised_rto(promised, steps, progress)),
+        rto_seconds=(rto := _realised_rto(promised, steps, progress, started=started)),
         rto_objective_seconds=promised.rto_seconds,
         rpo_seconds=(rpo := _realised_rpo(promised)),
         rpo_objective_seconds=promised.rpo_seconds,
@@ -286,13 +288,16 @@ def _objective(name: str, plan: Plan, steps: list[Step], progress: Mapping[str, 
     )
 
 
-def _realised_rto(promised: Objective, steps: list[Step], progress: Mapping[str, _Progress]) -> float | None:
-    """Last required check passed minus declared; None while a check or a cutover has not succeeded."""
+def _realised_rto(promised: Objective, steps: list[Step], progress: Mapping[str, _Progress], *, started: datetime) -> float | None:
+    """Last required check passed minus declared; None while a check or a cutover has not succeeded.
+
+    From the start of the run on it is counted by the clock that never goes backwards: the other may be set while a recovery runs.
+    """
     required = [progress[step.id] for step in steps if isinstance(step.action, Ask | Cutover)]
-    ends = [step.ended_at for step in required if step.outcome is Outcome.SUCCEEDED and step.ended_at is not None]
+    ends = [step.ended for step in required if step.outcome is Outcome.SUCCEEDED and step.ended is not None]
     if not required or len(ends) < len(required) or promised.declared is None:
         return None
-    return (max(ends) - promised.declared).total_seconds()
+    return max(0.0, (started - promised.declared).total_seconds()) + max(ends)
 
 
 def _realised_rpo(promised: Objective) -> float | None:

@@ -11,6 +11,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, computed_fiel
 from drtool.checks.units import parse_duration, parse_size
 from drtool.model.ladder import Level
 
+_ANYTHING: Final = "\0what no program prints"
+
 
 def _duration(text: str) -> str:
     parse_duration(text)
@@ -37,6 +39,8 @@ def _expression(text: str) -> str:
         re.compile(text)
     except re.error as error:
         raise ValueError(f"is not a regular expression: {error}") from None
+    if re.search(text, "") and re.search(text, _ANYTHING):
+        raise ValueError("fits any output, so it asks nothing")
     return text
 
 
@@ -80,7 +84,7 @@ class _Keys(BaseModel):
 class Files(_Keys):
     """Keys of `files:`; ages are counted back from the point's instant."""
 
-    at_least: int | None = Field(default=None, ge=0)
+    at_least: int | None = Field(default=None, ge=1)
     at_most: int | None = Field(default=None, ge=0)
     newest_within: Duration | None = None
     contains: list[Annotated[str, AfterValidator(_relative)]] = []
@@ -122,7 +126,7 @@ class Expect(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     status: int = Field(default=200, ge=100, le=599)
-    body: str | None = None
+    body: str | None = Field(default=None, min_length=1)
 
 
 class Http(_Keys):

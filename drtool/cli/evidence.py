@@ -46,13 +46,13 @@ def show(context: click.Context, evidence: str) -> int:
 def verify(context: click.Context, allowed_signers: str | None) -> int:
     """Check every signature, the chain of every signer, and the heads in all manifests.
 
-    Whatever was edited, deleted, reordered or truncated is named, and the exit code is 5.
+    Whatever was edited, deleted, reordered or truncated is named, and the exit code is 5; where there is nothing to verify, it is 1.
     """
     from drtool.cli.render.evidence import examination_lines  # noqa: PLC0415
 
     session = open_session(context)
     found = session.app().evidence_verify(allowed_signers)
-    code = exits.DATA_WRONG if found.faults else exits.FAILED if found.unread else exits.SUCCEEDED
+    code = exits.DATA_WRONG if found.faults else exits.FAILED if found.unread or not found.records else exits.SUCCEEDED
     session.answer("evidence_verify", found, lambda: examination_lines(found), exit_code=code)
     return code
 

@@ -27,10 +27,11 @@ _GIVE_BACK = 'set -eu; mv -T -- "$2" "$1"; touch -r "$2.time" -- "$3"; rm -f -- 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A check that was green, and what it is asked of."""
+    """A check, what it is asked of, and whether it was green."""
 
     action: actions.Ask
     restored: tuple[Restored, ...]
+    green: bool = True
 
     @property
     def name(self) -> str:
@@ -39,7 +40,12 @@ class Asked:
 
 
 def control(hands: Hands, action: actions.Break, asked: tuple[Asked, ...], *, reserved: str) -> Controlled:
-    """Inject one fault, ask, and put it right; Conflict when a check that went red stays red afterwards."""
+    """Inject one fault, ask, and put it right; Conflict when a check that went red stays red afterwards.
+
+    Nothing is injected into what is red already: a red that was there before shows nothing.
+    """
+    if not all(each.green for each in asked):
+        return Controlled(action.fault, None, "not every check was green before")
     if action.fault in IN_FILES:
         return _in_files(hands, action, asked, reserved=reserved)
     if action.fault is Fault.OLDER_POINT:
@@ -74,6 +80,7 @@ def _in_point(hands: Hands, action: actions.Break, asked: tuple[Asked, ...]) -> 
         return replace(question, restored=tuple(things))
 
     red = _red(hands, asked, older)
+    _require_green(hands, [each for each in asked if each.name in red])
     blind = () if red else tuple(each.name for each in asked)
     return Controlled(action.fault, bool(red), f"{action.workload} was held against an older point", red, blind)
 
@@ -83,6 +90,7 @@ def _in_questions(hands: Hands, action: actions.Break, asked: tuple[Asked, ...])
     if not concerned:
         return Controlled(action.fault, None, "no check of this set concerns it")
     red = _red(hands, concerned, lambda question: hands.checks[question.check.kind].spoil(question, action.fault) or question)
+    _require_green(hands, [each for each in concerned if each.name in red])
     blind = tuple(each.name for each in concerned if each.name not in red)
     return Controlled(action.fault, not blind, f"{action.fault} for {len(concerned)} of {len(asked)} checks", red, blind)
 

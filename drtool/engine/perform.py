@@ -21,7 +21,7 @@ from drtool.model.codec import canonical, decode, encode
 from drtool.model.command import Command
 from drtool.model.errors import Conflict, NotFound, Refused
 from drtool.model.event import Event
-from drtool.model.plan import Copied, Done, Fetched, Plan, Restored, Result, Sealed, Step, Stored
+from drtool.model.plan import Answer, Copied, Done, Fetched, Plan, Restored, Result, Sealed, Step, Stored
 from drtool.model.point import Artifact, Member, MissingMember
 from drtool.model.policy import Hook
 from drtool.model.workload import Leftover, Snapshot
@@ -292,7 +292,12 @@ def _cutover(work: Work, action: actions.Cutover) -> Restored:
 
 def _asked(work: Work, action: actions.Break) -> tuple[Asked, ...]:
     asks = {step.id: step.action for step in work.plan.steps if isinstance(step.action, actions.Ask)}
-    return tuple(Asked(asks[name], tuple(_as_restored(work.result(step)) for step in asks[name].cutovers.values())) for name in action.asks)
+    found = []
+    for name in action.asks:
+        answer = work.results.get(name)
+        restored = tuple(_as_restored(work.result(step)) for step in asks[name].cutovers.values())
+        found.append(Asked(asks[name], restored, green=not isinstance(answer, Answer) or answer.passed))
+    return tuple(found)
 
 
 def _as_restored(result: Result) -> Restored:

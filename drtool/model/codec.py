@@ -107,7 +107,7 @@ def _instant(text: str) -> datetime:
     instant = datetime.fromisoformat(text)
     if instant.tzinfo is None:
         raise ValueError(f"an instant needs a zone: {text}")
-    return instant.astimezone(UTC)
+    return instant if instant.tzinfo is UTC else instant.astimezone(UTC)
 
 
 def _exactly(cls: type) -> Decoder:
@@ -121,19 +121,18 @@ def _exactly(cls: type) -> Decoder:
 
 def _dataclass_decoder(cls: type) -> Decoder:
     hints = get_type_hints(cls)
-    readers: list[tuple[str, Decoder, bool]] = []
+    readers: dict[str, Decoder] = {}
+    required: set[str] = set()
 
     def read(data: Any) -> Any:  # noqa: ANN401
         if not readers:  # filled on first use: nouns may contain themselves
             for field in fields(cls):
-                required = field.default is MISSING and field.default_factory is MISSING
-                readers.append((field.name, _decoder(hints[field.name]), required))
-        values = {}
-        for name, reader, required in readers:
-            if name in data:
-                values[name] = reader(data[name])
-            elif required:
-                raise KeyError(f"{cls.__name__}.{name} is missing")
+                readers[field.name] = _decoder(hints[field.name])
+                if field.default is MISSING and field.default_factory is MISSING:
+                    required.add(field.name)
+        values = {name: reader(data[name]) for name, reader in readers.items() if name in data}
+        if not values.keys() >= required:
+            raise KeyError(f"{cls.__name__}.{min(required - values.keys())} is missing")
         return cls(**values)
 
     return read

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -39,3 +40,8 @@ class Controlled:
     what: str
     red: tuple[str, ...] = ()
     blind: tuple[str, ...] = ()
+
+
+def is_hollow(controls: Sequence[Controlled]) -> bool:
+    """Tell whether a control shows nothing of any check: no fault could be injected but the one at the door."""
+    return bool(controls) and all(each.detected is None or each.fault is Fault.WRONG_KEY for each in controls)

@@ -4,12 +4,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from drtool.model.plan import Ask, Destination, EndHold, Plan, Record, Release, Reserve, Restore, Step
-from drtool.model.point import Manifest
+from drtool.model.outcome import Outcome
+from drtool.model.plan import Ask, Destination, EndHold, Plan, Record, Release, Reserve, Restore, Skipped, Step
+from drtool.model.point import Manifest, Member
 from drtool.model.policy import DrillPolicy, Policy
 from drtool.planning.control import break_steps
-from drtool.planning.proof import fingerprint
+from drtool.planning.proof import fingerprint, rigour
 from drtool.planning.restore import RestoreRequest, plan_restore
+
+_ADDRESSES = frozenset({"tcp", "http"})
+"""Checks of these kinds know nothing of what was restored: whoever listens there answers them."""
 
 
 def plan_drill(
@@ -64,8 +68,35 @@ def plan_drill(
         for step in restore.steps
         if isinstance(step.action, Reserve)
     )
-    notes = (f"{repository} is opened with {drill.key} alone, not with the key in use",) if drill.key else ()
-    return replace(restore, steps=(*restore.steps, *records, *releases), notes=(*restore.notes, *notes))
+    names = tuple(objective.set for objective in restore.objectives)
+    # A place that was not mounted looks like this, and its census agrees with itself.
+    empty = tuple(
+        Skipped(name, "its point holds no file and no byte, so there is nothing to prove", Outcome.FAILED.value, set=name)
+        for name in names
+        if not any(map(_holds_something, manifests[name].members))
+    )
+    hollow = tuple(
+        f"{member.workload} was empty when the point was made: nothing of it is compared"
+        for name in names
+        for member in manifests[name].members
+        if not _holds_something(member)
+    )
+    elsewhere = tuple(
+        f"{step.action.check.name} of {step.set} asks an address: it proves nothing if what is in service answers there as well"
+        for step in restore.steps
+        if isinstance(step.action, Ask) and step.action.check.kind in _ADDRESSES
+    )
+    notes = (f"{repository} is opened with {drill.key} alone; the policy's own password is not asked",) if drill.key else ()
+    return replace(
+        restore,
+        steps=(*restore.steps, *records, *releases),
+        skipped=(*restore.skipped, *empty),
+        notes=(*restore.notes, *notes, *hollow, *elsewhere),
+    )
+
+
+def _holds_something(member: Member) -> bool:
+    return any(artifact.census.files or artifact.census.bytes for artifact in member.artifacts)
 
 
 def _other(older: Manifest | None, manifest: Manifest) -> Manifest | None:
@@ -92,7 +123,7 @@ def _record_step(policy: Policy, drill: DrillPolicy, restore: Plan, *, set_name:
             rpo_seconds=objectives.rpo.total_seconds(),
             asks=tuple(step.id for step in own if isinstance(step.action, Ask)),
             restores=tuple(step.id for step in own if isinstance(step.action, Restore)),
-            fingerprint=fingerprint(policy, policy.sets[set_name], workloads=workloads),
+            fingerprint={**fingerprint(policy, policy.sets[set_name], workloads=workloads), **rigour(drill)},
         ),
         why="a drill counts only with its evidence, and a failed one counts too",
         set=set_name,

@@ -42,6 +42,7 @@ def decide_forget(
         now=now,
         verified=holding.verified,
         holds=listing.holds,
+        damaged=holding.damaged,
     )
     lost = tuple(verdict.point for verdict in reversed(judged) if not verdict.reasons and verdict.point != fresh.point)
     return ForgetDecision(repository=listing.repository, verdicts=judged, points=lost)

@@ -1,22 +1,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from drtool.model.inventory import Inventory, Listing, Problem
 from drtool.model.point import RecoveryPoint
-from drtool.planning.evidence import verified_points
+from drtool.planning.evidence import damage, verified_points
 
 _Points = Mapping[str, tuple[RecoveryPoint, ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """One repository as planning sees it: our own points by set, and which of them are verified."""
+    """One repository as planning sees it: our own points by set, which of them are verified, and whether it was found damaged."""
 
     listing: Listing
     points: _Points
     verified: frozenset[str]
+    damaged: bool = False
 
     def of(self, set_name: str) -> tuple[RecoveryPoint, ...]:
         """Return our points of a set."""
@@ -26,9 +27,11 @@ class Holding:
 def holdings(inventory: Inventory, repositories: Mapping[str, object], *, by: str) -> dict[str, Holding]:
     """Sort what lies in each repository by set, leaving aside what another policy made (each forgets only its own).
 
-    A repository that was not observed counts as one that could not be read.
+    A repository that was not observed counts as one that could not be read. A hold counts everywhere once one repository has it: the
+    others may have been out of reach when it was written.
     """
     found = {}
+    holds = {hold.id: hold for listing in inventory.repositories.values() for hold in listing.holds}
     for name in repositories:
         listing = inventory.repositories.get(name)
         if listing is None:
@@ -39,8 +42,9 @@ def holdings(inventory: Inventory, repositories: Mapping[str, object], *, by: st
             if point.by == by:
                 grouped.setdefault(point.set, []).append(point)
         found[name] = Holding(
-            listing=listing,
+            listing=replace(listing, holds=tuple(holds.values())),
             points={set_name: tuple(points) for set_name, points in grouped.items()},
             verified=verified_points(listing) if listing.evidence else frozenset(),
+            damaged=damage(listing) is not None,
         )
     return found

@@ -7,7 +7,7 @@ from datetime import datetime
 from drtool.model.inventory import Listing
 from drtool.model.policy import Policy
 from drtool.model.secret import SecretReference
-from drtool.planning.evidence import passed
+from drtool.planning.evidence import believable, passed
 
 
 def opened_with(policy: Policy, repository: str, reference: SecretReference) -> Policy:
@@ -27,8 +27,8 @@ def opened_with(policy: Policy, repository: str, reference: SecretReference) -> 
 def last_proofs(listing: Listing) -> Mapping[str, datetime]:
     """Return when each key, by its id, last opened this repository alone: in a proof of it, or in a drill that passed."""
     proven: dict[str, datetime] = {}
-    for evidence in listing.evidence:
-        if evidence.key and evidence.repository == listing.repository and evidence.subject in ("key", "drill") and passed(evidence):
+    for evidence in believable(listing):
+        if evidence.key and evidence.subject in ("key", "drill") and passed(evidence):
             proven[evidence.key] = max(evidence.ended, proven.get(evidence.key, evidence.ended))
     return proven
 

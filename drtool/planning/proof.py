@@ -7,7 +7,7 @@ from datetime import datetime
 from drtool.model.codec import canonical
 from drtool.model.evidence import Evidence
 from drtool.model.point import RecoveryPoint
-from drtool.model.policy import BackupSet, Policy
+from drtool.model.policy import BackupSet, DrillPolicy, Policy
 from drtool.planning.words import spell_duration
 
 SIZE_FACTOR = 2.0
@@ -22,11 +22,19 @@ _SPELLED = {
     "copies": "its copies changed",
     "workloads": "its list of workloads changed",
 }
+_LACKING = {
+    "key": "the last passed drill was not opened with a key of its own, as the policy's drills are",
+    "control": "the last passed drill had no negative control, as the policy's drills have",
+}
+_ASKED = "asked"
 _PROGRAMS = ("drtool", "restic")
 
 
 def fingerprint(policy: Policy, backup_set: BackupSet, *, workloads: Iterable[str]) -> Mapping[str, str]:
-    """Return the parts of a set that a drill's proof depends on, each as a short digest; no workloads: that part is not known."""
+    """Return the parts of a set that a drill's proof depends on, each as a short digest; no workloads: that part is not known.
+
+    What all drills of the set in the policy ask for is a part as well: a lesser one, by hand, does not stand in for them.
+    """
     names = sorted(set(workloads))
     parts: dict[str, object] = {
         "selectors": backup_set.protect,
@@ -36,7 +44,17 @@ def fingerprint(policy: Policy, backup_set: BackupSet, *, workloads: Iterable[st
     }
     if names:
         parts["workloads"] = names
-    return {name: hashlib.sha256(canonical(value)).hexdigest()[:_DIGITS] for name, value in parts.items()}
+    drills = [drill for drill in policy.drills.values() if backup_set.name in drill.sets]
+    wanted = {"key": all(drill.key for drill in drills), "control": all(drill.negative_control for drill in drills)} if drills else {}
+    return {
+        **{name: hashlib.sha256(canonical(value)).hexdigest()[:_DIGITS] for name, value in parts.items()},
+        **{name: _ASKED for name, asked in wanted.items() if asked},
+    }
+
+
+def rigour(drill: DrillPolicy) -> Mapping[str, str]:
+    """Return the parts of a fingerprint that tell how strict a drill was."""
+    return {"key": _ASKED if drill.key else "", "control": _ASKED if drill.negative_control else ""}
 
 
 def versions(drtool: str, program: str) -> Mapping[str, str]:
@@ -66,7 +84,9 @@ def decayed(
     recorded = proof.details.get("fingerprint")
     then: Mapping[str, object] = recorded if isinstance(recorded, Mapping) else {}
     for part, value in present.items():
-        if part in then and then[part] != value:
+        if part in _LACKING:
+            found += [_LACKING[part]] if then.get(part, value) != value else []
+        elif part in then and then[part] != value:
             fact = f"{part} was {then[part]} and is {value}" if part in _PROGRAMS else _SPELLED[part]
             seen = since.get(part)
             when = f" {spell_duration(_elapsed(seen, now))} ago" if seen is not None and seen >= proof.ended else " since the drill"

@@ -30,12 +30,13 @@ def verdicts(
     now: datetime,
     verified: frozenset[str] = frozenset(),
     holds: tuple[Hold, ...] = (),
+    damaged: bool = False,
 ) -> tuple[Verdict, ...]:
     """Give every point of a set in one repository its reasons to be kept, newest first; no reason: it is forgotten.
 
     Only complete points not dated in the future count for `keep`, in UTC calendar buckets (ISO weeks), the newest of each
     bucket. Rules that name nothing to keep keep everything. `verified` are point ids proven or re-read in this repository;
-    `holds` may hold ended ones.
+    `holds` may hold ended ones. Of a repository that was found `damaged` nothing is forgotten: nobody knows which points are whole.
     """
     unique = {point.point: point for point in points if point.set == set}
     newest_first = sorted(unique.values(), key=_age, reverse=True)
@@ -50,6 +51,9 @@ def verdicts(
     _keep_partial(newest_first, counted, reasons)
     _keep_held(active_holds(holds, now), reasons, set_name=set)
     _stop_for_the_future(future, reasons)
+    if damaged:
+        for kept in reasons.values():
+            kept.append(f"{repository} was found damaged")
     return tuple(
         Verdict(
             point=point.point,

@@ -8,13 +8,16 @@ from drtool.model.evidence import Evidence
 from drtool.model.forecast import Outlook
 from drtool.model.hold import Hold, quarantines
 from drtool.model.inventory import Inventory
+from drtool.model.outcome import Outcome
 from drtool.model.point import FUTURE_TOLERANCE, RecoveryPoint
 from drtool.model.policy import BackupSet, Policy
-from drtool.planning.evidence import passed
+from drtool.planning.evidence import believable, damage, passed
 from drtool.planning.forecast import spell_source
 from drtool.planning.outlook import worst
 from drtool.planning.proof import decayed, fingerprint
 from drtool.planning.words import spell_count, spell_duration
+
+_FOUND_OTHERWISE = frozenset({Outcome.PARTIAL.value, Outcome.FAILED.value, Outcome.DATA_WRONG.value})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +79,20 @@ def assess(policy: Policy, inventory: Inventory, *, now: datetime, beyond: Beyon
     seen = {name: _Seen() for name in policy.sets}
     horizon = now + FUTURE_TOLERANCE
     unread: dict[str, str] = {}
+    damaged: dict[str, Evidence] = {}
     for repository in policy.repositories:
         listing = inventory.repositories.get(repository)
         if listing is None or listing.problem is not None:
             unread[repository] = "it was not asked" if listing is None or listing.problem is None else listing.problem.what
         if listing is not None:
             _see_points(listing.points, seen, repository=repository, by=policy.name, horizon=horizon)
-            _see_evidence(listing.evidence, seen, by=policy.name)
-            for name, found in seen.items():
-                found.quarantines.update({hold.id: hold for hold in quarantines(listing.holds, name, now)})
+            _see_evidence(believable(listing), seen, by=policy.name)
+            if (found := damage(listing)) is not None:
+                damaged[repository] = found
+            for name, sight in seen.items():
+                sight.quarantines.update({hold.id: hold for hold in quarantines(listing.holds, name, now)})
     more = beyond or Beyond()
-    return tuple(_judge(policy, backup_set, seen[name], unread, more, now=now) for name, backup_set in policy.sets.items())
+    return tuple(_judge(policy, backup_set, seen[name], (unread, damaged), more, now=now) for name, backup_set in policy.sets.items())
 
 
 def _see_points(points: Iterable[RecoveryPoint], seen: dict[str, _Seen], *, repository: str, by: str, horizon: datetime) -> None:
@@ -119,7 +125,16 @@ def _see_evidence(records: Iterable[Evidence], seen: dict[str, _Seen], *, by: st
             found.drilled.add(evidence.repository)
 
 
-def _judge(policy: Policy, backup_set: BackupSet, seen: _Seen, unread: dict[str, str], beyond: Beyond, *, now: datetime) -> SetStatus:
+def _judge(
+    policy: Policy,
+    backup_set: BackupSet,
+    seen: _Seen,
+    amiss: tuple[Mapping[str, str], Mapping[str, Evidence]],
+    beyond: Beyond,
+    *,
+    now: datetime,
+) -> SetStatus:
+    unread, damaged = amiss
     newest, proof = seen.newest, seen.proof
     age = None if newest is None else max(0.0, (now - newest.instant).total_seconds())
     rpo = backup_set.objectives.rpo.total_seconds()
@@ -127,10 +142,11 @@ def _judge(policy: Policy, backup_set: BackupSet, seen: _Seen, unread: dict[str,
     realised = None if proof is None else proof.rto_seconds
     repositories = policy.repositories_of(backup_set)
     missing = tuple(name for name in repositories if name not in seen.holders)
-    moved = () if proof is None else _moved(policy, backup_set, proof, newest, beyond, now=now)
+    moved = () if proof is None else (*_refuted(seen, proof, damaged), *_moved(policy, backup_set, proof, newest, beyond, now=now))
     outlook = worst(beyond.outlooks.get(backup_set.name, ()))
     advice = (
         *_about_repositories(repositories, unread),
+        *_about_damage(repositories, damaged, now=now),
         *_about_quarantines(backup_set.name, seen),
         *_about_points(backup_set, seen, age=age, now=now),
         *_about_copies(backup_set.name, () if newest is None else missing, unread, written_to=backup_set.to),
@@ -159,8 +175,13 @@ def _judge(policy: Policy, backup_set: BackupSet, seen: _Seen, unread: dict[str,
     )
 
 
-def _about_repositories(repositories: tuple[str, ...], unread: dict[str, str]) -> list[tuple[str, str]]:
+def _about_repositories(repositories: tuple[str, ...], unread: Mapping[str, str]) -> list[tuple[str, str]]:
     return [(f"the repository {name} could not be read: {unread[name]}", "drtool doctor") for name in repositories if name in unread]
+
+
+def _about_damage(repositories: tuple[str, ...], damaged: Mapping[str, Evidence], *, now: datetime) -> list[tuple[str, str]]:
+    found = [(name, spell_duration(max(0.0, (now - damaged[name].ended).total_seconds()))) for name in repositories if name in damaged]
+    return [(f"{name} was found damaged {old} ago: nothing is forgotten there", f"drtool verify {name}") for name, old in found]
 
 
 def _about_quarantines(name: str, seen: _Seen) -> list[tuple[str, str]]:
@@ -188,7 +209,7 @@ def _about_points(backup_set: BackupSet, seen: _Seen, *, age: float | None, now:
     return advice
 
 
-def _about_copies(name: str, missing: tuple[str, ...], unread: dict[str, str], *, written_to: str) -> list[tuple[str, str]]:
+def _about_copies(name: str, missing: tuple[str, ...], unread: Mapping[str, str], *, written_to: str) -> list[tuple[str, str]]:
     return [
         (
             f"{repository} does not hold the newest point of {name}",
@@ -223,6 +244,16 @@ def _about_outlook(outlook: Outlook | None, *, now: datetime) -> list[tuple[str,
     limit = spell_duration(found.objective_seconds or 0.0)
     words = f"{name} cannot make its RTO from {outlook.repository}: forecast {middle} (p90 {late}) of {limit}, {spell_source(found, now)}"
     return [(words, f"drtool forecast {name}")]
+
+
+def _refuted(seen: _Seen, proof: Evidence, damaged: Mapping[str, Evidence]) -> tuple[str, ...]:
+    """Say what was found since the proof; a drill that was killed or never began says nothing of the data."""
+    found = []
+    if seen.drill is not None and seen.drill.outcome in _FOUND_OTHERWISE:
+        found.append(f"a later drill ended {seen.drill.outcome.replace('_', ' ')}")
+    if proof.repository in damaged and damaged[proof.repository].ended > proof.ended:
+        found.append(f"{proof.repository} was found damaged since")
+    return tuple(found)
 
 
 def _moved(

@@ -10,6 +10,7 @@ from drtool.model.outcome import Outcome
 from drtool.model.plan import Plan, Step, Verify
 from drtool.model.policy import Policy, VerifyPolicy
 from drtool.planning.due import count_slots
+from drtool.planning.evidence import believable
 from drtool.planning.repositories import named_repositories
 from drtool.planning.words import spell_duration
 
@@ -121,8 +122,7 @@ def _within(rules: VerifyPolicy | None) -> str:
 
 
 def _readings(listing: Listing | None) -> list[Evidence]:
-    records = listing.evidence if listing is not None else ()
-    return [each for each in records if each.subject == "verify" and listing is not None and each.repository == listing.repository]
+    return [each for each in believable(listing) if each.subject == "verify"] if listing is not None else []
 
 
 def _last(listing: Listing | None) -> Reading | None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import contextlib
 import re
 import shlex
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
@@ -13,9 +15,9 @@ from drtool.ports import LineListener, Piped, ProcessInfo
 _READ_ENVIRONMENT = 'while IFS= read -r line && [ -n "$line" ]; do export "$line"; done; exec "$@"'
 """Environment and secrets arrive on standard input before the data: they are in no argument list, here or there."""
 
-_IS_ALIVE = 'grep -qs "^State:[[:space:]]*[^ZX]" "/proc/$1/status"'
+_IS_ALIVE = 'grep -qs "^State:[[:space:]]*[^ZX[:space:]]" "/proc/$1/status"'
 _END = """
-alive() { for p in "$@"; do grep -qs "^State:[[:space:]]*[^ZX]" "/proc/$p/status" && return 0; done; return 1; }
+alive() { for p in "$@"; do grep -qs "^State:[[:space:]]*[^ZX[:space:]]" "/proc/$p/status" && return 0; done; return 1; }
 for step in INT:100 TERM:30 KILL:30; do
   for p in "$@"; do kill -"${step%:*}" "$p" 2>/dev/null; done
   n=${step#*:}
@@ -23,6 +25,8 @@ for step in INT:100 TERM:30 KILL:30; do
 done
 exit 1
 """
+_BEGINS_WITHIN = (0.0, 0.3, 0.7, 1.5, 3.0)
+"""Seconds between looks for a command that was sent: a slow machine may not have started it yet, and would then run without its end."""
 _SPECIAL = re.compile(r"[][\\.*^$]")
 
 _NO_CONNECTION = 255
@@ -80,7 +84,8 @@ class SshRunner:
         return piped
 
     def find(self, label_prefix: str) -> tuple[ProcessInfo, ...]:
-        script = 'grep -lzs "^DRTOOL_LABEL=$1" /proc/[0-9]*/environ | cut -d/ -f3; true'
+        # youngest first: ended before its readers, a feeder would let them take what is half for the whole
+        script = 'grep -lzs "^DRTOOL_LABEL=$1" /proc/[0-9]*/environ | cut -d/ -f3 | sort -rn; true'
         completed = self.run(Command(("sh", "-c", script, "drtool", _SPECIAL.sub(r"\\\g<0>", label_prefix))))
         pids = [int(word) for word in completed.standard_output.split() if word.isdigit()]
         return tuple(ProcessInfo(pid, label_prefix) for pid in pids)
@@ -136,12 +141,14 @@ class SshRunner:
         return completed
 
     def _end_own_step(self) -> None:
-        """End what the lost connection left running there, as far as it can still be reached."""
+        """End what this step started there, also when it begins only now, as far as the machine can still be reached."""
         current = process.current_scope()
         if not current.label:
             return
-        with process.scope(replace(current, interrupt=process.Interrupt(), deadline=None, label="")):
-            try:
-                self.end(self.find(current.label))
-            except (Unavailable, TimedOut):
-                return
+        alone = process.scope(replace(current, interrupt=process.Interrupt(), deadline=None, label=""))
+        with alone, contextlib.suppress(Unavailable, TimedOut):
+            for wait in _BEGINS_WITHIN:
+                time.sleep(wait)
+                if found := self.find(current.label):
+                    self.end(found)
+                    return

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from drtool.catalog.fold import fold
 from drtool.model.codec import canonical, decode, encode
+from drtool.model.control import Controlled, Fault
 from drtool.model.event import Event, EventKind
 from drtool.model.outcome import Outcome
 from drtool.model.plan import (
     Answer,
     Ask,
+    Break,
     Copy,
     Done,
     Forget,
@@ -167,6 +170,28 @@ def test_checks(answer: Answer | Failure | str, outcome: str) -> None:
     assert report.outcome == outcome
     assert report.sets[0].checks_planned == 1
     assert report.sets[0].checks_passed == (1 if outcome == "succeeded" else 0)
+
+
+@pytest.mark.parametrize(
+    ("found", "outcome"), [(None, Outcome.FAILED), (Controlled(Fault.MISSING_FILE, detected=True, what="f"), Outcome.SUCCEEDED)]
+)
+def test_a_control_that_injected_nothing_but_a_wrong_key_is_hollow(found: Controlled | None, outcome: Outcome) -> None:
+    door = Step("documents/break/key", Break(Fault.WRONG_KEY, (), repository="near"), "", set="documents")
+    files = Step("documents/break/missing", Break(Fault.MISSING_FILE, (ASK.id,), "here:/a"), "", set="documents")
+    plan = Plan("drill", RUN, "home", NOW, (ASK, files, door))
+    answered = ended(ASK, Answer(passed=True, expected="", observed=""))
+    broken = ended(files, found or Controlled(Fault.MISSING_FILE, detected=None, what="here:/a has no file to break"))
+    closed = ended(door, Controlled(Fault.WRONG_KEY, detected=True, what="tried"))
+    assert fold(plan, [BEGIN, answered, broken, closed, END]).sets[0].outcome is outcome
+    assert fold(plan, [BEGIN, answered, closed]).outcome is Outcome.INTERRUPTED
+
+
+def test_a_clock_that_is_set_back_makes_no_recovery_faster() -> None:
+    plan = Plan("drill", RUN, "home", NOW, (ASK,), objectives=(Objective("documents", "P", NOW - timedelta(seconds=3), rto_seconds=60),))
+    answered = ended(ASK, Answer(passed=True, expected="", observed=""), seconds=100)
+    objective = fold(plan, [BEGIN, replace(answered, at=NOW - timedelta(hours=1)), END]).sets[0].objective
+    assert objective is not None
+    assert (objective.rto_seconds, objective.missed) == (103, ("rto",))
 
 
 def test_a_missed_objective() -> None:

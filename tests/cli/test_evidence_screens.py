@@ -56,6 +56,13 @@ def test_an_examination_ends_with_its_verdict() -> None:
     assert unread[-1].endswith("nothing wrong in what could be read ✖")
 
 
+def test_nothing_to_examine_is_no_good_verdict() -> None:
+    nothing = examination_lines(Examination(0, 2, (), unsigned=("OLD",)))
+    assert nothing[-1].endswith("there is no signed evidence, so nothing was verified ✖  next: drtool drill")
+    headless = examination_lines(Examination(3, 0, (SignerView(SIGNER, "ssh-ed25519 AAAA", ("homelab",), 3, 3, NOW),)))
+    assert "a cut end would not be seen" in headless[-1]
+
+
 def test_an_export_tells_what_it_left_out() -> None:
     index = {"records": [1], "how_to_check": "ssh-keygen -Y verify", "left_out": {"unsigned": ["A", "B"], "faulty": [], "unread": []}}
     lines = export_lines("out", index)

@@ -19,6 +19,7 @@ from drtool.cli.render.html import html_report
 from drtool.cli.render.junit import junit_text
 from drtool.cli.render.markdown import foreign, markdown_text
 from drtool.cli.render.page import Page
+from drtool.cli.render.report import report_lines
 from drtool.cli.render.verdict import headline
 from drtool.cli.render.words import printable
 from drtool.cli.schema import report_schema
@@ -248,6 +249,14 @@ def test_every_form_tells_what_the_negative_control_found() -> None:
         assert "detects 1 of 2 faults" in text
         assert all(words in text for words in ("detected", "not detected", "not injected", "letter 0.txt taken away"))
     assert "files 1 stayed green" in said(Page(made, 1))
+
+
+def test_what_is_back_and_not_proven_says_why() -> None:
+    blind = report(entry(Outcome.FAILED, controls=CONTROLS))
+    assert headline(blind) == "documents came back, but is not proven: a fault was not seen by files 1."
+    hollow = report(entry(Outcome.FAILED, controls=(Controlled(Fault.WRONG_KEY, detected=True, what="tried"),)))
+    assert headline(hollow) == "documents came back, but is not proven: no fault could be injected into what a check looks at."
+    assert any("1 of 1 fault ✖" in line for line in report_lines(hollow, code=1))
 
 
 # what a page says

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -64,6 +67,26 @@ def hands_with(*checks: Check) -> Hands:
     return Hands(Policy("test", "home", {}, {}, {}), {"here": source}, {}, {check.kind: check for check in checks}, clock, local)
 
 
+@pytest.fixture
+def service() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+class Answering(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's word
+        del format, args
+
+
 ALL = hands_with(CensusCheck(), FilesCheck(), CommandCheck(), TcpCheck(), HttpCheck())
 
 
@@ -93,17 +116,30 @@ def test_an_older_point_turns_the_census_red(restored: Restored, tmp_path: Path)
     assert found.detected is True
 
 
-def test_wrong_answers_and_stopped_services(restored: Restored, tmp_path: Path) -> None:
+def test_wrong_answers_and_stopped_services(restored: Restored, tmp_path: Path, service: str) -> None:
     questions = (
         asked(restored, "files", at_least=1),
         asked(restored, "command", run=["true"]),
-        asked(restored, "tcp", address="127.0.0.1:2"),
-        asked(restored, "http", url="http://127.0.0.1:2/"),
+        asked(restored, "tcp", address=service),
+        asked(restored, "http", url=f"http://{service}/"),
     )
     wrong = control(ALL, Break(Fault.WRONG_ANSWER, ()), questions, reserved=str(tmp_path))
     assert (wrong.detected, wrong.red) == (True, ("files", "command", "http"))
     stopped = control(ALL, Break(Fault.STOPPED_SERVICE, ()), questions, reserved=str(tmp_path))
     assert (stopped.detected, stopped.red) == (True, ("tcp", "http"))
+
+
+@pytest.mark.parametrize("fault", [Fault.WRONG_ANSWER, Fault.STOPPED_SERVICE])
+def test_a_service_that_went_away_by_itself_proves_nothing(restored: Restored, tmp_path: Path, fault: Fault) -> None:
+    with pytest.raises(Conflict, match="stays red"):
+        control(ALL, Break(fault, ()), (asked(restored, "http", url="http://127.0.0.1:2/"),), reserved=str(tmp_path))
+
+
+@pytest.mark.parametrize("fault", [Fault.FLIPPED_BYTE, Fault.OLDER_POINT, Fault.WRONG_ANSWER])
+def test_nothing_is_injected_into_what_is_red_already(restored: Restored, tmp_path: Path, fault: Fault) -> None:
+    red = replace(asked(restored, "files", at_least=99), green=False)
+    found = control(ALL, Break(fault, (), WORKLOAD, restored.member), (red,), reserved=str(tmp_path))
+    assert (found.detected, found.what) == (None, "not every check was green before")
 
 
 def test_a_fault_that_concerns_nothing_counts_neither_way(restored: Restored, tmp_path: Path) -> None:

@@ -16,24 +16,35 @@ from tests.faults.conftest import KILL_POINTS
 from tests.faults.fault_world import Ended, World, remove
 from tests.rig.tree import assert_same
 
-CHUNKS = 4
+CHUNKS = 8
 VERBS = ("run", "copy", "restore", "drill", "prune")
 NAMES = {"run": ["documents"], "copy": ["documents"], "restore": ["documents"], "drill": ["proof"], "prune": ["near"]}
 
 
-def kill_points(undisturbed: Ended) -> list[dict[str, Any]]:
-    """Every event, and two ways to die in the middle of every restic call.
+_ONE_MOMENT = {("step_started", "command_started"), ("step_ended", "step_started")}
+_ONLY_LOOK = {"find", "xargs", "df", "test", "id"}
 
-    Between a step's start and its first command nothing is done: of these two moments the later one stands for both.
+
+def kill_points(undisturbed: Ended) -> list[dict[str, Any]]:
+    """Every event, and the middle of every restic call: the first of each step dying in both ways, later ones of it by turns.
+
+    Two events between which nothing can change are one moment, and the later stands for both: a step's start and its first command,
+    two steps, a command that only looks and what follows it.
     """
-    kinds = [kind for kind, _step, _program in undisturbed.heard]
-    same = {number for number, pair in enumerate(itertools.pairwise(kinds), start=1) if pair == ("step_started", "command_started")}
-    events: list[dict[str, Any]] = [{"at": number} for number in range(1, len(kinds) + 1) if number not in same]
-    commands = sum(1 for kind, _step, program in undisturbed.heard if kind == "command_started" and program.startswith("restic"))
-    for number in range(1, commands + 1):
-        events.append({"command": number, "family": True, "milliseconds": 25 + number * 37 % 250})
-        events.append({"command": number, "family": False, "milliseconds": 10 + number * 53 % 250})
-    return events
+    points: list[dict[str, Any]] = []
+    for number, (event, following) in enumerate(itertools.pairwise(undisturbed.heard), start=1):
+        looks = event[0] == "command_started" and event[2] in _ONLY_LOOK and not event[1].startswith("release/")
+        if not looks and (event[0], following[0]) not in _ONE_MOMENT:
+            points.append({"at": number})
+    points.append({"at": len(undisturbed.heard)})
+    calls = [step for kind, step, program in undisturbed.heard if kind == "command_started" and program.startswith("restic")]
+    for number, step in enumerate(calls, start=1):
+        is_first = step not in calls[: number - 1]
+        if is_first or number % 2 == 0:
+            points.append({"command": number, "family": True, "milliseconds": 25 + number * 37 % 250})
+        if is_first or number % 2 == 1:
+            points.append({"command": number, "family": False, "milliseconds": 10 + number * 53 % 250})
+    return points
 
 
 def prepare(world: World, verb: str) -> None:

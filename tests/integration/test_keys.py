@@ -170,6 +170,8 @@ def test_doctor_tries_the_keys_of_drills(newest: KeyWorld) -> None:
     assert finding() is True
     file.write_text("spoilt\n")
     assert finding() is False
+    file.write_text(newest.live.read_text())
+    assert finding() is False, "a copy of the key in use is no other key"
 
 
 def test_the_key_in_use_is_no_key_for_a_drill(newest: KeyWorld) -> None:

@@ -71,8 +71,8 @@ class Recorder(LocalRunner):
         on_error: LineListener | None = None,
         keep_bytes: int = 64 * 1024 * 1024,
     ) -> Completed:
-        self.commands.append(command)
         completed = super().run(command, on_output=on_output, on_error=on_error, keep_bytes=keep_bytes)
+        self.commands.append(command)
         self.said += [completed.standard_output, completed.standard_error]
         return completed
 
@@ -141,7 +141,7 @@ def holding_a_lock(binary: Path, repository: Path) -> Iterator[subprocess.Popen[
     with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
         try:
             deadline = time.monotonic() + 20
-            while not list((repository / "locks").iterdir()):
+            while not any(len(path.name) == 64 for path in (repository / "locks").iterdir()):  # not one that is still being written
                 assert time.monotonic() < deadline
                 time.sleep(0.02)
             yield child
@@ -326,6 +326,32 @@ def test_a_dead_lock_of_ours_is_removed_and_any_other_is_not(pair: RepositoryPai
     knowing = open_repository(address, binary, known_dead=lambda pid: pid in (owner.pid, living.pid))
     knowing.prune()
     assert list((tmp_path / "near" / "locks").iterdir()) == []
+
+
+_WAITS_FOR_A_LOCK = """#!/bin/sh
+case " $* " in *" backup "*) echo met >>"{met}" ;; esac
+if [ -e "{met}" ] && [ "$(wc -l <"{met}")" -le {times} ]; then
+    echo "Load(<lock/ee6e94677f>, 0, 0) returned error, retrying after 4.5s: open locks/ee6e94677f: no such file or directory" >&2
+    exec sleep 60
+fi
+exec "{binary}" "$@"
+"""
+
+
+@pytest.mark.parametrize(("times", "succeeds"), [(2, True), (100, False)])
+def test_a_lock_that_went_away_while_it_was_read_is_not_waited_for(tmp_path: Path, binary: Path, times: int, succeeds: bool) -> None:  # noqa: FBT001
+    program = tmp_path / "restic that waits"
+    program.write_text(_WAITS_FOR_A_LOCK.format(met=tmp_path / "met", times=times, binary=binary))
+    program.chmod(0o755)
+    pair = make_pair(tmp_path, program)
+    pair.repository.initialise()
+    make_tree(pair.directory)
+    if succeeds:
+        put_tree(pair, POINT)
+        assert len((tmp_path / "met").read_text().split()) == times + 1
+    else:
+        with pytest.raises(Unavailable, match="a lock of near that is gone"):
+            put_tree(pair, POINT)
 
 
 def test_a_server_that_does_not_answer_is_noticed_at_once(tmp_path: Path, binary: Path) -> None:

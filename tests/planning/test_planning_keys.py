@@ -52,6 +52,7 @@ def test_the_last_proof_of_each_key() -> None:
         evidence("key", "aa", days=1, repository="elsewhere"),
         evidence("key", "bb", days=3, outcome="data_wrong"),
         evidence("drill", "", days=1),
+        evidence("key", "aa", days=-1),
         evidence("verify", "cc", days=1),
     )
     assert last_proofs(Listing("near", NOW, evidence=found)) == {"aa": NOW - timedelta(days=4)}

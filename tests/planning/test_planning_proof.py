@@ -12,10 +12,11 @@ from drtool.model.evidence import Evidence
 from drtool.model.forecast import Outlook, SetForecast
 from drtool.model.plan import Record
 from drtool.model.point import DataSnapshot
-from drtool.model.policy import CheckPolicy, CopyPolicy, Objectives, Protect, Retention
+from drtool.model.policy import CheckPolicy, CopyPolicy, DrillPolicy, Objectives, Policy, Protect, Retention
+from drtool.model.secret import SecretReference
 from drtool.planning.drill import plan_drill
 from drtool.planning.explain import explain
-from drtool.planning.proof import decayed, fingerprint, versions
+from drtool.planning.proof import decayed, fingerprint, rigour, versions
 from drtool.planning.status import Beyond, assess
 from tests.planning.planning_values import DAY, HOOKS, NOW, backup_set, daily, evidence, inventory, listing, manifest, point, policy
 
@@ -96,7 +97,8 @@ def test_a_drill_records_what_it_proves() -> None:
     plan = plan_drill(chosen, chosen.drills["monthly"], manifests=read, repository="near", now=NOW, declared=NOW, run="R")
     (record,) = [step.action for step in plan.steps if isinstance(step.action, Record)]
     names = ("here:/home", "here:/etc", "billing")
-    assert record.fingerprint == fingerprint(chosen, chosen.sets["documents"], workloads=names)
+    parts_of_set = fingerprint(chosen, chosen.sets["documents"], workloads=names)
+    assert record.fingerprint == {**parts_of_set, **rigour(chosen.drills["monthly"])}
 
 
 def test_status_names_what_moved_and_what_to_type() -> None:
@@ -111,7 +113,9 @@ def test_status_names_what_moved_and_what_to_type() -> None:
     assert found.attention == ("documents is not proven: its selectors changed since the drill",)
     assert found.next == "drtool drill monthly"
     more = tuple(replace(each, data=(*each.data, DataSnapshot("j", "t", "here:/etc", each.point))) for each in days)
-    (grown,) = assess(chosen, inventory(listing("near", more), listing("offsite", more, evidence=(drilled,))), now=NOW)
+    (grown,) = assess(
+        chosen, inventory(listing("near", more), listing("offsite", more, evidence=(replace(drilled, repository="offsite"),))), now=NOW
+    )
     assert grown.moved == ("its list of workloads changed since the drill",)
     present = {**fingerprint(changed, changed.sets["documents"], workloads=())}
     since = {"documents": {"selectors": NOW - timedelta(minutes=5)}}
@@ -138,3 +142,25 @@ def test_a_forecast_that_is_too_long_is_not_green_though_the_last_drill_passed()
 
 def test_explain_says_how_long_a_drill_proves() -> None:
     assert any("35d" in line and "drill proves" in line for line in explain(policy(), "documents", now=NOW))
+
+
+def test_a_lesser_drill_does_not_stand_in_for_the_policys() -> None:
+    strict = DrillPolicy("monthly", ("documents",), "near", "lab", key=SecretReference("file", "/safe"), negative_control=True)
+    of = policy(drills={"monthly": strict})
+    read = {"documents": manifest()}
+
+    def proven_by(drill: DrillPolicy, *, under: Policy = of) -> tuple[str, ...]:
+        plan = plan_drill(of, drill, manifests=read, repository="near", now=NOW, declared=NOW, run="R")
+        (record,) = [step.action for step in plan.steps if isinstance(step.action, Record)]
+        done = proof(details={"fingerprint": dict(record.fingerprint)})
+        chosen = under.sets["documents"]
+        present = fingerprint(under, chosen, workloads=(member.workload for member in manifest().members))
+        return decayed(chosen, done, newest=None, present=present, since={}, now=NOW)
+
+    by_hand = replace(strict, key=None, negative_control=False)
+    assert proven_by(strict) == ()
+    assert len(proven_by(by_hand)) == 2
+    assert "negative control" in proven_by(replace(strict, negative_control=False))[0]
+    assert proven_by(by_hand, under=policy(drills={"monthly": strict, "weekly": by_hand})) == (), "the policy has one like it"
+    assert proven_by(strict, under=policy(drills={"monthly": by_hand})) == (), "more than is asked is enough"
+    assert decayed(of.sets["documents"], proof(details={}), newest=None, present={"key": "asked"}, since={}, now=NOW) == ()

@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 
+from drtool.catalog.fold import fold
 from drtool.model.codec import decode, encode
 from drtool.model.control import Fault
 from drtool.model.errors import Conflict, NotFound, Refused
 from drtool.model.inventory import Problem
+from drtool.model.outcome import Outcome
 from drtool.model.plan import Ask, Break, Destination, Plan, Record, Release, Reserve, Restore, RunHook
-from drtool.model.point import DataSnapshot, Manifest, MissingMember
-from drtool.model.policy import DrillPolicy
+from drtool.model.point import Artifact, Census, DataSnapshot, Manifest, Member, MissingMember
+from drtool.model.policy import CheckPolicy, DrillPolicy
 from drtool.planning.drill import plan_drill
 from drtool.planning.restore import LEASE, ChosenPoint, RestoreRequest, choose_point, plan_restore
 from tests.planning.planning_values import (
@@ -256,6 +258,31 @@ def test_sandboxes() -> None:
 
 def _instants(plan: Plan) -> set[datetime]:
     return {step.action.instant for step in plan.steps if isinstance(step.action, Ask)}
+
+
+def test_a_drill_of_nothing_proves_nothing() -> None:
+    of, drill = policy(), DrillPolicy("monthly", ("documents",), "offsite", "lab")
+    nothing = (Artifact("data", "tree", "t" * 64, "/etc", Census(files=0, bytes=0)),)
+    etc, home = member("here:/etc", "/etc", artifacts=nothing), member("here:/home", "/home")
+
+    def plan(*members: Member) -> Plan:
+        return plan_drill(
+            of, drill, manifests={"documents": manifest("documents", *members)}, repository="offsite", now=NOW, declared=NOW, run="R1"
+        )
+
+    (skipped,) = plan(etc).skipped
+    assert (skipped.set, skipped.outcome) == ("documents", "failed")
+    assert fold(plan(etc), ()).sets[0].outcome.rank >= Outcome.FAILED.rank
+    partly = plan(etc, home)
+    assert partly.skipped == ()
+    assert any("here:/etc was empty" in note for note in partly.notes)
+
+
+def test_a_check_of_an_address_is_told_in_a_drill() -> None:
+    of = policy(backup_set(checks=(CheckPolicy("http", "http 1", settings={"url": "http://localhost/"}), *CHECKS)))
+    drill = DrillPolicy("monthly", ("documents",), "offsite", "lab")
+    plan = plan_drill(of, drill, manifests={"documents": manifest()}, repository="offsite", now=NOW, declared=NOW, run="R1")
+    assert [note.partition(":")[0] for note in plan.notes if "address" in note] == ["http 1 of documents asks an address"]
 
 
 def test_a_drill_is_the_restore_with_another_destination() -> None:

@@ -53,6 +53,8 @@ def test_the_next_slice_is_the_lowest_that_is_not_done() -> None:
     assert next_slice(listing("near", evidence=(read(1, (1,)), failed)), slices=3) == (2, cycle)
     assert next_slice(listing("near", evidence=(read(3, (1, 2, 3)),)), slices=3) == (1, None), "a new cycle"
     assert next_slice(listing("near", evidence=(read(1, (1,)),)), slices=4) == (1, None), "the policy cuts otherwise now"
+    ahead = read(1, (1, 2, 3), ended=NOW + DAY)
+    assert next_slice(listing("near", evidence=(ahead, read(2, (2,)))), slices=3) == (1, cycle), "no reading has ended tomorrow"
     elsewhere = read(1, (1,), repository="offsite")
     assert next_slice(listing("near", evidence=(elsewhere,)), slices=3) == (1, None)
 

@@ -78,6 +78,10 @@ def examination_lines(found: Examination) -> list[str]:
         return [*lines, f"{examined}: {counted(len(found.faults), 'fault')} {BAD}"]
     if found.unread:
         return [*lines, f"{examined}: nothing wrong in what could be read {BAD}"]
+    if not found.records:
+        return [*lines, f"{examined}: there is no signed evidence, so nothing was verified {BAD}  next: drtool drill"]
+    if not found.heads:
+        return [*lines, f"{examined}: every signature fits {GOOD}; no manifest knows any of them yet, so a cut end would not be seen"]
     return [*lines, f"{examined}: every signature fits, and none is missing {GOOD}"]
 
 

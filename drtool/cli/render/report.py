@@ -8,6 +8,7 @@ from drtool.cli.render.errors import failures_lines
 from drtool.cli.render.table import table
 from drtool.cli.render.verdict import outcome_words
 from drtool.cli.render.words import BAD, GOOD, counted, long_duration, printable, short_id, size, stamp
+from drtool.model.control import is_hollow
 from drtool.model.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def _control_lines(entry: SetReport) -> list[str]:
     if not entry.controls:
         return []
     found = sum(control.detected is True for control in counted_in)
-    mark = GOOD if found == len(counted_in) else BAD
+    mark = GOOD if found == len(counted_in) and not is_hollow(entry.controls) else BAD
     lines = [f"  {printable(entry.set)}: negative control detects {found} of {counted(len(counted_in), 'fault')} {mark}"]
     for control in entry.controls:
         if control.detected is None:

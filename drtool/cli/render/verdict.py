@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from drtool.cli.render.words import counted, long_duration
+from drtool.model.control import is_hollow
 from drtool.model.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -59,13 +60,21 @@ def sentence(verb: str, entry: SetReport) -> str:
         if wrong:
             return f"{name} came back wrong: {wrong} of {counted(len(entry.checks), 'check')} did not pass"
         return f"{name} did not come back whole: what is stored disagrees with its digests"
-    if entry.outcome is Outcome.FAILED and (unasked := sum(check.passed is not True for check in entry.checks)) and _is_back(entry):
-        return f"{name} came back, but is not proven: {unasked} of {counted(len(entry.checks), 'check')} did not pass"
+    if entry.outcome is Outcome.FAILED and _is_back(entry):
+        return f"{name} came back, but is not proven{_why_unproven(entry)}"
     if entry.outcome in _NO_RECOVERY:
         return f"{name} {_NO_RECOVERY[entry.outcome].format(verb=verb)}"
     if entry.outcome is Outcome.PARTIAL:
         return f"{name} came back only in part"
     return f"{name} came back{_in_time(entry.objective)}"
+
+
+def _why_unproven(entry: SetReport) -> str:
+    if unasked := sum(check.passed is not True for check in entry.checks):
+        return f": {unasked} of {counted(len(entry.checks), 'check')} did not pass"
+    if blind := dict.fromkeys(name for control in entry.controls for name in control.blind):
+        return f": a fault was not seen by {', '.join(blind)}"
+    return ": no fault could be injected into what a check looks at" if is_hollow(entry.controls) else ""
 
 
 def unfinished(entry: SetReport) -> str:

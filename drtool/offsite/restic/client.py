@@ -18,7 +18,7 @@ from drtool.offsite.restic.output import parse_document, words
 from drtool.offsite.restic.probe import Probe
 from drtool.offsite.restic.translate import Reading, read_snapshots
 from drtool.offsite.restic.versions import Version, parse_version
-from drtool.offsite.restic.watch import Watch
+from drtool.offsite.restic.watch import LockGoneError, Watch
 from drtool.ports import Clock, LineListener, Piped, Runner, SecretStore
 
 type_variable = TypeVar("type_variable")
@@ -26,6 +26,8 @@ type_variable = TypeVar("type_variable")
 PROBE_GOOD_SECONDS = 10.0
 LOOK_SECONDS = 20.0
 """How long `version` and a look at a lock may take."""
+GONE_LOCKS = 5
+"""How often a command begins again because of a lock that was removed while it looked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +106,9 @@ class Client:
             watch = self._watch(on_output, on_error)
             return runner.run(command, on_output=watch.output if on_output else None, on_error=watch.error)
 
-        completed = once()
+        completed = _past_gone_locks(once)
         if completed.exit_code != 0 and self._clear_locks(call, completed):
-            completed = once()
+            completed = _past_gone_locks(once)
         if completed.exit_code not in call.accept:
             raise translate(completed, repository=self.name, verb=call.verb)
         return completed
@@ -129,9 +131,9 @@ class Client:
             chunks = watch.chunk if consume else None
             return runner.pipe(command, producer=producer, consume=chunks, on_output=listener, on_error=watch.error)
 
-        piped = once()
+        piped = _past_gone_locks(once)
         if piped.command.exit_code != 0 and self._clear_locks(call, piped.command):
-            piped = once()
+            piped = _past_gone_locks(once)
         return piped
 
     def changed(self) -> None:
@@ -267,3 +269,13 @@ class Client:
                 self._known[key] = make()
             value: type_variable = self._known[key]
             return value
+
+
+def _past_gone_locks(once: Callable[[], type_variable]) -> type_variable:
+    """Begin again while restic only waits for a lock that others have removed; it meets that before it reads or writes anything."""
+    for _attempt in range(GONE_LOCKS):
+        try:
+            return once()
+        except LockGoneError:
+            continue
+    return once()

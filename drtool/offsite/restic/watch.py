@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from drtool.model.errors import Unavailable
@@ -9,14 +10,20 @@ from drtool.offsite.restic.errors import RETRYING, is_damage, is_permanent, last
 from drtool.offsite.restic.output import number, parse_line
 from drtool.ports import Clock, LineListener
 
+_LOCK_GONE = re.compile(rb"Load\(<lock/.*(no such file|does not exist|not found|NoSuchKey)", re.IGNORECASE)
 PATIENCE = 2
 """How often a cause that does not cure itself may be met."""
+
+
+class LockGoneError(Unavailable):
+    """An old restic (0.14) tries for a quarter of an hour to read a lock whose owner has just removed it; a fresh one does not meet it."""
 
 
 class Watch:
     """Listens to a running restic; raises Unavailable when it retried for longer than `seconds` without moving a byte.
 
-    A cause that trying again does not cure, such as a missing bucket or a refused key, is raised the second time it is met.
+    A cause that trying again does not cure, such as a missing bucket or a refused key, is raised the second time it is met; a lock that
+    is gone is raised at once, as LockGoneError.
     """
 
     def __init__(
@@ -55,6 +62,12 @@ class Watch:
     def error(self, line: bytes) -> None:
         """Take a line of standard error; restic also retries what is damaged, which is no matter of the network."""
         text = line.decode("utf-8", "replace")
+        if RETRYING.search(line) and _LOCK_GONE.search(line):
+            raise LockGoneError(
+                f"restic waits for a lock of {self._repository} that is gone: {last_words(text, limit=300)}",
+                hint="wait until others have finished; then again",
+                safe="what was stored before is untouched",
+            )
         if RETRYING.search(line) and not is_damage(text):
             self._said = text
             if self._retrying_since is None:
