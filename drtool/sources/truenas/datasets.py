@@ -11,6 +11,7 @@ from drtool.sources.truenas.labels import Label, read_label, read_marks
 _PROPERTIES: Final = (
     *("used", "referenced", "logicalreferenced", "usedbydataset", "origin", "readonly", "mounted", "recordsize", "compression"),
     *("atime", "acltype", "aclmode", "xattr", "quota", "refquota", "casesensitivity", "sync", "snapdir", "exec", "copies", "volsize"),
+    *("volblocksize", "refreservation"),
 )
 _RECORDED: Final = (
     "recordsize",
@@ -26,6 +27,8 @@ _RECORDED: Final = (
     "exec",
 )
 _NUMBERS: Final = ("quota", "refquota")
+_OF_VOLUMES: Final = ("compression", "sync")
+VOLUME: Final = "VOLUME"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,16 @@ class Dataset:
         return self.id.partition("/")[0]
 
     @property
+    def is_volume(self) -> bool:
+        """Whether it is a volume, which has blocks and no files."""
+        return self.type == VOLUME
+
+    @property
+    def volume_bytes(self) -> int:
+        """The size of a volume, 0 for a file system."""
+        return _number(self.told, "volsize")
+
+    @property
     def parent(self) -> str:
         """The dataset above it, empty for a pool's root."""
         return self.id.rpartition("/")[0]
@@ -59,7 +72,11 @@ class Dataset:
     def recorded(self) -> dict[str, Any]:
         """Return what a new dataset must be told to be like this one: properties set here, in the words of `pool.dataset.create`."""
         found: dict[str, Any] = {}
-        for name in _RECORDED:
+        if self.is_volume:
+            block = str((self.told.get("volblocksize") or {}).get("value") or "")
+            found |= {"volsize": self.volume_bytes, "sparse": _number(self.told, "refreservation") == 0}
+            found |= {"volblocksize": block} if block else {}
+        for name in _OF_VOLUMES if self.is_volume else _RECORDED:
             told = self.told.get(name)
             if not isinstance(told, Mapping) or str(told.get("source") or "").upper() not in ("LOCAL", "NONE", "RECEIVED"):
                 continue

@@ -1,22 +1,25 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from drtool.model.policy import Settings
 from drtool.model.workload import Workload
 from drtool.sources.truenas.client import Client
 from drtool.sources.truenas.datasets import Dataset, find_dataset, read_datasets, read_tree
+from drtool.sources.truenas.ways import Way
 
 KIND: Final = "truenas"
+Choose = Callable[[Dataset, bool], Way]
+"""How a dataset is read; the second argument tells whether the policy asks for an exact stream."""
 _PATTERN: Final = frozenset("*?[")
 
 
-def discover(client: Client, selector: Settings) -> tuple[Workload, ...]:
+def discover(client: Client, selector: Settings, choose: Choose) -> tuple[Workload, ...]:
     """Return one workload per dataset that a selector matches, children named one by one; what cannot be read carries its problem.
 
-    What drtool itself made on the NAS is left out.
+    `choose` tells how each is read. What drtool itself made on the NAS is left out.
     """
     from drtool.sources.truenas.schema import Selector  # noqa: PLC0415 - heavy, and `status` discovers nothing
 
@@ -36,7 +39,8 @@ def discover(client: Client, selector: Settings) -> tuple[Workload, ...]:
     if not matched and not _PATTERN & set(pattern) and not any(dataset.id == pattern for dataset in found):
         return (Workload(f"{client.source}:{pattern}", client.source, KIND, {"dataset": pattern}, problem=f"{pattern} does not exist"),)
     roots = _roots(matched)
-    return tuple(_workload(client.source, dataset, rules, roots[dataset.pool]) for dataset in matched)
+    exact = wanted.exact
+    return tuple(_workload(client.source, dataset, rules, roots[dataset.pool], choose(dataset, exact)) for dataset in matched)
 
 
 def is_wanted(dataset: Dataset, rules: Mapping[str, Any]) -> bool:
@@ -78,7 +82,7 @@ def _roots(datasets: list[Dataset]) -> dict[str, str]:
     return roots
 
 
-def _workload(source: str, dataset: Dataset, rules: dict[str, Any], root: str) -> Workload:
+def _workload(source: str, dataset: Dataset, rules: dict[str, Any], root: str, way: Way) -> Workload:
     selector = {
         **{name: value for name, value in rules.items() if value},
         "pattern": rules["dataset"],
@@ -87,6 +91,8 @@ def _workload(source: str, dataset: Dataset, rules: dict[str, Any], root: str) -
         "properties": dataset.recorded(),
         "users": dict(dataset.users),
         "encrypted": dataset.encrypted,
+        "way": way.name,
+        "held": dataset.referenced,
     }
     return Workload(
         name=f"{source}:{dataset.id}",
@@ -94,15 +100,7 @@ def _workload(source: str, dataset: Dataset, rules: dict[str, Any], root: str) -
         kind=KIND,
         selector=selector,
         snapshots=True,
-        bytes=dataset.referenced or None,
-        problem=problem_of(dataset),
+        bytes=dataset.volume_bytes or dataset.referenced or None,
+        problem=way.problem,
+        way=way.why,
     )
-
-
-def problem_of(dataset: Dataset) -> str:
-    """Say why a dataset cannot be protected now; empty: it can."""
-    if dataset.type != "FILESYSTEM":
-        return f"{dataset.id} is a volume, which has no files to read: leave it out with `exclude`"
-    if dataset.locked:
-        return f"{dataset.id} is locked: unlock it on the NAS, or leave it out with `exclude`"
-    return "" if dataset.mountpoint else f"{dataset.id} is not mounted on the NAS"

@@ -73,8 +73,8 @@ def _site_of_paths(parts: Parts, request: LandRequest, path: str) -> Site:
 @contextlib.contextmanager
 def _land_dataset(parts: Parts, request: LandRequest, path: str) -> Iterator[Landing]:
     recorded: Mapping[str, Any] = request.member.selector
-    target, above = _where(parts, request)
-    _require_room(parts, above, request.bytes)
+    target, above = place_of(parts, request)
+    require_room(parts, above, request.bytes)
     name = f"{above}/drtool-stage-{request.run}-{parts.clock.fresh_id()}"
     label = Label(
         "staging",
@@ -86,7 +86,7 @@ def _land_dataset(parts: Parts, request: LandRequest, path: str) -> Iterator[Lan
     )
     properties = dict(recorded.get("properties", {})) if request.destination.form == "original" else _within_quota(recorded)
     if recorded.get("encrypted"):
-        properties |= _encryption(require_dataset(parts.client, above))
+        properties |= encryption_of(require_dataset(parts.client, above))
     create_dataset(parts.client, name, {**recorded.get("users", {}), **label.properties()}, properties)
     try:
         reach = parts.reach()
@@ -133,7 +133,7 @@ def sandbox_of(parts: Parts, locator: str) -> Dataset | None:
     return found if label is not None and (label.what, label.by, label.source) == ("sandbox", parts.by, parts.name) else None
 
 
-def _where(parts: Parts, request: LandRequest) -> tuple[str, str]:
+def place_of(parts: Parts, request: LandRequest) -> tuple[str, str]:
     """Return the dataset that shall be, and the one below which it waits for that."""
     dataset = str(request.member.selector.get("dataset", "system"))
     if request.destination.form == "original":
@@ -154,7 +154,8 @@ def _where(parts: Parts, request: LandRequest) -> tuple[str, str]:
     return f"{sandbox.id}/{re.sub(r'[^A-Za-z0-9_.-]', '-', dataset)[-60:]}-{digest}", sandbox.id
 
 
-def _require_room(parts: Parts, above: str, needed: int) -> None:
+def require_room(parts: Parts, above: str, needed: int) -> None:
+    """Refuse unless the NAS has the dataset `above` with so many bytes free."""
     found = find_dataset(parts.client, above)
     if found is None:
         raise NotFound(f"{above} does not exist on {parts.name}", hint="make the pool first: runbooks/truenas-lost.md")
@@ -172,7 +173,7 @@ def _within_quota(recorded: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in recorded.get("properties", {}).items() if name not in ("quota", "refquota")}
 
 
-def _encryption(above: Dataset) -> dict[str, Any]:
+def encryption_of(above: Dataset) -> dict[str, Any]:
     """What was encrypted is not laid down in clear: where the parent is not encrypted, the NAS makes a key of its own."""
     return {} if above.encrypted else {"inherit_encryption": False, "encryption": True, "encryption_options": {"generate_key": True}}
 

@@ -20,6 +20,8 @@ class Reach(Protocol):
     files: FileSystem
     shares: bool
     """Whether it makes shares on the NAS."""
+    words: str
+    """How files are read, for a person."""
 
     def path_of(self, dataset: str) -> str:
         """Return where a dataset lies on this host while it is open; the same in every run."""
@@ -44,12 +46,13 @@ class Reach(Protocol):
 
 
 class LocalReach:
-    """This host is the NAS: its mount points are ours."""
+    """The files are those of the NAS itself: this host is it, or commands run there; its mount points are ours."""
 
     shares = False
 
-    def __init__(self, client: Client, files: FileSystem, *, prefix: str, directory: str) -> None:
+    def __init__(self, client: Client, files: FileSystem, *, prefix: str, directory: str, words: str = "on this host") -> None:
         self.files = files
+        self.words = words
         self._client = client
         self._prefix = prefix.rstrip("/")
         self._directory = directory
