@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from drtool import process
 from drtool.engine.clock import SystemClock
 from drtool.lab.truenas.run import Settings, Started, serve
 from drtool.model.command import Command
 from drtool.model.policy import SourcePolicy
 from drtool.runners.local import LocalRunner
+from drtool.runners.ssh import SshRunner
 from drtool.secrets.store import Secrets
 from drtool.sources.truenas.source import TruenasSource
 
@@ -40,15 +43,24 @@ class Lab:
         lines = (Path(self.started.directory) / "calls.jsonl").read_text().splitlines()
         return sum(json.loads(line).get("method") == method for line in lines)
 
+    def ssh(self) -> dict[str, str]:
+        """The keys of a source that reach its shell; skips the test where this machine cannot have one."""
+        if not self.started.ssh:
+            pytest.skip("no SSH server is installed here")
+        return {"ssh": self.started.ssh, "ssh_config": self.started.ssh_config}
+
     def source(self, *, by: str, watch: tuple[str, ...] = (), administrator: bool = False, **settings: object) -> TruenasSource:
-        """Make a source that reads this appliance over its shares."""
+        """Make a source that reads this appliance over its shares, and over SSH where the settings say so."""
         key = self.started.administrator_key_file if administrator else self.started.worker_key_file
         user = "truenas_admin" if administrator else "drtool"
         keys = {"url": self.started.url, "user": user, "key": f"file:{key}", "ca": self.started.certificate, "mounts": str(self.mounts)}
         policy = SourcePolicy("nas", "truenas", "home", {**keys, **settings})
         runner = LocalRunner()
         secrets = Secrets(os.environ, runner)
-        return TruenasSource(policy=policy, by=by, runner=runner, clock=SystemClock(), secrets=secrets, watch=watch)
+        remote = None
+        if "ssh" in settings:
+            remote = SshRunner(name="nas", host=str(settings["ssh"]), ssh_config=str(settings["ssh_config"]))
+        return TruenasSource(policy=policy, by=by, runner=runner, clock=SystemClock(), secrets=secrets, watch=watch, remote=remote)
 
 
 def _start_apart(argv: tuple[str, ...], ready: Callable[[], bool], seconds: float) -> int:

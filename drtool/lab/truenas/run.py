@@ -12,10 +12,12 @@ from typing import Final
 from drtool.lab.truenas.appliance import Appliance, open_state
 from drtool.lab.truenas.catalogue import every_method
 from drtool.lab.truenas.certificate import ensure_certificate
+from drtool.lab.truenas.devices import write_devices
 from drtool.lab.truenas.directories import DirectoryStorage
 from drtool.lab.truenas.directory_index import Index
 from drtool.lab.truenas.exports import write_exports, write_programs
 from drtool.lab.truenas.server import Server
+from drtool.lab.truenas.shell import ALIAS, write_shell
 from drtool.lab.truenas.state import State, User
 from drtool.lab.truenas.storage import Storage
 from drtool.lab.truenas.zfs import ZfsStorage
@@ -63,6 +65,9 @@ class Started:
     programs: str
     directory: str
     pool: str
+    ssh: str = ""
+    """The SSH destination of its shell, empty where it has none; known in `ssh_config`."""
+    ssh_config: str = ""
 
     def policy(self) -> str:
         """Return a policy that works against it."""
@@ -75,6 +80,7 @@ class Started:
             administrator_key=self.administrator_key_file,
             directory=self.directory,
             pool=self.pool,
+            ssh=f', ssh: {self.ssh}, ssh_config: "{self.ssh_config}"' if self.ssh else "",
         )
 
 
@@ -84,7 +90,7 @@ name: lab
 repositories:
   near: {{restic: "{directory}/repository", password: "file:{directory}/repository.key"}}
 sources:
-  nas:    {{truenas: {{url: "{url}", user: {worker}, key: "file:{key}", ca: "{certificate}"}}}}
+  nas:    {{truenas: {{url: "{url}", user: {worker}, key: "file:{key}", ca: "{certificate}"{ssh}}}}}
   system: {{truenas: {{url: "{url}", user: {administrator}, key: "file:{administrator_key}", ca: "{certificate}"}}}}
 defaults:
   to: near
@@ -108,11 +114,12 @@ def serve(
     storage = storage_of(settings, runner=runner, clock=clock, start_apart=start_apart)
     storage.start()
     try:
+        write_devices(settings.directory, storage)
         for dataset in reversed(storage.datasets()):
             if state.is_locked(dataset.name):
                 storage.unmount(dataset.name)
         _furnish(settings, state, storage)
-        asyncio.run(_serve(settings, state, storage, clock=clock, on_start=on_start, until=until))
+        asyncio.run(_serve(settings, state, storage, runner=runner, clock=clock, on_start=on_start, until=until))
     finally:
         storage.stop()
 
@@ -126,8 +133,17 @@ def storage_of(settings: Settings, *, runner: Runner, clock: Clock, start_apart:
 
 
 async def _serve(
-    settings: Settings, state: State, storage: Storage, *, clock: Clock, on_start: Callable[[Started], None], until: Callable[[], bool]
+    settings: Settings,
+    state: State,
+    storage: Storage,
+    *,
+    runner: Runner,
+    clock: Clock,
+    on_start: Callable[[Started], None],
+    until: Callable[[], bool],
 ) -> None:
+    zfs = storage.daemon.program("zfs") if isinstance(storage, ZfsStorage) else ""
+    ssh_config = write_shell(settings.directory, runner=runner, zfs=zfs)
     appliance = Appliance(settings.directory, state, storage, clock, every_method(), settings.hasty)
     appliance.save()
     write_exports(appliance)
@@ -146,6 +162,8 @@ async def _serve(
                 programs=write_programs(settings.directory),
                 directory=settings.directory,
                 pool=settings.pool,
+                ssh=ALIAS if ssh_config else "",
+                ssh_config=ssh_config,
             )
         )
         while not until():  # noqa: ASYNC110 - a signal sets what is asked, and knows no loop
