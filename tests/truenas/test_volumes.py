@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import hashlib
 import os
-import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -10,17 +8,19 @@ from pathlib import Path
 
 import pytest
 
+from drtool.checks.census import CensusCheck
 from drtool.engine.clock import SystemClock
 from drtool.model.errors import Conflict, Corrupt, NotFound, Refused
 from drtool.model.plan import Destination, Landed, Restored
 from drtool.model.point import Artifact, Member
-from drtool.model.policy import Address, RepositoryPolicy
+from drtool.model.policy import Address, CheckPolicy, RepositoryPolicy
 from drtool.model.secret import SecretReference
 from drtool.model.workload import Leftover, Snapshot
 from drtool.offsite.restic.repository import ResticRepository
-from drtool.ports import GetRequest, Labels, LandRequest, PutRequest, PutResult, ReserveRequest
+from drtool.ports import GetRequest, Labels, LandRequest, PutRequest, PutResult, Question, ReserveRequest
 from drtool.runners.local import LocalRunner
 from drtool.secrets.store import Secrets
+from drtool.sources.sandbox_only import SandboxOnly
 from drtool.sources.truenas.create import create_dataset
 from drtool.sources.truenas.datasets import find_dataset, require_dataset
 from drtool.sources.truenas.source import TruenasSource
@@ -81,13 +81,15 @@ def world(lab: Lab, tmp_path: Path) -> Iterator[World]:
     create_dataset(source.client, VOLUME, {"org.example:owner": "anna"}, birth)
     file = lab.root / VOLUME / "volume"
     with open(file, "r+b") as stream:
-        stream.write(random.Random(7).randbytes(3 << 20))
+        stream.write(os.urandom(3 << 20))
     key = tmp_path / "key"
     key.write_text("a password\n")
     key.chmod(0o600)
     runner = LocalRunner()
     repository = ResticRepository(
-        policy=RepositoryPolicy(name="near", address=Address(str(tmp_path / "repository"), password=SecretReference("file", str(key))), site="home"),
+        policy=RepositoryPolicy(
+            name="near", address=Address(str(tmp_path / "repository"), password=SecretReference("file", str(key))), site="home"
+        ),
         by=BY,
         secrets=Secrets(os.environ, runner),
         clock=SystemClock(),
@@ -122,3 +124,97 @@ def test_a_volume_goes_the_full_circle_and_a_second_run_adds_little(world: World
     inspection = world.source.inspect(Restored(first.workload, "nas", landed.destination, landed.target, first))
     assert inspection.up, inspection.note
     assert inspection.path == f"/dev/zvol/{VOLUME}"
+
+
+def test_a_volume_is_drilled_in_a_sandbox_that_goes_with_it(world: World) -> None:
+    member, _ = world.store(world.take())
+    create_dataset(world.source.client, "tank/drill", {})
+    until = datetime.now(UTC) + timedelta(hours=2)
+    place = ReserveRequest({"dataset": "tank/drill"}, Destination("sandbox", sandbox="lab"), RUN, BY, SIZE, until)
+    drill = SandboxOnly(world.source)
+    reserved = drill.reserve(place)
+    landed = drill.cutover(world.land(member, "sandbox", reserved.locator))
+    assert landed.target.startswith(f"{reserved.locator}/")
+    restored = Restored(member.workload, "nas", landed.destination, landed.target, member)
+    inspection = drill.inspect(restored)
+    assert inspection.up, inspection.note
+    seen = replace(restored, path=str(inspection.path))
+    question = Question(CheckPolicy("census", "census"), (seen,), {member.workload: inspection}, until, until)
+    answer = CensusCheck().ask(question)
+    assert (answer.passed, answer.compared, answer.bytes) == (True, 1, SIZE), answer.observed
+    with open(next(world.lab.root.glob("tank/drill/*/*/volume")), "r+b") as stream:
+        stream.write(b"damaged")
+    assert not CensusCheck().ask(question).passed
+    drill.release(reserved)
+    assert find_dataset(world.source.client, "tank/drill/" + landed.target.rpartition("/")[2]) is None
+    assert not list(world.lab.root.glob("tank/drill/*"))
+    assert VOLUME in [workload.selector["dataset"] for workload in world.source.discover(SELECTOR)]
+
+
+def test_without_ssh_a_volume_is_told_with_what_to_add(world: World) -> None:
+    source = world.lab.source(by=BY)
+    (workload,) = source.discover(SELECTOR)
+    assert "volume" in workload.problem
+    assert "`ssh:`" in workload.problem
+    with pytest.raises(Refused):
+        source.snapshot(workload, "drtool-x")
+    source.close()
+    (reached,) = world.source.discover(SELECTOR)
+    assert (reached.problem, reached.bytes) == ("", SIZE)
+    assert reached.way == "raw blocks of a clone over SSH: a volume has no files"
+    (files,) = world.source.discover({"dataset": "tank/documents"})
+    assert files.way == "files of a clone, read over a temporary NFS share"
+
+
+def test_a_late_device_is_waited_for_and_one_that_never_comes_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.lab.faults({"method": "pool.snapshot.clone", "kind": "late_device", "seconds": 1.5})
+    _, put = world.store(world.take())
+    assert put.bytes == SIZE
+    monkeypatch.setattr("drtool.sources.truenas.shell._APPEARS_WITHIN", (0.1,))
+    world.lab.faults({"method": "pool.snapshot.clone", "kind": "late_device", "seconds": 3000})
+    snapshot = world.take(number=2)
+    with pytest.raises(NotFound, match="did not appear"), world.source.export(snapshot):
+        pass
+    world.source.release(Leftover("nas", "snapshot", snapshot.locator, RUN, BY))
+    assert world.source.leftovers(()) == ()
+
+
+def test_a_device_of_another_size_is_not_read_and_one_that_shrinks_is_not_stored(world: World) -> None:
+    snapshot = world.take()
+    os.truncate(next(Path(world.lab.started.directory).glob("snapshots/*/volume")), SIZE - 4096)
+    with pytest.raises(Conflict, match="bytes and the NAS says"), world.source.export(snapshot):
+        pass
+    world.source.release(Leftover("nas", "snapshot", snapshot.locator, RUN, BY))
+    program(world.lab, "dd", "exec head -c 5000000 /dev/zvol/tank/drtool-clone-*")
+    with pytest.raises(Corrupt, match="5000000 were read"):
+        world.store(world.take(number=2))
+    assert not world.repository.list().points
+
+
+@pytest.mark.parametrize("ends", ["exit 1", "kill -9 $$"])
+def test_a_producer_that_dies_halfway_stores_nothing(world: World, ends: str) -> None:
+    program(world.lab, "dd", f"head -c 5000000 /dev/zvol/tank/drtool-clone-*; {ends}")
+    with pytest.raises(Refused, match=r"ended with exit code|was ended"):
+        world.store(world.take())
+    assert world.repository.list().unsealed == ()
+
+
+def test_what_was_written_otherwise_than_stored_never_takes_the_place_of_anything(world: World) -> None:
+    member, _ = world.store(world.take())
+    before = world.file.read_bytes()
+    for script, error, words in (
+        ("head -c 4000000 >/dev/zvol/tank/drtool-stage-*; cat >/dev/null", Corrupt, "SHA-256 differs"),
+        ("head -c 4000000 >/dev/null; echo No space left on device >&2; exit 1", Refused, "No space left"),
+    ):
+        program(world.lab, "dd", script)
+        with pytest.raises(error, match=words):
+            world.land(member)
+        assert world.file.read_bytes() == before
+        assert world.source.leftovers(()) == ()
+
+
+def program(lab: Lab, name: str, script: str) -> None:
+    """Put a program of another behaviour first on the path of the appliance's shell."""
+    path = Path(lab.started.directory) / "ssh" / "bin" / name
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
