@@ -75,7 +75,7 @@ class World:
 @pytest.fixture
 def world(lab: Lab, tmp_path: Path) -> Iterator[World]:
     ssh = lab.ssh()
-    source = lab.source(by=BY, **ssh)
+    source = lab.source(by=BY, ssh=ssh["ssh"], ssh_config=ssh["ssh_config"])
     create_dataset(source.client, "tank/machines", {})
     birth = {"type": "VOLUME", "volsize": SIZE, "volblocksize": "8K", "sparse": True, "compression": "ZSTD"}
     create_dataset(source.client, VOLUME, {"org.example:owner": "anna"}, birth)
@@ -87,9 +87,7 @@ def world(lab: Lab, tmp_path: Path) -> Iterator[World]:
     key.chmod(0o600)
     runner = LocalRunner()
     repository = ResticRepository(
-        policy=RepositoryPolicy(
-            name="near", address=Address(str(tmp_path / "repository"), password=SecretReference("file", str(key))), site="home"
-        ),
+        policy=RepositoryPolicy("near", Address(str(tmp_path / "repository"), SecretReference("file", str(key))), "home"),
         by=BY,
         secrets=Secrets(os.environ, runner),
         clock=SystemClock(),
