@@ -117,8 +117,20 @@ class Client:
         self._places = threading.BoundedSemaphore(_AT_ONCE)
         self._opening = threading.Lock()
         self._nudge = threading.Event()
+        self._alone = threading.Lock()
         self._session: _Session | None = None
         self._old_names: set[str] = set()
+
+    @contextlib.contextmanager
+    def alone(self, what: str) -> Iterator[None]:
+        """Do what takes several changes without another step of this process in between; waits for one that is at it."""
+        watch = process.stopwatch(JOB_SECONDS, what)
+        while not self._alone.acquire(timeout=_TICK):
+            watch()
+        try:
+            yield
+        finally:
+            self._alone.release()
 
     def read(self, method: str, *params: Any, timeout_seconds: float = CALL_SECONDS) -> Any:  # noqa: ANN401 - JSON
         """Ask something that changes nothing; repeated when the connection is lost."""

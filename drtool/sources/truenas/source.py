@@ -112,7 +112,10 @@ class TruenasSource:
 
     def cutover(self, landed: Landed, *, trusted: bool = True) -> Landed:
         del trusted  # no command of the policy is run here
-        return cut_over_paths(self._parts.owner, landed) if landed.moves else cut_over(self._parts, landed)
+        if landed.moves:
+            return cut_over_paths(self._parts.owner, landed)
+        with self.client.alone(f"putting {landed.workload} into service"):  # a parent is away for a moment while it is replaced
+            return cut_over(self._parts, landed)
 
     def reserve(self, request: ReserveRequest) -> Leftover:
         return reserve(self._parts, request)
