@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,15 +65,18 @@ class Lab:
 
 
 def _start_apart(argv: tuple[str, ...], ready: Callable[[], bool], seconds: float) -> int:
-    return process.start_apart(argv, ready=ready, seconds=seconds)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # it outlives the call: that is the point
+        return process.start_apart(argv, ready=ready, seconds=seconds)
 
 
 @contextlib.contextmanager
-def running_lab(directory: Path, *, release: str = "25.10") -> Iterator[Lab]:
-    """Run an appliance on plain directories; its mount program is put first on PATH meanwhile."""
+def running_lab(directory: Path, *, release: str = "25.10", pool: str = "tank", programs: str = "") -> Iterator[Lab]:
+    """Run an appliance on plain directories, or on real ZFS with its `programs`; its mount program is put first on PATH meanwhile."""
     ready, stop = threading.Event(), threading.Event()
     box: list[Started] = []
-    settings = Settings(str(directory / "lab"), release=release, hasty=True)
+    real = {"zfs": True, "programs": programs, "bytes": 256 << 20} if programs else {}
+    settings = Settings(str(directory / "lab"), release=release, pool=pool, hasty=True, **real)  # type: ignore[arg-type]  # as they are named
 
     def on_start(started: Started) -> None:
         box.append(started)

@@ -2,130 +2,73 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from drtool.checks.census import CensusCheck
-from drtool.engine.clock import SystemClock
 from drtool.model.errors import Conflict, Corrupt, NotFound, Refused
-from drtool.model.plan import Destination, Landed, Restored
-from drtool.model.point import Artifact, Member
-from drtool.model.policy import Address, CheckPolicy, RepositoryPolicy
-from drtool.model.secret import SecretReference
-from drtool.model.workload import Leftover, Snapshot
-from drtool.offsite.restic.repository import ResticRepository
-from drtool.ports import GetRequest, Labels, LandRequest, PutRequest, PutResult, Question, ReserveRequest
-from drtool.runners.local import LocalRunner
-from drtool.secrets.store import Secrets
+from drtool.model.plan import Destination, Restored
+from drtool.model.policy import CheckPolicy
+from drtool.model.workload import Leftover
+from drtool.ports import Question, ReserveRequest
 from drtool.sources.sandbox_only import SandboxOnly
 from drtool.sources.truenas.create import create_dataset
 from drtool.sources.truenas.datasets import find_dataset, require_dataset
-from drtool.sources.truenas.source import TruenasSource
-from tests.rig.cheap_key import make_cheap
 from tests.rig.truenas_lab import Lab
 from tests.truenas.circle import BY, POINT, RUN, tidy
+from tests.truenas.stored import World, open_world, program
 
 SIZE = 8 << 20
 VOLUME = "tank/machines/disk0"
-SELECTOR = {"dataset": VOLUME}
-
-
-@dataclass
-class World:
-    """A lab with a volume in it, a source that reaches it over SSH, and a real repository."""
-
-    lab: Lab
-    source: TruenasSource
-    repository: ResticRepository
-    file: Path
-
-    def take(self, selector: dict[str, object] | None = None, *, number: int = 1) -> Snapshot:
-        (workload,) = self.source.discover(selector or SELECTOR)
-        assert not workload.problem, workload.problem
-        return self.source.snapshot(workload, f"drtool-{POINT}-{number}")
-
-    def store(self, snapshot: Snapshot) -> tuple[Member, PutResult]:
-        """Store as the engine does, and return the member as its manifest would have it."""
-        workload = snapshot.workload
-        labels = Labels(BY, "set", POINT, RUN, workload.name, "nas", datetime.now(UTC) + timedelta(hours=1))
-        with self.source.export(snapshot) as export:
-            (offered,) = export.artifacts
-            put = self.repository.put(PutRequest(offered, export.runner, labels))
-            census = export.census(offered, put)
-        self.source.release(Leftover("nas", "snapshot", snapshot.locator, RUN, BY))
-        assert snapshot.instant is not None
-        stored = replace(Artifact(offered.name, offered.form, "", offered.path, census, put.stored_bytes))
-        tree = next(item.tree for item in self.repository.list().unsealed if item.id.startswith(put.snapshot))
-        member = Member(workload.name, "nas", workload.kind, workload.selector, snapshot.instant, (replace(stored, tree=tree),))
-        return member, put
-
-    def land(self, member: Member, form: str = "original", reserved: str = "") -> Landed:
-        destination = Destination(form, sandbox="lab" if form == "sandbox" else "")
-        expires = datetime.now(UTC) + timedelta(hours=2)
-        request = LandRequest(member, POINT, RUN, BY, destination, expires, reserved=reserved, bytes=member.artifacts[0].census.bytes)
-        with self.source.land(request) as landing:
-            get = GetRequest(member.artifacts[0], POINT, member.workload, "nas", landing.directory, landing.runner, into=landing.into)
-            self.repository.get(get)
-            return landing.landed
+SELECTOR: dict[str, object] = {"dataset": VOLUME}
 
 
 @pytest.fixture
 def world(lab: Lab, tmp_path: Path) -> Iterator[World]:
-    ssh = lab.ssh()
-    source = lab.source(by=BY, ssh=ssh["ssh"], ssh_config=ssh["ssh_config"])
-    create_dataset(source.client, "tank/machines", {})
+    world = open_world(lab, tmp_path)
+    create_dataset(world.source.client, "tank/machines", {})
     birth = {"type": "VOLUME", "volsize": SIZE, "volblocksize": "8K", "sparse": True, "compression": "ZSTD"}
-    create_dataset(source.client, VOLUME, {"org.example:owner": "anna"}, birth)
-    file = lab.root / VOLUME / "volume"
-    with open(file, "r+b") as stream:
+    create_dataset(world.source.client, VOLUME, {"org.example:owner": "anna"}, birth)
+    with open(file(world), "r+b") as stream:
         stream.write(os.urandom(3 << 20))
-    key = tmp_path / "key"
-    key.write_text("a password\n")
-    key.chmod(0o600)
-    runner = LocalRunner()
-    repository = ResticRepository(
-        policy=RepositoryPolicy("near", Address(str(tmp_path / "repository"), SecretReference("file", str(key))), "home"),
-        by=BY,
-        secrets=Secrets(os.environ, runner),
-        clock=SystemClock(),
-        local=runner,
-        cache_directory=str(tmp_path / "cache"),
-    )
-    repository.initialise()
-    make_cheap(tmp_path / "repository", "a password")
-    yield World(lab, source, repository, file)
+    yield world
     lab.faults()
-    tidy(source)
+    tidy(world.source)
+
+
+def file(world: World) -> Path:
+    """Where the blocks of the volume lie."""
+    return world.lab.root / VOLUME / "volume"
 
 
 def test_a_volume_goes_the_full_circle_and_a_second_run_adds_little(world: World) -> None:
-    before = world.file.read_bytes()
-    first, put = world.store(world.take())
+    before = file(world).read_bytes()
+    first, put = world.store(world.take(SELECTOR))
     assert put.bytes == SIZE
     assert put.stored_bytes > 3 << 20
-    with open(world.file, "r+b") as stream:
+    with open(file(world), "r+b") as stream:
         stream.seek(1 << 20)
         stream.write(b"changed")
-    second, again = world.store(world.take(number=2))
+    second, again = world.store(world.take(SELECTOR, number=2))
     assert again.stored_bytes < put.stored_bytes / 2, "what did not change is stored again"
     assert first.artifacts[0].path == second.artifacts[0].path
     landed = world.source.cutover(world.land(first))
     assert landed.aside == f"{VOLUME}.before-{POINT}"
-    assert world.file.read_bytes() == before
+    assert file(world).read_bytes() == before
     found = require_dataset(world.source.client, VOLUME)
     assert (found.label, found.users, found.recorded()["volblocksize"]) == (None, {"org.example:owner": "anna"}, "8K")
     assert found.recorded()["compression"] == "ZSTD"
-    assert (world.file.parents[1] / f"disk0.before-{POINT}" / "volume").read_bytes()[1 << 20 : (1 << 20) + 7] == b"changed"
+    assert (file(world).parents[1] / f"disk0.before-{POINT}" / "volume").read_bytes()[1 << 20 : (1 << 20) + 7] == b"changed"
     inspection = world.source.inspect(Restored(first.workload, "nas", landed.destination, landed.target, first))
     assert inspection.up, inspection.note
     assert inspection.path == f"/dev/zvol/{VOLUME}"
 
 
 def test_a_volume_is_drilled_in_a_sandbox_that_goes_with_it(world: World) -> None:
-    member, _ = world.store(world.take())
+    member, _ = world.store(world.take(SELECTOR))
     create_dataset(world.source.client, "tank/drill", {})
     until = datetime.now(UTC) + timedelta(hours=2)
     place = ReserveRequest({"dataset": "tank/drill"}, Destination("sandbox", sandbox="lab"), RUN, BY, SIZE, until)
@@ -166,11 +109,11 @@ def test_without_ssh_a_volume_is_told_with_what_to_add(world: World) -> None:
 
 def test_a_late_device_is_waited_for_and_one_that_never_comes_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.lab.faults({"method": "pool.snapshot.clone", "kind": "late_device", "seconds": 1.5})
-    _, put = world.store(world.take())
+    _, put = world.store(world.take(SELECTOR))
     assert put.bytes == SIZE
     monkeypatch.setattr("drtool.sources.truenas.shell._APPEARS_WITHIN", (0.1,))
     world.lab.faults({"method": "pool.snapshot.clone", "kind": "late_device", "seconds": 3000})
-    snapshot = world.take(number=2)
+    snapshot = world.take(SELECTOR, number=2)
     with pytest.raises(NotFound, match="did not appear"), world.source.export(snapshot):
         pass
     world.source.release(Leftover("nas", "snapshot", snapshot.locator, RUN, BY))
@@ -178,14 +121,14 @@ def test_a_late_device_is_waited_for_and_one_that_never_comes_is_told(world: Wor
 
 
 def test_a_device_of_another_size_is_not_read_and_one_that_shrinks_is_not_stored(world: World) -> None:
-    snapshot = world.take()
+    snapshot = world.take(SELECTOR)
     os.truncate(next(Path(world.lab.started.directory).glob("snapshots/*/volume")), SIZE - 4096)
     with pytest.raises(Conflict, match="bytes and the NAS says"), world.source.export(snapshot):
         pass
     world.source.release(Leftover("nas", "snapshot", snapshot.locator, RUN, BY))
     program(world.lab, "dd", "exec head -c 5000000 /dev/zvol/tank/drtool-clone-*")
     with pytest.raises(Corrupt, match="5000000 were read"):
-        world.store(world.take(number=2))
+        world.store(world.take(SELECTOR, number=2))
     assert not world.repository.list().points
 
 
@@ -193,13 +136,13 @@ def test_a_device_of_another_size_is_not_read_and_one_that_shrinks_is_not_stored
 def test_a_producer_that_dies_halfway_stores_nothing(world: World, ends: str) -> None:
     program(world.lab, "dd", f"head -c 5000000 /dev/zvol/tank/drtool-clone-*; {ends}")
     with pytest.raises(Refused, match=r"ended with exit code|was ended"):
-        world.store(world.take())
+        world.store(world.take(SELECTOR))
     assert world.repository.list().unsealed == ()
 
 
 def test_what_was_written_otherwise_than_stored_never_takes_the_place_of_anything(world: World) -> None:
-    member, _ = world.store(world.take())
-    before = world.file.read_bytes()
+    member, _ = world.store(world.take(SELECTOR))
+    before = file(world).read_bytes()
     for script, error, words in (
         ("head -c 4000000 >/dev/zvol/tank/drtool-stage-*; cat >/dev/null", Corrupt, "SHA-256 differs"),
         ("head -c 4000000 >/dev/null; echo No space left on device >&2; exit 1", Refused, "No space left"),
@@ -207,12 +150,5 @@ def test_what_was_written_otherwise_than_stored_never_takes_the_place_of_anythin
         program(world.lab, "dd", script)
         with pytest.raises(error, match=words):
             world.land(member)
-        assert world.file.read_bytes() == before
+        assert file(world).read_bytes() == before
         assert world.source.leftovers(()) == ()
-
-
-def program(lab: Lab, name: str, script: str) -> None:
-    """Put a program of another behaviour first on the path of the appliance's shell."""
-    path = Path(lab.started.directory) / "ssh" / "bin" / name
-    path.write_text(f"#!/bin/sh\n{script}\n")
-    path.chmod(0o755)
