@@ -57,7 +57,7 @@ def open_landing(parts: Parts, request: LandRequest) -> Iterator[Landing]:
 def _site_of_paths(parts: Parts, request: LandRequest, path: str) -> Site:
     reach = parts.reach()
     name = str(request.member.selector["dataset"])
-    if reach.shares:
+    if reach.shares or not reach.here:
         raise Refused(
             f"single paths cannot be put into {name} from another machine",
             hint="restore them with: --to directory PATH, or the whole dataset without --path",

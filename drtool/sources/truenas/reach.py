@@ -20,6 +20,8 @@ class Reach(Protocol):
     files: FileSystem
     shares: bool
     """Whether it makes shares on the NAS."""
+    here: bool
+    """Whether what is seen is seen by this machine; else only by commands on the NAS."""
     words: str
     """How files are read, for a person."""
 
@@ -50,9 +52,10 @@ class LocalReach:
 
     shares = False
 
-    def __init__(self, client: Client, files: FileSystem, *, prefix: str, directory: str, words: str = "on this host") -> None:
+    def __init__(self, client: Client, files: FileSystem, *, prefix: str, directory: str, here: bool = True) -> None:
         self.files = files
-        self.words = words
+        self.here = here
+        self.words = "on this host" if here else "by restic on the NAS over SSH: asked for by `access`"
         self._client = client
         self._prefix = prefix.rstrip("/")
         self._directory = directory

@@ -25,7 +25,7 @@ def release(parts: Parts, leftover: Leftover, *, directory: str) -> None:
         case "mount":
             if not restored_dataset(directory, leftover.locator):
                 raise _without_label(leftover.locator)
-            unmount(parts.owner.file_system, leftover.locator)
+            unmount(parts.reach().files, leftover.locator)
         case "clone":
             _release_dataset(parts, leftover, leftover.locator)
         case "sandbox" | "staging" | "kept":

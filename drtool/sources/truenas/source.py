@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
-from typing import Final
 
 from drtool.model.errors import Refused
 from drtool.model.plan import Landed, Restored
@@ -35,8 +34,6 @@ from drtool.sources.truenas.shell import Remote, Shell
 from drtool.sources.truenas.snapshot import take_snapshot
 from drtool.sources.truenas.tls import Endpoint
 from drtool.sources.truenas.ways import Way, choose_way
-
-_THERE: Final = "by restic on the NAS over SSH: asked for by `access`"
 
 
 class TruenasSource:
@@ -123,8 +120,9 @@ class TruenasSource:
     def inspect(self, restored: Restored) -> Inspection:
         if restored.member.selector.get("way") in ways.STREAMS and restored.destination.form != "directory":
             return inspect_stream(self._parts, restored)
-        there = self._files.exists(restored.path)
-        return Inspection(there, self.runner, note="" if there else f"{restored.path} is not seen here")
+        files = self._files if restored.destination.form == "directory" else self._reach().files
+        there = files.exists(restored.path)
+        return Inspection(there, files.runner, note="" if there else f"{restored.path} is not seen here")
 
     def leftovers(self, places: Iterable[Settings]) -> tuple[Leftover, ...]:
         return leftovers(self._parts, places=places, watch=self._watch, directory=self._directory)
@@ -159,7 +157,7 @@ class TruenasSource:
             if not prefix:
                 continue
             if self._access == "ssh" and self._shell is not None:
-                return LocalReach(self.client, FileSystem(self._shell.runner), prefix=prefix, directory=self._directory, words=_THERE)
+                return LocalReach(self.client, FileSystem(self._shell.runner), prefix=prefix, directory=self._directory, here=False)
             if self._access == "local" or (self._access == "auto" and is_local(self.client, self._files, dataset)):
                 return LocalReach(self.client, self._files, prefix=prefix, directory=self._directory)
             return NetworkReach(self._parts, self._files, directory=self._directory)
