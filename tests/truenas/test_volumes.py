@@ -9,14 +9,17 @@ from pathlib import Path
 import pytest
 
 from drtool.checks.census import CensusCheck
-from drtool.model.errors import Conflict, Corrupt, NotFound, Refused
+from drtool.model.errors import Conflict, Corrupt, Interrupted, NotFound, Refused
 from drtool.model.plan import Destination, Restored
 from drtool.model.policy import CheckPolicy
 from drtool.model.workload import Leftover
 from drtool.ports import Question, ReserveRequest
 from drtool.sources.sandbox_only import SandboxOnly
+from drtool.sources.truenas import cutover
 from drtool.sources.truenas.create import create_dataset
 from drtool.sources.truenas.datasets import find_dataset, require_dataset
+from drtool.sources.truenas.parts import Parts
+from drtool.sources.truenas.source import TruenasSource
 from tests.rig.truenas_lab import Lab
 from tests.truenas.circle import BY, POINT, RUN, tidy
 from tests.truenas.stored import World, open_world, program
@@ -152,3 +155,54 @@ def test_what_was_written_otherwise_than_stored_never_takes_the_place_of_anythin
             world.land(member)
         assert file(world).read_bytes() == before
         assert world.source.leftovers(()) == ()
+
+
+def test_what_a_killed_run_left_of_a_volume_is_swept(world: World) -> None:
+    snapshot = world.take(SELECTOR)
+    opened = world.source.export(snapshot)
+    opened.__enter__()
+    following = open_source(world)
+    assert {leftover.what for leftover in following.leftovers(())} == {"clone", "snapshot"}
+    tidy(following)
+    with pytest.raises(NotFound):
+        opened.__exit__(None, None, None)
+    member, _ = world.store(world.take(SELECTOR, number=2))
+    world.land(member)
+    (staging,) = following.leftovers(())
+    assert (staging.what, staging.run) == ("staging", RUN)
+    tidy(following)
+
+
+def test_a_cutover_of_a_volume_that_died_is_finished_by_the_sweep(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = file(world).read_bytes()
+    member, _ = world.store(world.take(SELECTOR))
+    with open(file(world), "r+b") as stream:
+        stream.write(b"damaged")
+    landed = world.land(member)
+    rename = cutover._rename
+    done: list[str] = []
+
+    def once(parts: Parts, name: str, new: str) -> None:
+        if done:
+            raise Interrupted("killed")
+        done.append(name)
+        rename(parts, name, new)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(cutover, "_rename", once)
+        with pytest.raises(Interrupted):
+            world.source.cutover(landed)
+    assert not file(world).exists()
+    following = open_source(world)
+    for leftover in following.leftovers(()):
+        if leftover.what == "staging":
+            following.release(leftover)
+    assert file(world).read_bytes() == before
+    assert following.cutover(landed).aside == f"{VOLUME}.before-{POINT}"
+    following.close()
+
+
+def open_source(world: World) -> TruenasSource:
+    """Return a source as the next run has it."""
+    ssh = world.lab.ssh()
+    return world.lab.source(by=BY, ssh=ssh["ssh"], ssh_config=ssh["ssh_config"])
