@@ -71,12 +71,12 @@ def _start_apart(argv: tuple[str, ...], ready: Callable[[], bool], seconds: floa
 
 
 @contextlib.contextmanager
-def running_lab(directory: Path, *, release: str = "25.10", pool: str = "tank", programs: str = "") -> Iterator[Lab]:
+def running_lab(directory: Path, *, release: str = "25.10", pool: str = "tank", programs: str = "", volume: int = 0) -> Iterator[Lab]:
     """Run an appliance on plain directories, or on real ZFS with its `programs`; its mount program is put first on PATH meanwhile."""
     ready, stop = threading.Event(), threading.Event()
     box: list[Started] = []
     real = {"zfs": True, "programs": programs, "bytes": 256 << 20} if programs else {}
-    settings = Settings(str(directory / "lab"), release=release, pool=pool, hasty=True, **real)  # type: ignore[arg-type]  # as they are named
+    settings = Settings(str(directory / "lab"), release=release, pool=pool, volume=volume, hasty=True, **real)  # type: ignore[arg-type]  # as they are named
 
     def on_start(started: Started) -> None:
         box.append(started)

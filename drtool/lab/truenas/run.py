@@ -19,7 +19,7 @@ from drtool.lab.truenas.exports import write_exports, write_programs
 from drtool.lab.truenas.server import Server
 from drtool.lab.truenas.shell import ALIAS, write_shell
 from drtool.lab.truenas.state import State, User
-from drtool.lab.truenas.storage import Storage
+from drtool.lab.truenas.storage import BLOCK, SPARSE, VOLUME, VOLUME_FILE, Storage
 from drtool.lab.truenas.zfs import ZfsStorage
 from drtool.lab.truenas.zfs_daemon import Start, ZfsDaemon
 from drtool.ports import Clock, Runner
@@ -38,7 +38,8 @@ class Settings:
     """Which appliance to start: where it is kept, its release, its ports (0: any), its storage.
 
     `bytes` is the size of the disk under real ZFS, `programs` a directory with its programs (empty: found on PATH). With a `plain_port` it
-    listens there without TLS too. A `hasty` one waits only a tenth of what the vendor waits.
+    listens there without TLS too. A fresh one gets a volume of `volume` bytes too, if any. A `hasty` one waits only a tenth of what the
+    vendor waits.
     """
 
     directory: str
@@ -49,6 +50,7 @@ class Settings:
     zfs: bool = False
     programs: str = ""
     bytes: int = 8 << 30
+    volume: int = 0
     hasty: bool = False
 
 
@@ -68,6 +70,8 @@ class Started:
     ssh: str = ""
     """The SSH destination of its shell, empty where it has none; known in `ssh_config`."""
     ssh_config: str = ""
+    volume: str = ""
+    """The volume it was furnished with, if any."""
 
     def policy(self) -> str:
         """Return a policy that works against it."""
@@ -81,6 +85,7 @@ class Started:
             directory=self.directory,
             pool=self.pool,
             ssh=f', ssh: {self.ssh}, ssh_config: "{self.ssh_config}"' if self.ssh else "",
+            volume=_VOLUME.format(volume=self.volume) if self.ssh and self.volume else "",
         )
 
 
@@ -98,11 +103,14 @@ defaults:
 sets:
   datasets:  {{protect: [{{nas: {{dataset: {pool}/documents, recursive: true}}}}]}}
   appliance: {{protect: [{{system: {{system: true}}}}]}}
-sandboxes:
+{volume}sandboxes:
   lab:
     lease: 2h
     nas: {{dataset: {pool}/drtool-drill}}
 """
+
+
+_VOLUME: Final = "  volumes:   {{protect: [{{nas: {{dataset: {volume}}}}}]}}\n"
 
 
 def serve(
@@ -114,11 +122,11 @@ def serve(
     storage = storage_of(settings, runner=runner, clock=clock, start_apart=start_apart)
     storage.start()
     try:
-        write_devices(settings.directory, storage)
         for dataset in reversed(storage.datasets()):
             if state.is_locked(dataset.name):
                 storage.unmount(dataset.name)
         _furnish(settings, state, storage)
+        write_devices(settings.directory, storage)
         asyncio.run(_serve(settings, state, storage, runner=runner, clock=clock, on_start=on_start, until=until))
     finally:
         storage.stop()
@@ -164,6 +172,7 @@ async def _serve(
                 pool=settings.pool,
                 ssh=ALIAS if ssh_config else "",
                 ssh_config=ssh_config,
+                volume=f"{settings.pool}/disk" if settings.volume else "",
             )
         )
         while not until():  # noqa: ASYNC110 - a signal sets what is asked, and knows no loop
@@ -186,6 +195,15 @@ def _furnish(settings: Settings, state: State, storage: Storage) -> None:
             storage.create(name, {})
             with open(os.path.join(storage.datasets([name])[0].path, "read-me"), "w", encoding="utf-8") as stream:
                 stream.write(f"This lies in {name}.\n")
+        if settings.volume:
+            _make_volume(f"{settings.pool}/disk", settings.volume, storage)
+
+
+def _make_volume(name: str, size: int, storage: Storage) -> None:
+    storage.create(name, {VOLUME: str(size), BLOCK: "16384", SPARSE: "yes"})
+    with open(os.path.join(storage.datasets([name])[0].path, VOLUME_FILE), "wb") as stream:
+        stream.write(f"This is the beginning of {name}.\n".encode())
+        stream.truncate(size)
 
 
 def _key_file(settings: Settings, user: str) -> str:

@@ -68,9 +68,9 @@ def get_stream(client: Client, request: GetRequest, on_progress: ProgressListene
     row = find_data(client, request.artifact, point=request.point, workload=request.workload)
     path = row.paths[0]
     target = posixpath.join(request.directory, request.artifact.path.lstrip("/"))
-    with _cache(request.runner, fresh=request.fresh_cache) as cache:
+    with _cache(client.local if request.into else request.runner, fresh=request.fresh_cache) as cache:
         if request.into is not None:
-            count, digest = _pour(client, request, commands.dump(row.id, path), request.into)
+            count, digest = _pour(client, request, _call(request, commands.dump(row.id, path), cache), request.into)
         elif client.is_local(request.runner):
             count, digest = _dump(client, _call(request, commands.dump(row.id, path), cache), target)
         else:
@@ -203,11 +203,9 @@ def _dump(client: Client, call: Call, target: str) -> tuple[int, str]:
     return piped.bytes, piped.sha256
 
 
-def _pour(client: Client, request: GetRequest, arguments: commands.Arguments, into: Command) -> tuple[int, str]:
+def _pour(client: Client, request: GetRequest, call: Call, into: Command) -> tuple[int, str]:
     """Let a stream flow from here into a command of the runner; Refused when that does not take it."""
-    with _cache(client.local, fresh=request.fresh_cache) as cache:
-        call = replace(_call(request, arguments, cache), runner=None)
-        piped = client.pour(call, runner=request.runner, into=into)
+    piped = client.pour(replace(call, runner=None), runner=request.runner, into=into)
     # Who fails first ends the other: a code of its own tells the one from the signal that ended the other.
     if piped.producer is not None and piped.producer.exit_code != 0 and not 0 < piped.command.exit_code < _BY_SIGNAL:
         raise translate(piped.producer, repository=client.name, verb=call.verb)
