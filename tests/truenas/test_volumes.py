@@ -19,6 +19,7 @@ from drtool.sources.truenas import cutover
 from drtool.sources.truenas.create import create_dataset
 from drtool.sources.truenas.datasets import find_dataset, require_dataset
 from drtool.sources.truenas.parts import Parts
+from drtool.sources.truenas.shell import device_of
 from drtool.sources.truenas.source import TruenasSource
 from tests.rig.truenas_lab import Lab
 from tests.truenas.circle import BY, POINT, RUN, tidy
@@ -200,6 +201,13 @@ def test_a_cutover_of_a_volume_that_died_is_finished_by_the_sweep(world: World, 
     assert file(world).read_bytes() == before
     assert following.cutover(landed).aside == f"{VOLUME}.before-{POINT}"
     following.close()
+
+
+@pytest.mark.parametrize("name", ["tank/../../etc/shadow", "tank//disk", "", "tank/."])
+def test_what_is_no_name_of_a_volume_names_no_device(name: str) -> None:
+    assert device_of("tank/my disk") == "/dev/zvol/tank/my+disk"
+    with pytest.raises(Refused, match="no name of a volume"):
+        device_of(name)
 
 
 def open_source(world: World) -> TruenasSource:

@@ -48,7 +48,12 @@ def command_of(*argv: str) -> Command:
 
 
 def device_of(volume: str) -> str:
-    """Return the device node of a volume on the NAS; udev writes a plus sign for each blank of its name."""
+    """Return the device node of a volume on the NAS; udev writes a plus sign for each blank of its name.
+
+    Refused for what is no name of a volume: what a NAS calls its things is not believed.
+    """
+    if any(part in ("", ".", "..") for part in volume.split("/")) or "\0" in volume:
+        raise Refused(f"{volume!r} is no name of a volume", hint="look at it on the NAS", safe="nothing was read or written")
     return _DEVICES + volume.replace(" ", "+")
 
 
