@@ -382,7 +382,7 @@ class App:
         for name, members in found.sets.items():
             for workload in members.workloads:
                 state = "problem" if workload.problem else "protected"
-                lines.append(InventoryLine(workload.name, workload.source, name, state, workload.problem))
+                lines.append(InventoryLine(workload.name, workload.source, name, state, workload.problem or workload.way))
             lines += [InventoryLine("", "", name, "problem", problem.what) for problem in members.problems]
             lines += [InventoryLine("", source, name, "problem", "the selector matches nothing") for source in members.empty]
         return tuple(lines)

@@ -196,6 +196,8 @@ class Landing:
     directory: str
     runner: Runner
     landed: Landed
+    into: Command | None = None
+    """The command on the runner's machine whose standard input takes the one stream there is; then there is no directory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +220,8 @@ class Inspection:
     runner: Runner
     environment: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
+    path: str | None = None
+    """Where it lies as seen from the runner, empty where it is no file there; None: where it was restored to."""
 
 
 class Source(Protocol):
@@ -314,6 +318,8 @@ class GetRequest:
     paths: tuple[str, ...] = ()
     fresh_cache: bool = False
     nice: bool = False
+    into: Command | None = None
+    """The command of the runner that takes a stream on its standard input, instead of a file in the directory."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -201,7 +201,7 @@ def _feed(
         consumer.write(chunk)
 
     try:
-        source = _Child(producer, on_chunk=take, stdin=None)
+        source = _Child(producer, on_chunk=take, stdin=producer.standard_input)
         source.follow(consumer)
         source.pump(lambda: source.finished or consumer.finished)
         if consumer.finished and not source.finished:

@@ -112,7 +112,14 @@ def _truenas(source: SourcePolicy, policy: Policy, local: Runner, clock: Clock, 
     selectors = [protect.selector for each in policy.sets.values() for protect in each.protect if protect.source == source.name]
     watch = tuple(sorted({str(selector["dataset"]) for selector in selectors if selector.get("dataset")}))
     system = any(selector.get("system") for selector in selectors)
-    return TruenasSource(policy=source, by=policy.name, runner=local, clock=clock, secrets=secrets, watch=watch, system=system)
+    remote = None
+    if source.settings.get("ssh"):
+        from drtool.runners.ssh import SshRunner
+
+        remote = SshRunner(name=source.name, host=source.settings["ssh"], ssh_config=source.settings.get("ssh_config"))
+    return TruenasSource(
+        policy=source, by=policy.name, runner=local, clock=clock, secrets=secrets, watch=watch, system=system, remote=remote
+    )
 
 
 SOURCES: Mapping[str, Callable[[SourcePolicy, Policy, Runner, Clock, SecretStore], Source]] = {

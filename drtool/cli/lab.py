@@ -30,6 +30,7 @@ def command() -> None:
 @click.option("--zfs", is_flag=True, help="Real ZFS in user space instead of plain directories; needs root.")
 @click.option("--zfs-programs", default="", metavar="DIRECTORY", help="Where zfs, zpool and zfs-fuse are.  [PATH]")
 @click.option("--size", type=Bytes(), default="8GiB", show_default=True, metavar="SIZE", help="How large its disk is, with --zfs.")
+@click.option("--volume", type=Bytes(), metavar="SIZE", help="Give a fresh one a volume of this size too.  [none]")
 @click.option("--hasty", is_flag=True, help="Wait only a tenth of what the vendor waits: for tests.")
 @click.pass_context
 def truenas(  # noqa: PLR0917 - click hands over each option
@@ -42,6 +43,7 @@ def truenas(  # noqa: PLR0917 - click hands over each option
     zfs: bool,  # noqa: FBT001 - click's shape
     zfs_programs: str,
     size: int,
+    volume: int | None,
     hasty: bool,  # noqa: FBT001
 ) -> int:
     """Start a simulated TrueNAS and print a policy that works against it; Ctrl-C ends it, its directory stays.
@@ -64,6 +66,7 @@ def truenas(  # noqa: PLR0917 - click hands over each option
         zfs=zfs,
         programs=os.path.abspath(zfs_programs) if zfs_programs else "",
         bytes=size,
+        volume=volume or 0,
         hasty=hasty,
     )
 

@@ -70,6 +70,7 @@ def _from_copy(hands: Hands, action: actions.Restore, request: LandRequest, copy
                     runner=landing.runner,
                     paths=action.paths,
                     fresh_cache=action.fresh_cache,
+                    into=landing.into,
                 ),
                 on_progress=on_progress,
             )

@@ -20,7 +20,9 @@ from drtool.ports import Question
 def question_of(hands: Hands, action: actions.Ask, restored: tuple[Restored, ...]) -> Question:
     """Return the question a planned check asks of what was restored."""
     inspections = {thing.workload: hands.sources[thing.source].inspect(thing) for thing in restored}
-    return Question(action.check, restored, inspections, action.instant, hands.clock.now())
+    places = {workload: inspection.path for workload, inspection in inspections.items() if inspection.path is not None}
+    seen = tuple(replace(thing, path=places.get(thing.workload, thing.path)) for thing in restored)
+    return Question(action.check, seen, inspections, action.instant, hands.clock.now())
 
 
 def ask(

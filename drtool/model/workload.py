@@ -21,6 +21,8 @@ class Workload:
     snapshots: bool = False
     bytes: int | None = None
     problem: str = ""
+    way: str = ""
+    """How it will be read, and why so; empty where there is one way only."""
 
 
 @dataclass(frozen=True, slots=True)

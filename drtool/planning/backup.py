@@ -210,7 +210,7 @@ def _store_step(backup_set: BackupSet, workload: Workload, gate: Gate, *, point:
             snapshot=snapshot,
             nice=backup_set.nice,
         ),
-        why=f"{workload.source} protects it" if snapshot else f"{workload.source} protects it; it is read live",
+        why=workload.way or (f"{workload.source} protects it" if snapshot else f"{workload.source} protects it; it is read live"),
         set=backup_set.name,
         workload=workload.name,
         needs=(*gate.needs, snapshot) if snapshot else gate.needs,

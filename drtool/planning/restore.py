@@ -233,8 +233,8 @@ def _cutover_step(name: str, item: Selected, restore: Step, *, in_place: bool) -
 def _why_cutover(item: Selected, *, in_place: bool) -> str:
     if not in_place:
         return "it is put where the checks can see it"
-    streamed = any(artifact.form == "stream" for artifact in item.member.artifacts)
-    return "its restore command takes it" if streamed else "what is there is kept aside"
+    own = item.member.kind == "stream"  # of other kinds a stream becomes what it was
+    return "its restore command takes it" if own else "what is there is kept aside"
 
 
 def _tell_missing(draft: _Draft, manifest: Manifest, items: tuple[Selected, ...]) -> None:

@@ -8,6 +8,8 @@ from drtool.policy.validate import entry_of, source_kinds
 from drtool.policy.words import nearest
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from drtool.policy.document import Document, Path
     from drtool.policy.kinds import Kinds
 
@@ -20,7 +22,7 @@ def check(document: Document, kinds: Kinds) -> None:
     """Note every name that leads nowhere and everything that contradicts itself; works on whatever shape was written."""
     for rule in _RULES:
         rule(document)
-    _ssh(document, source_kinds(document, kinds.sources()))
+    _ssh(document, source_kinds(document, kinds.sources()), kinds.sources())
 
 
 def to_of(document: Document, name: str) -> tuple[str, Path]:
@@ -227,7 +229,7 @@ def _sandbox_places(document: Document, path: Path, name: str, *, sandbox: str, 
             document.complain(path, message, f"add `{source}:` to sandboxes.{sandbox}")
 
 
-def _ssh(document: Document, kind_of: Mapping[str, str]) -> None:
+def _ssh(document: Document, kind_of: Mapping[str, str], schemas: Mapping[str, type[BaseModel]]) -> None:
     for name in document.mapping("sets"):
         repository, _ = to_of(document, name)
         location = document.text("repositories", repository, "restic")
@@ -235,10 +237,18 @@ def _ssh(document: Document, kind_of: Mapping[str, str]) -> None:
             source = entry_of(item)
             if source is None or source not in kind_of or not document.get("sources", source, kind_of[source], "ssh"):
                 continue
+            if not _runs_there(document, source, kind_of[source], schemas):
+                continue
             if location.startswith("/") and source not in document.mapping("repositories", repository, "seen_from"):
                 message = f"source `{source}` is another machine, and repository `{repository}` is a directory of this one"
                 hint = f"add `seen_from: {{{source}: {{restic: …}}}}` to repositories.{repository}"
                 document.complain(("sets", name, "protect", index, source), message, hint, at_key=True)
+
+
+def _runs_there(document: Document, source: str, kind: str, schemas: Mapping[str, type[BaseModel]]) -> bool:
+    """Tell whether the repository's program runs where `ssh` leads: a kind with several ways in has a key `access` for that."""
+    access = schemas[kind].model_fields.get("access")
+    return access is None or (document.text("sources", source, kind, "access") or access.default) == "ssh"
 
 
 _RULES: tuple[Callable[[Document], None], ...] = (_names, _destinations, _one_repository_twice, _keeping, _cycles, _drills)

@@ -68,6 +68,12 @@ class SshRunner:
         on_output: LineListener | None = None,
         on_error: LineListener | None = None,
     ) -> Piped:
+        ended: list[bool] = []
+
+        def end_it() -> None:
+            ended.append(True)
+            self._end_own_step()
+
         try:
             piped = process.pipe(
                 self._translate(command),
@@ -75,13 +81,18 @@ class SshRunner:
                 consume=consume,
                 on_output=on_output,
                 on_error=on_error,
-                interrupt_first=self._end_own_step,
+                interrupt_first=end_it,
             )
         except (Interrupted, TimedOut, Unavailable):
             self._end_own_step()
             raise
-        self._judge(piped.command, command)
+        if not ended:  # one that was ended for its producer's failure tells nothing of the connection
+            self._judge(piped.command, command)
         return piped
+
+    def from_here(self, command: Command) -> Command:
+        """Return the command of this machine that carries it out there, for a producer; its output and exit code are those of it."""
+        return self._translate(command)
 
     def find(self, label_prefix: str) -> tuple[ProcessInfo, ...]:
         # youngest first: ended before its readers, a feeder would let them take what is half for the whole

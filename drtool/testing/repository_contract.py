@@ -152,6 +152,16 @@ class RepositoryContract(ABC):
         with pytest.raises(Corrupt):
             pair.repository.get(replace(get_request(pair, lie, empty_directory(pair, "lie")), workload=STREAM))
 
+        into = replace(get_request(pair, artifact, pair.directory), workload=STREAM, directory="")
+        taken = pair.directory / "taken"
+        result = pair.repository.get(replace(into, into=Command(("dd", f"of={taken}", "status=none"))))
+        assert (result.files, result.bytes) == (1, len(data))
+        assert taken.read_bytes() == data
+        with pytest.raises(Refused, match="no room"):
+            pair.repository.get(replace(into, into=Command(("sh", "-c", "head -c 10 >/dev/null; echo no room >&2; exit 3"))))
+        with pytest.raises(Corrupt):
+            pair.repository.get(replace(into, artifact=lie, into=Command(("dd", f"of={taken}", "status=none"))))
+
     def test_records_are_rebuilt_from_one_listing(self, pair: RepositoryPair) -> None:
         pair.repository.initialise()
         written = evidence("e1")

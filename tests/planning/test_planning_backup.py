@@ -228,3 +228,11 @@ def test_plan_copy() -> None:
 def test_lifetime_is_told_to_every_store() -> None:
     plan = plan_run(policy(), inventory(), sets=("documents",), now=NOW, run="R1", points={"documents": "N"}, lifetime=timedelta(hours=1))
     assert {step.action.expires for step in plan.steps if isinstance(step.action, Store)} == {NOW + timedelta(hours=1)}
+
+
+def test_the_way_a_workload_is_read_is_the_reason_of_its_store() -> None:
+    way = "raw blocks: it has no files"
+    told = replace(workload("nas:tank/disk", snapshots=True), way=way)
+    steps = _steps(_plan(policy(), inventory(listing("near"), listing("offsite"), workloads=(told, WORKLOADS[0]))))
+    assert steps["documents/store/nas:tank/disk"].why == way
+    assert steps["documents/store/here:/home"].why.startswith("here protects it")

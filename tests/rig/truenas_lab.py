@@ -6,10 +6,13 @@ import contextlib
 import json
 import os
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from drtool import process
 from drtool.engine.clock import SystemClock
@@ -17,6 +20,7 @@ from drtool.lab.truenas.run import Settings, Started, serve
 from drtool.model.command import Command
 from drtool.model.policy import SourcePolicy
 from drtool.runners.local import LocalRunner
+from drtool.runners.ssh import SshRunner
 from drtool.secrets.store import Secrets
 from drtool.sources.truenas.source import TruenasSource
 
@@ -40,6 +44,12 @@ class Lab:
         lines = (Path(self.started.directory) / "calls.jsonl").read_text().splitlines()
         return sum(json.loads(line).get("method") == method for line in lines)
 
+    def ssh(self) -> dict[str, str]:
+        """The keys of a source that reach its shell; skips the test where this machine cannot have one."""
+        if not self.started.ssh:
+            pytest.skip("no SSH server is installed here")
+        return {"ssh": self.started.ssh, "ssh_config": self.started.ssh_config}
+
     def settings(self, *, administrator: bool = False) -> dict[str, Any]:
         """Return the settings of a source that reads this appliance over its shares."""
         key = self.started.administrator_key_file if administrator else self.started.worker_key_file
@@ -53,19 +63,27 @@ class Lab:
         policy = SourcePolicy("nas", "truenas", "home", {**self.settings(administrator=administrator), **settings})
         runner = LocalRunner()
         secrets = Secrets(os.environ, runner)
-        return TruenasSource(policy=policy, by=by, runner=runner, clock=SystemClock(), secrets=secrets, watch=watch, system=system)
+        remote = None
+        if "ssh" in settings:
+            remote = SshRunner(name="nas", host=str(settings["ssh"]), ssh_config=str(settings["ssh_config"]))
+        return TruenasSource(
+            policy=policy, by=by, runner=runner, clock=SystemClock(), secrets=secrets, watch=watch, system=system, remote=remote
+        )
 
 
 def _start_apart(argv: tuple[str, ...], ready: Callable[[], bool], seconds: float) -> int:
-    return process.start_apart(argv, ready=ready, seconds=seconds)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # it outlives the call: that is the point
+        return process.start_apart(argv, ready=ready, seconds=seconds)
 
 
 @contextlib.contextmanager
-def running_lab(directory: Path, *, release: str = "25.10") -> Iterator[Lab]:
-    """Run an appliance on plain directories; its mount program is put first on PATH meanwhile."""
+def running_lab(directory: Path, *, release: str = "25.10", pool: str = "tank", programs: str = "", volume: int = 0) -> Iterator[Lab]:
+    """Run an appliance on plain directories, or on real ZFS with its `programs`; its mount program is put first on PATH meanwhile."""
     ready, stop = threading.Event(), threading.Event()
     box: list[Started] = []
-    settings = Settings(str(directory / "lab"), release=release, hasty=True)
+    real = {"zfs": True, "programs": programs, "bytes": 256 << 20} if programs else {}
+    settings = Settings(str(directory / "lab"), release=release, pool=pool, volume=volume, hasty=True, **real)  # type: ignore[arg-type]  # as they are named
 
     def on_start(started: Started) -> None:
         box.append(started)

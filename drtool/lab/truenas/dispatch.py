@@ -121,4 +121,5 @@ def call_of(appliance: Appliance, session: Session | None, user: str, faults: tu
         if fault.kind == "storage":
             storage = cast("Storage", FailingStorage(storage, fault.reason))
     mounted = all(fault.kind != "not_mounted" for fault in faults)
-    return Call(appliance, storage, session, user, upload=upload, mounted=mounted)
+    late = max((fault.seconds for fault in faults if fault.kind == "late_device"), default=0.0)
+    return Call(appliance, storage, session, user, upload=upload, mounted=mounted, late_seconds=late)

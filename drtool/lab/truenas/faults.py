@@ -13,7 +13,7 @@ from drtool.model.errors import Refused
 
 CONNECTION: Final = ("cut_before", "cut_after", "reboot_before", "reboot_after")
 ANSWER: Final = ("error", "error_after", "rate_limit", "slow", "large", "revoke", "certificate")
-STORAGE: Final = ("storage", "not_mounted")
+STORAGE: Final = ("storage", "not_mounted", "late_device")
 JOB: Final = ("events_lost", "events_doubled", "events_reordered", "job_never_ends", "job_fails_after")
 KINDS: Final = (*CONNECTION, *ANSWER, *STORAGE, *JOB)
 
@@ -30,6 +30,7 @@ class Fault:
     - `error`, `error_after`: answered with `errno` and `reason` instead of the work, or after it;
     - `storage`: the storage itself fails with `reason` (`out of space`, `dataset is busy`), told as the method tells such a failure;
     - `not_mounted`: what the call makes is there and not mounted;
+    - `late_device`: the device of the volume it makes appears after `seconds`;
     - `rate_limit`, `slow` (by `seconds`), `large` (an answer of at least `bytes`), `revoke` (the key of this session, before the work),
       `certificate` (from now on another one);
     - `events_lost`, `events_doubled`, `events_reordered`, `job_never_ends`, `job_fails_after` (its work): of the job the call starts.

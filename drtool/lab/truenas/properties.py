@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from drtool.lab.truenas.storage import VOLUME, Value
+from drtool.lab.truenas.storage import BLOCK, SPARSE, VOLUME, Value
 
 DEFAULTS: Final = {
     "aclinherit": "discard",
@@ -33,7 +33,7 @@ DEFAULTS: Final = {
     "sync": "standard",
     "xattr": "sa",
 }
-ALONE: Final = frozenset({"quota", "refquota", "reservation", "refreservation", "casesensitivity", "canmount", VOLUME})
+ALONE: Final = frozenset({"quota", "refquota", "reservation", "refreservation", "casesensitivity", "canmount", VOLUME, BLOCK, SPARSE})
 """Properties that no child inherits."""
 
 

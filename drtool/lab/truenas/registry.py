@@ -49,6 +49,8 @@ class Call:
     progress: Callable[[int, str], None] = lambda _percent, _text: None
     mounted: bool = True
     """False where a fault wants what is made to be there and not mounted."""
+    late_seconds: float = 0.0
+    """How long a fault keeps the device of a new volume away."""
 
 
 Work = Callable[[Call, Json], Json]

@@ -12,12 +12,14 @@ from typing import Final
 from drtool.lab.truenas.appliance import Appliance, open_state
 from drtool.lab.truenas.catalogue import every_method
 from drtool.lab.truenas.certificate import ensure_certificate
+from drtool.lab.truenas.devices import write_devices
 from drtool.lab.truenas.directories import DirectoryStorage
 from drtool.lab.truenas.directory_index import Index
 from drtool.lab.truenas.exports import write_exports, write_programs
 from drtool.lab.truenas.server import Server
+from drtool.lab.truenas.shell import ALIAS, write_shell
 from drtool.lab.truenas.state import State, User
-from drtool.lab.truenas.storage import Storage
+from drtool.lab.truenas.storage import BLOCK, SPARSE, VOLUME, VOLUME_FILE, Storage
 from drtool.lab.truenas.zfs import ZfsStorage
 from drtool.lab.truenas.zfs_daemon import Start, ZfsDaemon
 from drtool.ports import Clock, Runner
@@ -36,7 +38,8 @@ class Settings:
     """Which appliance to start: where it is kept, its release, its ports (0: any), its storage.
 
     `bytes` is the size of the disk under real ZFS, `programs` a directory with its programs (empty: found on PATH). With a `plain_port` it
-    listens there without TLS too. A `hasty` one waits only a tenth of what the vendor waits.
+    listens there without TLS too. A fresh one gets a volume of `volume` bytes too, if any. A `hasty` one waits only a tenth of what the
+    vendor waits.
     """
 
     directory: str
@@ -47,6 +50,7 @@ class Settings:
     zfs: bool = False
     programs: str = ""
     bytes: int = 8 << 30
+    volume: int = 0
     hasty: bool = False
 
 
@@ -63,6 +67,11 @@ class Started:
     programs: str
     directory: str
     pool: str
+    ssh: str = ""
+    """The SSH destination of its shell, empty where it has none; known in `ssh_config`."""
+    ssh_config: str = ""
+    volume: str = ""
+    """The volume it was furnished with, if any."""
 
     def policy(self) -> str:
         """Return a policy that works against it."""
@@ -75,6 +84,8 @@ class Started:
             administrator_key=self.administrator_key_file,
             directory=self.directory,
             pool=self.pool,
+            ssh=f', ssh: {self.ssh}, ssh_config: "{self.ssh_config}"' if self.ssh else "",
+            volume=_VOLUME.format(volume=self.volume) if self.ssh and self.volume else "",
         )
 
 
@@ -84,7 +95,7 @@ name: lab
 repositories:
   near: {{restic: "{directory}/repository", password: "file:{directory}/repository.key"}}
 sources:
-  nas:    {{truenas: {{url: "{url}", user: {worker}, key: "file:{key}", ca: "{certificate}"}}}}
+  nas:    {{truenas: {{url: "{url}", user: {worker}, key: "file:{key}", ca: "{certificate}"{ssh}}}}}
   system: {{truenas: {{url: "{url}", user: {administrator}, key: "file:{administrator_key}", ca: "{certificate}"}}}}
 defaults:
   to: near
@@ -92,11 +103,14 @@ defaults:
 sets:
   datasets:  {{protect: [{{nas: {{dataset: {pool}/documents, recursive: true}}}}]}}
   appliance: {{protect: [{{system: {{system: true}}}}]}}
-sandboxes:
+{volume}sandboxes:
   lab:
     lease: 2h
     nas: {{dataset: {pool}/drtool-drill}}
 """
+
+
+_VOLUME: Final = "  volumes:   {{protect: [{{nas: {{dataset: {volume}}}}}]}}\n"
 
 
 def serve(
@@ -112,7 +126,8 @@ def serve(
             if state.is_locked(dataset.name):
                 storage.unmount(dataset.name)
         _furnish(settings, state, storage)
-        asyncio.run(_serve(settings, state, storage, clock=clock, on_start=on_start, until=until))
+        write_devices(settings.directory, storage)
+        asyncio.run(_serve(settings, state, storage, runner=runner, clock=clock, on_start=on_start, until=until))
     finally:
         storage.stop()
 
@@ -126,8 +141,17 @@ def storage_of(settings: Settings, *, runner: Runner, clock: Clock, start_apart:
 
 
 async def _serve(
-    settings: Settings, state: State, storage: Storage, *, clock: Clock, on_start: Callable[[Started], None], until: Callable[[], bool]
+    settings: Settings,
+    state: State,
+    storage: Storage,
+    *,
+    runner: Runner,
+    clock: Clock,
+    on_start: Callable[[Started], None],
+    until: Callable[[], bool],
 ) -> None:
+    zfs = storage.daemon.program("zfs") if isinstance(storage, ZfsStorage) else ""
+    ssh_config = write_shell(settings.directory, runner=runner, zfs=zfs)
     appliance = Appliance(settings.directory, state, storage, clock, every_method(), settings.hasty)
     appliance.save()
     write_exports(appliance)
@@ -146,6 +170,9 @@ async def _serve(
                 programs=write_programs(settings.directory),
                 directory=settings.directory,
                 pool=settings.pool,
+                ssh=ALIAS if ssh_config else "",
+                ssh_config=ssh_config,
+                volume=f"{settings.pool}/disk" if settings.volume else "",
             )
         )
         while not until():  # noqa: ASYNC110 - a signal sets what is asked, and knows no loop
@@ -168,6 +195,15 @@ def _furnish(settings: Settings, state: State, storage: Storage) -> None:
             storage.create(name, {})
             with open(os.path.join(storage.datasets([name])[0].path, "read-me"), "w", encoding="utf-8") as stream:
                 stream.write(f"This lies in {name}.\n")
+        if settings.volume:
+            _make_volume(f"{settings.pool}/disk", settings.volume, storage)
+
+
+def _make_volume(name: str, size: int, storage: Storage) -> None:
+    storage.create(name, {VOLUME: str(size), BLOCK: "16384", SPARSE: "yes"})
+    with open(os.path.join(storage.datasets([name])[0].path, VOLUME_FILE), "wb") as stream:
+        stream.write(f"This is the beginning of {name}.\n".encode())
+        stream.truncate(size)
 
 
 def _key_file(settings: Settings, user: str) -> str:

@@ -9,6 +9,10 @@ from typing import Final, Protocol
 VOLUME: Final = "drtool.lab:volume"
 """The property that marks a dataset as a volume: its size. Its bytes lie in one file of that dataset."""
 VOLUME_FILE: Final = "volume"
+BLOCK: Final = "drtool.lab:block"
+"""The size of a volume's blocks."""
+SPARSE: Final = "drtool.lab:sparse"
+"""Marks a volume for which no room is kept free."""
 
 
 class StorageError(Exception):

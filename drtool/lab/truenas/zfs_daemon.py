@@ -16,7 +16,7 @@ from drtool.ports import Clock, ProcessInfo, Runner
 Start = Callable[[tuple[str, ...], Callable[[], bool], float], int]
 """Starts a program that outlives the call: arguments, whether it is ready, how long at most; returns its process id."""
 
-_LOCK: Final = "/run/lock/drtool-lab-zfs"
+LOCK: Final = "/run/lock/drtool-lab-zfs"
 _SECONDS: Final = 60.0
 _DIRECTORIES: Final = ("/run/zfs", "/run/lock/zfs", "/var/lib/zfs")
 _HINT: Final = "run scripts/prepare as root, or install the package zfs-fuse; without --zfs the appliance keeps plain directories"
@@ -45,9 +45,9 @@ class ZfsDaemon:
                 return
             for directory in _DIRECTORIES:
                 os.makedirs(directory, exist_ok=True)
-            argv = (self._program("zfs-fuse"), "--no-daemon", "--no-kstat-mount", "--enable-xattr")
+            argv = (self.program("zfs-fuse"), "--no-daemon", "--no-kstat-mount", "--enable-xattr")
             pid = self.start_apart(argv, self._answers, _SECONDS)
-            with open(_LOCK, "w", encoding="ascii") as stream:
+            with open(LOCK, "w", encoding="ascii") as stream:
                 stream.write(f"{pid}\n")
 
     def leave_dead_mounts(self, directory: str) -> None:
@@ -64,26 +64,27 @@ class ZfsDaemon:
         """End the daemon if no pool is left and one of us started it."""
         with self.one_at_a_time():
             said = self.run(("zpool", "list", "-H", "-o", "name"))
-            with open(_LOCK, encoding="ascii") as stream:
+            with open(LOCK, encoding="ascii") as stream:
                 pid = stream.read().strip()
             if said.exit_code == 0 and not said.standard_output.strip() and pid and _program_of(pid) == "zfs-fuse":
                 self.runner.end([ProcessInfo(int(pid), "")])
 
     def run(self, argv: tuple[str, ...]) -> Completed:
         """Run one of its programs, by name."""
-        return self.runner.run(Command((self._program(argv[0]), *argv[1:]), timeout_seconds=_SECONDS))
+        return self.runner.run(Command((self.program(argv[0]), *argv[1:]), timeout_seconds=_SECONDS))
 
     @contextlib.contextmanager
     def one_at_a_time(self) -> Iterator[None]:
         """Keep every other appliance on this machine from mounting meanwhile."""
-        with open(_LOCK, "a", encoding="ascii") as stream:
+        with open(LOCK, "a", encoding="ascii") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
             yield
 
     def _answers(self) -> bool:
         return self.run(("zpool", "list", "-H", "-o", "name")).exit_code == 0
 
-    def _program(self, name: str) -> str:
+    def program(self, name: str) -> str:
+        """Return where one of its programs lies; Refused where it is not."""
         search = self.programs or os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
         found = shutil.which(name, path=search)
         if found is None:

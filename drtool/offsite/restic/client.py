@@ -136,6 +136,10 @@ class Client:
             piped = _past_gone_locks(once)
         return piped
 
+    def pour(self, call: Call, *, runner: Runner, into: Command) -> Piped:
+        """Let what a command that locks nothing prints here flow into a command of `runner`, and return how both ended."""
+        return runner.pipe(into, producer=self._prepare(call)[1])
+
     def changed(self) -> None:
         """Remember that the repository is no longer as it was last listed."""
         with self._guard:

@@ -7,6 +7,7 @@ import hashlib
 import os
 import posixpath
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from drtool.model.command import Command
@@ -19,6 +20,7 @@ from drtool.offsite.restic.output import Message, OutputReader, number, parse_li
 from drtool.offsite.restic.translate import Row
 from drtool.ports import Entry, GetRequest, GetResult, ProgressListener, Runner
 
+_BY_SIGNAL = 128
 LISTING_GOOD_SECONDS = 600.0
 """Ids are names of contents: a listing can miss a newer snapshot, but not tell a wrong one."""
 
@@ -66,8 +68,10 @@ def get_stream(client: Client, request: GetRequest, on_progress: ProgressListene
     row = find_data(client, request.artifact, point=request.point, workload=request.workload)
     path = row.paths[0]
     target = posixpath.join(request.directory, request.artifact.path.lstrip("/"))
-    with _cache(request.runner, fresh=request.fresh_cache) as cache:
-        if client.is_local(request.runner):
+    with _cache(client.local if request.into else request.runner, fresh=request.fresh_cache) as cache:
+        if request.into is not None:
+            count, digest = _pour(client, request, _call(request, commands.dump(row.id, path), cache), request.into)
+        elif client.is_local(request.runner):
             count, digest = _dump(client, _call(request, commands.dump(row.id, path), cache), target)
         else:
             version = client.version(request.runner)
@@ -196,6 +200,21 @@ def _dump(client: Client, call: Call, target: str) -> tuple[int, str]:
     if piped.command.exit_code != 0:
         os.unlink(target)
         raise translate(piped.command, repository=client.name, verb=call.verb)
+    return piped.bytes, piped.sha256
+
+
+def _pour(client: Client, request: GetRequest, call: Call, into: Command) -> tuple[int, str]:
+    """Let a stream flow from here into a command of the runner; Refused when that does not take it."""
+    piped = client.pour(replace(call, runner=None), runner=request.runner, into=into)
+    # Who fails first ends the other: a code of its own tells the one from the signal that ended the other.
+    if piped.producer is not None and piped.producer.exit_code != 0 and not 0 < piped.command.exit_code < _BY_SIGNAL:
+        raise translate(piped.producer, repository=client.name, verb=call.verb)
+    if piped.command.exit_code != 0:
+        raise Refused(
+            f"{into.argv[0]}, which takes {request.workload}, ended with {piped.command.exit_code}: {piped.command.said(300)}",
+            hint="look there for room and rights; trying again is harmless",
+            safe="what is in service was not touched",
+        )
     return piped.bytes, piped.sha256
 
 

@@ -17,7 +17,7 @@ _ARRIVES_WITHIN: Final = (0.1, 0.3, 1.0, 2.0)
 
 
 def make_clone(parts: Parts, *, dataset: Dataset, snapshot: str) -> Dataset:
-    """Make the read-only clone of a dataset's snapshot under its stable name, and return it mounted.
+    """Make the read-only clone of a dataset's snapshot under its stable name, and return it, mounted unless it is a volume.
 
     Raises Locked while another run reads one of that name, NotFound when the snapshot is gone.
     """
@@ -25,7 +25,7 @@ def make_clone(parts: Parts, *, dataset: Dataset, snapshot: str) -> Dataset:
     run = run_of(snapshot.partition("@")[2])
     found = find_dataset(parts.client, name)
     if found is not None:
-        if found.label is not None and found.label.run == run and found.origin == snapshot and found.mountpoint:
+        if found.label is not None and found.label.run == run and found.origin == snapshot and _is_there(found):
             return found
         _require_over(parts, found, run=run)
         remove_clone(parts, found)
@@ -35,7 +35,7 @@ def make_clone(parts: Parts, *, dataset: Dataset, snapshot: str) -> Dataset:
     parts.client.change("pool.snapshot.clone", request, look=lambda: find_dataset(parts.client, name) is not None, timeout_seconds=300.0)
     for wait in _ARRIVES_WITHIN:
         found = require_dataset(parts.client, name)
-        if found.mountpoint:
+        if _is_there(found):
             break
         parts.clock.sleep(wait)
     if found is not None and found.locked:
@@ -44,7 +44,7 @@ def make_clone(parts: Parts, *, dataset: Dataset, snapshot: str) -> Dataset:
             hint="unlock it on the NAS and run again, or leave it out with `exclude`",
             safe="nothing was stored from it",
         )
-    if found is None or not found.mountpoint:
+    if found is None or not _is_there(found):
         raise NotFound(f"the clone {name} was made and is not mounted", hint="look at it on the NAS; is its origin locked?")
     return found
 
@@ -54,6 +54,10 @@ def remove_clone(parts: Parts, clone: Dataset) -> None:
     if clone.mountpoint:
         remove_shares(parts, clone)
     destroy_dataset(parts.client, clone, clock=parts.clock)
+
+
+def _is_there(clone: Dataset) -> bool:
+    return clone.is_volume or bool(clone.mountpoint)
 
 
 def _require_over(parts: Parts, clone: Dataset, *, run: str) -> None:

@@ -12,6 +12,7 @@ from drtool.sources.truenas.destroy import destroy_dataset
 from drtool.sources.truenas.labels import Label, spell_expiry
 from drtool.sources.truenas.parts import Parts
 from drtool.sources.truenas.rekey import keep_key, kept_key, move_below, rejoin, settle_key
+from drtool.sources.truenas.shell import volume_at
 
 _NAMES_TRIED: Final = 100
 _BUSY_WAITS: Final = (0.2, 0.5, 1.0, 2.0)
@@ -33,20 +34,23 @@ def cut_over(parts: Parts, landed: Landed) -> Landed:
 def _cut_over(parts: Parts, landed: Landed) -> Landed:
     reach = parts.reach()
     in_sandbox = landed.destination.form == "sandbox"
-    name, target = reach.dataset_of(landed.staging) if in_sandbox else landed.staging, reach.dataset_of(landed.target)
+    name = reach.dataset_of(landed.staging) if in_sandbox else landed.staging
+    target = volume_at(landed.target) or reach.dataset_of(landed.target)
     stage = find_dataset(parts.client, name)
     if stage is not None and (stage.label is None or stage.label.what not in ("staging", "restored") or stage.label.by != parts.by):
         raise Refused(f"{name} carries no label of ours", hint="look at it on the NAS", safe="nothing was moved")
     if stage is not None and stage.marks.get("state") == "landing":
         raise Refused(f"the restore of {landed.workload} never ended", hint="restore again", safe="nothing was moved")
     if stage is not None:
-        reach.close(stage)
+        if not stage.is_volume:
+            reach.close(stage)
         aside, note = _move(parts, stage, target)
     else:
         aside, note = _continue(parts, landed, name=name, target=target)
     current = require_dataset(parts.client, target)
     run = stage.label.run if stage is not None and stage.label is not None else _run_in(name)
-    (reach.keep if in_sandbox else reach.show)(current, run=run, expires=spell_expiry(parts.clock.now()))
+    if current.mountpoint:
+        (reach.keep if in_sandbox else reach.show)(current, run=run, expires=spell_expiry(parts.clock.now()))
     return replace(landed, aside=aside, note="; ".join(filter(None, (landed.note, note))))
 
 

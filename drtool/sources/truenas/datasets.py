@@ -12,6 +12,7 @@ _PROPERTIES: Final = (
     *("used", "referenced", "logicalreferenced", "usedbydataset", "origin", "readonly", "mounted", "recordsize", "compression"),
     *("atime", "acltype", "aclmode", "xattr", "quota", "refquota", "casesensitivity", "sync", "snapdir", "exec", "copies", "volsize"),
     *("encryption", "encryptionroot", "keyformat", "keystatus"),
+    *("volblocksize", "refreservation"),
 )
 _RECORDED: Final = (
     "recordsize",
@@ -27,6 +28,8 @@ _RECORDED: Final = (
     "exec",
 )
 _NUMBERS: Final = ("quota", "refquota")
+_OF_VOLUMES: Final = ("compression", "sync")
+VOLUME: Final = "VOLUME"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,16 @@ class Dataset:
         return self.id.partition("/")[0]
 
     @property
+    def is_volume(self) -> bool:
+        """Whether it is a volume, which has blocks and no files."""
+        return self.type == VOLUME
+
+    @property
+    def volume_bytes(self) -> int:
+        """The size of a volume, 0 for a file system."""
+        return _number(self.told, "volsize")
+
+    @property
     def parent(self) -> str:
         """The dataset above it, empty for a pool's root."""
         return self.id.rpartition("/")[0]
@@ -64,7 +77,11 @@ class Dataset:
     def recorded(self) -> dict[str, Any]:
         """Return what a new dataset must be told to be like this one: properties set here, in the words of `pool.dataset.create`."""
         found: dict[str, Any] = {}
-        for name in _RECORDED:
+        if self.is_volume:
+            block = str((self.told.get("volblocksize") or {}).get("value") or "")
+            found |= {"volsize": self.volume_bytes, "sparse": _number(self.told, "refreservation") == 0}
+            found |= {"volblocksize": block} if block else {}
+        for name in _OF_VOLUMES if self.is_volume else _RECORDED:
             told = self.told.get(name)
             if not isinstance(told, Mapping) or str(told.get("source") or "").upper() not in ("LOCAL", "NONE", "RECEIVED"):
                 continue

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from drtool.model.errors import NotFound, Refused
@@ -9,15 +9,18 @@ from drtool.model.policy import Settings
 from drtool.model.workload import Workload
 from drtool.sources.truenas.client import Client
 from drtool.sources.truenas.datasets import Dataset, find_dataset, read_datasets, read_tree
+from drtool.sources.truenas.ways import Way
 
 KIND: Final = "truenas"
+Choose = Callable[[Dataset, bool], Way]
+"""How a dataset is read; the second argument tells whether the policy asks for an exact stream."""
 _PATTERN: Final = frozenset("*?[")
 
 
-def discover(client: Client, selector: Settings) -> tuple[Workload, ...]:
+def discover(client: Client, selector: Settings, choose: Choose) -> tuple[Workload, ...]:
     """Return one workload per dataset that a selector matches, children named one by one; what cannot be read carries its problem.
 
-    What drtool itself made on the NAS is left out.
+    `choose` tells how each is read. What drtool itself made on the NAS is left out.
     """
     from drtool.sources.truenas.schema import Selector  # noqa: PLC0415 - heavy, and `status` discovers nothing
 
@@ -37,7 +40,8 @@ def discover(client: Client, selector: Settings) -> tuple[Workload, ...]:
     if not matched and not _PATTERN & set(pattern) and not any(dataset.id == pattern for dataset in found):
         return (Workload(f"{client.source}:{pattern}", client.source, KIND, {"dataset": pattern}, problem=f"{pattern} does not exist"),)
     roots = _roots(matched)
-    return tuple(_workload(client.source, dataset, rules, roots[dataset.pool]) for dataset in matched)
+    exact = wanted.exact
+    return tuple(_workload(client.source, dataset, rules, roots[dataset.pool], choose(dataset, exact)) for dataset in matched)
 
 
 def _version(client: Client) -> str:
@@ -87,7 +91,7 @@ def _roots(datasets: list[Dataset]) -> dict[str, str]:
     return roots
 
 
-def _workload(source: str, dataset: Dataset, rules: dict[str, Any], root: str) -> Workload:
+def _workload(source: str, dataset: Dataset, rules: dict[str, Any], root: str, way: Way) -> Workload:
     selector = {
         **{name: value for name, value in rules.items() if value},
         "pattern": rules["dataset"],
@@ -96,6 +100,8 @@ def _workload(source: str, dataset: Dataset, rules: dict[str, Any], root: str) -
         "properties": dataset.recorded(),
         "users": dict(dataset.users),
         "encrypted": dataset.encrypted,
+        "way": way.name,
+        "held": dataset.referenced,
     }
     if dataset.encrypted:
         selector["encryption"] = {"root": dataset.encryption_root, "form": dataset.key_form}
@@ -105,20 +111,7 @@ def _workload(source: str, dataset: Dataset, rules: dict[str, Any], root: str) -
         kind=KIND,
         selector=selector,
         snapshots=True,
-        bytes=dataset.referenced or None,
-        problem=problem_of(dataset),
+        bytes=dataset.volume_bytes or dataset.referenced or None,
+        problem=way.problem,
+        way=way.why,
     )
-
-
-def _opened_by(dataset: Dataset) -> str:
-    what = "a passphrase" if dataset.key_form == "PASSPHRASE" else "a key"
-    return f"{what} opens it" if dataset.encryption_root == dataset.id else f"{what} of {dataset.encryption_root} opens it"
-
-
-def problem_of(dataset: Dataset) -> str:
-    """Say why a dataset cannot be protected now; empty: it can."""
-    if dataset.type != "FILESYSTEM":
-        return f"{dataset.id} is a volume, which has no files to read: leave it out with `exclude`"
-    if dataset.locked:
-        return f"{dataset.id} is locked ({_opened_by(dataset)}): unlock it on the NAS, or leave it out with `exclude`"
-    return "" if dataset.mountpoint else f"{dataset.id} is not mounted on the NAS"

@@ -34,6 +34,10 @@ class Way:
         options: dict[str, Any] = {kind: value.reveal() for kind, value in self.secret.items()} or {"generate_key": True}
         return {"inherit_encryption": False, "encryption": True, "encryption_options": options}
 
+    def mark(self) -> dict[str, str]:
+        """Return what the waiting dataset is marked with, for its cutover."""
+        return {"drtool:encryption": self.then} if self.then else {}
+
 
 def encrypt_for_now(above: Dataset) -> Way:
     """What was encrypted is not laid down in clear: where the parent is not encrypted, the NAS makes a key for as long as it stays."""

@@ -7,6 +7,7 @@ from drtool.model.errors import DrtoolError, Interrupted, Refused
 from drtool.ports import Finding
 from drtool.sources.truenas.datasets import read_datasets
 from drtool.sources.truenas.examine_keys import examine_keys
+from drtool.sources.truenas.examine_shell import examine_shell
 from drtool.sources.truenas.parts import Parts
 from drtool.sources.truenas.release_number import read_release
 from drtool.sources.truenas.roles import FULL, ROLES, lacking
@@ -26,7 +27,7 @@ def examine(parts: Parts) -> tuple[Finding, ...]:
     except DrtoolError as error:
         return (Finding(subject, good=False, text=error.what, remedy=error.hint),)
     found = [_version(subject, str(info.get("version") or "")), *_clock(parts, subject, info)]
-    for part in (_roles, _pools, _keys, _data):
+    for part in (_roles, _pools, _keys, _data, examine_shell):
         try:
             found += part(parts, subject)
         except Interrupted:
@@ -124,7 +125,7 @@ def _data(parts: Parts, subject: str) -> list[Finding]:
     locked = [dataset.id for dataset in read_datasets(parts.client) if dataset.locked]
     found = [Finding(subject, good=None, text=f"{name} is locked and cannot be read", remedy="unlock it on the NAS") for name in locked]
     if not reach.shares:
-        return [*found, Finding(subject, good=True, text="this host sees its datasets itself")]
+        return [*found, Finding(subject, good=True, text=f"its files are read {reach.words}")]
     root = reach.files.run("id", "-u").standard_output.strip() == b"0"
     program = reach.files.run("sh", "-c", "command -v mount.nfs").exit_code == 0
     service = parts.client.read("service.query", [["service", "=", "nfs"]])

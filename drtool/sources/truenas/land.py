@@ -49,6 +49,12 @@ def open_landing(parts: Parts, request: LandRequest) -> Iterator[Landing]:
         with land(parts.owner, request=request, site=site_inside(parts.owner, request, path), kind=KIND) as landing:
             yield landing
     elif form == "original" and request.paths:
+        if not parts.reach().here:
+            raise Refused(
+                f"single paths cannot be put into {request.member.selector['dataset']} with `access: ssh`",
+                hint="restore them with: --to directory PATH, or the whole dataset without --path",
+                safe="nothing was changed",
+            )
         with land_paths(parts, request, path) as landing:
             yield landing
     elif form in ("original", "sandbox"):
@@ -61,9 +67,9 @@ def open_landing(parts: Parts, request: LandRequest) -> Iterator[Landing]:
 @contextlib.contextmanager
 def _land_dataset(parts: Parts, request: LandRequest, path: str) -> Iterator[Landing]:
     recorded: Mapping[str, Any] = request.member.selector
-    target, above = _where(parts, request)
-    _require_room(parts, above, request.bytes)
-    name = _waiting_name(parts, request, target, above)
+    target, above = place_of(parts, request)
+    require_room(parts, above, request.bytes)
+    name = waiting_name(parts, request, target, above)
     label = Label(
         "staging",
         parts.by,
@@ -74,8 +80,8 @@ def _land_dataset(parts: Parts, request: LandRequest, path: str) -> Iterator[Lan
     )
     original = request.destination.form == "original"
     properties = dict(recorded.get("properties", {})) if original else _within_quota(recorded)
-    way = _encryption(parts, recorded, above=above, original=original)
-    users = {**recorded.get("users", {}), **label.properties(), **({"drtool:encryption": way.then} if way.then else {})}
+    way = encryption_of(parts, recorded, above=above, original=original)
+    users = {**recorded.get("users", {}), **label.properties(), **way.mark()}
     with hidden(*way.secret.values()):
         create_dataset(parts.client, name, users, properties | way.request())
     try:
@@ -124,7 +130,7 @@ def sandbox_of(parts: Parts, locator: str) -> Dataset | None:
     return found if label is not None and (label.what, label.by, label.source) == ("sandbox", parts.by, parts.name) else None
 
 
-def _where(parts: Parts, request: LandRequest) -> tuple[str, str]:
+def place_of(parts: Parts, request: LandRequest) -> tuple[str, str]:
     """Return the dataset that shall be, and the one below which it waits for that."""
     dataset = str(request.member.selector.get("dataset", "system"))
     if request.destination.form == "original":
@@ -145,7 +151,7 @@ def _where(parts: Parts, request: LandRequest) -> tuple[str, str]:
     return f"{sandbox.id}/{re.sub(r'[^A-Za-z0-9_.-]', '-', dataset)[-60:]}-{digest}", sandbox.id
 
 
-def _waiting_name(parts: Parts, request: LandRequest, target: str, above: str) -> str:
+def waiting_name(parts: Parts, request: LandRequest, target: str, above: str) -> str:
     """Return where a dataset waits for its cutover: where it shall be, in a sandbox of a NAS that cannot rename."""
     if can_rename(parts.client):
         return f"{above}/drtool-stage-{request.run}-{parts.clock.fresh_id()}"
@@ -158,7 +164,8 @@ def _waiting_name(parts: Parts, request: LandRequest, target: str, above: str) -
     return target
 
 
-def _require_room(parts: Parts, above: str, needed: int) -> None:
+def require_room(parts: Parts, above: str, needed: int) -> None:
+    """Refuse unless the NAS has the dataset `above` with so many bytes free."""
     found = find_dataset(parts.client, above)
     if found is None:
         raise NotFound(f"{above} does not exist on {parts.name}", hint="make the pool first: runbooks/truenas-lost.md")
@@ -176,7 +183,8 @@ def _within_quota(recorded: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in recorded.get("properties", {}).items() if name not in ("quota", "refquota")}
 
 
-def _encryption(parts: Parts, recorded: Mapping[str, Any], *, above: str, original: bool) -> Way:
+def encryption_of(parts: Parts, recorded: Mapping[str, Any], *, above: str, original: bool) -> Way:
+    """Choose how what is laid down below `above` is encrypted: never in clear what was not."""
     if original:
         require_movable(parts, find_dataset(parts.client, str(recorded["dataset"])))
     if not recorded.get("encrypted"):

@@ -23,14 +23,15 @@ def leftovers(parts: Parts, *, places: Iterable[Settings], watch: Iterable[str],
     datasets = read_datasets(parts.client)
     found = [*_datasets(parts, datasets), *_snapshots(parts, datasets)]
     wanted, paths = set(watch), [directory]
+    files = parts.owner.file_system
     if datasets:
         reach = parts.reach()
+        files = reach.files
         if reach.shares:
             found += [label.leftover(str(row["id"])) for row, label in own_shares(parts)]
             found += live_leftovers(parts, datasets)
-        else:
+        elif reach.here:
             paths += [reach.path_of(dataset.id) for dataset in datasets if dataset.id in wanted and dataset.mountpoint]
-    files = parts.owner.file_system
     found += [Leftover(parts.name, "mount", path, run, parts.by) for path, run in shown(files, directory).items()]
     directories = [place for place in places if place.get("directory")]
     here = places_leftovers.leftovers(parts.owner, places=directories, watch=paths)

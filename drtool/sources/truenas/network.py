@@ -26,6 +26,8 @@ class NetworkReach:
     """
 
     shares = True
+    here = True
+    words = "over a temporary NFS share"
 
     def __init__(self, parts: Parts, files: FileSystem, *, directory: str) -> None:
         self.files = files

@@ -5,13 +5,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from drtool import process
-from drtool.model.errors import DrtoolError
+from drtool.model.errors import DrtoolError, Refused
 from drtool.model.plan import Landed
 from drtool.ports import Clock
 from drtool.sources.places.marker import Owner
 from drtool.sources.truenas.client import Client
 from drtool.sources.truenas.custody import Custody
+from drtool.sources.truenas.discover import Choose
 from drtool.sources.truenas.reach import Reach
+from drtool.sources.truenas.shell import Shell
 from drtool.sources.truenas.snapshot import Taken
 
 
@@ -33,11 +35,25 @@ class Parts:
     clock: Clock
     owner: Owner
     reach: Callable[[], Reach]
+    choose: Choose
+    shell: Shell | None = None
+    """The NAS over SSH, where the policy names it."""
     taken: Taken = field(default_factory=Taken)
     custody: Custody = field(default_factory=Custody)
     wants: Wants = field(default_factory=Wants)
     done: dict[str, Landed] = field(default_factory=dict)
     """Cutovers this process carried out, by staging place."""
+
+
+def require_shell(parts: Parts) -> Shell:
+    """Return the NAS over SSH; Refused where the policy does not name it."""
+    if parts.shell is None:
+        raise Refused(
+            f"{parts.name} is not reached over SSH, which blocks and exact streams need",
+            hint=f"add `ssh:` to the source {parts.name}, or restore with: --to directory PATH",
+            safe="nothing was changed",
+        )
+    return parts.shell
 
 
 @contextlib.contextmanager

@@ -20,6 +20,10 @@ class Reach(Protocol):
     files: FileSystem
     shares: bool
     """Whether it makes shares on the NAS."""
+    here: bool
+    """Whether what is seen is seen by this machine; else only by commands on the NAS."""
+    words: str
+    """How files are read, for a person."""
 
     def path_of(self, dataset: str) -> str:
         """Return where a dataset lies on this host while it is open; the same in every run."""
@@ -55,12 +59,14 @@ class Reach(Protocol):
 
 
 class LocalReach:
-    """This host is the NAS: its mount points are ours."""
+    """The files are those of the NAS itself: this host is it, or commands run there; its mount points are ours."""
 
     shares = False
 
-    def __init__(self, client: Client, files: FileSystem, *, prefix: str, directory: str) -> None:
+    def __init__(self, client: Client, files: FileSystem, *, prefix: str, directory: str, here: bool = True) -> None:
         self.files = files
+        self.here = here
+        self.words = "on this host" if here else "by restic on the NAS over SSH: asked for by `access`"
         self._client = client
         self._prefix = prefix.rstrip("/")
         self._directory = directory

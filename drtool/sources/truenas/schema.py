@@ -36,6 +36,13 @@ def _dataset(name: str) -> str:
     return name
 
 
+def _destination(host: str) -> str:
+    if host.startswith("-") or any(character.isspace() for character in host) or not host:
+        raise ValueError("is not an SSH destination: write user@host or a name of ssh_config")
+    return host
+
+
+SshDestination = Annotated[str, AfterValidator(_destination)]
 AbsolutePath = Annotated[str, AfterValidator(_absolute)]
 DatasetName = Annotated[str, AfterValidator(_dataset)]
 
@@ -47,7 +54,8 @@ class Settings(BaseModel):
     """Keys of `truenas:` under `sources:`.
 
     `ca` is a PEM file with the authority that signed the certificate, or with the certificate itself (then it is pinned). `access` tells
-    how the data is read: `nfs`, `local` (this host is the NAS), or `auto`, whichever it is. `mounts` is where its shares are mounted here.
+    how files are read: `nfs`, `local` (this host is the NAS), `auto` (whichever it is), or `ssh` (restic runs on the NAS). `mounts` is
+    where its shares are mounted here. `ssh` is the NAS as an SSH destination, for volumes, exact streams and `access: ssh`.
     `keys` and `passphrases` tell by dataset which secret opens it, for its restore; a file of exported keys may stand for all below a name.
     """
 
@@ -57,16 +65,25 @@ class Settings(BaseModel):
     user: Annotated[str, Field(min_length=1)]
     key: SecretText
     ca: AbsolutePath | None = None
-    access: Literal["auto", "nfs", "local"] = "auto"
+    access: Literal["auto", "nfs", "local", "ssh"] = "auto"
     mounts: AbsolutePath = "/run/drtool"
     keys: dict[DatasetName, SecretText] = {}
     passphrases: dict[DatasetName, SecretText] = {}
+    ssh: SshDestination | None = None
+    ssh_config: AbsolutePath | None = None
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if self.ssh is None and (self.access == "ssh" or self.ssh_config is not None):
+            raise ValueError("name the NAS as an SSH destination: `ssh: root@nas.example.org`")
+        return self
 
 
 class Selector(BaseModel):
     """Keys under `protect:`: a `dataset` (a name, or a pattern with `*`), or the appliance itself with `system: true`.
 
-    `exclude` are patterns of dataset names, `where` user properties that must have a value. The other keys are those of files.
+    `exclude` are patterns of dataset names, `where` user properties that must have a value, `exact` asks for exact streams of ZFS
+    instead of files. The other keys are those of files.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -76,6 +93,7 @@ class Selector(BaseModel):
     exclude: list[DatasetName] = []
     where: dict[str, str] = {}
     system: bool = False
+    exact: bool = False
     exclude_files: list[str] = []
     exclude_caches: bool = False
     census: Literal["sample", "full"] = "sample"
@@ -84,8 +102,10 @@ class Selector(BaseModel):
     def _one_thing(self) -> Self:
         if self.system == (self.dataset is not None):
             raise ValueError("name a `dataset`, or the appliance itself: `system: true`")
-        if self.system and (self.recursive or self.exclude or self.where or self.exclude_files or self.exclude_caches):
+        if self.system and (self.recursive or self.exclude or self.where or self.exact or self.exclude_files or self.exclude_caches):
             raise ValueError("`system: true` has no other keys")
+        if self.exact and (self.exclude_files or self.exclude_caches):
+            raise ValueError("an exact stream holds every file: leave out `exact`, or `exclude_files` and `exclude_caches`")
         return self
 
 

@@ -11,7 +11,7 @@ from drtool.ports import Clock
 from drtool.sources.truenas.client import Client
 from drtool.sources.truenas.datasets import read_tree
 from drtool.sources.truenas.destroy import destroy_snapshot
-from drtool.sources.truenas.discover import is_wanted, problem_of
+from drtool.sources.truenas.discover import Choose, is_wanted
 from drtool.sources.truenas.labels import Label, read_label, run_of, snapshot_name, spell_expiry
 
 
@@ -22,7 +22,7 @@ class Taken:
     instants: dict[str, datetime] = field(default_factory=dict)
 
 
-def take_snapshot(client: Client, taken: Taken, *, workload: Workload, label: str, by: str, clock: Clock) -> Snapshot:
+def take_snapshot(client: Client, taken: Taken, *, workload: Workload, label: str, by: str, clock: Clock, choose: Choose) -> Snapshot:
     """Take one snapshot of everything that the workload's selector matches in its pool, at one instant; the same label gives the same.
 
     What lies below the same root and is not wanted loses its part of it at once.
@@ -31,7 +31,8 @@ def take_snapshot(client: Client, taken: Taken, *, workload: Workload, label: st
     locator = f"{dataset}@{name}"
     instant = taken.instants.get(locator) or _instant_of(client, locator, by=by)
     if instant is None:
-        _take(client, taken, selector=workload.selector, name=name, label=_label(client, label, name, by=by, clock=clock))
+        made = _label(client, label, name, by=by, clock=clock)
+        _take(client, taken, selector=workload.selector, name=name, label=made, choose=choose)
         instant = taken.instants.get(locator)
     if instant is None:
         raise NotFound(f"{dataset} has no snapshot {name}", hint="look whether it was made after the others; run again")
@@ -56,7 +57,7 @@ def _label(client: Client, label: str, name: str, *, by: str, clock: Clock) -> L
     return Label("snapshot", by, client.source, run_of(label), spell_expiry(now), more)
 
 
-def _take(client: Client, taken: Taken, *, selector: Mapping[str, Any], name: str, label: Label) -> None:
+def _take(client: Client, taken: Taken, *, selector: Mapping[str, Any], name: str, label: Label, choose: Choose) -> None:
     dataset, root = str(selector["dataset"]), str(selector.get("root") or selector["dataset"])
     recursive = root != dataset or bool(selector.get("recursive"))
     wanted = {dataset}
@@ -65,7 +66,8 @@ def _take(client: Client, taken: Taken, *, selector: Mapping[str, Any], name: st
         rules = {**selector, "dataset": selector.get("pattern") or dataset}
         tree = read_tree(client, root)
         members = tuple(item.id for item in tree)
-        wanted |= {item.id for item in tree if is_wanted(item, rules) and not problem_of(item)}
+        exact = bool(selector.get("exact"))
+        wanted |= {item.id for item in tree if is_wanted(item, rules) and not choose(item, exact).problem}
     if recursive and _instant_of(client, f"{root}@{name}", by=label.by) is not None:
         root, recursive, members = dataset, False, (dataset,)  # it appeared after the others were taken
     start = f"{root}@{name}"

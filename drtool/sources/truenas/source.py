@@ -11,6 +11,7 @@ from drtool.model.workload import Leftover, Snapshot, Workload
 from drtool.ports import Clock, Export, Finding, Inspection, Landing, LandRequest, ReserveRequest, Runner, SecretStore
 from drtool.sources.places.filesystem import FileSystem
 from drtool.sources.places.marker import Owner
+from drtool.sources.truenas import ways
 from drtool.sources.truenas.appliance import export_appliance
 from drtool.sources.truenas.client import Client
 from drtool.sources.truenas.custody import Custody
@@ -19,7 +20,10 @@ from drtool.sources.truenas.datasets import Dataset, read_datasets
 from drtool.sources.truenas.discover import KIND, discover
 from drtool.sources.truenas.examine import examine
 from drtool.sources.truenas.export import export
+from drtool.sources.truenas.export_stream import export_blocks, export_exact
+from drtool.sources.truenas.inspect_stream import inspect_stream
 from drtool.sources.truenas.land import open_landing
+from drtool.sources.truenas.land_stream import land_stream
 from drtool.sources.truenas.leftovers import leftovers
 from drtool.sources.truenas.live import cut_over_live, show_paths
 from drtool.sources.truenas.network import NetworkReach
@@ -27,8 +31,10 @@ from drtool.sources.truenas.parts import Parts, Wants
 from drtool.sources.truenas.reach import LocalReach, Reach, is_local
 from drtool.sources.truenas.release import release
 from drtool.sources.truenas.reserve import reserve
+from drtool.sources.truenas.shell import Remote, Shell
 from drtool.sources.truenas.snapshot import take_snapshot
 from drtool.sources.truenas.tls import Endpoint
+from drtool.sources.truenas.ways import Way, choose_way
 
 
 class TruenasSource:
@@ -42,6 +48,7 @@ class TruenasSource:
         secrets: resolves the API key when a connection is opened.
         watch: the protected datasets; in them single restored paths are looked for.
         system: whether the policy protects the appliance itself by this source.
+        remote: the NAS over SSH, where the settings name it.
     """
 
     kind = KIND
@@ -56,6 +63,7 @@ class TruenasSource:
         secrets: SecretStore,
         watch: tuple[str, ...] = (),
         system: bool = False,
+        remote: Remote | None = None,
     ) -> None:
         self.name = policy.name
         self.runner = runner
@@ -71,6 +79,7 @@ class TruenasSource:
         self._files = FileSystem(runner)
         self._watch = watch
         self._reached: Reach | None = None
+        self._shell = Shell(remote) if remote is not None else None
         owner = Owner(policy.name, by, self._files, clock)
         self._parts = Parts(
             policy.name,
@@ -79,12 +88,14 @@ class TruenasSource:
             clock,
             owner,
             self._reach,
+            self._choose,
+            self._shell,
             custody=_custody(policy, secrets),
             wants=Wants(datasets=bool(watch) or not system, system=system),
         )
 
     def discover(self, selector: Settings) -> tuple[Workload, ...]:
-        return discover(self.client, selector)
+        return discover(self.client, selector, self._choose)
 
     def snapshot(self, workload: Workload, label: str) -> Snapshot:
         if workload.problem:
@@ -92,14 +103,22 @@ class TruenasSource:
         if workload.selector.get("system"):
             return Snapshot(workload, label, live=True)
         parts = self._parts
-        return take_snapshot(self.client, parts.taken, workload=workload, label=label, by=parts.by, clock=parts.clock)
+        return take_snapshot(self.client, parts.taken, workload=workload, label=label, by=parts.by, clock=parts.clock, choose=self._choose)
 
     def export(self, snapshot: Snapshot) -> AbstractContextManager[Export]:
         if snapshot.workload.selector.get("system"):
             return export_appliance(self._parts, snapshot, directory=self._directory)
-        return export(self._parts, snapshot)
+        match snapshot.workload.selector.get("way"):
+            case ways.BLOCKS:
+                return export_blocks(self._parts, snapshot)
+            case ways.EXACT:
+                return export_exact(self._parts, snapshot)
+            case _:
+                return export(self._parts, snapshot)
 
     def land(self, request: LandRequest) -> AbstractContextManager[Landing]:
+        if request.member.selector.get("way") in ways.STREAMS and request.destination.form in ("original", "sandbox"):
+            return land_stream(self._parts, request)
         return open_landing(self._parts, request)
 
     def cutover(self, landed: Landed, *, trusted: bool = True) -> Landed:
@@ -110,9 +129,12 @@ class TruenasSource:
         return reserve(self._parts, request)
 
     def inspect(self, restored: Restored) -> Inspection:
+        if restored.member.selector.get("way") in ways.STREAMS and restored.destination.form != "directory":
+            return inspect_stream(self._parts, restored)
         show_paths(self._parts, restored)
-        there = self._files.exists(restored.path)
-        return Inspection(there, self.runner, note="" if there else f"{restored.path} is not seen here")
+        files = self._files if restored.destination.form == "directory" else self._reach().files
+        there = files.exists(restored.path)
+        return Inspection(there, files.runner, note="" if there else f"{restored.path} is not seen here")
 
     def leftovers(self, places: Iterable[Settings]) -> tuple[Leftover, ...]:
         return leftovers(self._parts, places=places, watch=self._watch, directory=self._directory)
@@ -127,6 +149,15 @@ class TruenasSource:
         """Hang up; the next call opens a connection again."""
         self.client.close()
 
+    def _choose(self, dataset: Dataset, exact: bool) -> Way:  # noqa: FBT001 - the shape of Choose
+        return choose_way(dataset, exact=exact, shell=self._shell is not None, files=self._files_words())
+
+    def _files_words(self) -> str:
+        try:
+            return self._reach().words
+        except Refused:
+            return "once one is mounted"
+
     def _reach(self) -> Reach:
         if self._reached is None:
             self._reached = self._choose_reach()
@@ -137,6 +168,8 @@ class TruenasSource:
             prefix = _prefix(dataset)
             if not prefix:
                 continue
+            if self._access == "ssh" and self._shell is not None:
+                return LocalReach(self.client, FileSystem(self._shell.runner), prefix=prefix, directory=self._directory, here=False)
             if self._access == "local" or (self._access == "auto" and is_local(self.client, self._files, dataset)):
                 return LocalReach(self.client, self._files, prefix=prefix, directory=self._directory)
             return NetworkReach(self._parts, self._files, directory=self._directory)

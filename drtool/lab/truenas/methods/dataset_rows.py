@@ -7,7 +7,7 @@ from typing import Final
 
 from drtool.lab.truenas.answers import Json, date
 from drtool.lab.truenas.state import State
-from drtool.lab.truenas.storage import VOLUME, Dataset, Value
+from drtool.lab.truenas.storage import BLOCK, SPARSE, Dataset, Value
 
 RENAMED: Final = {
     "dedup": "deduplication",
@@ -63,7 +63,7 @@ def told(dataset: Dataset, state: State, *, wanted: Sequence[str] | None = None,
             continue
         row[RENAMED.get(name, name)] = _property(name, _value(name, dataset, state))
     if user:
-        own = {key: value for key, value in dataset.properties.items() if ":" in key and key != VOLUME}
+        own = {key: value for key, value in dataset.properties.items() if ":" in key and not key.startswith("drtool.lab:")}
         row["user_properties"] = {key: _property(key, value) for key, value in own.items() if key not in USER}
         row |= {USER[key]: _property(key, value) for key, value in own.items() if key in USER}
     return row
@@ -89,7 +89,9 @@ def _value(name: str, dataset: Dataset, state: State) -> Value:
     if name == "volsize":
         return Value(str(dataset.volume_bytes), "local")
     if name == "volblocksize":
-        return Value("16384", "default")
+        return Value(dataset.raw(BLOCK, "16384"), "-")
+    if name == "refreservation" and dataset.volume_bytes:
+        return Value("none" if dataset.raw(SPARSE) else str(dataset.volume_bytes), "local")
     if name == "encryption":
         return Value("aes-256-gcm" if root else "off", "-" if root else "default")
     if name == "keyformat":

@@ -10,13 +10,14 @@ from typing import Final
 
 from drtool.lab.truenas import query
 from drtool.lab.truenas.answers import CallError, InstanceNotFoundError, Json, ValidationErrors
+from drtool.lab.truenas.devices import appear, follow
 from drtool.lab.truenas.methods import dataset_models as models
 from drtool.lab.truenas.methods.attachments import attachments_of, remove_attachments
 from drtool.lab.truenas.methods.core import Query
 from drtool.lab.truenas.methods.dataset_rows import RENAMED, USER, nested, told
 from drtool.lab.truenas.methods.keys import check_options, check_way, encrypt
 from drtool.lab.truenas.registry import Call, Method
-from drtool.lab.truenas.storage import VOLUME, VOLUME_FILE, Dataset, StorageError
+from drtool.lab.truenas.storage import BLOCK, SPARSE, VOLUME, VOLUME_FILE, Dataset, StorageError
 
 _NAME: Final = re.compile(r"^[a-zA-Z0-9][\w.:-]*(/[\w.: -]*[\w.:-])+$")
 _LONGEST: Final = 200
@@ -72,7 +73,8 @@ def create(call: Call, arguments: models.Create) -> Json:
     given = data.model_dump(exclude_unset=True)
     values, _inherit = _translated(given)
     if isinstance(data, models.PoolDatasetCreateVolume):
-        values[VOLUME] = str(data.volsize)
+        values |= {VOLUME: str(data.volsize), BLOCK: str(_RECORDS[data.volblocksize or "16K"])}
+        values |= {SPARSE: "yes"} if data.sparse else {}
     try:
         for ancestor in missing:
             call.storage.create(ancestor, {})
@@ -86,6 +88,7 @@ def create(call: Call, arguments: models.Create) -> Json:
     if isinstance(data, models.PoolDatasetCreateVolume):
         with open(os.path.join(instance(call, data.name).path, VOLUME_FILE), "wb") as stream:
             stream.truncate(data.volsize)
+        appear(call, data.name)
     call.appliance.save()
     return get_instance(call, models.GetInstance(id=data.name))
 
@@ -132,6 +135,7 @@ def delete(call: Call, arguments: models.Delete) -> Json:
         raise CallError(f"Failed to delete dataset: cannot destroy {name!r}: {error}", number) from None
     finally:
         call.appliance.save()
+        follow(call, name)
     return True
 
 
@@ -151,6 +155,7 @@ def rename(call: Call, arguments: models.Rename) -> None:
     except StorageError as error:
         raise CallError(f"Failed to rename {arguments.id!r} to {new!r}: {error}") from None
     state = call.appliance.state
+    follow(call, arguments.id)
     state.encryption = {_moved(root, arguments.id, new): each for root, each in state.encryption.items()}
     call.appliance.save()
 

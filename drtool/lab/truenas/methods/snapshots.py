@@ -9,6 +9,7 @@ from typing import Final
 
 from drtool.lab.truenas import query
 from drtool.lab.truenas.answers import CallError, InstanceNotFoundError, Json, ValidationErrors, date
+from drtool.lab.truenas.devices import appear
 from drtool.lab.truenas.methods.core import Query
 from drtool.lab.truenas.methods.snapshot_models import (
     Clone,
@@ -23,7 +24,7 @@ from drtool.lab.truenas.methods.snapshot_models import (
 )
 from drtool.lab.truenas.registry import Call, Method
 from drtool.lab.truenas.state import Encryption
-from drtool.lab.truenas.storage import VOLUME, StorageError, StoredSnapshot
+from drtool.lab.truenas.storage import BLOCK, SPARSE, VOLUME, StorageError, StoredSnapshot
 
 _NAME: Final = re.compile(r"^[\w.: -]+$")
 _LONGEST: Final = 255
@@ -157,7 +158,7 @@ def clone(call: Call, arguments: Clone) -> bool:
         raise CallError(f"Failed to clone snapshot: Snapshot {data.snapshot} not found")
     values = {key: str(value) for key, value in data.dataset_properties.items()}
     if parent[0].volume_bytes:
-        values[VOLUME] = str(parent[0].volume_bytes)
+        values |= {VOLUME: str(parent[0].volume_bytes), BLOCK: parent[0].raw(BLOCK, "16384"), SPARSE: "yes"}
     try:
         call.storage.clone(data.snapshot, data.dataset_dst, values)
         root = state.root_of(origin)
@@ -169,6 +170,8 @@ def clone(call: Call, arguments: Clone) -> bool:
             call.storage.unmount(data.dataset_dst)
     except StorageError as error:
         raise CallError(f"Failed to clone snapshot: cannot create '{data.dataset_dst}': {error}") from None
+    if parent[0].volume_bytes:
+        appear(call, data.dataset_dst)
     return True
 
 

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from drtool.model.errors import Corrupt, NotFound
+from drtool.model.point import Census
+from drtool.model.workload import Snapshot
+from drtool.ports import ArtifactRequest, PutResult, Runner
+from drtool.sources.truenas.clone import make_clone, remove_clone
+from drtool.sources.truenas.datasets import find_dataset, require_dataset
+from drtool.sources.truenas.parts import Parts, require_shell, tidying
+from drtool.sources.truenas.shell import BLOCK, command_of, wait_for_device
+from drtool.sources.truenas.snapshot import read_snapshot
+
+
+@dataclass(slots=True)
+class StreamExport:
+    """One stream of the NAS, piped to the repository's program on this machine; `bytes` is what it must have, 0 where nobody knows."""
+
+    artifacts: tuple[ArtifactRequest, ...]
+    runner: Runner
+    bytes: int = 0
+
+    def census(self, artifact: ArtifactRequest, put: PutResult) -> Census:
+        """Return one file, its bytes and its SHA-256; Corrupt when the NAS gave another number of bytes than it has."""
+        if self.bytes and put.bytes != self.bytes:
+            raise Corrupt(
+                f"{artifact.name} has {self.bytes} bytes and {put.bytes} were read",
+                hint="run again; was the volume made larger meanwhile?",
+                safe="no point was made of it; earlier points are untouched",
+            )
+        return Census(files=1, bytes=put.bytes, sha256=put.sha256)
+
+
+@contextlib.contextmanager
+def export_blocks(parts: Parts, snapshot: Snapshot) -> Iterator[StreamExport]:
+    """Open the snapshot of a volume for reading from the device of a read-only clone, which goes when it is closed.
+
+    Every block is read, and what is read lies at the same place each time: the repository stores what changed.
+    """
+    shell = require_shell(parts)
+    volume = _require_there(parts, snapshot)
+    clone = make_clone(parts, dataset=require_dataset(parts.client, volume), snapshot=snapshot.locator)
+    try:
+        size = clone.volume_bytes
+        device = wait_for_device(shell, clone.id, size=size, clock=parts.clock)
+        read = shell.runner.from_here(command_of("dd", f"if={device}", f"bs={BLOCK}", "iflag=fullblock", "status=none"))
+        artifact = ArtifactRequest(name=snapshot.workload.name, form="stream", path=f"/{volume}.raw", producer=read)
+        yield StreamExport((artifact,), parts.owner.file_system.runner, size)
+        if find_dataset(parts.client, clone.id) is None:
+            raise NotFound(f"the clone {clone.id} went away while it was read", hint="look what destroys volumes on the NAS")
+    finally:
+        with tidying():
+            remove_clone(parts, clone)
+
+
+@contextlib.contextmanager
+def export_exact(parts: Parts, snapshot: Snapshot) -> Iterator[StreamExport]:
+    """Open a snapshot as a full stream of ZFS; of an encrypted dataset as it lies on the disks, for which no key is needed."""
+    shell = require_shell(parts)
+    name = _require_there(parts, snapshot)
+    raw = ("-w",) if require_dataset(parts.client, name).encrypted else ()
+    send = shell.runner.from_here(command_of("zfs", "send", "-L", "-e", "-c", *raw, "--", snapshot.locator))
+    artifact = ArtifactRequest(name=snapshot.workload.name, form="stream", path=f"/{name}.zfs", producer=send)
+    yield StreamExport((artifact,), parts.owner.file_system.runner)
+    if read_snapshot(parts.client, snapshot.locator) is None:
+        raise NotFound(f"the snapshot {snapshot.locator} went away while it was sent", hint="look what destroys snapshots on the NAS")
+
+
+def _require_there(parts: Parts, snapshot: Snapshot) -> str:
+    if read_snapshot(parts.client, snapshot.locator) is None:
+        raise NotFound(f"the snapshot {snapshot.locator} is gone", hint="look what destroys snapshots on the NAS; run again")
+    return str(snapshot.workload.selector["dataset"])
