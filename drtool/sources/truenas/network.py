@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Final
 
+from drtool.model.errors import Refused
 from drtool.sources.places.filesystem import FileSystem
 from drtool.sources.truenas.datasets import Dataset
 from drtool.sources.truenas.labels import Label
@@ -67,6 +68,8 @@ class NetworkReach:
         unmount(self.files, self.path_of(dataset.id))
 
     def _mount(self, dataset: Dataset, path: str, *, run: str, expires: str, write: bool) -> None:
+        if not dataset.mountpoint:
+            raise Refused(f"{dataset.id} is not mounted on the NAS", hint="look at it on the NAS; is what it lies in locked?")
         self._share(dataset, run=run, expires=expires, write=write)
         if path not in mounted(self.files, self._directory):
             origin = f"{self._host()}:{dataset.mountpoint}"
