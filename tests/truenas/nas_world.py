@@ -62,6 +62,7 @@ class NasWorld:
         self._ledger = Path(lab.started.directory) / "calls.jsonl"
         self._calls = 0
         self._told = 0
+        self._dirty = False
         self._app: drtool.App | None = None
         self._forge: subprocess.Popen[str] | None = None
         self._keeper = lab.source(by=BY)
@@ -81,6 +82,7 @@ class NasWorld:
         self.binary.write_text(f"#!/bin/sh\n[ ! -e '{self.action}' ] || . '{self.action}'\nexec '{self.real_binary}' \"$@\"\n")
         self.binary.chmod(0o755)
         self.write_policy()
+        create_dataset(self.client, "tank/drill", {})
         assert self.drtool("initialise").outcome == "succeeded"
         for _number in range(2):
             self.must("run")
@@ -97,7 +99,7 @@ class NasWorld:
             assert self._forge.stdout is not None
             self._forge.stdout.close()
 
-    def policy(self, **nas: object) -> dict[str, Any]:
+    def policy(self, *, lease: str = "1h", **nas: object) -> dict[str, Any]:
         key = {"user": "drtool", "key": f"file:{self.lab.started.worker_key_file}", "ca": str(self.certificate)}
         settings = {"url": self.lab.started.url, **key, "mounts": str(self.lab.mounts), **nas}
         protect = {"dataset": DATASET, "recursive": True, "exclude": [f"{DATASET}/letters"]}
@@ -108,7 +110,7 @@ class NasWorld:
             "repositories": {"near": {"restic": str(self.near), "password": f"file:{self.key_file}", "timeout": "5s"}},
             "sources": {"nas": {"truenas": settings}},
             "sets": {"documents": {"protect": [{"nas": protect}], "to": "near", "keep": {"last": 2}}},
-            "sandboxes": {"lab": {"lease": "1h", "nas": {"dataset": "tank/drill"}}},
+            "sandboxes": {"lab": {"lease": lease, "nas": {"dataset": "tank/drill"}}},
             "drills": {"proof": {"sets": ["documents"], "from": "near", "sandbox": "lab"}},
         }
 
@@ -260,13 +262,16 @@ class NasWorld:
 
     def prepare(self, verb: str) -> None:
         """Bring the world to where this verb has something to do."""
+        if self._dirty:
+            self.clear()
+        self._dirty = True
         self.reset()
         if verb == "restore":
             self.damage()
 
     def act(self, text: str) -> None:
         """Let shell text be carried out when restic moves data: `$MOUNTED` is where."""
-        where = f"$(grep -o '{self.lab.mounts}/[^ ]*' /proc/self/mountinfo | head -n 1)"
+        where = f"$(grep -o '{self.lab.mounts}/[^ ]*' /proc/self/mountinfo | grep -v /letters$ | tail -n 1)"
         data = '*role=manifest* | *role=hold* | *role=evidence*) ;; *" backup "* | *" restore "*)'
         self.action.write_text(f'case " $* " in {data}\nMOUNTED={where}\n{text}\n;; esac\n')
 
@@ -275,6 +280,11 @@ class NasWorld:
         self.lab.faults({"method": "core.ping", "kind": "meanwhile", "asks": [[method, *params]]})
         self.client.read("core.ping")
         self.lab.faults()
+
+    def end_tasks(self) -> None:
+        """Let somebody remove every periodic task."""
+        for task in self.client.read("pool.snapshottask.query"):
+            self.ask_as_administrator("pool.snapshottask.delete", task["id"])
 
     def renew_key(self) -> None:
         """Let somebody make another API key, and write it where the policy finds it."""
@@ -320,6 +330,7 @@ class NasWorld:
         assert listing.unsealed == ()
         assert all(point.complete for point in listing.points), "a partial point was sealed"
         self._repair()
+        self._dirty = False
 
     def wait_until_idle(self) -> None:
         """Wait until the NAS has done what it was asked for: it works on one thing after the other."""
@@ -370,7 +381,7 @@ def words_of(ended: Ended) -> str:
         return json.dumps(ended.error)
     assert ended.report is not None
     failures = [*ended.report["failures"], *(step["failure"] for step in ended.report["steps"] if step["failure"])]
-    return json.dumps([*failures, ended.report["sets"]])
+    return json.dumps([*failures, *ended.report["skipped"]], ensure_ascii=False)
 
 
 def fresh(directory: Path) -> Path:

@@ -7,7 +7,7 @@ from drtool.sources.truenas.clone import remove_clone
 from drtool.sources.truenas.cutover import finish
 from drtool.sources.truenas.datasets import Dataset, find_dataset, read_datasets
 from drtool.sources.truenas.destroy import destroy_snapshot, destroy_tree
-from drtool.sources.truenas.mounts import restored_dataset, unmount
+from drtool.sources.truenas.mounts import mounted, restored_dataset, unmount
 from drtool.sources.truenas.parts import Parts
 from drtool.sources.truenas.shares import own_shares, remove_share, remove_shares
 from drtool.sources.truenas.snapshot import label_of, read_snapshot
@@ -33,6 +33,8 @@ def release(parts: Parts, leftover: Leftover, *, directory: str) -> None:
             found = find_dataset(parts.client, name) if name else None
             if found is not None:
                 _release_dataset(parts, leftover, name)
+            elif leftover.locator in mounted(parts.owner.file_system, directory):
+                unmount(parts.owner.file_system, leftover.locator)  # somebody destroyed it on the NAS
             elif leftover.locator.startswith("/") and parts.owner.file_system.exists(leftover.locator):
                 places_release.release(parts.owner, leftover=leftover)
         case _:
