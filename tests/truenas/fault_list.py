@@ -90,7 +90,9 @@ FINISHES = "drtool sweep, which finishes what was begun"
 RUN = (
     Case("pool full at the snapshot", "run", (at("pool.snapshot.create", **FULL, **ALWAYS),), **FULL_SAYS),
     Case("pool full at the clone", "run", (at("pool.snapshot.clone", **FULL, **ALWAYS),), **FULL_SAYS),
-    Case("clone not mounted", "run", (at("pool.snapshot.clone", kind="not_mounted"),), code=1, says="is not mounted", types="look at it on"),
+    Case(
+        "clone not mounted", "run", (at("pool.snapshot.clone", kind="not_mounted"),), code=1, says="is not mounted", types="look at it on"
+    ),
     Case("clone busy for a while", "run", (at("pool.dataset.delete", **BUSY, times=4),), seals=1),
     Case("clone busy for good", "run", (at("pool.dataset.delete", **BUSY, **ALWAYS),), code=11, says="is busy", types="see on", seals=1),
     Case(
@@ -140,7 +142,10 @@ RUN = (
     Case("reboot at the end", "run", (reboot("pool.dataset.delete", "before"),), seals=1),
     Case("key revoked", "run", (at("pool.snapshot.clone", kind="revoke"),), **REVOKED),
     Case(
-        "certificate changed", "run", (at("pool.snapshot.clone", kind="certificate"), at("pool.snapshot.clone", kind="cut_after")), **UNTRUSTED
+        "certificate changed",
+        "run",
+        (at("pool.snapshot.clone", kind="certificate"), at("pool.snapshot.clone", kind="cut_after")),
+        **UNTRUSTED,
     ),
     Case("answers of 5 MB", "run", (at("pool.*", kind="large", every=3),), seals=1),
     Case("rate limit", "run", (at("*.query", kind="rate_limit", every=4),), seals=1),
@@ -165,7 +170,14 @@ RESTORE = (
         says="the old one is kept as tank/documents.before-",
         types=FINISHES,
     ),
-    Case("new dataset not mounted", "restore", (at("pool.dataset.create", kind="not_mounted"),), code=6, says="is not mounted", in_service="old"),
+    Case(
+        "new dataset not mounted",
+        "restore",
+        (at("pool.dataset.create", kind="not_mounted"),),
+        code=6,
+        says="is not mounted",
+        in_service="old",
+    ),
     Case("dataset busy for a while", "restore", (at("pool.dataset.rename", **BUSY, times=3),), in_service="new"),
     Case(
         "dataset busy for good",
@@ -230,10 +242,23 @@ RESTORE = (
 DRILL = (
     Case("pool full at the sandbox", "drill", (at("pool.dataset.create", **FULL, **ALWAYS),), **{**FULL_SAYS, "code": 1}),
     Case("pool full at the restored dataset", "drill", (at("pool.dataset.create", **FULL, call=2, times=99),), **FULL_SAYS),
-    Case("sandbox not mounted", "drill", (at("pool.dataset.create", kind="not_mounted"),), code=1, says="is not mounted", types="look at it on"),
+    Case(
+        "sandbox not mounted",
+        "drill",
+        (at("pool.dataset.create", kind="not_mounted"),),
+        code=1,
+        says="is not mounted",
+        types="look at it on",
+    ),
     Case("sandbox busy for a while", "drill", (at("pool.dataset.delete", **BUSY, times=3),)),
     Case(
-        "sandbox busy for good", "drill", (at("pool.dataset.delete", **BUSY, **ALWAYS),), code=11, says="is busy", types="see on", lease="2s"
+        "sandbox busy for good",
+        "drill",
+        (at("pool.dataset.delete", **BUSY, **ALWAYS),),
+        code=11,
+        says="is busy",
+        types="see on",
+        lease="2s",
     ),
     Case("sandbox destroyed in the middle", "drill", (meanwhile("pool.dataset.rename", ["pool.dataset.delete", SANDBOX, DELETE]),), **GONE),
     Case(

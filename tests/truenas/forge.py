@@ -21,6 +21,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import websockets.client  # noqa: F401 - loaded once for all
+
 import drtool.app
 import drtool.checks.census
 import drtool.engine.execute
@@ -28,14 +30,14 @@ import drtool.offsite.restic.repository
 import drtool.policy.load
 import drtool.sources.truenas.schema
 import drtool.sources.truenas.source
-import drtool.wiring
-import websockets.client  # noqa: F401 - loaded once for all
-
+import drtool.wiring  # noqa: F401 - loaded once for all
 from drtool.engine.clock import SystemClock
+from drtool.sources.truenas import download
 from drtool.sources.truenas.connection import Link
 from tests.faults import driver
 
 CHANGES = re.compile(r'"method": "([a-z_.]+\.(?:create|delete|clone|update|rename|promote|hold|release|rollback))"')
+_HASTY_DOWNLOAD_SECONDS = 1.5
 HASTE = 25
 """So many times shorter is every wait of ours; the clock is told that the whole time passed."""
 
@@ -53,6 +55,7 @@ def hasten() -> None:
     def further(self: SystemClock) -> float:
         return monotonic(self) + passed
 
+    download._SECONDS = _HASTY_DOWNLOAD_SECONDS  # type: ignore[misc]
     SystemClock.sleep, SystemClock.monotonic = shorter, further  # type: ignore[method-assign]
 
 

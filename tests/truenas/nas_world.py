@@ -87,6 +87,7 @@ class NasWorld:
         for _number in range(2):
             self.must("run")
         self.before = self.content()
+        assert len(self.points()) == 2
         copy(self.near, self._saved / "near")
         copy(self.state, self._saved / "state")
 
@@ -181,6 +182,11 @@ class NasWorld:
             stream.seek(self._told)
             return [json.loads(line) for line in stream]
 
+    def ran(self, verb: str) -> list[dict[str, Any]]:
+        """Carry a verb out, and return what it asked the NAS."""
+        self.must(verb)
+        return self.calls()
+
     def made(self) -> list[str]:
         """What the last drtool had the NAS make, each as often as it was made."""
         found = []
@@ -188,7 +194,9 @@ class NasWorld:
             if call["outcome"] not in ("done", "cut_after") or call["method"].rpartition(".")[2] not in ("create", "clone"):
                 continue
             about = call["params"][0]
-            found.append(f"{call['method']} {about.get('path') or about.get('dataset_dst') or about.get('name')} {about.get('dataset', '')}")
+            found.append(
+                f"{call['method']} {about.get('path') or about.get('dataset_dst') or about.get('name')} {about.get('dataset', '')}"
+            )
         return found
 
     def content(self) -> dict[str, bytes]:
@@ -288,10 +296,10 @@ class NasWorld:
 
     def renew_key(self) -> None:
         """Let somebody make another API key, and write it where the policy finds it."""
-        source = self.lab.source(by=BY, administrator=True)
-        made = source.client.change("api_key.create", {"name": "another", "username": "drtool"}, look=lambda: False)
+        asking = self.lab.source(by=BY, administrator=True)
+        made = asking.client.change("api_key.create", {"name": "another", "username": "drtool"}, look=lambda: False)
         Path(self.lab.started.worker_key_file).write_text(f"{made['key']}\n")
-        source.close()
+        asking.close()
         self._keeper.close()
 
     def trust(self) -> None:
@@ -352,7 +360,10 @@ class NasWorld:
         roots = [str(self.near), str(self.lab.mounts)]
         ended = self.must(verb, note=str(note), roots=roots)
         assert ended.report is not None
-        points = [Point(key, number, words, json.dumps(signature)) for key, number, words, signature in map(json.loads, note.read_text().splitlines())]
+        points = [
+            Point(key, number, words, json.dumps(signature))
+            for key, number, words, signature in map(json.loads, note.read_text().splitlines())
+        ]
         self.every = len(points)
         self.settle(verb)
         chosen: dict[str, Point] = {}

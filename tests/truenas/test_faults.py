@@ -1,4 +1,4 @@
-"""The fault list of a NAS: what drtool answers, what is true on the NAS then and after the next sweep, and that nothing wrong was sealed."""
+"""The fault list of a NAS: what drtool answers, what is true on the NAS then and after the next sweep; nothing wrong is sealed."""
 
 from __future__ import annotations
 

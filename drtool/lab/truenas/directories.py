@@ -8,7 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from drtool.lab.truenas.answers import Json
-from drtool.lab.truenas.directory_files import MeasuredProperties, bytes_below, copy, copy_attributes, copy_entries, make_mount_point, remove
+from drtool.lab.truenas.directory_files import (
+    MeasuredProperties,
+    bytes_below,
+    copy,
+    copy_attributes,
+    copy_entries,
+    make_mount_point,
+    remove,
+)
 from drtool.lab.truenas.directory_index import Index
 from drtool.lab.truenas.properties import effective
 from drtool.lab.truenas.storage import Dataset, StorageError, StoredSnapshot, Value

@@ -110,7 +110,9 @@ def _put_back(parts: Parts, stage: Dataset, target: str, *, aside: str, error: D
         raise
     except DrtoolError:
         pass  # the first error tells more, and the sweep goes on from the marks
-    error.hint = f"{error.hint}; then: drtool sweep, which finishes what was begun" if error.hint else "drtool sweep finishes what was begun"
+    error.hint = (
+        f"{error.hint}; then: drtool sweep, which finishes what was begun" if error.hint else "drtool sweep finishes what was begun"
+    )
     error.safe = f"the old one is kept as {aside}, what was restored waits in {stage.id}"
 
 
