@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.rig.truenas_lab import Lab, running_lab
+pytest.register_assert_rewrite("tests.truenas.nas_world")
+
+from drtool.lab.truenas import appliance  # noqa: E402 - after its asserts were told to speak
+from tests.rig.truenas_lab import Lab, running_lab  # noqa: E402
+from tests.truenas.nas_world import NasWorld  # noqa: E402
+
+KILLED, FAULTS = "killed against a NAS", "faults against a NAS"
 
 
 @pytest.fixture
@@ -16,3 +22,28 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
         pytest.skip("what an appliance shares is mounted, which needs root")
     with running_lab(tmp_path) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def nas_world(tmp_path_factory: pytest.TempPathFactory, restic_newest: Path) -> Iterator[NasWorld]:
+    """A NAS with two points of it in a repository; whoever changes it puts it back."""
+    if os.geteuid() != 0:
+        pytest.skip("what an appliance shares is mounted, which needs root")
+    root = tmp_path_factory.mktemp("nas")
+    with pytest.MonkeyPatch.context() as patch, running_lab(root) as running:
+        patch.setattr(appliance, "_TRIES", 100_000)  # every drtool that dies here had logged in
+        world = NasWorld(running, restic_newest, root / "world")
+        try:
+            world.make()
+            yield world
+        finally:
+            world.close()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how often drtool was killed, and how many faults met how many verbs."""
+    reports = [report for found in terminalreporter.stats.values() for report in found if isinstance(report, pytest.TestReport)]
+    for name in (KILLED, FAULTS):
+        counts = [int(str(value)) for report in reports if report.when == "call" for key, value in report.user_properties if key == name]
+        if counts:
+            terminalreporter.write_line(f"{name}: {sum(counts)}")

@@ -8,7 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from drtool.lab.truenas.answers import Json
-from drtool.lab.truenas.directory_files import MeasuredProperties, bytes_below, copy, copy_attributes, copy_entries, remove
+from drtool.lab.truenas.directory_files import (
+    MeasuredProperties,
+    bytes_below,
+    copy,
+    copy_attributes,
+    copy_entries,
+    make_mount_point,
+    remove,
+)
 from drtool.lab.truenas.directory_index import Index
 from drtool.lab.truenas.properties import effective
 from drtool.lab.truenas.storage import Dataset, StorageError, StoredSnapshot, Value
@@ -78,8 +86,13 @@ class DirectoryStorage:
 
     def rename(self, name: str, new: str) -> None:
         self._index.dataset(name)
+        place = self._mountpoint(new)
+        parent, is_mount_point = os.path.dirname(place), os.path.isdir(place)
+        before = os.stat(parent) if is_mount_point else None
         self._must_be_free(new)
-        os.rename(self._mountpoint(name), self._mountpoint(new))
+        os.rename(self._mountpoint(name), place)
+        if before is not None:  # real ZFS mounts over the empty directory, and the parent does not change
+            os.utime(parent, ns=(before.st_atime_ns, before.st_mtime_ns))
         self._index.rename(lambda old: new + old[len(name) :] if f"{old}/".startswith(f"{name}/") else old)
 
     def promote(self, name: str) -> None:
@@ -288,7 +301,7 @@ class DirectoryStorage:
         os.mkdir(target)
         copy_entries(self.runner, place, target, below)
         for item in below:
-            os.mkdir(os.path.join(target, item))
+            make_mount_point(os.path.join(target, item))
         copy_attributes(place, target)
 
 

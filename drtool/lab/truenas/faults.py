@@ -9,13 +9,15 @@ from dataclasses import dataclass, field, fields
 from fnmatch import fnmatchcase
 from typing import Final
 
+from drtool.lab.truenas.answers import Json
 from drtool.model.errors import Refused
 
 CONNECTION: Final = ("cut_before", "cut_after", "reboot_before", "reboot_after")
 ANSWER: Final = ("error", "error_after", "rate_limit", "slow", "large", "revoke", "certificate")
 STORAGE: Final = ("storage", "not_mounted", "late_device")
+OTHERS: Final = ("meanwhile",)
 JOB: Final = ("events_lost", "events_doubled", "events_reordered", "job_never_ends", "job_fails_after")
-KINDS: Final = (*CONNECTION, *ANSWER, *STORAGE, *JOB)
+KINDS: Final = (*CONNECTION, *ANSWER, *STORAGE, *OTHERS, *JOB)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ class Fault:
     """One thing that goes wrong.
 
     `method` is a name or a pattern (`pool.snapshot.*`); `call` says in which of its calls, counted from when the script was read, from 1
-    (0: in every one), and `times` in how many from there on. The kinds:
+    (0: in every one), and `times` in how many from there on; `every` in every so-many-th from there on, without end. The kinds:
 
     - `cut_before`, `cut_after`: the connection ends before the work, or after it and before the answer;
     - `reboot_before`, `reboot_after`: so does every connection, and for `seconds` nobody is let in; jobs are forgotten;
@@ -31,6 +33,8 @@ class Fault:
     - `storage`: the storage itself fails with `reason` (`out of space`, `dataset is busy`), told as the method tells such a failure;
     - `not_mounted`: what the call makes is there and not mounted;
     - `late_device`: the device of the volume it makes appears after `seconds`;
+    - `meanwhile`: before the work somebody else with all rights `asks` for other things, each a method and its parameters, in which the
+      name of a dataset or snapshot may be a pattern (`tank/documents@drtool-*`);
     - `rate_limit`, `slow` (by `seconds`), `large` (an answer of at least `bytes`), `revoke` (the key of this session, before the work),
       `certificate` (from now on another one);
     - `events_lost`, `events_doubled`, `events_reordered`, `job_never_ends`, `job_fails_after` (its work): of the job the call starts.
@@ -44,9 +48,13 @@ class Fault:
     reason: str = ""
     seconds: float = 0.0
     bytes: int = 5_000_000
+    every: int = 0
+    asks: tuple[Json, ...] = ()
 
     def covers(self, count: int) -> bool:
         """Tell whether the `count`-th call of its method is hit."""
+        if self.every:
+            return count >= self.call and (count - self.call) % self.every == 0
         return self.call == 0 or self.call <= count < self.call + self.times
 
 

@@ -14,7 +14,7 @@ from websockets.server import ServerProtocol
 
 from drtool.lab.truenas import answers
 from drtool.lab.truenas.answers import CallError, Json, MatchNotFoundError, ValidationErrors, number_of
-from drtool.lab.truenas.dispatch import Refusal, perform
+from drtool.lab.truenas.dispatch import Refusal, meanwhile, perform
 from drtool.lab.truenas.faults import Fault
 from drtool.lab.truenas.jobs import Job
 from drtool.lab.truenas.state import Key
@@ -171,6 +171,8 @@ class Session:
                 raise CallError("Rate Limit Exceeded", number_of("EBUSY"))
             elif fault.kind == "error":
                 raise CallError(fault.reason, number_of(fault.errno))
+            elif fault.kind == "meanwhile":
+                await meanwhile(self, fault)
             elif fault.kind == "certificate":
                 self.appliance.renew_certificate()
 

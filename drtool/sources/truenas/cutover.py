@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from drtool.model.errors import Conflict, Locked, NotFound, Refused
+from drtool.model.errors import Conflict, DrtoolError, Interrupted, Locked, NotFound, Refused
 from drtool.model.plan import Landed
 from drtool.model.secret import Secret
 from drtool.sources.truenas.create import create_dataset, mark_dataset, rename_dataset
@@ -95,20 +95,51 @@ def _move(parts: Parts, stage: Dataset, target: str) -> tuple[str, str]:
             raise Conflict(f"{target} exists already", hint="drill again", safe="nothing was moved")
         _make_parents(parts, target)
         mark_dataset(client, stage.id, {"drtool:state": "moving", "drtool:aside": aside or None, "drtool:restored": stage.id})
-    old = None
-    if aside and find_dataset(client, aside) is None:
-        old = kept_key(parts, find_dataset(client, target))
-        _rename(parts, target, aside)
-    elif find_dataset(client, target) is not None:
-        raise Conflict(
-            f"something new stands at {target}",
-            hint=f"rename it on the NAS and repeat; what was restored waits in {stage.id}",
-            safe="nothing was overwritten",
-        )
-    new = kept_key(parts, stage)
-    _rename(parts, stage.id, target)
+    old = new = None
+    try:
+        if aside and find_dataset(client, aside) is None:
+            old = kept_key(parts, find_dataset(client, target))
+            _rename(parts, target, aside)
+        elif find_dataset(client, target) is not None:
+            raise _occupied(stage, target, aside)
+        new = kept_key(parts, stage)
+        _rename(parts, stage.id, target)
+    except Interrupted:
+        raise  # told to stop: the label hands it to the sweep, which goes on
+    except DrtoolError as error:
+        _put_back(parts, stage, target, aside=aside, error=error)
+        raise
     current = require_dataset(client, target)
     return aside, _settle(parts, current, aside=aside, staging=stage.id, old=old, new=new)
+
+
+def _put_back(parts: Parts, stage: Dataset, target: str, *, aside: str, error: DrtoolError) -> None:
+    """Bring the old dataset back into service after a rename that failed, and let the sweep remove the restored one; say what stands."""
+    client = parts.client
+    try:
+        if find_dataset(client, target) is None and aside and find_dataset(client, aside) is not None:
+            _rename(parts, aside, target)
+        if not aside or find_dataset(client, aside) is None:
+            if find_dataset(client, stage.id) is not None:
+                mark_dataset(client, stage.id, {"drtool:state": "landed", "drtool:aside": None, "drtool:restored": None})
+            error.safe = error.safe or f"{target} is as it was"
+            return
+    except Interrupted:
+        raise
+    except DrtoolError:
+        pass  # the first error tells more, and the sweep goes on from the marks
+    error.hint = (
+        f"{error.hint}; then: drtool sweep, which finishes what was begun" if error.hint else "drtool sweep finishes what was begun"
+    )
+    error.safe = f"the old one is kept as {aside}, what was restored waits in {stage.id}"
+
+
+def _occupied(stage: Dataset, target: str, aside: str) -> Conflict:
+    return Conflict(
+        f"something new stands at {target}",
+        hint=f"rename it on the NAS and repeat; what was restored waits in {stage.id}" + (f", the old one in {aside}" if aside else ""),
+        safe="nothing was overwritten",
+    )
 
 
 def _settle(parts: Parts, current: Dataset, *, aside: str, staging: str, old: Secret | None = None, new: Secret | None = None) -> str:
@@ -144,6 +175,10 @@ def _rename(parts: Parts, name: str, new: str) -> None:
             rename_dataset(parts.client, name, new)
         except Locked:
             parts.clock.sleep(wait)
+        except (Refused, Conflict, NotFound):
+            if find_dataset(parts.client, new) is None or find_dataset(parts.client, name) is not None:
+                raise
+            return  # it said no and had done it
         else:
             return
     try:

@@ -12,13 +12,22 @@ _BUSY_WAITS: Final = (0.1, 0.3, 0.5, 1.0, 2.0, 4.0)
 
 
 def destroy_snapshot(client: Client, locator: str) -> None:
-    """Destroy one snapshot, never those of other datasets with it; already gone is success."""
+    """Destroy one snapshot, never those of other datasets with it; already gone is success.
+
+    A hold is never released: the NAS would let go of everybody's with it.
+    """
     try:
         client.change(
             "pool.snapshot.delete", locator, {"recursive": False, "defer": False}, look=lambda: not _has_snapshot(client, locator)
         )
     except NotFound:
         return
+    except Locked as error:
+        raise Locked(
+            error.what,
+            hint="somebody else holds or cloned this snapshot: remove the hold or the clone on the NAS, then: drtool sweep",
+            safe="nothing but this snapshot stays",
+        ) from None
 
 
 def destroy_dataset(client: Client, dataset: Dataset, *, clock: Clock) -> None:

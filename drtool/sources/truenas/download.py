@@ -10,6 +10,7 @@ from drtool.sources.truenas.tls import open_tls
 MOST_BYTES: Final = 256 * 1024 * 1024
 _SECONDS: Final = 300.0
 _TRIES: Final = 2
+_HANGS: Final = "look at the jobs of the NAS; abort there one that hangs, and run again"
 
 
 def download(client: Client, method: str, params: list[Any], *, filename: str) -> bytes:
@@ -43,11 +44,12 @@ def _get(client: Client, address: str, method: str) -> bytes:
         answer = connection.getresponse()
         body = answer.read(MOST_BYTES + 1)
     except (OSError, http.client.HTTPException) as error:
-        raise Unavailable(f"{endpoint.source} did not hand over {method}: {type(error).__name__}") from None
+        why = "it took too long" if isinstance(error, TimeoutError) else "the connection was cut"
+        raise Unavailable(f"{endpoint.source} did not hand over {method}: {why}", hint=_HANGS) from None
     finally:
         connection.close()
     if answer.status != http.client.OK:
-        raise Unavailable(f"{endpoint.source} did not hand over {method}: HTTP {answer.status}")
+        raise Unavailable(f"{endpoint.source} did not hand over {method}: HTTP {answer.status}", hint=_HANGS)
     if len(body) > MOST_BYTES:
         raise Refused(f"{method} of {endpoint.source} is larger than {MOST_BYTES} bytes", hint="look what it holds")
     return body

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from drtool.model.errors import Bug, NotFound
+from drtool.model.errors import Bug, Conflict, NotFound
 from drtool.model.point import Census
 from drtool.model.workload import Snapshot
 from drtool.ports import ArtifactRequest, PutResult, Runner
@@ -15,7 +15,7 @@ from drtool.sources.truenas.clone import make_clone, remove_clone
 from drtool.sources.truenas.datasets import find_dataset, require_dataset
 from drtool.sources.truenas.labels import run_of, spell_expiry
 from drtool.sources.truenas.parts import Parts, tidying
-from drtool.sources.truenas.reach import require_filled
+from drtool.sources.truenas.reach import require_filled, require_mounted
 from drtool.sources.truenas.snapshot import read_snapshot
 
 
@@ -32,6 +32,11 @@ class DatasetExport:
         """Return files and bytes as put, the sample, and the attributes of every entry: nothing changes in a snapshot."""
         if artifact not in self.artifacts:
             raise Bug(f"{artifact.name} was not exported here")
+        if put.vanished:
+            raise Conflict(
+                f"{put.vanished[0]} went away while the snapshot was read, in which nothing changes",
+                hint="look whether the share of the NAS was unmounted here; run again",
+            )
         sample, attributes = look_after(self.files, artifact, self.before, whole=not put.unreadable)
         return Census(files=put.files, bytes=put.bytes, sample=sample, attributes=attributes)
 
@@ -64,6 +69,7 @@ def export(parts: Parts, snapshot: Snapshot) -> Iterator[DatasetExport]:
             yield DatasetExport((artifact,), reach.files.runner, reach.files, before)
             if find_dataset(parts.client, clone.id) is None:
                 raise NotFound(f"the clone {clone.id} went away while it was read", hint="look what destroys datasets on the NAS")
+            require_mounted(parts.client, reach.files, clone, path)  # what was unmounted meanwhile was read as empty
     finally:
         with tidying():
             remove_clone(parts, clone)

@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from drtool.model.errors import DrtoolError, Interrupted, NotFound, Refused
+from drtool.model.errors import Conflict, DrtoolError, Interrupted, NotFound, Refused
 from drtool.model.plan import Landed
 from drtool.model.quantity import spell_bytes
 from drtool.ports import Landing, LandRequest
 from drtool.sources.places.filesystem import FileSystem
 from drtool.sources.places.land import land, site_inside
+from drtool.sources.truenas.client import Client
 from drtool.sources.truenas.create import can_rename, create_dataset, mark_dataset
 from drtool.sources.truenas.datasets import Dataset, find_dataset, free_bytes, require_dataset
 from drtool.sources.truenas.destroy import destroy_tree
@@ -22,6 +23,7 @@ from drtool.sources.truenas.labels import Label
 from drtool.sources.truenas.live import land_paths
 from drtool.sources.truenas.parts import Parts
 from drtool.sources.truenas.put_back import refuse_to_put_back
+from drtool.sources.truenas.reach import Reach, require_mounted
 from drtool.sources.truenas.reserve import is_directory
 from drtool.sources.truenas.shares import remove_shares
 
@@ -86,7 +88,8 @@ def _land_dataset(parts: Parts, request: LandRequest, path: str) -> Iterator[Lan
         create_dataset(parts.client, name, users, properties | way.request())
     try:
         reach = parts.reach()
-        with reach.open(require_dataset(parts.client, name), run=request.run, expires=label.expires, write=True) as place:
+        stage = require_dataset(parts.client, name)
+        with reach.open(stage, run=request.run, expires=label.expires, write=True) as place:
             folder = f".drtool-{name.rpartition('-')[2]}"
             staging = f"{place}/{folder}"
             reach.files.make_directory(staging, private=True)
@@ -104,6 +107,7 @@ def _land_dataset(parts: Parts, request: LandRequest, path: str) -> Iterator[Lan
                 note=way.note,
             )
             yield Landing(staging, reach.files.runner, landed)
+            _require_still_mounted(parts.client, reach, stage, place, folder)
             _lift(reach.files, place, folder, path)
         mark_dataset(parts.client, name, {"drtool:state": "landed"})
     except Interrupted:
@@ -191,6 +195,15 @@ def encryption_of(parts: Parts, recorded: Mapping[str, Any], *, above: str, orig
         return Way()
     waits = require_dataset(parts.client, above)
     return encrypt_as_recorded(parts, recorded, above=waits) if original else encrypt_for_now(waits)
+
+
+def _require_still_mounted(client: Client, reach: Reach, stage: Dataset, place: str, folder: str) -> None:
+    """Refuse what was poured beside the dataset because its share was unmounted meanwhile: an empty dataset must never go into service."""
+    try:
+        require_mounted(client, reach.files, stage, place)
+    except (Conflict, NotFound):
+        reach.files.remove_tree(f"{place}/{folder}")  # it lies on this host's own disk, under a name that only this restore has
+        raise
 
 
 def _lift(files: FileSystem, place: str, folder: str, path: str) -> None:

@@ -60,7 +60,12 @@ def mount(files: FileSystem, origin: str, path: str, options: tuple[str, ...]) -
 def unmount(files: FileSystem, path: str) -> None:
     """Unmount a directory of ours and remove it while it is empty; not mounted is success."""
     directory = posixpath.dirname(path)
-    if path in mounted(files, directory) and files.run("umount", "--", path).exit_code != 0:
-        files.require(f"unmounting {path}", "umount", "-l", "--", path)
+    for lazily in ((), ("-l",)):
+        if path not in mounted(files, directory):  # looked at each time: a share and its dataset may be released side by side
+            break
+        ended = files.run("umount", *lazily, "--", path)
+    else:
+        if path in mounted(files, directory):
+            raise Refused(f"unmounting {path} failed: {ended.said(300)}", hint=f"see who uses it: fuser -vm {path}")
     files.run("rmdir", "--", path)
     files.run("rmdir", "--", directory)

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Collection, Iterator
 from typing import Final
 
+from drtool.model.errors import Conflict, NotFound, Refused
 from drtool.sources.places.filesystem import FileSystem
 from drtool.sources.truenas.datasets import Dataset
 from drtool.sources.truenas.labels import Label
@@ -91,11 +92,24 @@ class NetworkReach:
         unmount(self.files, self.path_of(dataset.id))
 
     def _mount(self, dataset: Dataset, path: str, *, run: str, expires: str, write: bool) -> None:
+        if not dataset.mountpoint:
+            raise Refused(f"{dataset.id} is not mounted on the NAS", hint="look at it on the NAS; is what it lies in locked?")
         self._share(dataset, run=run, expires=expires, write=write)
-        if path not in mounted(self.files, self._directory):
+        if not self._shows(dataset, path):
             origin = f"{self._host()}:{dataset.mountpoint}"
             mount(self.files, origin, path, ("-t", "nfs", "-o", _WRITE if write else _READ))
         require_mounted(self._parts.client, self.files, dataset, path)
+
+    def _shows(self, dataset: Dataset, path: str) -> bool:
+        """Tell whether a dataset is mounted there; what a dead run left of one that is no more is unmounted."""
+        if path not in mounted(self.files, self._directory):
+            return False
+        try:
+            require_mounted(self._parts.client, self.files, dataset, path)
+        except (Conflict, NotFound):
+            unmount(self.files, path)
+            return False
+        return True
 
     def _share(self, dataset: Dataset, *, run: str, expires: str, write: bool) -> None:
         own = [row for row, _label in own_shares(self._parts) if row.get("path") == dataset.mountpoint]

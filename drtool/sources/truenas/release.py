@@ -8,7 +8,7 @@ from drtool.sources.truenas.cutover import finish
 from drtool.sources.truenas.datasets import Dataset, find_dataset, read_datasets
 from drtool.sources.truenas.destroy import destroy_snapshot, destroy_tree
 from drtool.sources.truenas.live import release_live
-from drtool.sources.truenas.mounts import live_place, restored_dataset, unmount
+from drtool.sources.truenas.mounts import live_place, mounted, restored_dataset, unmount
 from drtool.sources.truenas.parts import Parts
 from drtool.sources.truenas.shares import own_shares, remove_share, remove_shares
 from drtool.sources.truenas.snapshot import label_of, read_snapshot
@@ -31,14 +31,20 @@ def release(parts: Parts, leftover: Leftover, *, directory: str) -> None:
             with parts.client.alone():  # what one file of a run opened, another would close
                 release_live(parts, leftover, *place)
         case "sandbox" | "staging" | "kept":
-            name = parts.reach().dataset_of(leftover.locator) if leftover.locator.startswith("/") else leftover.locator
-            found = find_dataset(parts.client, name) if name else None
-            if found is not None:
-                _release_dataset(parts, leftover, name)
-            elif leftover.locator.startswith("/") and parts.owner.file_system.exists(leftover.locator):
-                places_release.release(parts.owner, leftover=leftover)
+            _release_place(parts, leftover, directory)
         case _:
             raise Refused(f"{leftover.what} {leftover.locator} is not a leftover of {parts.name}", safe="nothing was touched")
+
+
+def _release_place(parts: Parts, leftover: Leftover, directory: str) -> None:
+    locator, files = leftover.locator, parts.owner.file_system
+    name = parts.reach().dataset_of(locator) if locator.startswith("/") else locator
+    if name and find_dataset(parts.client, name) is not None:
+        _release_dataset(parts, leftover, name)
+    elif locator in mounted(files, directory):
+        unmount(files, locator)  # somebody destroyed it on the NAS
+    elif locator.startswith("/") and files.exists(locator):
+        places_release.release(parts.owner, leftover=leftover)
 
 
 def _release_mount(parts: Parts, locator: str, directory: str) -> None:

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import contextlib
 from typing import Final
 
-from drtool.model.errors import NotFound, Refused
+from drtool.model.errors import DrtoolError, Interrupted, NotFound, Refused
 from drtool.model.quantity import spell_bytes
 from drtool.model.workload import Leftover
 from drtool.ports import ReserveRequest
@@ -11,6 +12,7 @@ from drtool.sources.places.reserve import reserve as reserve_directory
 from drtool.sources.truenas.create import create_dataset
 from drtool.sources.truenas.datasets import find_dataset, free_bytes, require_dataset
 from drtool.sources.truenas.labels import Label
+from drtool.sources.truenas.land import remove_staging
 from drtool.sources.truenas.parts import Parts
 
 SMALLEST_QUOTA: Final = 1024**3
@@ -38,7 +40,14 @@ def reserve(parts: Parts, request: ReserveRequest) -> Leftover:
     name = f"{above}/drtool-{request.run}-{parts.clock.fresh_id()}"
     label = Label("sandbox", parts.by, parts.name, request.run, request.expires.isoformat(), {"sandbox": request.destination.sandbox})
     create_dataset(parts.client, name, label.properties(), {"quota": max(SMALLEST_QUOTA, _ROOM * request.bytes)})
-    path = parts.reach().keep(require_dataset(parts.client, name), run=request.run, expires=label.expires)
+    try:
+        path = parts.reach().keep(require_dataset(parts.client, name), run=request.run, expires=label.expires)
+    except Interrupted:
+        raise  # told to stop: the label hands it to the sweep
+    except DrtoolError:
+        with contextlib.suppress(DrtoolError):
+            remove_staging(parts, name)  # a sandbox that could not be opened would wait for the end of its lease
+        raise
     return Leftover(parts.name, "sandbox", path, request.run, parts.by, expires=label.expires)
 
 

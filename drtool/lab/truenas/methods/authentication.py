@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from drtool.lab.truenas.answers import Json
+from drtool.lab.truenas.answers import Json, ValidationErrors
 from drtool.lab.truenas.registry import NOBODY, Arguments, Call, Method, NoArguments
 from drtool.lab.truenas.state import Key
 
@@ -57,6 +57,15 @@ class GenerateToken(Arguments):
     single_use: bool = False
 
 
+class NewKey(Arguments):
+    name: str
+    username: str
+
+
+class ApiKeyCreate(Arguments):
+    api_key_create: NewKey
+
+
 async def login_ex(call: Call, arguments: LoginEx) -> Json:
     """Log in; what went wrong is part of the result, not an error."""
     given = arguments.login_data
@@ -103,6 +112,16 @@ def logout(call: Call, _arguments: NoArguments) -> bool:
     if call.session is not None:
         call.session.user, call.session.key = "", None
     return True
+
+
+def api_key_create(call: Call, arguments: ApiKeyCreate) -> Json:
+    """Make another key for a user; it is shown this once."""
+    wanted = arguments.api_key_create
+    if wanted.username not in call.appliance.state.users:
+        raise ValidationErrors([("api_key_create.username", "User does not exist.", 2)])
+    text = call.appliance.state.add_key(wanted.username, wanted.name)
+    call.appliance.save()
+    return {"id": int(text.partition("-")[0]), "name": wanted.name, "username": wanted.username, "revoked": False, "key": text}
 
 
 def mechanism_choices(_call: Call, _arguments: NoArguments) -> list[str]:
@@ -167,4 +186,5 @@ METHODS: Final = (
     Method("auth.me", NoArguments, me, direct=True),
     Method("auth.generate_token", GenerateToken, generate_token, direct=True),
     Method("auth.logout", NoArguments, logout, direct=True),
+    Method("api_key.create", ApiKeyCreate, api_key_create, roles=("API_KEY_WRITE",), direct=True, secret=True),
 )

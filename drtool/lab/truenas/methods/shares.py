@@ -140,6 +140,16 @@ def task_create(call: Call, arguments: TaskCreate) -> Json:
     return row
 
 
+def task_delete(call: Call, arguments: Identity) -> bool:
+    """Forget a periodic snapshot task."""
+    state = call.appliance.state
+    if all(task["id"] != arguments.id for task in state.tasks):
+        raise InstanceNotFoundError(f"PeriodicSnapshotTask {arguments.id} does not exist")
+    state.tasks = [task for task in state.tasks if task["id"] != arguments.id]
+    call.appliance.save()
+    return True
+
+
 def _check_path(call: Call, path: str, attribute: str, errors: ValidationErrors) -> None:
     if not path.startswith("/mnt/"):
         errors.add(attribute, "The path must reside within a pool mount point")
@@ -191,5 +201,6 @@ METHODS: Final = (
     Method("sharing.smb.create", SmbCreate, smb_create, roles=("SHARING_SMB_WRITE",)),
     Method("sharing.smb.delete", Identity, smb_delete, roles=("SHARING_SMB_WRITE",)),
     Method("pool.snapshottask.query", Query, task_query, roles=("SNAPSHOT_TASK_READ",)),
+    Method("pool.snapshottask.delete", Identity, task_delete, roles=("SNAPSHOT_TASK_WRITE",)),
     Method("pool.snapshottask.create", TaskCreate, task_create, roles=("SNAPSHOT_TASK_WRITE",)),
 )

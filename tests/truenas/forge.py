@@ -1,0 +1,163 @@
+"""drtool after drtool in processes of their own, each a fork of one that has everything loaded: what a start costs is paid once.
+
+Reads the names of specifications (tests/faults/driver.py) from standard input, one a line, and answers each with how that drtool ended.
+Further keys of a specification:
+
+- `change`: SIGKILL to itself as soon as the so-many-th change was sent to the NAS, whose answer it never reads;
+- `note`: where to write, at each event and each change sent, what of the world differed then;
+- `seconds`: after these it is ended, as one that hangs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import websockets.client  # noqa: F401 - loaded once for all
+
+import drtool.app
+import drtool.checks.census
+import drtool.engine.execute
+import drtool.offsite.restic.repository
+import drtool.policy.load
+import drtool.sources.truenas.schema
+import drtool.sources.truenas.source
+import drtool.wiring  # noqa: F401 - loaded once for all
+from drtool.engine.clock import SystemClock
+from drtool.sources.truenas import download
+from drtool.sources.truenas.connection import Link
+from tests.faults import driver
+
+CHANGES = re.compile(r'"method": "([a-z_.]+\.(?:create|delete|clone|update|rename|promote|hold|release|rollback))"')
+_HASTY_DOWNLOAD_SECONDS = 1.5
+HASTE = 25
+"""So many times shorter is every wait of ours; the clock is told that the whole time passed."""
+
+
+def hasten() -> None:
+    """Let waits be short and count in full; only the wall clock is left alone, as points are dated by it."""
+    sleep, monotonic = SystemClock.sleep, SystemClock.monotonic
+    passed = 0.0
+
+    def shorter(self: SystemClock, seconds: float) -> None:
+        nonlocal passed
+        sleep(self, seconds / HASTE)
+        passed += seconds * (1 - 1 / HASTE)
+
+    def further(self: SystemClock) -> float:
+        return monotonic(self) + passed
+
+    download._SECONDS = _HASTY_DOWNLOAD_SECONDS  # type: ignore[misc]
+    SystemClock.sleep, SystemClock.monotonic = shorter, further  # type: ignore[method-assign]
+
+
+class World:
+    """What of the world a death could find different: changes sent, mounts, and what lies in the repository and on this host."""
+
+    def __init__(self, specification: dict[str, Any]) -> None:
+        self._note = specification.get("note")
+        self._kill = specification.get("change", 0)
+        self._roots = [Path(root) for root in specification.get("roots", ())]
+        self._mounts = specification.get("mounts", "")
+        self._changes = 0
+        self._events = 0
+        self._lock = threading.Lock()
+
+    def listen_to_changes(self) -> None:
+        """Look at everything that is sent to the NAS."""
+        send = Link.send
+
+        def watched(link: Link, text: str) -> None:
+            found = CHANGES.search(text)
+            send(link, text)
+            if found:
+                with self._lock:
+                    self._changes += 1
+                    self._write("change", self._changes, found[1])
+                    if self._changes == self._kill:
+                        os.kill(os.getpid(), signal.SIGKILL)
+
+        Link.send = watched  # type: ignore[method-assign]
+
+    def hear(self, kind: str, step: str, program: str) -> None:
+        """Take an event."""
+        with self._lock:
+            self._events += 1
+            self._write("at", self._events, f"{kind} {step} {program}")
+
+    def _write(self, key: str, number: int, words: str) -> None:
+        if self._note:
+            with open(self._note, "a", encoding="utf-8") as stream:
+                stream.write(json.dumps([key, number, words, self._signature()]) + "\n")
+
+    def _signature(self) -> list[Any]:
+        mounts = sum(f" {self._mounts}/" in line for line in Path("/proc/self/mountinfo").read_text().splitlines())
+        listed = sorted(str(path) for root in self._roots for path in root.rglob("*") if "/locks/" not in str(path))
+        return [self._changes, mounts, hash(tuple(listed))]
+
+
+def work(specification: dict[str, Any], path: str) -> None:
+    """Be that drtool."""
+    os.environ.update(specification["environment"])
+    output = os.open(specification["output"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    hasten()
+    world = World(specification)
+    world.listen_to_changes()
+    hear = driver.Killer.__call__
+
+    def heard(killer: driver.Killer, event: Any) -> None:  # noqa: ANN401
+        hear(killer, event)
+        if event.kind.value != "progress":
+            world.hear(*killer.heard[-1])
+
+    driver.Killer.__call__ = heard  # type: ignore[method-assign]
+    driver.main(path)
+
+
+def fork(path: str) -> int:
+    """Carry a specification out in a fork and return how it ended, as the module subprocess tells it."""
+    specification = json.loads(Path(path).read_text())
+    child = os.fork()
+    if child == 0:
+        code = 70
+        with contextlib.suppress(SystemExit):
+            try:
+                work(specification, path)
+                code = 0
+            finally:
+                if code:
+                    sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(code)
+    until = time.monotonic() + specification.get("seconds", 60)
+    while True:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        if time.monotonic() > until:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            return 70
+        time.sleep(0.005)
+
+
+def main() -> None:
+    """Answer until there are no more."""
+    for line in sys.stdin:
+        sys.__stdout__.write(f"{fork(line.strip())}\n")  # type: ignore[union-attr]
+        sys.__stdout__.flush()  # type: ignore[union-attr]
+
+
+if __name__ == "__main__":
+    main()
