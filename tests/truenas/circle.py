@@ -6,7 +6,7 @@ import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from drtool.model.plan import Destination, Landed
+from drtool.model.plan import Destination, Landed, Restored
 from drtool.model.point import Artifact, Member
 from drtool.model.workload import Leftover, Snapshot
 from drtool.ports import LandRequest, PutResult
@@ -42,7 +42,7 @@ def take(source: TruenasSource, copies: Path, selector: dict[str, object] | None
 
 
 def put_back(source: TruenasSource, member: Member, copies: Path, *, form: str = "original", reserved: str = "") -> Landed:
-    """Land one member and cut it over."""
+    """Land one member, cut it over, and look at it."""
     expires = datetime.now(UTC) + timedelta(hours=2)
     destination = Destination(form, sandbox="lab" if form == "sandbox" else "")
     request = LandRequest(member, POINT, RUN, BY, destination, expires, reserved=reserved)
@@ -50,7 +50,9 @@ def put_back(source: TruenasSource, member: Member, copies: Path, *, form: str =
         root = Path(landing.directory + member.artifacts[0].path)
         shutil.copytree(copies / member.workload.replace("/", "%"), root, symlinks=True)
         landed = landing.landed
-    return source.cutover(landed)
+    landed = source.cutover(landed)
+    assert source.inspect(Restored(member.workload, "nas", destination, landed.target, member)).up
+    return landed
 
 
 def content(root: Path) -> dict[str, bytes]:

@@ -38,6 +38,10 @@ if [ -z "$real" ]; then
 fi
 case ,$options, in *,ro,*) mode=ro ;; esac
 @MOUNT@ --bind -- "$real" "$target" || exit 32
+# who mounts a share sees the directories that other datasets cover, and not those
+[ ! -e @COVERS@ ] || while IFS='	' read -r above name covered; do
+    [ "$above" != "$real" ] || @MOUNT@ --bind -- "$covered" "$target/$name" || { umount -l -- "$target"; exit 32; }
+done <@COVERS@
 [ "$mode" = rw ] || @MOUNT@ -o remount,bind,ro -- "$target" || { umount -- "$target"; exit 32; }
 """
 
@@ -75,7 +79,7 @@ def write_programs(directory: str) -> str:
     path = os.path.join(programs, "mount")
     text = _MOUNT.replace("@MOUNT@", _quoted(shutil.which("mount") or "/bin/mount"))
     with open(path, "w", encoding="utf-8") as stream:
-        stream.write(text.replace("@EXPORTS@", _quoted(os.path.join(directory, "exports"))))
+        stream.write(text.replace("@EXPORTS@", _quoted(f"{directory}/exports")).replace("@COVERS@", _quoted(f"{directory}/covers")))
     os.chmod(path, stat.S_IRWXU)
     return programs
 

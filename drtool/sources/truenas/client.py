@@ -116,6 +116,7 @@ class Client:
         self._clock = clock
         self._places = threading.BoundedSemaphore(_AT_ONCE)
         self._opening = threading.Lock()
+        self._alone = threading.Lock()
         self._nudge = threading.Event()
         self._session: _Session | None = None
         self._old_names: set[str] = set()
@@ -188,6 +189,17 @@ class Client:
         if session is None:
             raise Unavailable(f"the connection to {self.source} was cut")
         return session.link.own_address
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep everybody else who asks for this away meanwhile: for what takes several calls and must not be mixed with its like."""
+        watch = process.stopwatch(JOB_SECONDS, f"waiting for another step on {self.source}")
+        while not self._alone.acquire(timeout=_TICK):
+            watch()
+        try:
+            yield
+        finally:
+            self._alone.release()
 
     def close(self) -> None:
         """Hang up; the next call opens a connection again."""

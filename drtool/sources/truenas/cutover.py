@@ -5,6 +5,7 @@ from typing import Final
 
 from drtool.model.errors import Conflict, Locked, NotFound, Refused
 from drtool.model.plan import Landed
+from drtool.sources.truenas.covered import unchanged_around
 from drtool.sources.truenas.create import create_dataset, mark_dataset, rename_dataset
 from drtool.sources.truenas.datasets import Dataset, find_dataset, read_datasets, require_dataset
 from drtool.sources.truenas.destroy import destroy_dataset
@@ -13,7 +14,7 @@ from drtool.sources.truenas.parts import Parts
 
 _NAMES_TRIED: Final = 100
 _BUSY_WAITS: Final = (0.2, 0.5, 1.0, 2.0)
-_WAY: Final[dict[str, str | None]] = dict.fromkeys(f"drtool:{name}" for name in ("state", "target", "point", "form", "aside"))
+_WAY: Final[dict[str, str | None]] = dict.fromkeys(f"drtool:{name}" for name in ("state", "target", "point", "form", "aside", "changed"))
 _OWNER: Final[dict[str, str | None]] = dict.fromkeys(f"drtool:{name}" for name in ("what", "by", "source", "run", "expires"))
 
 
@@ -22,8 +23,13 @@ def cut_over(parts: Parts, landed: Landed) -> Landed:
 
     How far it got is written on the staging dataset first: repeated after a crash it finishes forward.
     """
-    if landed.staging in parts.done:
+    with parts.client.alone():  # a cutover moves what lies below it, and another one might be about just that
+        if landed.staging not in parts.done:
+            parts.done[landed.staging] = _cut_over(parts, landed)
         return parts.done[landed.staging]
+
+
+def _cut_over(parts: Parts, landed: Landed) -> Landed:
     reach = parts.reach()
     in_sandbox = landed.destination.form == "sandbox"
     name, target = reach.dataset_of(landed.staging) if in_sandbox else landed.staging, reach.dataset_of(landed.target)
@@ -37,21 +43,20 @@ def cut_over(parts: Parts, landed: Landed) -> Landed:
         aside = _move(parts, stage, target)
     else:
         aside = _continue(parts, landed, name=name, target=target)
-    current = require_dataset(parts.client, target)
-    run = name.rpartition("/")[2].removeprefix("drtool-stage-").partition("-")[0]
-    (reach.keep if in_sandbox else reach.show)(current, run=run, expires=spell_expiry(parts.clock.now()))
-    result = replace(landed, aside=aside)
-    parts.done[landed.staging] = result
-    return result
+    if in_sandbox:
+        run = name.rpartition("/")[2].removeprefix("drtool-stage-").partition("-")[0]
+        reach.keep(require_dataset(parts.client, target), run=run, expires=spell_expiry(parts.clock.now()))
+    return replace(landed, aside=aside)
 
 
 def finish(parts: Parts, dataset: Dataset) -> None:
     """Finish a cutover that died, from the dataset that carries its label: under its staging name or already in its place."""
     target = dataset.marks.get("target", "")
-    if dataset.id == target:
-        _settle(parts, dataset, aside=dataset.marks.get("aside", ""), staging=dataset.marks.get("restored", ""))
-    else:
-        _move(parts, dataset, target)
+    with parts.client.alone():
+        if dataset.id == target:
+            _settle(parts, dataset, aside=dataset.marks.get("aside", ""), staging=dataset.marks.get("restored", ""))
+        else:
+            _move(parts, dataset, target)
 
 
 def _continue(parts: Parts, landed: Landed, *, name: str, target: str) -> str:
@@ -66,7 +71,8 @@ def _continue(parts: Parts, landed: Landed, *, name: str, target: str) -> str:
     if current.marks.get("state"):
         _settle(parts, current, aside=current.marks.get("aside", ""), staging=name)
         return current.marks.get("aside", "")
-    kept = read_datasets(parts.client, ["id", "^", f"{target}.before-"])
+    pool = target.partition("/")[0]
+    kept = read_datasets(parts.client, ["id", "^", f"{pool}/"])  # it may have been taken along by the one around it
     return next((item.id for item in kept if item.marks.get("staging") == name), "")
 
 
@@ -98,9 +104,11 @@ def _settle(parts: Parts, current: Dataset, *, aside: str, staging: str) -> None
     client = parts.client
     kept = find_dataset(client, aside) if aside else None
     if kept is not None:
-        for below in read_datasets(client, ["id", "^", f"{aside}/"]):
-            if below.parent == aside:
-                _rename(parts, below.id, f"{current.id}/{below.id.rpartition('/')[2]}")
+        inside = [item for item in read_datasets(client, ["id", "^", f"{aside}/"]) if item.parent == aside]
+        moving = [item for item in inside if item.label is None or item.label.what != "kept"]  # what was kept stays with what was around it
+        with unchanged_around(parts, current, moving):
+            for item in moving:
+                _rename(parts, item.id, f"{current.id}/{item.id.rpartition('/')[2]}")
         label = Label("kept", parts.by, parts.name, current.marks.get("run", ""), "", {"staging": staging, "target": current.id})
         mark_dataset(client, aside, label.properties())
         if kept.marks.get("placeholder"):

@@ -87,6 +87,7 @@ def _workload(source: str, dataset: Dataset, rules: dict[str, Any], root: str) -
         "properties": dataset.recorded(),
         "users": dict(dataset.users),
         "encrypted": dataset.encrypted,
+        "nests": True,
     }
     return Workload(
         name=f"{source}:{dataset.id}",

@@ -52,6 +52,9 @@ class NetworkReach:
                 self.close(dataset)
                 self._unshare(dataset)
 
+    def alone(self, dataset: Dataset, *, run: str, expires: str) -> contextlib.AbstractContextManager[str]:
+        return self.open(dataset, run=run, expires=expires, write=True)
+
     def keep(self, dataset: Dataset, *, run: str, expires: str) -> str:
         path = self.path_of(dataset.id)
         self._mount(dataset, path, run=run, expires=expires, write=True)

@@ -26,6 +26,7 @@ from drtool.sources.truenas.parts import Parts
 from drtool.sources.truenas.reach import LocalReach, Reach, is_local
 from drtool.sources.truenas.release import release
 from drtool.sources.truenas.reserve import reserve
+from drtool.sources.truenas.show import show_restored
 from drtool.sources.truenas.snapshot import take_snapshot
 from drtool.sources.truenas.tls import Endpoint
 
@@ -90,6 +91,7 @@ class TruenasSource:
         return reserve(self._parts, request)
 
     def inspect(self, restored: Restored) -> Inspection:
+        show_restored(self._parts, restored, directory=self._directory)
         there = self._files.exists(restored.path)
         return Inspection(there, self.runner, note="" if there else f"{restored.path} is not seen here")
 
