@@ -15,7 +15,14 @@ from drtool.sources.truenas.source import TruenasSource
 BY = "circle"
 RUN = "01J00000000000000000000RVN"
 POINT = "01J0000000000000000000PBNT"
-SELECTOR = {"dataset": "tank/documents", "recursive": True}
+
+
+def selector_of(pool: str) -> dict[str, object]:
+    """What a fresh appliance has, whole."""
+    return {"dataset": f"{pool}/documents", "recursive": True}
+
+
+SELECTOR = selector_of("tank")
 
 
 def take(source: TruenasSource, copies: Path, selector: dict[str, object] | None = None) -> list[Member]:
@@ -41,17 +48,24 @@ def take(source: TruenasSource, copies: Path, selector: dict[str, object] | None
     return members
 
 
-def put_back(source: TruenasSource, member: Member, copies: Path, *, form: str = "original", reserved: str = "") -> Landed:
-    """Land one member, cut it over, and look at it."""
+def land(source: TruenasSource, member: Member, copies: Path, *, form: str = "original", reserved: str = "") -> Landed:
+    """Pour one member from `copies` into a fresh staging place."""
     expires = datetime.now(UTC) + timedelta(hours=2)
     destination = Destination(form, sandbox="lab" if form == "sandbox" else "")
     request = LandRequest(member, POINT, RUN, BY, destination, expires, reserved=reserved)
     with source.land(request) as landing:
         root = Path(landing.directory + member.artifacts[0].path)
         shutil.copytree(copies / member.workload.replace("/", "%"), root, symlinks=True)
-        landed = landing.landed
-    landed = source.cutover(landed)
-    assert source.inspect(Restored(member.workload, "nas", destination, landed.target, member)).up
+        return landing.landed
+
+
+def put_back(
+    source: TruenasSource, member: Member, copies: Path, *, form: str = "original", reserved: str = "", look: bool = True
+) -> Landed:
+    """Land one member, cut it over, and look at it."""
+    landed = source.cutover(land(source, member, copies, form=form, reserved=reserved))
+    if look:
+        assert source.inspect(Restored(member.workload, "nas", landed.destination, landed.target, member)).up
     return landed
 
 
