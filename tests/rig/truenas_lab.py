@@ -24,7 +24,6 @@ from drtool.sources.truenas.create import create_dataset
 from drtool.sources.truenas.source import TruenasSource
 from tests.rig import zfs
 
-
 _NUMBERS = itertools.count(1)
 
 

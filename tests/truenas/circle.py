@@ -29,9 +29,10 @@ def take(source: TruenasSource, copies: Path, selector: dict[str, object] | None
     """Snapshot and export everything the selector matches into `copies`, then release the snapshots."""
     members = []
     taken: list[Snapshot] = []
-    for workload in source.discover(selector or SELECTOR):
+    workloads = source.discover(selector or SELECTOR)
+    for number, workload in enumerate(workloads):
         assert not workload.problem, workload.problem
-        taken.append(source.snapshot(workload, f"drtool-{POINT}"))
+        taken.append(source.snapshot(workload, f"drtool-{POINT}", together=() if number else workloads[1:]))
     for snapshot in taken:
         with source.export(snapshot) as export:
             (artifact,) = export.artifacts

@@ -45,7 +45,7 @@ def main() -> None:
         clock=SystemClock(),
         secrets=Secrets(os.environ, runner),
     )
-    for member in take(source, copies):
+    for member in reversed(take(source, copies)):  # what lies inside first, as a plan has it
         put_back(source, member, copies)
     sys.stdout.write(str(next(counter) - 1))
     source.close()

@@ -21,7 +21,7 @@ _USE_R = "use '-r' to force deletion of the following snapshots and bookmarks:"
 class DirectoryStorage:
     """A pool below `directory`: `mnt/` as the appliance shows it, `unmounted/`, `snapshots/`, and `storage.json` that names them.
 
-    What lies below another dataset covers a directory of it, as a mount does; that one waits in `covered/` for whoever sees the other alone.
+    A dataset covers a directory of the one above, as a mount does; that directory waits in `covered/` for whoever sees the other alone.
     Quotas and `readonly` are kept and told, and not enforced. A dataset's own entries are copied one by one, so a hard link from one
     entry of its root to another becomes two files in a snapshot.
     """

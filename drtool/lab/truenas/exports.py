@@ -37,7 +37,7 @@ if [ -z "$real" ]; then
     exit 32
 fi
 case ,$options, in *,ro,*) mode=ro ;; esac
-@MOUNT@ --bind -- "$real" "$target" || exit 32
+@MOUNT@ --bind --make-private -- "$real" "$target" || exit 32
 # who mounts a share sees the directories that other datasets cover, and not those
 [ ! -e @COVERS@ ] || while IFS='	' read -r above name covered; do
     [ "$above" != "$real" ] || @MOUNT@ --bind -- "$covered" "$target/$name" || { umount -l -- "$target"; exit 32; }

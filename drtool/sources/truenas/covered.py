@@ -49,9 +49,7 @@ def _told(parts: Parts, dataset: Dataset, below: Sequence[Dataset], *, run: str)
     except DrtoolError:
         return []
     recorded = dataset.marks.get("changed")
-    return [
-        (name, mode, user, group, recorded if recorded and name == "." else changed) for mode, user, group, changed, name in found
-    ]
+    return [(name, mode, user, group, recorded if recorded and name == "." else changed) for mode, user, group, changed, name in found]
 
 
 def _put_back(parts: Parts, dataset: Dataset, told: list[tuple[str, ...]], *, run: str) -> None:

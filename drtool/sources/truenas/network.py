@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Final
 
+from drtool.model.errors import Conflict, Refused
 from drtool.sources.places.filesystem import FileSystem
 from drtool.sources.truenas.datasets import Dataset
 from drtool.sources.truenas.labels import Label
@@ -43,14 +44,14 @@ class NetworkReach:
 
     @contextlib.contextmanager
     def open(self, dataset: Dataset, *, run: str, expires: str, write: bool) -> Iterator[str]:
-        path = self.path_of(dataset.id)
+        path, share = self.path_of(dataset.id), None
         try:
-            self._mount(dataset, path, run=run, expires=expires, write=write)
+            share = self._mount(dataset, path, run=run, expires=expires, write=write)
             yield path
         finally:
             with tidying():
                 self.close(dataset)
-                self._unshare(dataset)
+                self._unshare(dataset, share)
 
     def alone(self, dataset: Dataset, *, run: str, expires: str) -> contextlib.AbstractContextManager[str]:
         return self.open(dataset, run=run, expires=expires, write=True)
@@ -69,16 +70,16 @@ class NetworkReach:
     def close(self, dataset: Dataset) -> None:
         unmount(self.files, self.path_of(dataset.id))
 
-    def _mount(self, dataset: Dataset, path: str, *, run: str, expires: str, write: bool) -> None:
-        self._share(dataset, run=run, expires=expires, write=write)
+    def _mount(self, dataset: Dataset, path: str, *, run: str, expires: str, write: bool) -> int | None:
+        share = self._share(dataset, run=run, expires=expires, write=write)
         if path not in mounted(self.files, self._directory):
             origin = f"{self._host()}:{dataset.mountpoint}"
             mount(self.files, origin, path, ("-t", "nfs", "-o", _WRITE if write else _READ))
         require_mounted(self._parts.client, self.files, dataset, path)
+        return share
 
-    def _share(self, dataset: Dataset, *, run: str, expires: str, write: bool) -> None:
-        if any(row.get("path") == dataset.mountpoint and bool(row.get("ro")) != write for row, _label in own_shares(self._parts)):
-            return
+    def _share(self, dataset: Dataset, *, run: str, expires: str, write: bool) -> int | None:
+        """Share a dataset with this host, and return the number of the share where it is known to be new."""
         label = Label("share", self._parts.by, self._parts.name, run, expires)
         request = {
             "path": dataset.mountpoint,
@@ -89,14 +90,20 @@ class NetworkReach:
         }
 
         def is_there() -> bool:
-            return any(row.get("path") == dataset.mountpoint for row, _label in own_shares(self._parts))
+            return any(bool(row.get("ro")) != write for row, _label in own_shares(self._parts, dataset.mountpoint))
 
-        self._parts.client.change("sharing.nfs.create", request, look=is_there)
+        try:
+            row = self._parts.client.change("sharing.nfs.create", request, look=is_there)
+        except (Conflict, Refused):  # the NAS shares a path once with a host: ours may be there
+            if not is_there():
+                raise
+            return None
+        return int(row["id"]) if isinstance(row, dict) and "id" in row else None
 
-    def _unshare(self, dataset: Dataset) -> None:
-        for row, _label in own_shares(self._parts):
-            if row.get("path") == dataset.mountpoint:
-                remove_share(self._parts, int(row["id"]))
+    def _unshare(self, dataset: Dataset, share: int | None) -> None:
+        found = [int(row["id"]) for row, _label in own_shares(self._parts, dataset.mountpoint)] if share is None else [share]
+        for number in found:
+            remove_share(self._parts, number)
 
     def _host(self) -> str:
         host = self._parts.client.endpoint.host

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 
 from drtool.model.errors import Refused
@@ -67,13 +67,13 @@ class TruenasSource:
     def discover(self, selector: Settings) -> tuple[Workload, ...]:
         return discover(self.client, selector)
 
-    def snapshot(self, workload: Workload, label: str) -> Snapshot:
+    def snapshot(self, workload: Workload, label: str, *, together: Sequence[Workload] = ()) -> Snapshot:
         if workload.problem:
             raise Refused(workload.problem, hint="correct the policy, or the dataset on the NAS")
         if workload.selector.get("system"):
             return Snapshot(workload, label, live=True)
         parts = self._parts
-        return take_snapshot(self.client, parts.taken, workload=workload, label=label, by=parts.by, clock=parts.clock)
+        return take_snapshot(self.client, parts.taken, workload=workload, together=together, label=label, by=parts.by, clock=parts.clock)
 
     def export(self, snapshot: Snapshot) -> AbstractContextManager[Export]:
         if snapshot.workload.selector.get("system"):
