@@ -79,19 +79,25 @@ def circle(here: World, sizes: Sizes) -> None:
         stored(here, "first run, copied off-site", policy, made)
         timed("change 1 %", lambda: nas_tree.change(places))
         stored(here, "second run, copied off-site", policy)
-        reference = here.root / "reference"
-        timed("keep a copy to compare with", lambda: nas_tree.keep(places, reference))
+        copies = [here.root / "copies" / str(number) for number in range(len(places))]
+        timed("keep a copy to compare with", lambda: nas_tree.keep(places, copies))
+        room = nas_tree.holes(places)
         timed("drill from off-site, with a cold cache", lambda: here.drtool(policy, "drill", "quick"))
         shown(here, "   ", ("back in", "checks passed"))
         client.call("pool.dataset.delete", datasets[0], {"recursive": True})
         assert not nas.path(datasets[0]).exists(), "the datasets should be gone"
         timed("restore of what was destroyed", lambda: here.drtool(policy, "restore", "tree", "--yes"))
         shown(here, "   ", ("back in", "checks passed"))
-        problems = nas_tree.compare(places, reference)
-        row("differences: rsync -aHAXc, getfacl, sha256, holes", f"{len(problems)}")
+        problems = nas_tree.compare(places, copies)
+        row("differences by rsync -aHAXc, getfacl, sha256", str(len(problems)))
         print("".join(f"      {problem}\n" for problem in problems[:20]), end="", flush=True)
+        row("room of 256 MiB with holes, before and after, KiB", str(room >> 10), str(nas_tree.holes(places) >> 10))
+        os.setxattr(places[3] / "attribute 7", "user.colour", b"red")
+        row("control: one attribute changed, differences", str(len(nas_tree.compare(places[3:4], copies[3:4]))))
         here.drtool(policy, "sweep", "--kept")
-        left = [item["id"] for item in client.call("pool.dataset.query", [], FLAT) if "drtool-stage" in item["id"] or ".before-" in item["id"]]
+        left = [
+            item["id"] for item in client.call("pool.dataset.query", [], FLAT) if "drtool-stage" in item["id"] or ".before-" in item["id"]
+        ]
         row("left behind after the sweep", str(len(left) + len(client.call("sharing.nfs.query"))))
 
 
@@ -180,7 +186,10 @@ def write_policy(
         here.environment |= {f"BENCH_{name}": value for name, value in offsite.environment().items()}
         keys = {name: f"env:BENCH_{name}" for name in offsite.environment()}
         repositories["offsite"] = {
-            "restic": offsite.address(f"bench{os.getpid()}"), "site": "cloud", "password": f"file:{here.key}", "environment": keys
+            "restic": offsite.address(f"bench{os.getpid()}"),
+            "site": "cloud",
+            "password": f"file:{here.key}",
+            "environment": keys,
         }
         further = {
             "sandboxes": {"lab": {"lease": "4h", "nas": {"dataset": f"{nas.pool}/drill"}}},

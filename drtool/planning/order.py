@@ -79,6 +79,10 @@ class Nesting:
         """Return the names whose nearest one around them this is."""
         return tuple(self._inside.get(name, ()))
 
+    def depth(self, name: str) -> int:
+        """Return how many lie around one."""
+        return sum(1 for _outer in self.around(name))
+
     def around(self, name: str) -> Iterator[str]:
         """Return every name around one, the nearest first."""
         while name in self._nearest:

@@ -175,7 +175,8 @@ def _set_steps(
     restores = [_restore_step(draft, name, manifest, item, copies=copies, gate=gate) for item in items]
     draft.steps.extend(restores)
     nesting = Nesting(item.member.workload for item in items if in_place and item.member.selector.get("nests"))
-    steps = [_cutover_step(name, item, restore, in_place=in_place, nesting=nesting) for item, restore in zip(items, restores, strict=True)]
+    inside_out = sorted(zip(items, restores, strict=True), key=lambda pair: -nesting.depth(pair[0].member.workload))
+    steps = [_cutover_step(name, item, restore, in_place=in_place, nesting=nesting) for item, restore in inside_out]
     draft.steps.extend(steps)
     cutovers = draft.cutovers[name] = {step.workload: step.id for step in steps}
     after, settled = hook_steps(
@@ -264,8 +265,7 @@ def _ask_steps(
     after: tuple[str, ...],
     nesting: Nesting,
 ) -> None:
-    name = backup_set.name
-    by_name = {item.member.workload: item for item in items}
+    name, by_name = backup_set.name, {item.member.workload: item for item in items}
     asked = always_asked((item.member for item in items), whole=not draft.request.paths)
     if draft.request.paths:
         draft.skipped.extend(Skipped(f"check {check.name}", "only some paths are restored", set=name) for check in backup_set.checks)
