@@ -6,7 +6,7 @@ of its port in `drtool.testing`. All raise only the errors of `drtool.model.erro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -238,8 +238,11 @@ class Source(Protocol):
     def discover(self, selector: Settings) -> tuple[Workload, ...]:
         """Return the workloads a selector matches; reads only. A workload that cannot be protected now carries its problem."""
 
-    def snapshot(self, workload: Workload, label: str) -> Snapshot:
-        """Take a snapshot; the same label gives the same snapshot."""
+    def snapshot(self, workload: Workload, label: str, *, together: Sequence[Workload] = ()) -> Snapshot:
+        """Take a snapshot; the same label gives the same snapshot.
+
+        A source that can takes `together`, the rest of the set, at the same instant; each is asked for by itself afterwards.
+        """
 
     def export(self, snapshot: Snapshot) -> AbstractContextManager[Export]:
         """Open a snapshot for reading; closes what it opened."""

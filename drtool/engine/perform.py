@@ -57,7 +57,7 @@ def perform(work: Work) -> Result:  # noqa: C901, PLR0912 - one line per action 
         case actions.Reserve() as action:
             return _reserve(work, action)
         case actions.TakeSnapshot() as action:
-            return work.hands.sources[action.workload.source].snapshot(action.workload, action.label)
+            return _snapshot(work, action)
         case actions.Store() as action:
             return _store(work, action)
         case actions.Seal() as action:
@@ -145,6 +145,13 @@ def _reserved(work: Work) -> str:
             if isinstance(result, Done):
                 return decode(Leftover, result.data).locator
     return ""
+
+
+def _snapshot(work: Work, action: actions.TakeSnapshot) -> Snapshot:
+    wanted = frozenset(action.together)
+    planned = [step.action for step in work.plan.steps if isinstance(step.action, actions.TakeSnapshot)] if wanted else []
+    together = [each.workload for each in planned if each.label == action.label and each.workload.name in wanted]
+    return work.hands.sources[action.workload.source].snapshot(action.workload, action.label, together=together)
 
 
 def _store(work: Work, action: actions.Store) -> Stored:

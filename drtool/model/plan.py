@@ -108,10 +108,11 @@ class Reserve:
 
 @dataclass(frozen=True, slots=True)
 class TakeSnapshot:
-    """Take a snapshot on the source."""
+    """Take a snapshot on the source; `together` names what of the same set and source is taken with it, at one instant if it can be."""
 
     workload: Workload
     label: str
+    together: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

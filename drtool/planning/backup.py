@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from drtool.model.inventory import Inventory, SetInventory
@@ -138,7 +138,7 @@ def _store_steps(
     name = backup_set.name
     before, gate = hook_steps(name, "before", backup_set.hooks.before)
     draft.steps.extend(before)
-    snapshots = [_snapshot_step(name, workload, gate, point=point) for workload in workloads if workload.snapshots]
+    snapshots = _snapshot_steps(name, workloads, gate, point=point)
     taken = {step.workload: step.id for step in snapshots}
     draft.steps.extend(snapshots)
     stores = {
@@ -173,10 +173,24 @@ def _store_steps(
     return seal.id
 
 
-def _snapshot_step(name: str, workload: Workload, gate: Gate, *, point: str) -> Step:
+def _snapshot_steps(name: str, workloads: tuple[Workload, ...], gate: Gate, *, point: str) -> list[Step]:
+    """Draft a snapshot of each; the first of a source takes all of them there together, and the others wait for it."""
+    members: dict[str, list[Workload]] = {}
+    for workload in workloads:
+        if workload.snapshots:
+            members.setdefault(workload.source, []).append(workload)
+    steps = []
+    for first, *others in members.values():
+        step = _snapshot_step(name, first, gate, point=point, together=tuple(other.name for other in others))
+        behind = replace(gate, after=(*gate.after, step.id))
+        steps += [step, *(_snapshot_step(name, other, behind, point=point) for other in others)]
+    return steps
+
+
+def _snapshot_step(name: str, workload: Workload, gate: Gate, *, point: str, together: tuple[str, ...] = ()) -> Step:
     return Step(
         id=f"{name}/snapshot/{workload.name}",
-        action=TakeSnapshot(workload=workload, label=f"drtool-{point}"),
+        action=TakeSnapshot(workload=workload, label=f"drtool-{point}", together=together),
         why="it is read as it is at one instant",
         set=name,
         workload=workload.name,

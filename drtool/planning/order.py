@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from drtool.model.errors import NotFound, Refused
 from drtool.model.policy import BackupSet, Policy
@@ -58,3 +58,33 @@ def nearest_needs(policy: Policy, name: str, selected: frozenset[str]) -> tuple[
         else:
             pending.extend(reversed(set_of(policy, need).needs))
     return tuple(found)
+
+
+class Nesting:
+    """Which names lie inside which: `nas:tank/a/b` inside `nas:tank/a`, also when nothing between them is named."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        known = frozenset(names)
+        self._nearest: dict[str, str] = {}
+        self._inside: dict[str, list[str]] = {}
+        for name in sorted(known):
+            outer = name.rpartition("/")[0]
+            while outer and outer not in known:
+                outer = outer.rpartition("/")[0]
+            if outer:
+                self._nearest[name] = outer
+                self._inside.setdefault(outer, []).append(name)
+
+    def inside(self, name: str) -> tuple[str, ...]:
+        """Return the names whose nearest one around them this is."""
+        return tuple(self._inside.get(name, ()))
+
+    def depth(self, name: str) -> int:
+        """Return how many lie around one."""
+        return sum(1 for _outer in self.around(name))
+
+    def around(self, name: str) -> Iterator[str]:
+        """Return every name around one, the nearest first."""
+        while name in self._nearest:
+            name = self._nearest[name]
+            yield name

@@ -13,7 +13,7 @@ from drtool.planning.asked import always_asked, why_asked
 from drtool.planning.choose import ChosenPoint, choose_point
 from drtool.planning.freeze import freeze_steps, thaw_steps
 from drtool.planning.hooks import Gate, hook_steps
-from drtool.planning.order import nearest_needs, recovery_order
+from drtool.planning.order import Nesting, nearest_needs, recovery_order
 from drtool.planning.selection import Selected, select_members
 
 __all__ = ["LEASE", "ChosenPoint", "RestoreRequest", "choose_point", "plan_restore"]
@@ -174,12 +174,11 @@ def _set_steps(
     draft.steps.extend((*frozen, *before))
     restores = [_restore_step(draft, name, manifest, item, copies=copies, gate=gate) for item in items]
     draft.steps.extend(restores)
-    cutovers: dict[str, str] = {}
-    for item, restore in zip(items, restores, strict=True):
-        step = _cutover_step(name, item, restore, in_place=in_place)
-        cutovers[item.member.workload] = step.id
-        draft.steps.append(step)
-    draft.cutovers[name] = cutovers
+    nesting = Nesting(item.member.workload for item in items if in_place and item.member.selector.get("nests"))
+    inside_out = sorted(zip(items, restores, strict=True), key=lambda pair: -nesting.depth(pair[0].member.workload))
+    steps = [_cutover_step(name, item, restore, in_place=in_place, nesting=nesting) for item, restore in inside_out]
+    draft.steps.extend(steps)
+    cutovers = draft.cutovers[name] = {step.workload: step.id for step in steps}
     after, settled = hook_steps(
         name,
         "after_restore",
@@ -189,7 +188,7 @@ def _set_steps(
     )
     draft.steps.extend(after)
     _tell_missing(draft, manifest, items)
-    _ask_steps(draft, backup_set, manifest, items, after=settled.after if after else ())
+    _ask_steps(draft, backup_set, manifest, items, after=settled.after if after else (), nesting=nesting)
     draft.steps.extend(thaw_steps(name, frozen, after=tuple(step.id for step in restores)))
 
 
@@ -218,14 +217,20 @@ def _restore_step(draft: _Draft, name: str, manifest: Manifest, item: Selected, 
     )
 
 
-def _cutover_step(name: str, item: Selected, restore: Step, *, in_place: bool) -> Step:
+def _cutover_id(name: str, workload: str) -> str:
+    return f"{name}/cutover/{workload}"
+
+
+def _cutover_step(name: str, item: Selected, restore: Step, *, in_place: bool, nesting: Nesting) -> Step:
+    """Draft a cutover; what lies around others is put in place after them, takes them in, and is not changed by that."""
     return Step(
-        id=f"{name}/cutover/{item.member.workload}",
+        id=_cutover_id(name, item.member.workload),
         action=Cutover(restore=restore.id, source=item.member.source),
         why=_why_cutover(item, in_place=in_place),
         set=name,
         workload=item.member.workload,
         needs=(restore.id,),
+        after=tuple(_cutover_id(name, workload) for workload in nesting.inside(item.member.workload)),
         uses=(f"source:{item.member.source}",),
     )
 
@@ -258,9 +263,9 @@ def _ask_steps(
     items: tuple[Selected, ...],
     *,
     after: tuple[str, ...],
+    nesting: Nesting,
 ) -> None:
-    name = backup_set.name
-    by_name = {item.member.workload: item for item in items}
+    name, by_name = backup_set.name, {item.member.workload: item for item in items}
     asked = always_asked((item.member for item in items), whole=not draft.request.paths)
     if draft.request.paths:
         draft.skipped.extend(Skipped(f"check {check.name}", "only some paths are restored", set=name) for check in backup_set.checks)
@@ -279,6 +284,7 @@ def _ask_steps(
             continue
         taken[label] = taken.get(label, 0) + 1
         cutovers = {workload: draft.cutovers[name][workload] for workload in concerned}
+        moving = dict.fromkeys(_cutover_id(name, outer) for workload in concerned for outer in nesting.around(workload))
         draft.steps.append(
             Step(
                 id=f"{name}/ask/{label}" if taken[label] == 1 else f"{name}/ask/{label}:{taken[label]}",
@@ -287,7 +293,7 @@ def _ask_steps(
                 set=name,
                 workload=concerned[0] if len(concerned) == 1 else "",
                 needs=tuple(cutovers.values()),
-                after=after,
+                after=(*after, *(step for step in moving if step not in after)),
                 uses=tuple(dict.fromkeys(f"source:{by_name[workload].member.source}" for workload in concerned)),
             )
         )

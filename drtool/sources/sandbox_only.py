@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NoReturn
 
@@ -58,7 +58,8 @@ class SandboxOnly:
     def discover(self, selector: Settings) -> tuple[Workload, ...]:
         return self._source.discover(selector)
 
-    def snapshot(self, workload: Workload, label: str) -> Snapshot:
+    def snapshot(self, workload: Workload, label: str, *, together: Sequence[Workload] = ()) -> Snapshot:
+        del together
         raise self._refusal(f"take the snapshot {label} of {workload.name}")
 
     def export(self, snapshot: Snapshot) -> AbstractContextManager[Export]:

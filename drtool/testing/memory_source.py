@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -76,7 +76,12 @@ class MemorySource:
             for name in names
         )
 
-    def snapshot(self, workload: Workload, label: str) -> Snapshot:
+    def snapshot(self, workload: Workload, label: str, *, together: Sequence[Workload] = ()) -> Snapshot:
+        for other in together:
+            self._take(other, label)
+        return self._take(workload, label)
+
+    def _take(self, workload: Workload, label: str) -> Snapshot:
         if workload.problem:
             raise Refused(workload.problem)
         locator = f"{workload.name}@{label}"

@@ -73,6 +73,13 @@ class SourceContract(ABC):
         workload = subject.source.discover(subject.selector)[0]
         assert subject.source.snapshot(workload, f"{RUN}/1") == subject.source.snapshot(workload, f"{RUN}/1")
 
+    def test_taken_together_each_is_still_asked_for_by_itself(self, subject: Subject) -> None:
+        first, *others = subject.source.discover(subject.selector)
+        taken = subject.source.snapshot(first, f"{RUN}/1", together=others)
+        assert subject.source.snapshot(first, f"{RUN}/1") == taken
+        each = [subject.source.snapshot(other, f"{RUN}/1") for other in others]
+        assert [snapshot.workload for snapshot in each] == others
+
     def test_an_export_leaves_nothing(self, subject: Subject) -> None:
         taken = snapshot_of(subject)
         before = subject.source.leftovers((subject.place,))

@@ -64,26 +64,28 @@ class TestTruenasSource(SourceContract):
         (subject.directory / "nas" / "mnt" / "tank" / "documents" / "mnt" / "plain").write_bytes(b"damaged")
 
 
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
+@pytest.fixture(scope="module", params=["directories", "zfs"])
+def lab(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Lab]:
     if os.geteuid() != 0:
         pytest.skip("what an appliance shares is mounted, which needs root")
-    with running_lab(tmp_path) as running:
+    with running_lab(tmp_path_factory.mktemp(request.param), real=request.param == "zfs") as running:
         yield running
 
 
 class TestTruenasSourceOverItsShares(SourceContract):
     @pytest.fixture
     def subject(self, lab: Lab, tmp_path: Path) -> Iterator[Subject]:
-        source = lab.source(by=BY, watch=("tank/documents",))
-        create_dataset(source.client, "tank/drill", {})
-        (lab.root / "tank" / "documents" / "odd\nname").write_bytes(b"odd")
-        yield Subject(source, {"dataset": "tank/documents"}, {"dataset": "tank/drill"}, tmp_path, missing={"dataset": "tank/nowhere"})
+        documents, drill = f"{lab.pool}/documents", f"{lab.pool}/drill"
+        source = lab.source(by=BY, watch=(documents,))
+        lab.refresh(source)
+        create_dataset(source.client, drill, {})
+        self.documents = lab.root / documents
+        (self.documents / "odd\nname").write_bytes(b"odd")
+        yield Subject(source, {"dataset": documents}, {"dataset": drill}, tmp_path, missing={"dataset": f"{lab.pool}/nowhere"})
         tidy(source)
 
     def observe(self, subject: Subject) -> object:
-        root = subject.directory / "lab" / "mnt" / "tank" / "documents"
-        return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+        return {str(path.relative_to(self.documents)): path.read_bytes() for path in self.documents.rglob("*") if path.is_file()}
 
     def spoil(self, subject: Subject) -> None:
-        (subject.directory / "lab" / "mnt" / "tank" / "documents" / "read-me").write_bytes(b"damaged")
+        (self.documents / "read-me").write_bytes(b"damaged")

@@ -12,7 +12,7 @@ from drtool.model.codec import decode, encode
 from drtool.model.errors import NotFound
 from drtool.model.hold import Hold
 from drtool.model.inventory import Inventory, Problem
-from drtool.model.plan import Copy, Forget, Plan, Seal, Step, Store
+from drtool.model.plan import Copy, Forget, Plan, Seal, Step, Store, TakeSnapshot
 from drtool.model.policy import Hooks, Policy, Protect, Retention
 from drtool.planning.backup import LIFETIME, plan_run
 from drtool.planning.copy import plan_copy
@@ -210,6 +210,16 @@ def test_prefixes_of_a_run_are_safe(snapshots: list[bool], near: int, offsite: i
             assert step.action.expected not in step.action.points
             kept = {one.point for one in plan.verdicts if one.repository == step.action.repository and one.reasons}
             assert not kept.intersection(step.action.points)
+
+
+def test_a_set_is_taken_together_by_the_first_of_each_source() -> None:
+    names = ("nas:tank/a", "nas:tank/b", "other:x")
+    workloads = [replace(workload(name, snapshots=True), source=name.partition(":")[0]) for name in names]
+    steps = _steps(_plan(policy(backup_set()), inventory(listing("near"), listing("offsite"), workloads=workloads)))
+    taken = {name: steps[f"documents/snapshot/{name}"] for name in names}
+    assert [step.action.together for step in taken.values() if isinstance(step.action, TakeSnapshot)] == [("nas:tank/b",), (), ()]
+    assert taken["nas:tank/b"].after == ("documents/snapshot/nas:tank/a",)
+    assert taken["other:x"].after == ()
 
 
 def test_plan_copy() -> None:

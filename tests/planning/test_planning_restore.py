@@ -16,7 +16,7 @@ from drtool.model.inventory import Problem
 from drtool.model.outcome import Outcome
 from drtool.model.plan import Ask, Break, Destination, Plan, Record, Release, Reserve, Restore, RunHook
 from drtool.model.point import Artifact, Census, DataSnapshot, Manifest, Member, MissingMember
-from drtool.model.policy import CheckPolicy, DrillPolicy
+from drtool.model.policy import CheckPolicy, DrillPolicy, Hooks
 from drtool.planning.drill import plan_drill
 from drtool.planning.restore import LEASE, ChosenPoint, RestoreRequest, choose_point, plan_restore
 from tests.planning.planning_values import (
@@ -336,3 +336,21 @@ def test_negative_control_comes_after_every_green_check_and_before_the_record() 
 
 def _broken(plan: Plan) -> list[Break]:
     return [step.action for step in plan.steps if isinstance(step.action, Break)]
+
+
+@pytest.mark.parametrize("nests", [True, False])
+def test_what_nests_is_put_in_place_from_the_inside_out(*, nests: bool) -> None:
+    names = ("nas:tank/a", "nas:tank/a/b/c", "nas:tank/ab", "nas:tank/a/d")
+    members = [replace(member(name, "/x"), selector={"nests": nests}) for name in names]
+    one = backup_set(checks=(), hooks=Hooks())
+    document = manifest("documents", *members)
+    request = RestoreRequest(("documents",), ORIGINAL)
+    copies = {"documents": ("near",)}
+    plan = plan_restore(policy(one), request, manifests={"documents": document}, copies=copies, now=NOW, declared=NOW, run="R1")
+    every_wait_is_known(plan)
+    after = {step.id: step.after for step in plan.steps}
+    inner = ("documents/cutover/nas:tank/a/b/c", "documents/cutover/nas:tank/a/d")
+    assert after["documents/cutover/nas:tank/a"] == (inner if nests else ())
+    assert after["documents/cutover/nas:tank/ab"] == ()
+    asked = [step for step in plan.steps if isinstance(step.action, Ask) and step.workload == "nas:tank/a/b/c"]
+    assert [step.after for step in asked] == [("documents/cutover/nas:tank/a",) if nests else ()]

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
+import subprocess
 import threading
-import warnings
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from drtool import process
 from drtool.engine.clock import SystemClock
 from drtool.lab.truenas.run import Settings, Started, serve
 from drtool.model.command import Command
@@ -22,7 +23,11 @@ from drtool.model.policy import SourcePolicy
 from drtool.runners.local import LocalRunner
 from drtool.runners.ssh import SshRunner
 from drtool.secrets.store import Secrets
+from drtool.sources.truenas.create import create_dataset
 from drtool.sources.truenas.source import TruenasSource
+from tests.rig import zfs
+
+_NUMBERS = itertools.count(1)
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,25 @@ class Lab:
     started: Started
     root: Path
     mounts: Path
+
+    @property
+    def pool(self) -> str:
+        """The name of its pool: `tank`, and of real ZFS one that no other appliance on this machine has."""
+        return self.started.pool
+
+    def refresh(self, source: TruenasSource) -> None:
+        """Bring it back to what a fresh one has: for those who share one."""
+        self.faults()
+        client = source.client
+        for share in client.read("sharing.nfs.query"):
+            client.change("sharing.nfs.delete", share["id"], look=lambda: False)
+        for row in client.read("pool.dataset.query", [], {"extra": {"retrieve_children": False, "properties": []}}):
+            if row["id"].count("/") == 1:
+                client.change("pool.dataset.delete", row["id"], {"recursive": True}, look=lambda: False)
+        for name in ("documents", "documents/letters"):
+            create_dataset(client, f"{self.pool}/{name}", {})
+            (self.root / self.pool / name / "read-me").write_text(f"This lies in {name}.\n")
+        (Path(self.started.directory) / "calls.jsonl").write_bytes(b"")
 
     def faults(self, *entries: dict[str, Any]) -> None:
         """Write the script of faults anew."""
@@ -71,19 +95,29 @@ class Lab:
         )
 
 
+_CHILDREN: list[subprocess.Popen[bytes]] = []
+
+
 def _start_apart(argv: tuple[str, ...], ready: Callable[[], bool], seconds: float) -> int:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)  # it outlives the call: that is the point
-        return process.start_apart(argv, ready=ready, seconds=seconds)
+    """Start the daemon as a child that is known, so that its end is noticed."""
+    child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    _CHILDREN.append(child)
+    until = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < until, f"{argv[0]} does not answer"
+        time.sleep(0.05)
+    return child.pid
 
 
 @contextlib.contextmanager
-def running_lab(directory: Path, *, release: str = "25.10", pool: str = "tank", programs: str = "", volume: int = 0) -> Iterator[Lab]:
-    """Run an appliance on plain directories, or on real ZFS with its `programs`; its mount program is put first on PATH meanwhile."""
+def running_lab(directory: Path, *, release: str = "25.10", pool: str = "tank", volume: int = 0, real: bool = False) -> Iterator[Lab]:
+    """Run an appliance on plain directories, or on real ZFS; its mount program is put first on PATH meanwhile."""
     ready, stop = threading.Event(), threading.Event()
     box: list[Started] = []
-    real = {"zfs": True, "programs": programs, "bytes": 256 << 20} if programs else {}
-    settings = Settings(str(directory / "lab"), release=release, pool=pool, volume=volume, hasty=True, **real)  # type: ignore[arg-type]  # as they are named
+    settings = Settings(str(directory / "lab"), release=release, pool=pool, volume=volume, hasty=True)
+    if real:
+        pool = f"{pool}{os.getpid()}x{next(_NUMBERS)}"
+        settings = replace(settings, zfs=True, pool=pool, programs=zfs.programs(), bytes=2 << 30)
 
     def on_start(started: Started) -> None:
         box.append(started)
@@ -94,7 +128,7 @@ def running_lab(directory: Path, *, release: str = "25.10", pool: str = "tank", 
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
-    assert ready.wait(20), "the appliance did not start"
+    assert ready.wait(60), "the appliance did not start"
     before = os.environ.get("PATH", "")
     os.environ["PATH"] = f"{box[0].programs}:{before}"
     try:
@@ -106,4 +140,8 @@ def running_lab(directory: Path, *, release: str = "25.10", pool: str = "tank", 
             if place.startswith(f"{directory}/"):
                 LocalRunner().run(Command(("umount", "-l", place)))
         stop.set()
-        thread.join(20)
+        thread.join(60)
+        for child in _CHILDREN:
+            if child.poll() is not None:
+                child.wait()
+        _CHILDREN[:] = [child for child in _CHILDREN if child.returncode is None]

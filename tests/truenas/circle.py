@@ -6,7 +6,7 @@ import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from drtool.model.plan import Destination, Landed
+from drtool.model.plan import Destination, Landed, Restored
 from drtool.model.point import Artifact, Member
 from drtool.model.workload import Leftover, Snapshot
 from drtool.ports import LandRequest, PutResult
@@ -15,16 +15,24 @@ from drtool.sources.truenas.source import TruenasSource
 BY = "circle"
 RUN = "01J00000000000000000000RVN"
 POINT = "01J0000000000000000000PBNT"
-SELECTOR = {"dataset": "tank/documents", "recursive": True}
+
+
+def selector_of(pool: str) -> dict[str, object]:
+    """What a fresh appliance has, whole."""
+    return {"dataset": f"{pool}/documents", "recursive": True}
+
+
+SELECTOR = selector_of("tank")
 
 
 def take(source: TruenasSource, copies: Path, selector: dict[str, object] | None = None) -> list[Member]:
     """Snapshot and export everything the selector matches into `copies`, then release the snapshots."""
     members = []
     taken: list[Snapshot] = []
-    for workload in source.discover(selector or SELECTOR):
+    workloads = source.discover(selector or SELECTOR)
+    for number, workload in enumerate(workloads):
         assert not workload.problem, workload.problem
-        taken.append(source.snapshot(workload, f"drtool-{POINT}"))
+        taken.append(source.snapshot(workload, f"drtool-{POINT}", together=() if number else workloads[1:]))
     for snapshot in taken:
         with source.export(snapshot) as export:
             (artifact,) = export.artifacts
@@ -41,16 +49,25 @@ def take(source: TruenasSource, copies: Path, selector: dict[str, object] | None
     return members
 
 
-def put_back(source: TruenasSource, member: Member, copies: Path, *, form: str = "original", reserved: str = "") -> Landed:
-    """Land one member and cut it over."""
+def land(source: TruenasSource, member: Member, copies: Path, *, form: str = "original", reserved: str = "") -> Landed:
+    """Pour one member from `copies` into a fresh staging place."""
     expires = datetime.now(UTC) + timedelta(hours=2)
     destination = Destination(form, sandbox="lab" if form == "sandbox" else "")
     request = LandRequest(member, POINT, RUN, BY, destination, expires, reserved=reserved)
     with source.land(request) as landing:
         root = Path(landing.directory + member.artifacts[0].path)
         shutil.copytree(copies / member.workload.replace("/", "%"), root, symlinks=True)
-        landed = landing.landed
-    return source.cutover(landed)
+        return landing.landed
+
+
+def put_back(
+    source: TruenasSource, member: Member, copies: Path, *, form: str = "original", reserved: str = "", look: bool = True
+) -> Landed:
+    """Land one member, cut it over, and look at it."""
+    landed = source.cutover(land(source, member, copies, form=form, reserved=reserved))
+    if look:
+        assert source.inspect(Restored(member.workload, "nas", landed.destination, landed.target, member)).up
+    return landed
 
 
 def content(root: Path) -> dict[str, bytes]:

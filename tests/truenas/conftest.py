@@ -47,3 +47,21 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         counts = [int(str(value)) for report in reports if report.when == "call" for key, value in report.user_properties if key == name]
         if counts:
             terminalreporter.write_line(f"{name}: {sum(counts)}")
+
+
+@pytest.fixture(scope="module", params=["directories", "zfs"])
+def shared(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """One on plain directories and one on real ZFS, which needs /dev/fuse too."""
+    if os.geteuid() != 0:
+        pytest.skip("what an appliance shares is mounted, which needs root")
+    with running_lab(tmp_path_factory.mktemp(request.param), real=request.param == "zfs") as running:
+        yield running
+
+
+@pytest.fixture
+def either(shared: Lab) -> Lab:
+    """That, as it is when it is fresh."""
+    source = shared.source(by="nobody")
+    shared.refresh(source)
+    source.close()
+    return shared

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from drtool.sources.truenas.create import create_dataset, rename_dataset
 from drtool.sources.truenas.datasets import find_dataset
 from drtool.sources.truenas.mounts import mounted
 from tests.rig.truenas_lab import Lab
-from tests.truenas.circle import BY, POINT, RUN, SELECTOR, content, put_back, take, tidy
+from tests.truenas.circle import BY, POINT, RUN, SELECTOR, content, land, put_back, selector_of, take, tidy
 
 METHODS = (
     *("pool.dataset.query", "pool.snapshot.query", "pool.snapshot.create", "pool.snapshot.clone", "pool.snapshot.delete"),
@@ -23,55 +24,71 @@ METHODS = (
 )
 
 
-def test_a_recursive_set_is_taken_at_one_instant_and_comes_back(lab: Lab, tmp_path: Path) -> None:
-    source = lab.source(by=BY)
-    top = lab.root / "tank" / "documents"
+def test_a_recursive_set_is_taken_at_one_instant_and_comes_back(either: Lab, tmp_path: Path) -> None:
+    pool, source = either.pool, either.source(by=BY)
+    top = either.root / pool / "documents"
     leaf = top / "letters"
     os.setxattr(leaf, "user.colour", b"blue")
     leaf.chmod(0o2750)
-    os.utime(leaf, ns=(1, 1_600_000_000_123_456_789))
+    os.utime(leaf, ns=(1, 1_600_000_000_000_000_000))
+    os.utime(top, ns=(1, 1_500_000_000_000_000_000))
     before = content(top)
-    members = take(source, tmp_path / "copies")
-    assert [member.workload for member in members] == ["nas:tank/documents", "nas:tank/documents/letters"]
+    members = take(source, tmp_path / "copies", selector_of(pool))
+    assert [member.workload for member in members] == [f"nas:{pool}/documents", f"nas:{pool}/documents/letters"]
     assert len({member.instant for member in members}) == 1
-    assert lab.calls("pool.snapshot.create") == 1
+    assert either.calls("pool.snapshot.create") == 1
     assert source.leftovers(()) == ()
-    (lab.root / "tank" / "documents" / "read-me").write_bytes(b"damaged")
+    (top / "read-me").write_bytes(b"damaged")
     (leaf / "read-me").unlink()
-    for member in members:
-        landed = put_back(source, member, tmp_path / "copies")
-        assert landed.aside == f"{member.selector['dataset']}.before-{POINT}"
-    assert content(lab.root / "tank" / "documents") == before
+    child, parent = (put_back(source, member, tmp_path / "copies") for member in reversed(members))
+    assert [child.aside, parent.aside] == [f"{pool}/documents/letters.before-{POINT}", f"{pool}/documents.before-{POINT}"]
+    assert content(top) == before
     told = leaf.stat()
-    assert (told.st_mode & 0o7777, told.st_mtime_ns) == (0o2750, 1_600_000_000_123_456_789)
+    assert (told.st_mode & 0o7777, told.st_mtime_ns) == (0o2750, 1_600_000_000_000_000_000)
+    assert top.stat().st_mtime_ns == 1_500_000_000_000_000_000  # although others were moved into it
+    assert sorted(os.listdir(top)) == ["letters", "read-me"]  # what was kept of what lay below is kept below what was kept
     assert os.getxattr(leaf, "user.colour") == b"blue"
-    assert content(lab.root / "tank" / f"documents.before-{POINT}") == {"read-me": b"damaged"}
+    kept = either.root / pool / f"documents.before-{POINT}"
+    assert content(kept) == {"read-me": b"damaged"}
+    assert (kept / f"letters.before-{POINT}").is_dir()
     assert {leftover.what for leftover in source.leftovers(())} == {"kept", "mount", "share"}
-    restored = find_dataset(source.client, "tank/documents")
+    restored = find_dataset(source.client, f"{pool}/documents")
     assert restored is not None
     assert restored.label is None
     tidy(source)
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
-def test_destroyed_datasets_come_back_in_any_order(lab: Lab, tmp_path: Path, order: tuple[int, int]) -> None:
-    source = lab.source(by=BY)
-    before = content(lab.root / "tank" / "documents")
-    members = take(source, tmp_path / "copies")
-    source.client.change("pool.dataset.delete", "tank/documents", {"recursive": True}, look=lambda: False)
+def test_destroyed_datasets_come_back_in_any_order(either: Lab, tmp_path: Path, order: tuple[int, int]) -> None:
+    pool, source = either.pool, either.source(by=BY)
+    before = content(either.root / pool / "documents")
+    members = take(source, tmp_path / "copies", selector_of(pool))
+    source.client.change("pool.dataset.delete", f"{pool}/documents", {"recursive": True}, look=lambda: False)
     for number in order:
-        put_back(source, members[number], tmp_path / "copies")
-    assert content(lab.root / "tank" / "documents") == before
+        put_back(source, members[number], tmp_path / "copies", look=number == order[-1])
+    assert content(either.root / pool / "documents") == before
     assert not [leftover for leftover in source.leftovers(()) if leftover.what == "kept"]
     tidy(source)
 
 
-def test_a_sandbox_takes_whole_datasets_and_goes_with_them(lab: Lab, tmp_path: Path) -> None:
+def test_two_cutovers_at_once_do_not_meet(lab: Lab, tmp_path: Path) -> None:
     source = lab.source(by=BY)
-    create_dataset(source.client, "tank/drill", {})
+    before = content(lab.root / "tank" / "documents")
     members = take(source, tmp_path / "copies")
+    landed = [land(source, member, tmp_path / "copies") for member in members]
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(source.cutover, landed))
+    assert content(lab.root / "tank" / "documents") == before
+    tidy(source)
+
+
+def test_a_sandbox_takes_whole_datasets_and_goes_with_them(either: Lab, tmp_path: Path) -> None:
+    pool, source = either.pool, either.source(by=BY)
+    create_dataset(source.client, f"{pool}/drill", {})
+    members = take(source, tmp_path / "copies", selector_of(pool))
     until = datetime.now(UTC) + timedelta(hours=2)
-    reserved = source.reserve(ReserveRequest({"dataset": "tank/drill"}, Destination("sandbox", sandbox="lab"), RUN, BY, 1000, until))
+    place = {"dataset": f"{pool}/drill"}
+    reserved = source.reserve(ReserveRequest(place, Destination("sandbox", sandbox="lab"), RUN, BY, 1000, until))
     for member in members:
         landed = put_back(source, member, tmp_path / "copies", form="sandbox", reserved=reserved.locator)
         assert landed.target.startswith(f"{reserved.locator}/")
@@ -90,7 +107,7 @@ def test_a_connection_cut_in_any_call_changes_nothing(lab: Lab, tmp_path: Path, 
     lab.faults({"method": method, "kind": kind, "call": 1}, {"method": method, "kind": kind, "call": 3})
     members = take(source, tmp_path / "copies")
     (lab.root / "tank" / "documents" / "read-me").write_bytes(b"damaged")
-    for member in members:
+    for member in reversed(members):  # what lies inside first, as a plan has it
         put_back(source, member, tmp_path / "copies")
     lab.faults()
     assert content(lab.root / "tank" / "documents") == before

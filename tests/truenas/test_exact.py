@@ -23,7 +23,7 @@ from tests.truenas.stored import World, open_world, program
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     """A world on real ZFS."""
-    with running_lab(tmp_path, pool=f"exact{os.getpid()}", programs=zfs.programs()) as lab:
+    with running_lab(tmp_path, pool="exact", real=True) as lab:
         world = open_world(lab, tmp_path)
         yield world
         tidy(world.source)

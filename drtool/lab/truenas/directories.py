@@ -14,7 +14,6 @@ from drtool.lab.truenas.directory_files import (
     copy,
     copy_attributes,
     copy_entries,
-    make_mount_point,
     remove,
 )
 from drtool.lab.truenas.directory_index import Index
@@ -29,6 +28,7 @@ _USE_R = "use '-r' to force deletion of the following snapshots and bookmarks:"
 class DirectoryStorage:
     """A pool below `directory`: `mnt/` as the appliance shows it, `unmounted/`, `snapshots/`, and `storage.json` that names them.
 
+    A dataset covers a directory of the one above, as a mount does; that directory waits in `covered/` for whoever sees the other alone.
     Quotas and `readonly` are kept and told, and not enforced. A dataset's own entries are copied one by one, so a hard link from one
     entry of its root to another becomes two files in a snapshot.
     """
@@ -40,7 +40,7 @@ class DirectoryStorage:
     _index: Index
 
     def start(self) -> None:
-        for name in ("mnt", "unmounted", "snapshots"):
+        for name in ("mnt", "unmounted", "snapshots", "covered"):
             os.makedirs(os.path.join(self.directory, name), exist_ok=True)
         self._index.read()
         if self.pool not in self._index.datasets:
@@ -61,6 +61,7 @@ class DirectoryStorage:
     def create(self, name: str, properties: Mapping[str, str]) -> None:
         self._must_be_free(name)
         self._add(name, dict(properties), origin="")
+        self._index.cover(name, self._mountpoint(name))
         os.mkdir(self._mountpoint(name))
         self._index.write()
 
@@ -80,6 +81,7 @@ class DirectoryStorage:
         remove(self._place(name))
         if not entry["mounted"] and os.path.isdir(self._mountpoint(name)):
             os.rmdir(self._mountpoint(name))
+        remove(self._index.covered(name))
         del self._index.datasets[name]
         self._end_deferred(entry["origin"])
         self._index.write()
@@ -90,6 +92,7 @@ class DirectoryStorage:
         parent, is_mount_point = os.path.dirname(place), os.path.isdir(place)
         before = os.stat(parent) if is_mount_point else None
         self._must_be_free(new)
+        self._index.cover(name, place)
         os.rename(self._mountpoint(name), place)
         if before is not None:  # real ZFS mounts over the empty directory, and the parent does not change
             os.utime(parent, ns=(before.st_atime_ns, before.st_mtime_ns))
@@ -144,14 +147,8 @@ class DirectoryStorage:
         try:
             for dataset in datasets:
                 guid = _guid()
-                made[f"{dataset}@{name}"] = {
-                    "guid": guid,
-                    "txg": txg,
-                    "created": self._seconds(),
-                    "user": dict(user),
-                    "holds": [],
-                    "defer": False,
-                }
+                facts = {"guid": guid, "txg": txg, "created": self._seconds(), "user": dict(user), "holds": [], "defer": False}
+                made[f"{dataset}@{name}"] = facts
                 self._copy(dataset, self._store(guid))
         except StorageError:
             for entry in made.values():
@@ -193,13 +190,15 @@ class DirectoryStorage:
         entry = self._index.snapshot(snapshot)
         self._must_be_free(name)
         target = self._mountpoint(name)
+        self._add(name, dict(properties), origin=snapshot)
+        self._index.cover(name, target)
         os.mkdir(target)
         try:
             copy(self.runner, "-T", "--", self._store(entry["guid"]), target)
         except StorageError:
             remove(target)
+            del self._index.datasets[name]
             raise
-        self._add(name, dict(properties), origin=snapshot)
         self._index.write()
 
     def rollback(self, snapshot: str, *, destroy_newer: bool) -> None:
@@ -233,9 +232,8 @@ class DirectoryStorage:
         if not self._index.datasets[parent]["mounted"]:
             raise StorageError("parent is not mounted")
         place = self._mountpoint(name)
-        if os.path.isdir(place) and not os.path.islink(place) and not os.listdir(place):
-            os.rmdir(place)  # real ZFS mounts over an empty one
-        if os.path.lexists(place):
+        empty = os.path.isdir(place) and not os.path.islink(place) and not os.listdir(place)  # real ZFS mounts over an empty one
+        if os.path.lexists(place) and not empty:
             raise StorageError("directory is not empty")
 
     def _add(self, name: str, local: dict[str, str], *, origin: str) -> None:
@@ -301,7 +299,8 @@ class DirectoryStorage:
         os.mkdir(target)
         copy_entries(self.runner, place, target, below)
         for item in below:
-            make_mount_point(os.path.join(target, item))
+            os.mkdir(os.path.join(target, item))
+            copy_attributes(self._index.covered(f"{dataset}/{item}"), os.path.join(target, item))
         copy_attributes(place, target)
 
 

@@ -56,13 +56,6 @@ def remove(path: str) -> None:
         os.unlink(path)
 
 
-def make_mount_point(path: str) -> None:
-    """Make the empty directory that a parent has where a child is mounted; every one looks the same."""
-    os.makedirs(path, mode=0o755, exist_ok=True)
-    os.chmod(path, 0o755)
-    os.utime(path, (0, 0))
-
-
 def copy_attributes(origin: str, target: str) -> None:
     """Give a directory owner, mode, times and extended attributes of another."""
     found = os.stat(origin)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from drtool.lab.truenas.answers import Json
+from drtool.lab.truenas.directory_files import copy_attributes, remove
 from drtool.lab.truenas.state import write_json
 from drtool.lab.truenas.storage import StorageError
 
@@ -25,6 +27,8 @@ class Index:
                 self._kept = json.load(stream)
         except FileNotFoundError:
             return
+        for name in self.datasets:
+            os.makedirs(self.covered(name), exist_ok=True)
 
     @property
     def datasets(self) -> dict[str, Json]:
@@ -39,8 +43,26 @@ class Index:
         return kept
 
     def write(self) -> None:
-        """Keep it, in one move."""
+        """Keep it, in one move, and beside it what each dataset covers, for the mount program."""
         write_json(self.path, self._kept)
+        root = os.path.dirname(self.path)
+        rows = (f"{root}/mnt/{name.rpartition('/')[0]}\t{name.rpartition('/')[2]}\t{self.covered(name)}\n" for name in self.datasets)
+        with open(f"{root}/covers.new", "w", encoding="utf-8") as stream:
+            stream.writelines(rows)
+        os.replace(f"{root}/covers.new", f"{root}/covers")
+
+    def cover(self, name: str, place: str) -> None:
+        """Remember the directory that a dataset covers at its place, a fresh one where there is none, and leave the place free."""
+        covered = self.covered(name)
+        remove(covered)
+        os.mkdir(covered)
+        if os.path.isdir(place):
+            copy_attributes(place, covered)
+            os.rmdir(place)
+
+    def covered(self, name: str) -> str:
+        """Return where the directory waits that a dataset covers in the one above it."""
+        return os.path.join(os.path.dirname(self.path), "covered", str(self.dataset(name)["guid"]))
 
     def next(self) -> int:
         """Return the number of the next change."""

@@ -7,7 +7,6 @@ import shutil
 import stat
 from typing import TYPE_CHECKING, Final
 
-from drtool.lab.truenas.directory_files import make_mount_point
 from drtool.lab.truenas.storage import Storage
 
 if TYPE_CHECKING:
@@ -29,20 +28,20 @@ for word; do
 done
 case $type in nfs | nfs4) ;; *) exec @MOUNT@ "$@" ;; esac
 path=${source#*:}
-real= mode= below=
-while IFS='	' read -r shared where how children; do
-    [ "$shared" = "$path" ] && real=$where mode=$how below=$children
+real= mode=
+while IFS='	' read -r shared where how; do
+    [ "$shared" = "$path" ] && real=$where mode=$how
 done <@EXPORTS@
 if [ -z "$real" ]; then
     echo "mount.nfs: mounting $source failed, reason given by server: No such file or directory" >&2
     exit 32
 fi
 case ,$options, in *,ro,*) mode=ro ;; esac
-@MOUNT@ --bind -- "$real" "$target" || exit 32
-IFS='/'  # what no name of a dataset has: a share never shows what is mounted below it
-for child in $below; do
-    @MOUNT@ --bind -- @EMPTY@ "$target/$child" || { umount -l -- "$target"; exit 32; }
-done
+@MOUNT@ --bind --make-private -- "$real" "$target" || exit 32
+# who mounts a share sees the directories that other datasets cover, and not those
+[ ! -e @COVERS@ ] || while IFS='	' read -r above name covered; do
+    [ "$above" != "$real" ] || @MOUNT@ --bind -- "$covered" "$target/$name" || { umount -l -- "$target"; exit 32; }
+done <@COVERS@
 [ "$mode" = rw ] || @MOUNT@ -o remount,bind,ro -- "$target" || { umount -- "$target"; exit 32; }
 """
 
@@ -61,24 +60,16 @@ def real_path(storage: Storage, path: str) -> str | None:
 
 
 def write_exports(appliance: Appliance) -> None:
-    """Write down what is shared now, for the mount program: path, where it lies, `ro` or `rw`, and the datasets to be hidden in it."""
+    """Write down what is shared now, for the mount program: path, where it lies, `ro` or `rw`."""
     lines = []
     for share in appliance.state.shares:
         real = real_path(appliance.storage, share["path"]) if share["kind"] == "nfs" and share["enabled"] else None
         if real is not None:
-            below = "/".join(_below(appliance.storage, share["path"], real))
-            lines.append(f"{share['path']}\t{real}\t{'ro' if share['ro'] else 'rw'}\t{below}\n")
+            lines.append(f"{share['path']}\t{real}\t{'ro' if share['ro'] else 'rw'}\n")
     path = os.path.join(appliance.directory, "exports")
     with open(f"{path}.new", "w", encoding="utf-8") as stream:
         stream.writelines(lines)
     os.replace(f"{path}.new", path)
-
-
-def _below(storage: Storage, path: str, real: str) -> list[str]:
-    """Return the names of the datasets that lie in a dataset's own directory; under real ZFS they are mounted there, and never shared along."""
-    name = path.removeprefix("/mnt/")
-    children = [each.name.removeprefix(f"{name}/") for each in storage.datasets([name]) if each.path and each.name != name]
-    return [child for child in children if "/" not in child and not os.path.ismount(os.path.join(real, child))]
 
 
 def write_programs(directory: str) -> str:
@@ -86,11 +77,9 @@ def write_programs(directory: str) -> str:
     programs = os.path.join(directory, "bin")
     os.makedirs(programs, exist_ok=True)
     path = os.path.join(programs, "mount")
-    empty = os.path.join(directory, "mount-point")
-    make_mount_point(empty)
-    text = _MOUNT.replace("@MOUNT@", _quoted(shutil.which("mount") or "/bin/mount")).replace("@EMPTY@", _quoted(empty))
+    text = _MOUNT.replace("@MOUNT@", _quoted(shutil.which("mount") or "/bin/mount"))
     with open(path, "w", encoding="utf-8") as stream:
-        stream.write(text.replace("@EXPORTS@", _quoted(os.path.join(directory, "exports"))))
+        stream.write(text.replace("@EXPORTS@", _quoted(f"{directory}/exports")).replace("@COVERS@", _quoted(f"{directory}/covers")))
     os.chmod(path, stat.S_IRWXU)
     return programs
 

@@ -16,10 +16,14 @@ _TRIES: Final = 12
 _BATCH: Final = 200
 _PAUSE_SECONDS: Final = 0.05
 _UNKNOWN_HERE: Final = frozenset(
-    {"aclinherit", "aclmode", "acltype", "casesensitivity", "special_small_blocks", "snapdev", "sync", "xattr", "dedup"}
+    {"aclinherit", "aclmode", "acltype", "casesensitivity", "special_small_blocks", "snapdev", "sync", "xattr", "dedup", "readonly"}
 )
-"""Properties this ZFS does not know, or knows with other values: kept as user properties beside, told as the vendor's."""
-_BOTH: Final = frozenset({"readonly", "compression", "recordsize"})
+"""Properties this ZFS does not know, or knows with other values: kept as user properties beside, told as the vendor's.
+
+`readonly` is one: asked for the extended attributes of a file that has none, this ZFS answers for a read-only dataset that there are no
+such calls, and the kernel asks no more of that mount: then no file has any. Whoever mounts a share of it reads only all the same.
+"""
+_BOTH: Final = frozenset({"compression", "recordsize"})
 """Properties that may stand in both places."""
 BESIDE: Final = "drtool.lab.property:"
 _COMPRESSION: Final = frozenset({"on", "off", "gzip", "gzip-1", "gzip-9", "zle", "lzjb"})
@@ -163,12 +167,10 @@ class ZfsStorage:
                 or (key == "recordsize" and raw.isdigit() and int(raw) > _LARGEST_RECORD)
             )
             own[f"{BESIDE}{key}" if beside else key] = raw
-            if key == "readonly":  # of what is mounted it tells only how it is mounted
-                own[f"{BESIDE}{key}"] = raw
         return own
 
     def _dataset(self, name: str, known: dict[str, Value]) -> Dataset:
-        known |= {key: Value(DEFAULTS[key], "default") for key in (*_UNKNOWN_HERE, "readonly")}
+        known |= {key: Value(DEFAULTS[key], "default") for key in _UNKNOWN_HERE}
         for key in [key for key in known if key.startswith(BESIDE)]:
             known[key.removeprefix(BESIDE)] = known.pop(key)
         mounted = known.get("mounted", Value("no", "-")).raw == "yes"

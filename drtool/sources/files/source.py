@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 
 from drtool.model.errors import DrtoolError, Refused
@@ -45,7 +45,8 @@ class FilesSource:
     def discover(self, selector: Settings) -> tuple[Workload, ...]:
         return discover(self._files, source=self.name, selector=selector)
 
-    def snapshot(self, workload: Workload, label: str) -> Snapshot:
+    def snapshot(self, workload: Workload, label: str, *, together: Sequence[Workload] = ()) -> Snapshot:
+        del together  # it is read live
         if workload.problem:
             raise Refused(workload.problem, hint="correct the policy, or the place")
         return Snapshot(workload, label, live=True)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Final
@@ -91,7 +91,8 @@ class StreamSource:
         del selector  # it has no keys
         return (Workload(self.name, self.name, KIND),)
 
-    def snapshot(self, workload: Workload, label: str) -> Snapshot:
+    def snapshot(self, workload: Workload, label: str, *, together: Sequence[Workload] = ()) -> Snapshot:
+        del together  # it is read live
         return Snapshot(workload, label, live=True)
 
     @contextlib.contextmanager

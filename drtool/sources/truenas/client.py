@@ -186,8 +186,10 @@ class Client:
 
     def own_address(self) -> str:
         """Return the address by which the NAS sees this machine."""
-        self.read("core.ping")
         session = self._session
+        if session is None or session.lost:
+            self.read("core.ping")
+            session = self._session
         if session is None:
             raise Unavailable(f"the connection to {self.source} was cut")
         return session.link.own_address

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from drtool.model.errors import Conflict, Locked, NotFound, Refused
-from drtool.sources.truenas.datasets import Dataset, find_dataset, require_dataset
+from drtool.sources.truenas.datasets import Dataset, find_dataset, read_datasets, require_dataset
 from drtool.sources.truenas.destroy import destroy_dataset
 from drtool.sources.truenas.labels import Label, run_of, spell_expiry, stable_name
 from drtool.sources.truenas.parts import Parts
@@ -16,23 +16,32 @@ _SEEN: Final = ("acltype", "xattr")
 _ARRIVES_WITHIN: Final = (0.1, 0.3, 1.0, 2.0)
 
 
-def make_clone(parts: Parts, *, dataset: Dataset, snapshot: str) -> Dataset:
+def make_clone(parts: Parts, *, dataset: str, snapshot: str) -> Dataset:
     """Make the read-only clone of a dataset's snapshot under its stable name, and return it, mounted unless it is a volume.
 
     Raises Locked while another run reads one of that name, NotFound when the snapshot is gone.
     """
-    name = stable_name(dataset.id, by=parts.by, source=parts.name, what="clone")
+    name = stable_name(dataset, by=parts.by, source=parts.name, what="clone")
     run = run_of(snapshot.partition("@")[2])
-    found = find_dataset(parts.client, name)
+    there = {item.id: item for item in read_datasets(parts.client, ["id", "in", [dataset, name]])}
+    found = there.get(name)
     if found is not None:
         if found.label is not None and found.label.run == run and found.origin == snapshot and _is_there(found):
             return found
         _require_over(parts, found, run=run)
         remove_clone(parts, found)
     label = Label("clone", parts.by, parts.name, run, spell_expiry(parts.clock.now()), {"snapshot": snapshot})
-    properties = {**_told(dataset.told), "readonly": "on", **label.properties()}
+    if dataset not in there:
+        raise NotFound(f"{dataset} does not exist on {parts.name}", hint="look whether it was renamed or destroyed on the NAS")
+    properties = {**_told(there[dataset].told), "readonly": "on", **label.properties()}
     request = {"snapshot": snapshot, "dataset_dst": name, "dataset_properties": properties}
-    parts.client.change("pool.snapshot.clone", request, look=lambda: find_dataset(parts.client, name) is not None, timeout_seconds=300.0)
+    try:
+        parts.client.change(
+            "pool.snapshot.clone", request, look=lambda: find_dataset(parts.client, name) is not None, timeout_seconds=300.0
+        )
+    except NotFound as error:
+        hint = "look what destroys snapshots on the NAS; run again"
+        raise NotFound(f"the snapshot {snapshot} is gone: {error.what}", hint=hint) from None
     for wait in _ARRIVES_WITHIN:
         found = require_dataset(parts.client, name)
         if _is_there(found):
@@ -40,7 +49,7 @@ def make_clone(parts: Parts, *, dataset: Dataset, snapshot: str) -> Dataset:
         parts.clock.sleep(wait)
     if found is not None and found.locked:
         raise Refused(
-            f"{dataset.id} is locked, so its snapshot cannot be read: it was locked after the plan was made",
+            f"{dataset} is locked, so its snapshot cannot be read: it was locked after the plan was made",
             hint="unlock it on the NAS and run again, or leave it out with `exclude`",
             safe="nothing was stored from it",
         )
@@ -49,9 +58,9 @@ def make_clone(parts: Parts, *, dataset: Dataset, snapshot: str) -> Dataset:
     return found
 
 
-def remove_clone(parts: Parts, clone: Dataset) -> None:
-    """Take away a clone with the shares of ours that point at it; already gone is success."""
-    if clone.mountpoint:
+def remove_clone(parts: Parts, clone: Dataset, *, shared: bool = True) -> None:
+    """Take away a clone, and unless it is not `shared` any more the shares of ours that point at it; already gone is success."""
+    if clone.mountpoint and shared:
         remove_shares(parts, clone)
     destroy_dataset(parts.client, clone, clock=parts.clock)
 

@@ -6,6 +6,7 @@ from typing import Final
 from drtool.model.errors import Conflict, DrtoolError, Interrupted, Locked, NotFound, Refused
 from drtool.model.plan import Landed
 from drtool.model.secret import Secret
+from drtool.sources.truenas.covered import unchanged_around
 from drtool.sources.truenas.create import create_dataset, mark_dataset, rename_dataset
 from drtool.sources.truenas.datasets import Dataset, find_dataset, read_datasets, require_dataset
 from drtool.sources.truenas.destroy import destroy_dataset
@@ -16,7 +17,9 @@ from drtool.sources.truenas.shell import volume_at
 
 _NAMES_TRIED: Final = 100
 _BUSY_WAITS: Final = (0.2, 0.5, 1.0, 2.0)
-_WAY: Final[dict[str, str | None]] = dict.fromkeys(f"drtool:{name}" for name in ("state", "target", "point", "form", "aside", "encryption"))
+_WAY: Final[dict[str, str | None]] = dict.fromkeys(
+    f"drtool:{name}" for name in ("state", "target", "point", "form", "aside", "encryption", "changed")
+)
 _OWNER: Final[dict[str, str | None]] = dict.fromkeys(f"drtool:{name}" for name in ("what", "by", "source", "run", "expires"))
 
 
@@ -28,7 +31,7 @@ def cut_over(parts: Parts, landed: Landed) -> Landed:
     with parts.client.alone():  # a cutover moves what lies below it, and another one might be about just that
         if landed.staging not in parts.done:
             parts.done[landed.staging] = _cut_over(parts, landed)
-    return parts.done[landed.staging]
+        return parts.done[landed.staging]
 
 
 def _cut_over(parts: Parts, landed: Landed) -> Landed:
@@ -47,10 +50,11 @@ def _cut_over(parts: Parts, landed: Landed) -> Landed:
         aside, note = _move(parts, stage, target)
     else:
         aside, note = _continue(parts, landed, name=name, target=target)
-    current = require_dataset(parts.client, target)
-    run = stage.label.run if stage is not None and stage.label is not None else _run_in(name)
-    if current.mountpoint:
-        (reach.keep if in_sandbox else reach.show)(current, run=run, expires=spell_expiry(parts.clock.now()))
+    if in_sandbox:
+        current = require_dataset(parts.client, target)
+        run = stage.label.run if stage is not None and stage.label is not None else _run_in(name)
+        if current.mountpoint:
+            reach.keep(current, run=run, expires=spell_expiry(parts.clock.now()))
     return replace(landed, aside=aside, note="; ".join(filter(None, (landed.note, note))))
 
 
@@ -80,7 +84,8 @@ def _continue(parts: Parts, landed: Landed, *, name: str, target: str) -> tuple[
     if current.marks.get("state"):
         note = _settle(parts, current, aside=current.marks.get("aside", ""), staging=name)
         return current.marks.get("aside", ""), note
-    kept = read_datasets(parts.client, ["id", "^", f"{target}.before-"])
+    pool = target.partition("/")[0]
+    kept = read_datasets(parts.client, ["id", "^", f"{pool}/"])  # it may have been taken along by the one around it
     return next((item.id for item in kept if item.marks.get("staging") == name), ""), ""
 
 
@@ -155,11 +160,13 @@ def _settle(parts: Parts, current: Dataset, *, aside: str, staging: str, old: Se
         if below.parent == current.id and "rekeyed" in below.marks:
             rejoin(parts, below)
     if kept is not None:
+        inside = [item for item in read_datasets(client, ["id", "^", f"{aside}/"]) if item.parent == aside]
+        moving = [item for item in inside if item.label is None or item.label.what != "kept"]  # what was kept stays with what was around it
         above = require_dataset(client, current.id) if kept.encrypted else current
-        for below in read_datasets(client, ["id", "^", f"{aside}/"]):
-            if below.parent == aside:
-                place = f"{current.id}/{below.id.rpartition('/')[2]}"
-                move_below(parts, below, place, above=above, named=current.id, rename=lambda name, place: _rename(parts, name, place))
+        with unchanged_around(parts, current, moving):
+            for item in moving:
+                place = f"{current.id}/{item.id.rpartition('/')[2]}"
+                move_below(parts, item, place, above=above, named=current.id, rename=lambda name, place: _rename(parts, name, place))
         label = Label("kept", parts.by, parts.name, current.marks.get("run", ""), "", {"staging": staging, "target": current.id})
         mark_dataset(client, aside, label.properties())
         if kept.marks.get("placeholder"):

@@ -114,6 +114,13 @@ def require_dataset(client: Client, name: str) -> Dataset:
     return found
 
 
+def names_of_tree(client: Client, root: str) -> tuple[str, ...]:
+    """Return the names alone of a dataset and everything below it."""
+    options = {"extra": {"retrieve_children": False, "properties": [], "retrieve_user_props": False}, "select": ["id"]}
+    rows = client.read("pool.dataset.query", [["OR", [["id", "=", root], ["id", "^", f"{root}/"]]]], options)
+    return tuple(sorted(str(row["id"]) for row in rows))
+
+
 def read_tree(client: Client, root: str) -> tuple[Dataset, ...]:
     """Return a dataset and everything below it."""
     return read_datasets(client, ["OR", [["id", "=", root], ["id", "^", f"{root}/"]]])

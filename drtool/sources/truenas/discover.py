@@ -36,12 +36,10 @@ def discover(client: Client, selector: Settings, choose: Choose) -> tuple[Worklo
         found = read_tree(client, pattern)
     else:
         found = tuple(filter(None, (find_dataset(client, pattern),)))
-    matched = [dataset for dataset in found if is_wanted(dataset, rules)]
+    matched = [dataset for dataset in found if _is_wanted(dataset, rules)]
     if not matched and not _PATTERN & set(pattern) and not any(dataset.id == pattern for dataset in found):
         return (Workload(f"{client.source}:{pattern}", client.source, KIND, {"dataset": pattern}, problem=f"{pattern} does not exist"),)
-    roots = _roots(matched)
-    exact = wanted.exact
-    return tuple(_workload(client.source, dataset, rules, roots[dataset.pool], choose(dataset, exact)) for dataset in matched)
+    return tuple(_workload(client.source, dataset, rules, choose(dataset, wanted.exact)) for dataset in matched)
 
 
 def _version(client: Client) -> str:
@@ -52,7 +50,7 @@ def _version(client: Client) -> str:
         return ""
 
 
-def is_wanted(dataset: Dataset, rules: Mapping[str, Any]) -> bool:
+def _is_wanted(dataset: Dataset, rules: Mapping[str, Any]) -> bool:
     """Tell whether a selector's rules match a dataset."""
     pattern = str(rules["dataset"])
     ours = dataset.label is not None and dataset.marks.get("target") != dataset.id  # one that stands in its place already is in service
@@ -74,34 +72,16 @@ def _above(name: str) -> tuple[str, ...]:
     return tuple("/".join(parts[:count]) for count in range(1, len(parts)))
 
 
-def _roots(datasets: list[Dataset]) -> dict[str, str]:
-    """Return per pool the nearest dataset above all of its matched ones: where one recursive snapshot takes them at one instant."""
-    roots: dict[str, str] = {}
-    for dataset in datasets:
-        known = roots.get(dataset.pool)
-        if known is None:
-            roots[dataset.pool] = dataset.id
-            continue
-        shared = []
-        for one, other in zip(known.split("/"), dataset.id.split("/"), strict=False):
-            if one != other:
-                break
-            shared.append(one)
-        roots[dataset.pool] = "/".join(shared)
-    return roots
-
-
-def _workload(source: str, dataset: Dataset, rules: dict[str, Any], root: str, way: Way) -> Workload:
+def _workload(source: str, dataset: Dataset, rules: dict[str, Any], way: Way) -> Workload:
     selector = {
         **{name: value for name, value in rules.items() if value},
-        "pattern": rules["dataset"],
         "dataset": dataset.id,
-        "root": root,
         "properties": dataset.recorded(),
         "users": dict(dataset.users),
         "encrypted": dataset.encrypted,
         "way": way.name,
         "held": dataset.referenced,
+        "nests": True,
     }
     if dataset.encrypted:
         selector["encryption"] = {"root": dataset.encryption_root, "form": dataset.key_form}

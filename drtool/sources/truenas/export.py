@@ -12,11 +12,10 @@ from drtool.ports import ArtifactRequest, PutResult, Runner
 from drtool.sources.places.filesystem import FileSystem
 from drtool.sources.places.sample import FULL, SAMPLE, Look, look_after, look_before
 from drtool.sources.truenas.clone import make_clone, remove_clone
-from drtool.sources.truenas.datasets import find_dataset, require_dataset
+from drtool.sources.truenas.datasets import find_dataset
 from drtool.sources.truenas.labels import run_of, spell_expiry
 from drtool.sources.truenas.parts import Parts, tidying
 from drtool.sources.truenas.reach import require_filled, require_mounted
-from drtool.sources.truenas.snapshot import read_snapshot
 
 
 @dataclass(slots=True)
@@ -49,9 +48,7 @@ def export(parts: Parts, snapshot: Snapshot) -> Iterator[DatasetExport]:
     """
     selector: dict[str, Any] = dict(snapshot.workload.selector)
     name = str(selector["dataset"])
-    if read_snapshot(parts.client, snapshot.locator) is None:
-        raise NotFound(f"the snapshot {snapshot.locator} is gone", hint="look what destroys snapshots on the NAS; run again")
-    clone = make_clone(parts, dataset=require_dataset(parts.client, name), snapshot=snapshot.locator)
+    clone, closed = make_clone(parts, dataset=name, snapshot=snapshot.locator), False
     try:
         reach = parts.reach()
         label = clone.label
@@ -70,6 +67,7 @@ def export(parts: Parts, snapshot: Snapshot) -> Iterator[DatasetExport]:
             if find_dataset(parts.client, clone.id) is None:
                 raise NotFound(f"the clone {clone.id} went away while it was read", hint="look what destroys datasets on the NAS")
             require_mounted(parts.client, reach.files, clone, path)  # what was unmounted meanwhile was read as empty
+        closed = True
     finally:
         with tidying():
-            remove_clone(parts, clone)
+            remove_clone(parts, clone, shared=not closed)

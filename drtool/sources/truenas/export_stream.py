@@ -41,8 +41,8 @@ def export_blocks(parts: Parts, snapshot: Snapshot) -> Iterator[StreamExport]:
     Every block is read, and what is read lies at the same place each time: the repository stores what changed.
     """
     shell = require_shell(parts)
-    volume = _require_there(parts, snapshot)
-    clone = make_clone(parts, dataset=require_dataset(parts.client, volume), snapshot=snapshot.locator)
+    volume = str(snapshot.workload.selector["dataset"])
+    clone = make_clone(parts, dataset=volume, snapshot=snapshot.locator)
     try:
         size = clone.volume_bytes
         device = wait_for_device(shell, clone.id, size=size, clock=parts.clock)
@@ -60,16 +60,12 @@ def export_blocks(parts: Parts, snapshot: Snapshot) -> Iterator[StreamExport]:
 def export_exact(parts: Parts, snapshot: Snapshot) -> Iterator[StreamExport]:
     """Open a snapshot as a full stream of ZFS; of an encrypted dataset as it lies on the disks, for which no key is needed."""
     shell = require_shell(parts)
-    name = _require_there(parts, snapshot)
+    name = str(snapshot.workload.selector["dataset"])
+    if read_snapshot(parts.client, snapshot.locator) is None:
+        raise NotFound(f"the snapshot {snapshot.locator} is gone", hint="look what destroys snapshots on the NAS; run again")
     raw = ("-w",) if require_dataset(parts.client, name).encrypted else ()
     send = shell.runner.from_here(command_of("zfs", "send", "-L", "-e", "-c", *raw, "--", snapshot.locator))
     artifact = ArtifactRequest(name=snapshot.workload.name, form="stream", path=f"/{name}.zfs", producer=send)
     yield StreamExport((artifact,), parts.owner.file_system.runner)
     if read_snapshot(parts.client, snapshot.locator) is None:
         raise NotFound(f"the snapshot {snapshot.locator} went away while it was sent", hint="look what destroys snapshots on the NAS")
-
-
-def _require_there(parts: Parts, snapshot: Snapshot) -> str:
-    if read_snapshot(parts.client, snapshot.locator) is None:
-        raise NotFound(f"the snapshot {snapshot.locator} is gone", hint="look what destroys snapshots on the NAS; run again")
-    return str(snapshot.workload.selector["dataset"])

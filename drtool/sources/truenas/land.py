@@ -30,7 +30,7 @@ from drtool.sources.truenas.shares import remove_shares
 _LIFT: Final = (
     'set -eu; cd "$1"; root="./$2$3"; changed=$(stat -c %y -- "$root"); '
     'find "$root" -mindepth 1 -maxdepth 1 -exec mv -n -t . -- "{}" +; '
-    'cp -a --attributes-only -T -- "$root" .; rm -rf --one-file-system -- "./$2"; touch -m -d "$changed" .'
+    'cp -a --attributes-only -T -- "$root" .; rm -rf --one-file-system -- "./$2"; touch -m -d "$changed" .; stat -c %.9Y .'
 )
 
 
@@ -108,8 +108,8 @@ def _land_dataset(parts: Parts, request: LandRequest, path: str) -> Iterator[Lan
             )
             yield Landing(staging, reach.files.runner, landed)
             _require_still_mounted(parts.client, reach, stage, place, folder)
-            _lift(reach.files, place, folder, path)
-        mark_dataset(parts.client, name, {"drtool:state": "landed"})
+            changed = _lift(reach.files, place, folder, path)
+        mark_dataset(parts.client, name, {"drtool:state": "landed", "drtool:changed": changed})
     except Interrupted:
         raise  # told to stop: the label hands it to the sweep
     except DrtoolError:
@@ -206,8 +206,9 @@ def _require_still_mounted(client: Client, reach: Reach, stage: Dataset, place: 
         raise
 
 
-def _lift(files: FileSystem, place: str, folder: str, path: str) -> None:
-    """Move what was poured under its full path up to the root of the dataset, with the attributes of the root."""
+def _lift(files: FileSystem, place: str, folder: str, path: str) -> str:
+    """Move what was poured under its full path up to the root of the dataset, with the attributes of the root; return the root's time."""
     if files.run("test", "-d", f"{place}/{folder}{path}").exit_code != 0:
         raise NotFound(f"nothing was poured for {path}", hint="restore again", safe="what is in service was not touched")
-    files.require(f"putting what was restored into {place}", "sh", "-c", _LIFT, "drtool", place, folder, path)
+    said = files.require(f"putting what was restored into {place}", "sh", "-c", _LIFT, "drtool", place, folder, path)
+    return said.decode("ascii").strip()

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from drtool.model.errors import DrtoolError, Interrupted, Locked, NotFound, Refused
-from drtool.model.plan import Landed, Restored
+from drtool.model.plan import Landed
 from drtool.model.workload import Leftover
 from drtool.ports import Landing, LandRequest
 from drtool.sources.places import leftovers as places_leftovers
@@ -79,16 +79,6 @@ def cut_over_live(parts: Parts, landed: Landed) -> Landed:
         _forget(parts, dataset.id, run)
     there = ", ".join(move.aside.replace(live, dataset.mountpoint, 1) for move in result.moves if move.aside)
     return replace(result, target=reach.shown_at(dataset.id, run), aside=there)
-
-
-def show_paths(parts: Parts, restored: Restored) -> None:
-    """Show the dataset into which paths were restored to checks, read-only, until it is swept; otherwise there is nothing to show."""
-    if not restored.paths or restored.destination.form != "original":
-        return
-    reach, name = parts.reach(), str(restored.member.selector["dataset"])
-    run = restored.path.rpartition("/")[0].rpartition("/")[2]
-    if reach.shares and restored.path == reach.shown_at(name, run):
-        reach.show(require_dataset(parts.client, name), run=run, expires=spell_expiry(parts.clock.now()))
 
 
 def live_leftovers(parts: Parts, datasets: tuple[Dataset, ...]) -> tuple[Leftover, ...]:

@@ -46,14 +46,17 @@ class NetworkReach:
 
     @contextlib.contextmanager
     def open(self, dataset: Dataset, *, run: str, expires: str, write: bool) -> Iterator[str]:
-        path = self.path_of(dataset.id)
+        path, share = self.path_of(dataset.id), None
         try:
-            self._mount(dataset, path, run=run, expires=expires, write=write)
+            share = self._mount(dataset, path, run=run, expires=expires, write=write)
             yield path
         finally:
             with tidying():
                 self.close(dataset)
-                self._unshare(dataset)
+                self._unshare(dataset, share)
+
+    def alone(self, dataset: Dataset, *, run: str, expires: str) -> contextlib.AbstractContextManager[str]:
+        return self.open(dataset, run=run, expires=expires, write=True)
 
     def keep(self, dataset: Dataset, *, run: str, expires: str) -> str:
         path = self.path_of(dataset.id)
@@ -72,15 +75,15 @@ class NetworkReach:
         if path in mounted(self.files, self._directory):
             yield path
             return
-        own = {int(row["id"]) for row, _label in own_shares(self._parts)}
+        own, share = {int(row["id"]) for row, _label in own_shares(self._parts)}, None
         try:
-            self._mount(dataset, path, run=run, expires=expires, write=write)
+            share = self._mount(dataset, path, run=run, expires=expires, write=write)
             yield path
         finally:
             with tidying():
                 unmount(self.files, path)
             with tidying():
-                self._unshare(dataset, run=run, but=own)
+                self._unshare(dataset, share, run=run, but=own)
 
     def shown_at(self, dataset: str, run: str) -> str:
         return restored_path(self._directory, dataset, run)
@@ -91,14 +94,15 @@ class NetworkReach:
     def close(self, dataset: Dataset) -> None:
         unmount(self.files, self.path_of(dataset.id))
 
-    def _mount(self, dataset: Dataset, path: str, *, run: str, expires: str, write: bool) -> None:
+    def _mount(self, dataset: Dataset, path: str, *, run: str, expires: str, write: bool) -> int | None:
         if not dataset.mountpoint:
             raise Refused(f"{dataset.id} is not mounted on the NAS", hint="look at it on the NAS; is what it lies in locked?")
-        self._share(dataset, run=run, expires=expires, write=write)
+        share = self._share(dataset, run=run, expires=expires, write=write)
         if not self._shows(dataset, path):
             origin = f"{self._host()}:{dataset.mountpoint}"
             mount(self.files, origin, path, ("-t", "nfs", "-o", _WRITE if write else _READ))
         require_mounted(self._parts.client, self.files, dataset, path)
+        return share
 
     def _shows(self, dataset: Dataset, path: str) -> bool:
         """Tell whether a dataset is mounted there; what a dead run left of one that is no more is unmounted."""
@@ -111,10 +115,8 @@ class NetworkReach:
             return False
         return True
 
-    def _share(self, dataset: Dataset, *, run: str, expires: str, write: bool) -> None:
-        own = [row for row, _label in own_shares(self._parts) if row.get("path") == dataset.mountpoint]
-        if any(not write or not row.get("ro") for row in own):
-            return
+    def _share(self, dataset: Dataset, *, run: str, expires: str, write: bool) -> int | None:
+        """Share a dataset with this host, and return the number of the share where it is known to be new."""
         label = Label("share", self._parts.by, self._parts.name, run, expires)
         request = {
             "path": dataset.mountpoint,
@@ -125,13 +127,23 @@ class NetworkReach:
         }
 
         def is_there() -> bool:
-            return any(row.get("path") == dataset.mountpoint for row, _label in own_shares(self._parts))
+            return any(not write or not row.get("ro") for row, _label in own_shares(self._parts, dataset.mountpoint))
 
-        self._parts.client.change("sharing.nfs.create", request, look=is_there)
+        try:
+            row = self._parts.client.change("sharing.nfs.create", request, look=is_there)
+        except (Conflict, Refused):  # the NAS shares a path once with a host: ours may be there
+            if not is_there():
+                raise
+            return None
+        return int(row["id"]) if isinstance(row, dict) and "id" in row else None
 
-    def _unshare(self, dataset: Dataset, *, run: str = "", but: Collection[int] = ()) -> None:
-        for row, label in own_shares(self._parts):
-            if row.get("path") == dataset.mountpoint and run in ("", label.run) and int(row["id"]) not in but:
+    def _unshare(self, dataset: Dataset, share: int | None, *, run: str = "", but: Collection[int] = ()) -> None:
+        """Remove a share, or where its number is not known ours of that dataset: of one run, or all."""
+        if share is not None:
+            remove_share(self._parts, share)
+            return
+        for row, label in own_shares(self._parts, dataset.mountpoint):
+            if run in ("", label.run) and int(row["id"]) not in but:
                 remove_share(self._parts, int(row["id"]))
 
     def _host(self) -> str:

@@ -8,7 +8,7 @@ from drtool.model.errors import Conflict, NotFound, Refused
 from drtool.sources.places.filesystem import FileSystem
 from drtool.sources.truenas.client import Client
 from drtool.sources.truenas.datasets import Dataset
-from drtool.sources.truenas.mounts import mount, mounted, restored_dataset, restored_path
+from drtool.sources.truenas.mounts import mount, mounted, restored_dataset, restored_path, unmount
 
 EMPTY_BYTES: Final = 1024 * 1024
 """Less than this is what a dataset without any file may refer to."""
@@ -33,6 +33,9 @@ class Reach(Protocol):
 
     def open(self, dataset: Dataset, *, run: str, expires: str, write: bool) -> contextlib.AbstractContextManager[str]:
         """Make a dataset's files visible here, and yield the path."""
+
+    def alone(self, dataset: Dataset, *, run: str, expires: str) -> contextlib.AbstractContextManager[str]:
+        """Make a dataset's files visible here without what is mounted below it, to be changed, and yield the path."""
 
     def keep(self, dataset: Dataset, *, run: str, expires: str) -> str:
         """Make a dataset's files visible here until it is closed or swept."""
@@ -83,6 +86,15 @@ class LocalReach:
     def open(self, dataset: Dataset, *, run: str, expires: str, write: bool) -> Iterator[str]:
         del write
         yield self.keep(dataset, run=run, expires=expires)
+
+    @contextlib.contextmanager
+    def alone(self, dataset: Dataset, *, run: str, expires: str) -> Iterator[str]:
+        origin, path = self.keep(dataset, run=run, expires=expires), restored_path(self._directory, dataset.id, run)
+        mount(self.files, origin, path, ("--bind",))
+        try:
+            yield path
+        finally:
+            unmount(self.files, path)
 
     def keep(self, dataset: Dataset, *, run: str, expires: str) -> str:
         del run, expires

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from drtool.model.errors import Refused
+from drtool.model.errors import Locked, Refused
 from drtool.model.workload import Leftover
 from drtool.sources.places import release as places_release
 from drtool.sources.truenas.clone import remove_clone
@@ -54,16 +54,32 @@ def _release_mount(parts: Parts, locator: str, directory: str) -> None:
 
 
 def _release_snapshot(parts: Parts, locator: str) -> None:
-    row = read_snapshot(parts.client, locator)
-    if row is None:
-        return
-    label = label_of(row)
-    if label is None or label.what != "snapshot" or (label.by, label.source) != (parts.by, parts.name):
-        raise _without_label(locator)
-    for clone in read_datasets(parts.client, ["id", "^", f"{locator.partition('/')[0].partition('@')[0]}/drtool-clone-"]):
-        if clone.origin == locator and clone.label is not None and clone.label.by == parts.by:
-            remove_clone(parts, clone)
-    destroy_snapshot(parts.client, locator)
+    """Destroy a snapshot of ours, first what of ours was cloned of it; one that somebody else holds or cloned is left to him.
+
+    Its hold is not taken away: on most releases that would take away everybody's.
+    """
+    if locator not in parts.taken.instants:
+        row = read_snapshot(parts.client, locator)
+        if row is None:
+            return
+        label = label_of(row)
+        if label is None or label.what != "snapshot" or (label.by, label.source) != (parts.by, parts.name):
+            raise _without_label(locator)
+    try:
+        destroy_snapshot(parts.client, locator)
+    except Locked as error:
+        for clone in read_datasets(parts.client, ["id", "^", f"{locator.partition('/')[0].partition('@')[0]}/drtool-clone-"]):
+            if clone.origin == locator and clone.label is not None and clone.label.by == parts.by:
+                remove_clone(parts, clone)
+        try:
+            destroy_snapshot(parts.client, locator)
+        except Locked:
+            raise Refused(
+                f"{locator} is in use by somebody else: {error.what}",
+                hint="look on the NAS who holds or cloned it; when he lets go: drtool sweep",
+                safe="neither it nor his hold was touched",
+            ) from None
+    parts.taken.forget(locator)
 
 
 def _release_share(parts: Parts, locator: str) -> None:

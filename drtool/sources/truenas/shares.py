@@ -22,9 +22,9 @@ def read_comment(comment: str) -> Label | None:
     return Label(pairs["what"], pairs["by"], pairs["source"], pairs.get("run", ""), pairs.get("expires", ""))
 
 
-def own_shares(parts: Parts) -> tuple[tuple[dict[str, Any], Label], ...]:
-    """Return the NFS shares of the NAS that carry a label of this policy and source."""
-    rows = parts.client.read("sharing.nfs.query", [["comment", "^", f"{PREFIX} "]])
+def own_shares(parts: Parts, path: str = "") -> tuple[tuple[dict[str, Any], Label], ...]:
+    """Return the NFS shares of the NAS that carry a label of this policy and source: of one path, or all."""
+    rows = parts.client.read("sharing.nfs.query", [["comment", "^", f"{PREFIX} "], *([["path", "=", path]] if path else [])])
     labelled = ((row, read_comment(str(row.get("comment") or ""))) for row in rows)
     return tuple((row, label) for row, label in labelled if label is not None and (label.by, label.source) == (parts.by, parts.name))
 
@@ -46,6 +46,5 @@ def remove_shares(parts: Parts, dataset: Dataset) -> None:
     reach = parts.reach()
     reach.close(dataset)
     if reach.shares:
-        for row, _label in own_shares(parts):
-            if row.get("path") == dataset.mountpoint:
-                remove_share(parts, int(row["id"]))
+        for row, _label in own_shares(parts, dataset.mountpoint):
+            remove_share(parts, int(row["id"]))

@@ -1,43 +1,66 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from drtool.model.errors import Conflict, NotFound, Refused
+from drtool.model.errors import Conflict, DrtoolError, Interrupted, NotFound, Refused
 from drtool.model.workload import Snapshot, Workload
 from drtool.ports import Clock
 from drtool.sources.truenas.client import Client
-from drtool.sources.truenas.datasets import read_tree
+from drtool.sources.truenas.datasets import names_of_tree
 from drtool.sources.truenas.destroy import destroy_snapshot
-from drtool.sources.truenas.discover import Choose, is_wanted
 from drtool.sources.truenas.labels import Label, read_label, run_of, snapshot_name, spell_expiry
 
 
 @dataclass(slots=True)
 class Taken:
-    """Which snapshots this process took or saw: root and name to the instant of each dataset's."""
+    """What this process took or saw, by `dataset@name`: the instants of snapshots, and which datasets are taken with which."""
 
     instants: dict[str, datetime] = field(default_factory=dict)
+    groups: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    def forget(self, locator: str) -> None:
+        """Know a snapshot no more: it was destroyed."""
+        self.instants.pop(locator, None)
+        self.groups.pop(locator, None)
 
 
-def take_snapshot(client: Client, taken: Taken, *, workload: Workload, label: str, by: str, clock: Clock, choose: Choose) -> Snapshot:
-    """Take one snapshot of everything that the workload's selector matches in its pool, at one instant; the same label gives the same.
+@dataclass(frozen=True, slots=True)
+class _Taking:
+    client: Client
+    taken: Taken
+    name: str
+    label: str
+    by: str
+    clock: Clock
 
-    What lies below the same root and is not wanted loses its part of it at once.
+
+def take_snapshot(
+    client: Client, taken: Taken, *, workload: Workload, together: Sequence[Workload], label: str, by: str, clock: Clock
+) -> Snapshot:
+    """Take one recursive snapshot per pool of all of a set that lies there, at one instant; the same label gives the same snapshot.
+
+    Those of several pools are taken one right after the other; one that fails is told by the step of its own datasets. What lies below
+    the same root and is not of the set loses its part of it at once.
     """
-    dataset, name = str(workload.selector["dataset"]), snapshot_name(label)
-    locator = f"{dataset}@{name}"
-    instant = taken.instants.get(locator) or _instant_of(client, locator, by=by)
-    if instant is None:
-        made = _label(client, label, name, by=by, clock=clock)
-        _take(client, taken, selector=workload.selector, name=name, label=made, choose=choose)
-        instant = taken.instants.get(locator)
-    if instant is None:
+    dataset, name = _dataset(workload), snapshot_name(label)
+    taking, locator = _Taking(client, taken, name, label, by, clock), f"{dataset}@{name}"
+    groups = _by_pool((dataset, *map(_dataset, filter(_is_taken, together)))) if together else []
+    taken.groups |= {f"{member}@{name}": group for group in groups for member in group}
+    if locator not in taken.instants:
+        instant = _instant_of(client, locator, by=by)
+        if instant is not None:
+            taken.instants[locator] = instant
+        else:
+            _take(taking, taken.groups.get(locator, frozenset({dataset})), dataset)
+    if locator not in taken.instants:
         raise NotFound(f"{dataset} has no snapshot {name}", hint="look whether it was made after the others; run again")
-    taken.instants[locator] = instant
-    return Snapshot(workload, label, live=False, locator=locator, instant=instant)
+    for group in groups:
+        if dataset not in group:
+            _take_elsewhere(taking, group)
+    return Snapshot(workload, label, live=False, locator=locator, instant=taken.instants[locator])
 
 
 def read_snapshot(client: Client, locator: str) -> Mapping[str, Any] | None:
@@ -51,42 +74,71 @@ def label_of(row: Mapping[str, Any]) -> Label | None:
     return read_label({**(row.get("properties") or {}), **(row.get("user_properties") or {})})
 
 
-def _label(client: Client, label: str, name: str, *, by: str, clock: Clock) -> Label:
-    now = clock.now().astimezone(UTC)
+def _dataset(workload: Workload) -> str:
+    return str(workload.selector.get("dataset") or "")
+
+
+def _is_taken(workload: Workload) -> bool:
+    return bool(_dataset(workload)) and not workload.problem
+
+
+def _by_pool(names: Iterable[str]) -> list[frozenset[str]]:
+    pools: dict[str, set[str]] = {}
+    for name in names:
+        pools.setdefault(name.partition("/")[0], set()).add(name)
+    return [frozenset(group) for group in pools.values()]
+
+
+def _take_elsewhere(taking: _Taking, group: frozenset[str]) -> None:
+    """Take what lies in another pool, unless it was taken; a failure is for the steps of its own datasets, which try again."""
+    if any(f"{member}@{taking.name}" in taking.taken.instants for member in group):
+        return
+    try:
+        _take(taking, group, min(group))
+    except Interrupted:
+        raise
+    except DrtoolError:
+        return
+
+
+def _root(names: frozenset[str]) -> str:
+    """Return the nearest dataset that all of these are or lie below."""
+    first, *others = sorted(names)
+    shared = first.split("/")
+    for other in others:
+        parts = other.split("/")
+        while shared != parts[: len(shared)]:
+            shared.pop()
+    return "/".join(shared)
+
+
+def _take(taking: _Taking, group: frozenset[str], dataset: str) -> None:
+    """Take a whole group by one call; where that was done before it appeared, only the dataset."""
+    client, name = taking.client, taking.name
+    root = _root(group)
+    if len(group) > 1 and _instant_of(client, f"{root}@{name}", by=taking.by) is not None:
+        root, group = dataset, frozenset({dataset})
+    start, recursive = f"{root}@{name}", group != {root}
+    now = taking.clock.now().astimezone(UTC)
     more = {"instant": now.isoformat(), "name": name}
-    return Label("snapshot", by, client.source, run_of(label), spell_expiry(now), more)
-
-
-def _take(client: Client, taken: Taken, *, selector: Mapping[str, Any], name: str, label: Label, choose: Choose) -> None:
-    dataset, root = str(selector["dataset"]), str(selector.get("root") or selector["dataset"])
-    recursive = root != dataset or bool(selector.get("recursive"))
-    wanted = {dataset}
-    members: tuple[str, ...] = (dataset,)
-    if recursive:
-        rules = {**selector, "dataset": selector.get("pattern") or dataset}
-        tree = read_tree(client, root)
-        members = tuple(item.id for item in tree)
-        exact = bool(selector.get("exact"))
-        wanted |= {item.id for item in tree if is_wanted(item, rules) and not choose(item, exact).problem}
-    if recursive and _instant_of(client, f"{root}@{name}", by=label.by) is not None:
-        root, recursive, members = dataset, False, (dataset,)  # it appeared after the others were taken
-    start = f"{root}@{name}"
+    label = Label("snapshot", taking.by, client.source, run_of(taking.label), spell_expiry(now), more)
     request = {"dataset": root, "name": name, "recursive": recursive, "properties": label.properties()}
 
     def is_there() -> bool:
-        return _instant_of(client, start, by=label.by) is not None
+        return _instant_of(client, start, by=taking.by) is not None
 
     try:
         client.change("pool.snapshot.create", request, look=is_there, timeout_seconds=300.0)
     except Conflict:  # another step of this run was faster
         if not is_there():
             raise
-    instant = _instant_of(client, start, by=label.by)
+    instant = _instant_of(client, start, by=taking.by)
     if instant is None:
         raise NotFound(f"{start} was taken and is gone", hint="look what destroys snapshots on the NAS; run again")
+    members = names_of_tree(client, root) if recursive else (root,)
     for member in members:
-        if member in wanted:
-            taken.instants[f"{member}@{name}"] = instant
+        if member in group:
+            taking.taken.instants[f"{member}@{name}"] = instant
         else:
             destroy_snapshot(client, f"{member}@{name}")
 

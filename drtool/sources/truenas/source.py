@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 
 from drtool.model.errors import Refused
@@ -25,13 +25,14 @@ from drtool.sources.truenas.inspect_stream import inspect_stream
 from drtool.sources.truenas.land import open_landing
 from drtool.sources.truenas.land_stream import land_stream
 from drtool.sources.truenas.leftovers import leftovers
-from drtool.sources.truenas.live import cut_over_live, show_paths
+from drtool.sources.truenas.live import cut_over_live
 from drtool.sources.truenas.network import NetworkReach
 from drtool.sources.truenas.parts import Parts, Wants
 from drtool.sources.truenas.reach import LocalReach, Reach, is_local
 from drtool.sources.truenas.release import release
 from drtool.sources.truenas.reserve import reserve
 from drtool.sources.truenas.shell import Remote, Shell
+from drtool.sources.truenas.show import show_restored
 from drtool.sources.truenas.snapshot import take_snapshot
 from drtool.sources.truenas.tls import Endpoint
 from drtool.sources.truenas.ways import Way, choose_way
@@ -97,13 +98,13 @@ class TruenasSource:
     def discover(self, selector: Settings) -> tuple[Workload, ...]:
         return discover(self.client, selector, self._choose)
 
-    def snapshot(self, workload: Workload, label: str) -> Snapshot:
+    def snapshot(self, workload: Workload, label: str, *, together: Sequence[Workload] = ()) -> Snapshot:
         if workload.problem:
             raise Refused(workload.problem, hint="correct the policy, or the dataset on the NAS")
         if workload.selector.get("system"):
             return Snapshot(workload, label, live=True)
         parts = self._parts
-        return take_snapshot(self.client, parts.taken, workload=workload, label=label, by=parts.by, clock=parts.clock, choose=self._choose)
+        return take_snapshot(self.client, parts.taken, workload=workload, together=together, label=label, by=parts.by, clock=parts.clock)
 
     def export(self, snapshot: Snapshot) -> AbstractContextManager[Export]:
         if snapshot.workload.selector.get("system"):
@@ -129,9 +130,9 @@ class TruenasSource:
         return reserve(self._parts, request)
 
     def inspect(self, restored: Restored) -> Inspection:
+        show_restored(self._parts, restored, directory=self._directory)
         if restored.member.selector.get("way") in ways.STREAMS and restored.destination.form != "directory":
             return inspect_stream(self._parts, restored)
-        show_paths(self._parts, restored)
         files = self._files if restored.destination.form == "directory" else self._reach().files
         there = files.exists(restored.path)
         return Inspection(there, files.runner, note="" if there else f"{restored.path} is not seen here")
