@@ -56,11 +56,11 @@ def _start_apart(argv: tuple[str, ...], ready: Callable[[], bool], seconds: floa
 
 
 @contextlib.contextmanager
-def running_lab(directory: Path, *, release: str = "25.10") -> Iterator[Lab]:
-    """Run an appliance on plain directories; its mount program is put first on PATH meanwhile."""
+def running_lab(directory: Path, *, release: str = "25.10", zfs: str = "", pool: str = "tank") -> Iterator[Lab]:
+    """Run an appliance on plain directories, or on real ZFS by the programs of a directory; its mount program is put first on PATH."""
     ready, stop = threading.Event(), threading.Event()
     box: list[Started] = []
-    settings = Settings(str(directory / "lab"), release=release, hasty=True)
+    settings = Settings(str(directory / "lab"), release=release, hasty=True, zfs=bool(zfs), programs=zfs, pool=pool, bytes=1 << 30)
 
     def on_start(started: Started) -> None:
         box.append(started)

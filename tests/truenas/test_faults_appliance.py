@@ -33,7 +33,11 @@ def appliance(world: NasWorld) -> dict[str, Any]:
         ({"method": "config.save", "kind": "events_lost"}, 0, ""),
         ({"method": "config.save", "kind": "events_doubled"}, 0, ""),
         ({"method": "config.save", "kind": "events_reordered"}, 0, ""),
-        ({"method": "config.save", "kind": "job_fails_after", "reason": "half way", "call": 0}, 6, "config.save failed on nas: [EFAULT] half"),
+        (
+            {"method": "config.save", "kind": "job_fails_after", "reason": "half way", "call": 0},
+            6,
+            "config.save failed on nas: [EFAULT] half",
+        ),
         ({"method": "config.save", "kind": "job_never_ends", "call": 0}, 1, "it took too long"),
         ({"method": "core.get_jobs", "kind": "reboot_before", "seconds": 0.1}, 0, ""),
         ({"method": "core.get_jobs", "kind": "cut_after", "every": 2}, 0, ""),

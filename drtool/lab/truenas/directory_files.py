@@ -59,7 +59,7 @@ def remove(path: str) -> None:
 def make_mount_point(path: str) -> None:
     """Make the empty directory that a parent has where a child is mounted; every one looks the same."""
     os.makedirs(path, mode=0o755, exist_ok=True)
-    os.chmod(path, 0o755)
+    os.chmod(path, 0o755)  # noqa: S103 - what an empty mount point has
     os.utime(path, (0, 0))
 
 

@@ -94,7 +94,7 @@ def _resolved(storage: Storage, value: Json) -> Json:
     if isinstance(value, list):
         return [_resolved(storage, each) for each in value]
     if isinstance(value, str) and "*" in value:
-        names = [each.name for each in (*storage.datasets(), *storage.snapshots())]
+        names = [*(each.name for each in storage.datasets()), *(each.name for each in storage.snapshots())]
         return next((name for name in names if fnmatchcase(name, value)), value)
     return value
 

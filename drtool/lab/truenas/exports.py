@@ -75,7 +75,7 @@ def write_exports(appliance: Appliance) -> None:
 
 
 def _below(storage: Storage, path: str, real: str) -> list[str]:
-    """Return the names of the datasets that lie in a dataset's own directory; under real ZFS they are mounted there, and never shared along."""
+    """Return the names of the datasets in a dataset's own directory; under real ZFS they are mounted there, and never shared along."""
     name = path.removeprefix("/mnt/")
     children = [each.name.removeprefix(f"{name}/") for each in storage.datasets([name]) if each.path and each.name != name]
     return [child for child in children if "/" not in child and not os.path.ismount(os.path.join(real, child))]

@@ -29,16 +29,20 @@ def release(parts: Parts, leftover: Leftover, *, directory: str) -> None:
         case "clone":
             _release_dataset(parts, leftover, leftover.locator)
         case "sandbox" | "staging" | "kept":
-            name = parts.reach().dataset_of(leftover.locator) if leftover.locator.startswith("/") else leftover.locator
-            found = find_dataset(parts.client, name) if name else None
-            if found is not None:
-                _release_dataset(parts, leftover, name)
-            elif leftover.locator in mounted(parts.owner.file_system, directory):
-                unmount(parts.owner.file_system, leftover.locator)  # somebody destroyed it on the NAS
-            elif leftover.locator.startswith("/") and parts.owner.file_system.exists(leftover.locator):
-                places_release.release(parts.owner, leftover=leftover)
+            _release_place(parts, leftover, directory)
         case _:
             raise Refused(f"{leftover.what} {leftover.locator} is not a leftover of {parts.name}", safe="nothing was touched")
+
+
+def _release_place(parts: Parts, leftover: Leftover, directory: str) -> None:
+    files, locator = parts.owner.file_system, leftover.locator
+    name = parts.reach().dataset_of(locator) if locator.startswith("/") else locator
+    if name and find_dataset(parts.client, name) is not None:
+        _release_dataset(parts, leftover, name)
+    elif locator in mounted(files, directory):
+        unmount(files, locator)  # somebody destroyed it on the NAS
+    elif locator.startswith("/") and files.exists(locator):
+        places_release.release(parts.owner, leftover=leftover)
 
 
 def _release_snapshot(parts: Parts, locator: str) -> None:
