@@ -66,16 +66,6 @@ UNTRUSTED: dict[str, Any] = {"code": 6, "says": "is not trusted", "types": "comp
 GONE: dict[str, Any] = {"code": 1, "types": "look whether it was renamed or destroyed"}
 FINISHES = "drtool sweep, which finishes what was begun"
 
-FULL_SAYS: dict[str, Any] = {"code": 6, "says": "out of space", "types": "free space in that pool"}
-LOST: dict[str, Any] = {"code": 1, "says": "does not show", "types": "look what is mounted there"}
-DIED: dict[str, Any] = {"code": 6, "says": "restic was ended by signal 9", "types": "drtool doctor near", "action": "kill -KILL $$"}
-ODD: dict[str, Any] = {"kind": "error_after", "errno": "EFAULT", "reason": "odd"}
-ODD_SAYS: dict[str, Any] = {"code": 6, "says": "odd", "types": "look at the audit log"}
-REVOKED: dict[str, Any] = {"code": 6, "says": "the key is revoked", "types": "make a new API key"}
-UNTRUSTED: dict[str, Any] = {"code": 6, "says": "is not trusted", "types": "compare what"}
-GONE: dict[str, Any] = {"code": 1, "types": "look whether it was renamed or destroyed"}
-FINISHES = "drtool sweep, which finishes what was begun"
-
 RUN = (
     Case("pool full at the snapshot", "run", (at("pool.snapshot.create", **FULL, **ALWAYS),), **FULL_SAYS),
     Case("pool full at the clone", "run", (at("pool.snapshot.clone", **FULL, **ALWAYS),), **FULL_SAYS),
