@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from tests.truenas.nas_world import DATASET
-
+DATASET = "tank/documents"
 SNAPSHOT = f"{DATASET}@drtool-*"
 CLONE = "tank/drtool-clone-*"
 STAGE = "tank/drtool-stage-*"
 SANDBOX = "tank/drill/drtool-*"
-ALWAYS = {"call": 0}
-FULL = {"kind": "storage", "reason": "out of space"}
-BUSY = {"kind": "storage", "reason": "dataset is busy"}
+ALWAYS: dict[str, Any] = {"call": 0}
+FULL: dict[str, Any] = {"kind": "storage", "reason": "out of space"}
+BUSY: dict[str, Any] = {"kind": "storage", "reason": "dataset is busy"}
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,7 @@ class Case:
     """One fault against one verb.
 
     `code` is the exit code, `says` what must stand in the words told, `types` what a person shall do. `seals` counts the points that are
-    sealed all the same, `in_service` tells which dataset is after the verb, and `resisting` what the sweep says that fails too until `undo`:
+    sealed all the same, `in_service` tells which dataset is after the verb, `resisting` what the sweep says that fails too until `undo`:
     calls by which somebody puts right on the NAS what was done there. `action` is shell text carried out when restic moves data. A `lease`
     is waited for. Not `strict` where somebody else took away what was in service.
     """
@@ -57,34 +56,14 @@ DELETE = {"recursive": True, "force": True}
 RENAME = {"new_name": "tank/moved", "force": True}
 BACK = ("pool.dataset.rename", "tank/moved", {"new_name": DATASET, "force": True})
 
-FULL_SAYS = {"code": 6, "says": "out of space", "types": "free space in that pool"}
-LOST = {"code": 1, "says": "does not show", "types": "look what is mounted there"}
-DIED = {"code": 6, "says": "restic was ended by signal 9", "types": "drtool doctor near", "action": "kill -KILL $$"}
-ODD = {"kind": "error_after", "errno": "EFAULT", "reason": "odd"}
-ODD_SAYS = {"code": 6, "says": "odd", "types": "look at the audit log"}
-REVOKED = {"code": 6, "says": "the key is revoked", "types": "make a new API key"}
-UNTRUSTED = {"code": 6, "says": "is not trusted", "types": "compare what"}
-GONE = {"code": 1, "types": "look whether it was renamed or destroyed"}
-FINISHES = "drtool sweep, which finishes what was begun"
-
-FULL_SAYS = {"code": 6, "says": "out of space", "types": "free space in that pool"}
-LOST = {"code": 1, "says": "does not show", "types": "look what is mounted there"}
-DIED = {"code": 6, "says": "restic was ended by signal 9", "types": "drtool doctor near", "action": "kill -KILL $$"}
-ODD = {"kind": "error_after", "errno": "EFAULT", "reason": "odd"}
-ODD_SAYS = {"code": 6, "says": "odd", "types": "look at the audit log"}
-REVOKED = {"code": 6, "says": "the key is revoked", "types": "make a new API key"}
-UNTRUSTED = {"code": 6, "says": "is not trusted", "types": "compare what"}
-GONE = {"code": 1, "types": "look whether it was renamed or destroyed"}
-FINISHES = "drtool sweep, which finishes what was begun"
-
-FULL_SAYS = {"code": 6, "says": "out of space", "types": "free space in that pool"}
-LOST = {"code": 1, "says": "does not show", "types": "look what is mounted there"}
-DIED = {"code": 6, "says": "restic was ended by signal 9", "types": "drtool doctor near", "action": "kill -KILL $$"}
-ODD = {"kind": "error_after", "errno": "EFAULT", "reason": "odd"}
-ODD_SAYS = {"code": 6, "says": "odd", "types": "look at the audit log"}
-REVOKED = {"code": 6, "says": "the key is revoked", "types": "make a new API key"}
-UNTRUSTED = {"code": 6, "says": "is not trusted", "types": "compare what"}
-GONE = {"code": 1, "types": "look whether it was renamed or destroyed"}
+FULL_SAYS: dict[str, Any] = {"code": 6, "says": "out of space", "types": "free space in that pool"}
+LOST: dict[str, Any] = {"code": 1, "says": "does not show", "types": "look what is mounted there"}
+DIED: dict[str, Any] = {"code": 6, "says": "restic was ended by signal 9", "types": "drtool doctor near", "action": "kill -KILL $$"}
+ODD: dict[str, Any] = {"kind": "error_after", "errno": "EFAULT", "reason": "odd"}
+ODD_SAYS: dict[str, Any] = {"code": 6, "says": "odd", "types": "look at the audit log"}
+REVOKED: dict[str, Any] = {"code": 6, "says": "the key is revoked", "types": "make a new API key"}
+UNTRUSTED: dict[str, Any] = {"code": 6, "says": "is not trusted", "types": "compare what"}
+GONE: dict[str, Any] = {"code": 1, "types": "look whether it was renamed or destroyed"}
 FINISHES = "drtool sweep, which finishes what was begun"
 
 RUN = (

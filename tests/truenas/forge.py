@@ -4,6 +4,7 @@ Reads the names of specifications (tests/faults/driver.py) from standard input, 
 Further keys of a specification:
 
 - `change`: SIGKILL to itself as soon as the so-many-th change was sent to the NAS, whose answer it never reads;
+- `method` and `nth`: the same at the so-many-th change by that method;
 - `note`: where to write, at each event and each change sent, what of the world differed then;
 - `seconds`: after these it is ended, as one that hangs.
 """
@@ -67,6 +68,8 @@ class World:
         self._kill = specification.get("change", 0)
         self._roots = [Path(root) for root in specification.get("roots", ())]
         self._mounts = specification.get("mounts", "")
+        self._method, self._nth = specification.get("method"), specification.get("nth", 0)
+        self._asked = 0
         self._changes = 0
         self._events = 0
         self._lock = threading.Lock()
@@ -82,10 +85,11 @@ class World:
                 with self._lock:
                     self._changes += 1
                     self._write("change", self._changes, found[1])
-                    if self._changes == self._kill:
+                    self._asked += found[1] == self._method
+                    if self._changes == self._kill or (found[1] == self._method and self._asked == self._nth):
                         os.kill(os.getpid(), signal.SIGKILL)
 
-        Link.send = watched  # type: ignore[method-assign]
+        Link.send = watched  # type: ignore[assignment, method-assign]
 
     def hear(self, kind: str, step: str, program: str) -> None:
         """Take an event."""
@@ -120,7 +124,7 @@ def work(specification: dict[str, Any], path: str) -> None:
         if event.kind.value != "progress":
             world.hear(*killer.heard[-1])
 
-    driver.Killer.__call__ = heard  # type: ignore[method-assign]
+    driver.Killer.__call__ = heard  # type: ignore[assignment, method-assign]
     driver.main(path)
 
 
@@ -136,7 +140,7 @@ def fork(path: str) -> int:
                 code = 0
             finally:
                 if code:
-                    sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+                    sys.excepthook(*sys.exc_info())
                 sys.stdout.flush()
                 sys.stderr.flush()
                 os._exit(code)

@@ -25,7 +25,6 @@ from tests.rig.truenas_lab import Lab
 
 ROOT = Path(__file__).resolve().parents[2]
 BY = "circle"
-DATASET = "tank/documents"
 NAMES = {"run": ["documents"], "restore": ["documents"], "drill": ["proof"], "sweep": []}
 VERBS = ("run", "restore", "drill")
 CHANGED = ("create", "delete", "clone", "update", "rename", "promote", "hold", "release", "rollback")
@@ -42,15 +41,18 @@ class Point:
 
 
 class NasWorld:
-    """Everything below one directory. `tank/documents` is protected, `letters` below it is not.
+    """Everything below one directory. `tank/documents` is protected, `letters` below it is not, if there is such a `child`.
 
     What the NAS and this host hold before a verb is what they hold after it.
     """
 
-    def __init__(self, lab: Lab, binary: Path, root: Path) -> None:
+    def __init__(self, lab: Lab, binary: Path, root: Path, *, child: bool = True) -> None:
         self.lab, self.root = lab, root
+        self.child = child
         self.real_binary = binary
-        self.data = lab.root / "tank" / "documents"
+        self.pool = lab.started.pool
+        self.dataset = f"{self.pool}/documents"
+        self.data = lab.root / self.pool / "documents"
         self.near = root / "near"
         self.state = root / "state"
         self.policy_file = root / "policy.yaml"
@@ -82,7 +84,9 @@ class NasWorld:
         self.binary.write_text(f"#!/bin/sh\n[ ! -e '{self.action}' ] || . '{self.action}'\nexec '{self.real_binary}' \"$@\"\n")
         self.binary.chmod(0o755)
         self.write_policy()
-        create_dataset(self.client, "tank/drill", {})
+        create_dataset(self.client, f"{self.pool}/drill", {})
+        if not self.child:
+            self.client.change("pool.dataset.delete", f"{self.dataset}/letters", {}, look=lambda: False)
         assert self.drtool("initialise").outcome == "succeeded"
         for _number in range(2):
             self.must("run")
@@ -103,7 +107,7 @@ class NasWorld:
     def policy(self, *, lease: str = "1h", **nas: object) -> dict[str, Any]:
         key = {"user": "drtool", "key": f"file:{self.lab.started.worker_key_file}", "ca": str(self.certificate)}
         settings = {"url": self.lab.started.url, **key, "mounts": str(self.lab.mounts), **nas}
-        protect = {"dataset": DATASET, "recursive": True, "exclude": [f"{DATASET}/letters"]}
+        protect = {"dataset": self.dataset, "recursive": True, "exclude": [f"{self.dataset}/letters"]}
         return {
             "drtool": 1,
             "name": BY,
@@ -111,7 +115,7 @@ class NasWorld:
             "repositories": {"near": {"restic": str(self.near), "password": f"file:{self.key_file}", "timeout": "5s"}},
             "sources": {"nas": {"truenas": settings}},
             "sets": {"documents": {"protect": [{"nas": protect}], "to": "near", "keep": {"last": 2}}},
-            "sandboxes": {"lab": {"lease": lease, "nas": {"dataset": "tank/drill"}}},
+            "sandboxes": {"lab": {"lease": lease, "nas": {"dataset": f"{self.pool}/drill"}}},
             "drills": {"proof": {"sets": ["documents"], "from": "near", "sandbox": "lab"}},
         }
 
@@ -225,12 +229,12 @@ class NasWorld:
 
     def foreign(self) -> list[str]:
         """The datasets that were not there before; the place for sandboxes stays."""
-        before = ("tank", DATASET, f"{DATASET}/letters", "tank/drill")
+        before = (self.pool, self.dataset, f"{self.dataset}/letters", f"{self.pool}/drill")
         return [item.id for item in read_datasets(self.client) if item.id not in before]
 
     def kept(self) -> list[str]:
         """What a restore kept aside."""
-        return [item for item in self.foreign() if item.startswith(f"{DATASET}.before-")]
+        return [item for item in self.foreign() if item.startswith(f"{self.dataset}.before-")]
 
     # afterwards
 
@@ -252,13 +256,14 @@ class NasWorld:
     def _repair(self) -> None:
         """See that what is in service is as it was."""
         (self.data / "written after the backup").unlink(missing_ok=True)
-        for name in (DATASET, f"{DATASET}/letters"):
+        for name in (self.dataset, f"{self.dataset}/letters") if self.child else ():
             if find_dataset(self.client, name) is None:
                 place = self.lab.root / name
                 if place.exists():
                     place.rmdir()
                 create_dataset(self.client, name, {})
-        (self.data / "letters" / "read-me").write_text("This lies in tank/documents/letters.\n")
+        if self.child:
+            (self.data / "letters" / "read-me").write_text("This lies in tank/documents/letters.\n")
         (self.data / "folder").mkdir(exist_ok=True)
         for path, body in self.before.items():
             if not (self.data / path).exists() or (self.data / path).read_bytes() != body:
@@ -325,8 +330,9 @@ class NasWorld:
         else:
             assert content == self.before
             assert kept == []
+        strict = strict and self.child
         assert not strict or (self.data / "letters" / "read-me").exists()
-        assert not strict or {DATASET, f"{DATASET}/letters"} <= {item.id for item in read_datasets(self.client)}
+        assert not strict or {self.dataset, f"{self.dataset}/letters"} <= {item.id for item in read_datasets(self.client)}
         if kept:
             aside = self.lab.root / kept[0]
             assert (aside / "folder" / "letter").read_bytes() == b"damaged"
@@ -343,7 +349,7 @@ class NasWorld:
     def wait_until_idle(self) -> None:
         """Wait until the NAS has done what it was asked for: it works on one thing after the other."""
         time.sleep(0.6)
-        self.client.read("pool.dataset.query", [["id", "=", "tank"]])
+        self.client.read("pool.dataset.query", [["id", "=", self.pool]])
 
     def clear(self) -> None:
         """After a failure, remove what is left by hand, so that the next moment is judged by itself."""
