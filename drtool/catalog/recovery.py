@@ -29,11 +29,17 @@ def stages(steps: Mapping[str, StepReport], plan: Plan, *, set: str, declared: d
         spans = [
             (report.started_after_seconds, report.started_after_seconds + report.seconds)
             for step in plan.steps
-            if isinstance(step.action, kinds) and step.set in (set, "") and (report := steps[step.id]).outcome is not None
+            if _is_in(step.action, name, kinds) and step.set in (set, "") and (report := steps[step.id]).outcome is not None
         ]
         if spans:
             found.append(Stage(name, decided + min(start for start, _end in spans), _covered(spans)))
     return tuple(found)
+
+
+def _is_in(action: actions.Action, stage: str, kinds: tuple[type, ...]) -> bool:
+    if isinstance(action, actions.Ask) and action.early:  # before anything is restored: it makes ready, as a reservation does
+        return stage == "reach"
+    return isinstance(action, kinds)
 
 
 def check_report(step: Step, action: actions.Ask, report: StepReport) -> CheckReport:

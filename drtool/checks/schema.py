@@ -59,7 +59,7 @@ def _address(text: str) -> str:
 
 def _web_address(text: str) -> str:
     parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:  # `port` itself raises for one out of range
         raise ValueError("must begin with http:// or https:// and name a host")
     return text
 

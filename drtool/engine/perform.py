@@ -14,7 +14,7 @@ from drtool.engine.control import Asked, control
 from drtool.engine.fetch import fetch
 from drtool.engine.hands import Hands
 from drtool.engine.mount import mount
-from drtool.engine.prove import ask, record
+from drtool.engine.prove import ask_planned, record
 from drtool.engine.read import verify
 from drtool.model import plan as actions
 from drtool.model.codec import canonical, decode, encode
@@ -86,7 +86,7 @@ def perform(work: Work) -> Result:  # noqa: C901, PLR0912 - one line per action 
             return _cutover(work, action)
         case actions.Ask() as action:
             restored = tuple(_as_restored(work.result(step)) for step in action.cutovers.values())
-            return ask(work.hands, action, restored)
+            return ask_planned(work.hands, action, restored, before=work.results.get(action.before))
         case actions.Break() as action:
             return control(work.hands, action, _asked(work, action), reserved=_reserved(work))
         case actions.Record() as action:

@@ -12,7 +12,7 @@ from drtool.model import plan as actions
 from drtool.model.event import Event
 from drtool.model.evidence import Evidence
 from drtool.model.outcome import Outcome
-from drtool.model.plan import Answer, Done, Plan, Restored
+from drtool.model.plan import Answer, Done, Plan, Restored, Result
 from drtool.model.report import Report, SetReport
 from drtool.ports import Question
 
@@ -49,6 +49,13 @@ def ask(
     return check.ask(spoil(question))
 
 
+def ask_planned(hands: Hands, action: actions.Ask, restored: tuple[Restored, ...], *, before: Result | None) -> Answer:
+    """Ask a check as a plan has it; one whose address somebody answered in the step `before` is red and not asked."""
+    if action.early:
+        return _ask_early(hands, action)
+    return _not_restored(action, before) or ask(hands, action, restored)
+
+
 def record(hands: Hands, plan: Plan, action: actions.Record, events: Sequence[Event]) -> Done:
     """Sign the evidence of a drill: what was restored, from which copy, what was asked and answered, and how long it took."""
     attested = attest(hands, _drilled(hands, plan, action, events), plan=plan, events=events)
@@ -73,6 +80,30 @@ def record_interrupted(hands: Hands, plan: Plan, action: actions.Record, events:
     details = {**drilled.details, "why": "the run was killed before its evidence was recorded"}
     killed = replace(drilled, outcome=Outcome.INTERRUPTED, ended=died, rto_seconds=None, details=details)
     attest(hands, killed, plan=plan, events=events)
+
+
+def _ask_early(hands: Hands, action: actions.Ask) -> Answer:
+    """Ask at an address before anything is restored; right when nobody answers."""
+    address = action.check.name
+    someone = hands.checks[action.check.kind].ask(question_of(hands, action, ()))
+    expected = f"nobody answers at {address} before anything is restored"
+    if not someone.passed:
+        return Answer(passed=True, expected=expected, observed="nobody does", compared=1)
+    words = (
+        f"something answered at {address} before anything was restored: it is not what was restored; give the check an address inside"
+        " the sandbox, such as a port of 127.0.0.1 that only what is started there uses"
+    )
+    return Answer(passed=False, expected=expected, observed=words, compared=1)
+
+
+def _not_restored(action: actions.Ask, early: Result | None) -> Answer | None:
+    """Return the red answer of a check whose address somebody answered early, or that nobody asked early; None: it may be asked."""
+    if not action.before:
+        return None
+    if isinstance(early, Answer):
+        return None if early.passed else early
+    words = "its address was not asked then, so what answers now may not be what was restored"
+    return Answer(passed=False, expected="nobody answers before anything is restored", observed=words)
 
 
 def _drilled(hands: Hands, plan: Plan, action: actions.Record, events: Sequence[Event]) -> Evidence:

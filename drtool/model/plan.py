@@ -262,6 +262,10 @@ class Ask:
     instant: datetime
     """The point's instant: ages are counted back from it."""
     trusted: bool = True
+    early: bool = False
+    """Asked before anything is restored, of nothing: right when nobody answers."""
+    before: str = ""
+    """The early step that must have found nobody, for a check that a drill asks at an address."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from urllib.parse import urlsplit
 
 from drtool.model.ladder import Level
 from drtool.model.point import Member
@@ -26,6 +27,17 @@ def always_asked(members: Iterable[Member], *, whole: bool) -> list[tuple[str, C
             (f"{kind}/{member.workload}", CheckPolicy(kind=kind, name=kind, of=member.workload, level=Level.COMPLETE)) for kind in kinds
         ]
     return found
+
+
+def address_of(check: CheckPolicy) -> str:
+    """Return the `host:port` that a check asks instead of what was restored: whoever listens there answers it; empty for other kinds."""
+    if check.kind == "tcp":
+        return str(check.settings["address"])
+    if check.kind != "http":
+        return ""
+    parts = urlsplit(check.settings["url"])
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return f"{host}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
 
 
 def why_asked(check: CheckPolicy) -> str:

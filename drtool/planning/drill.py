@@ -7,13 +7,14 @@ from datetime import datetime
 from drtool.model.outcome import Outcome
 from drtool.model.plan import Ask, Destination, EndHold, Plan, Record, Release, Reserve, Restore, Skipped, Step
 from drtool.model.point import Manifest, Member
-from drtool.model.policy import DrillPolicy, Policy
+from drtool.model.policy import CheckPolicy, DrillPolicy, Policy
+from drtool.planning.asked import address_of
 from drtool.planning.control import break_steps
 from drtool.planning.proof import fingerprint, rigour
 from drtool.planning.restore import RestoreRequest, plan_restore
 
-_ADDRESSES = frozenset({"tcp", "http"})
-"""Checks of these kinds know nothing of what was restored: whoever listens there answers them."""
+_EARLY_TIMEOUT = "5s"
+"""Who is in service accepts a connection within this; where packets are dropped the recovery waits no longer."""
 
 
 def plan_drill(
@@ -44,6 +45,7 @@ def plan_drill(
         fresh_cache=True,
         verb="drill",
     )
+    restore = _with_early_asks(restore)
     if drill.negative_control:
         breaks: list[Step] = []
         for name in (objective.set for objective in restore.objectives):
@@ -82,9 +84,10 @@ def plan_drill(
         if not _holds_something(member)
     )
     elsewhere = tuple(
-        f"{step.action.check.name} of {step.set} asks an address: it proves nothing if what is in service answers there as well"
+        f"{step.action.check.name} of {step.set} asks at {address_of(step.action.check)}: it is red if something answers there before"
+        " anything is restored"
         for step in restore.steps
-        if isinstance(step.action, Ask) and step.action.check.kind in _ADDRESSES
+        if isinstance(step.action, Ask) and step.action.before
     )
     notes = (f"{repository} is opened with {drill.key} alone; the policy's own password is not asked",) if drill.key else ()
     return replace(
@@ -93,6 +96,39 @@ def plan_drill(
         skipped=(*restore.skipped, *empty),
         notes=(*restore.notes, *notes, *hollow, *elsewhere),
     )
+
+
+def _with_early_asks(restore: Plan) -> Plan:
+    """Ask at every address of a check before anything is restored: a check cannot tell who answers it."""
+    asked = {step.id: address for step in restore.steps if isinstance(step.action, Ask) and (address := address_of(step.action.check))}
+    if not asked:
+        return restore
+    reserves = [step for step in restore.steps if isinstance(step.action, Reserve)]
+    early = [
+        Step(
+            id=f"early/{address}",
+            action=Ask(
+                check=CheckPolicy("tcp", address, settings={"address": address, "timeout": _EARLY_TIMEOUT}),
+                cutovers={},
+                instant=restore.created,
+                early=True,
+            ),
+            why="what answers before anything is restored is not what was restored",
+            after=tuple(step.id for step in reserves),
+        )
+        for address in dict.fromkeys(asked.values())
+    ]
+    waited = tuple(step.id for step in early)
+    later = []
+    for step in restore.steps:
+        match step.action:
+            case Restore():
+                later.append(replace(step, after=(*step.after, *waited)))
+            case Ask() as action if step.id in asked:
+                later.append(replace(step, action=replace(action, before=f"early/{asked[step.id]}")))
+            case action if not isinstance(action, Reserve):
+                later.append(step)
+    return replace(restore, steps=(*reserves, *early, *later))
 
 
 def _holds_something(member: Member) -> bool:

@@ -9,7 +9,7 @@ from drtool.model.outcome import Outcome
 from drtool.model.plan import Ask, Cutover, Destination, Objective, Plan, Reserve, Restore, Skipped, Step
 from drtool.model.point import Manifest
 from drtool.model.policy import BackupSet, Policy
-from drtool.planning.asked import always_asked, why_asked
+from drtool.planning.asked import address_of, always_asked, why_asked
 from drtool.planning.choose import ChosenPoint, choose_point
 from drtool.planning.freeze import freeze_steps, thaw_steps
 from drtool.planning.hooks import Gate, hook_steps
@@ -272,6 +272,7 @@ def _ask_steps(
     else:
         asked.extend((check.name, check) for check in backup_set.checks)
     taken: dict[str, int] = {}
+    commands: list[str] = []
     for label, check in asked:
         concerned = (
             [check.of] if check.of in by_name else [workload for workload, item in by_name.items() if check.of in ("", item.member.source)]
@@ -285,15 +286,20 @@ def _ask_steps(
         taken[label] = taken.get(label, 0) + 1
         cutovers = {workload: draft.cutovers[name][workload] for workload in concerned}
         moving = dict.fromkeys(_cutover_id(name, outer) for workload in concerned for outer in nesting.around(workload))
+        identifier = f"{name}/ask/{label}" if taken[label] == 1 else f"{name}/ask/{label}:{taken[label]}"
         draft.steps.append(
             Step(
-                id=f"{name}/ask/{label}" if taken[label] == 1 else f"{name}/ask/{label}:{taken[label]}",
+                id=identifier,
                 action=Ask(check=check, cutovers=cutovers, instant=manifest.instant, trusted=draft.request.trusted),
                 why=why_asked(check),
                 set=name,
                 workload=concerned[0] if len(concerned) == 1 else "",
                 needs=tuple(cutovers.values()),
-                after=(*after, *(step for step in moving if step not in after)),
+                after=tuple(
+                    dict.fromkeys((*after, *moving, *(commands if address_of(check) else ())))
+                ),  # such a command may start what answers
                 uses=tuple(dict.fromkeys(f"source:{by_name[workload].member.source}" for workload in concerned)),
             )
         )
+        if check.kind == "command":
+            commands.append(identifier)

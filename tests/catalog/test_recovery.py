@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from hypothesis import given
@@ -41,6 +42,9 @@ def test_what_never_came_back_reached_nothing() -> None:
     assert rung.reached is Level.NONE
 
 
+ASKED = Ask(CheckPolicy("census", "census"), {}, NOW)
+
+
 def test_stages_of_parallel_steps_are_not_counted_twice() -> None:
     member = Member("w", "here", "files", {}, NOW, ())
     destination = Destination("sandbox")
@@ -48,7 +52,7 @@ def test_stages_of_parallel_steps_are_not_counted_twice() -> None:
         "a": Restore("p", member, ("near",), destination),
         "b": Restore("p", member, ("near",), destination),
         "c": Cutover("a", "here"),
-        "d": Ask(CheckPolicy("census", "census"), {}, NOW),
+        "d": ASKED,
     }
     plan = Plan("drill", "r", "by", NOW, tuple(Step(name, action, "", set="s") for name, action in actions.items()))
     spans = {"a": (1.0, 4.0), "b": (2.0, 4.0), "c": (6.0, 1.0), "d": (7.0, 0.5)}
@@ -56,7 +60,10 @@ def test_stages_of_parallel_steps_are_not_counted_twice() -> None:
         name: StepReport(name, "", "s", "w", Outcome.SUCCEEDED, started_after_seconds=start, seconds=seconds)
         for name, (start, seconds) in spans.items()
     }
+    early = Step("early", replace(ASKED, early=True), "")
+    plan = replace(plan, steps=(early, *plan.steps))
+    reports["early"] = StepReport("early", "", "", "", Outcome.SUCCEEDED, started_after_seconds=0.5, seconds=0.5)
     found = {
         stage.name: (stage.started_after_seconds, stage.seconds) for stage in stages(reports, plan, set="s", declared=NOW, started=NOW)
     }
-    assert found == {"decide": (0.0, 0.0), "fetch": (1.0, 5.0), "restore": (6.0, 1.0), "check": (7.0, 0.5)}
+    assert found == {"decide": (0.0, 0.0), "reach": (0.5, 0.5), "fetch": (1.0, 5.0), "restore": (6.0, 1.0), "check": (7.0, 0.5)}

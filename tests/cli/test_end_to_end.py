@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,12 @@ from typing import Any
 import pytest
 
 from tests.cli.report_schema import validated
+from tests.rig.ports import Ports
 from tests.rig.s3 import S3Server
 from tests.rig.terminal import Terminal
 
 ROOT = Path(__file__).parents[2]
+SERVE = (sys.executable, str(ROOT / "tests" / "rig" / "serve.py"))
 POLICY = """\
 drtool: 1
 name: homelab
@@ -111,22 +113,62 @@ def test_from_the_first_key_to_the_proof(machine: Machine) -> None:
     assert machine.done("history").count("\n") > 2
 
 
-def test_a_drill_shows_that_each_fault_would_be_seen(machine: Machine) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as service:
-        port = service.getsockname()[1]
-        policy = machine.directory / "policy.yaml"
-        text = policy.read_text(encoding="utf-8").replace("sandbox: lab}", "sandbox: lab, negative_control: true}")
-        checks = f'    checks: [{{files: {{at_least: 2}}}}, {{tcp: {{address: "127.0.0.1:{port}"}}}}]\n'
-        policy.write_text(text.replace("    keep: {last: 3}\n", "    keep: {last: 3}\n" + checks), encoding="utf-8")
-        machine.done("init")
-        machine.done("run")
-        (machine.data / "later").write_text("more", encoding="utf-8")
-        machine.done("run")
-        assert "negative control detects 6 of 6 faults ✔" in machine.done("drill")
-        (entry,) = machine.json("report", "last")["sets"]
+def drill_an_address(machine: Machine, port: int, *, start: bool) -> None:
+    """Let the drill ask port and page, after a command that starts their service, or of whoever is there."""
+    command: dict[str, Any] = {"command": {"of": "here", "run": [*SERVE, str(port)]}}
+    http = {"http": {"url": f"http://127.0.0.1:{port}/letter.txt", "expect": {"body": "dear"}}}
+    checks = [{"files": {"at_least": 2}}, *([command] if start else []), {"tcp": {"address": f"127.0.0.1:{port}"}}, http]
+    policy = machine.directory / "policy.yaml"
+    text = policy.read_text(encoding="utf-8").replace("sandbox: lab}", "sandbox: lab, negative_control: true}")
+    keep = "    keep: {last: 3}\n"
+    policy.write_text(text.replace(keep, f"{keep}    checks: {json.dumps(checks)}\n"), encoding="utf-8")
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    ports = Ports(1)
+    yield ports.numbers[0]
+    ports.release()
+
+
+def test_a_drill_shows_that_each_fault_would_be_seen(machine: Machine, port: int) -> None:
+    drill_an_address(machine, port, start=True)
+    machine.done("init")
+    machine.done("run")
+    (machine.data / "later").write_text("more", encoding="utf-8")
+    machine.done("run")
+    assert "negative control detects 6 of 6 faults ✔" in machine.done("drill")
+    (entry,) = machine.json("report", "last")["sets"]
     assert [control["detected"] for control in entry["controls"]] == [True] * 6
     assert {control["fault"]: control["red"] for control in entry["controls"]}["wrong key"] == ["the key"]
+    assert [rung["reached"] for rung in entry["ladder"]] == ["right"]
     assert list((machine.directory / "sandbox").iterdir()) == []
+
+
+def test_what_was_in_service_before_does_not_answer_for_a_drill(machine: Machine, port: int) -> None:
+    drill_an_address(machine, port, start=False)
+    machine.done("init")
+    machine.done("run")
+    assert f"http 1 of documents asks at 127.0.0.1:{port}" in machine.done("plan", "drill", "monthly")
+    production = machine.directory / "production"
+    shutil.copytree(machine.data, production)
+    subprocess.run([*SERVE, str(port)], env={**os.environ, "DRTOOL_RESTORED": str(production)}, check=True)
+    try:
+        drilled = machine.call("drill")
+        report = machine.call("report", "last", "--json")
+        page = machine.call("report", "last", "--format", "html")
+        restored = machine.done("restore", "documents", "--yes")
+    finally:
+        shutil.rmtree(production)
+    words = f"something answered at 127.0.0.1:{port} before anything was restored"
+    assert drilled.returncode == 5, drilled.stdout + drilled.stderr
+    assert words in drilled.stdout + drilled.stderr
+    assert words in page.stdout
+    (entry,) = validated(json.loads(report.stdout))["sets"]
+    assert {check["kind"]: check["passed"] for check in entry["checks"]} == {"census": True, "files": True, "tcp": False, "http": False}
+    assert [rung["reached"] for rung in entry["ladder"]] == ["complete"]
+    assert {control["fault"] for control in entry["controls"] if control["detected"]} <= {"wrong key"}
+    assert "4 of 4 checks passed" in restored
 
 
 def test_a_restore_keeps_what_was_there_until_it_is_swept(machine: Machine) -> None:

@@ -217,6 +217,7 @@ def test_http(restored: Restored, web: str) -> None:
         ("tcp", {"address": "host"}),
         ("tcp", {"address": "host:99999"}),
         ("http", {"url": "file:///etc/passwd"}),
+        ("http", {"url": "http://host:99999/"}),
     ],
 )
 def test_wrong_keys_are_errors(kind: str, settings: dict[str, object]) -> None:

@@ -278,11 +278,55 @@ def test_a_drill_of_nothing_proves_nothing() -> None:
     assert any("here:/etc was empty" in note for note in partly.notes)
 
 
-def test_a_check_of_an_address_is_told_in_a_drill() -> None:
-    of = policy(backup_set(checks=(CheckPolicy("http", "http 1", settings={"url": "http://localhost/"}), *CHECKS)))
-    drill = DrillPolicy("monthly", ("documents",), "offsite", "lab")
-    plan = plan_drill(of, drill, manifests={"documents": manifest()}, repository="offsite", now=NOW, declared=NOW, run="R1")
-    assert [note.partition(":")[0] for note in plan.notes if "address" in note] == ["http 1 of documents asks an address"]
+WEB = CheckPolicy("http", "http 1", settings={"url": "http://me@localhost/status"})
+SECURE = CheckPolicy("http", "http 2", settings={"url": "https://[::1]/"})
+PORT = CheckPolicy("tcp", "tcp 1", settings={"address": "localhost:80"})
+
+
+def _drill(*checks: CheckPolicy) -> Plan:
+    drill = DrillPolicy("monthly", ("documents",), "offsite", "lab", negative_control=True)
+    of, point = policy(backup_set(checks=checks)), {"documents": manifest()}
+    return plan_drill(of, drill, manifests=point, repository="offsite", now=NOW, declared=NOW, run="R1")
+
+
+def test_a_drill_asks_addresses_before_anything_is_restored() -> None:
+    plan = _drill(WEB, *CHECKS, PORT, SECURE)
+    every_wait_is_known(plan)
+    assert decode(Plan, json.loads(json.dumps(encode(plan)))).digest == plan.digest
+    steps = {step.id: step for step in plan.steps}
+    early = {step.id: step for step in plan.steps if isinstance(step.action, Ask) and step.action.early}
+    assert list(early) == ["early/localhost:80", "early/[::1]:443"]
+    reserves = tuple(step.id for step in plan.steps if isinstance(step.action, Reserve))
+    assert {(step.set, step.needs, step.after) for step in early.values()} == {("", (), reserves)}
+    assert all(early.keys() <= set(step.after) for step in plan.steps if isinstance(step.action, Restore))
+    before = {name: step.action.before for name, step in steps.items() if isinstance(step.action, Ask) and step.action.before}
+    assert before == {
+        "documents/ask/http 1": "early/localhost:80",
+        "documents/ask/tcp 1": "early/localhost:80",
+        "documents/ask/http 2": "early/[::1]:443",
+    }
+    order = list(steps)
+    assert max(map(order.index, early)) < min(order.index(step.id) for step in plan.steps if isinstance(step.action, Restore))
+    record = next(step.action for step in plan.steps if isinstance(step.action, Record))
+    controlled = {ask for action in _broken(plan) for ask in action.asks}
+    assert not early.keys() & {*record.asks, *controlled}
+    told = [note for note in plan.notes if "localhost:80" in note]
+    assert [note.partition(" of ")[0] for note in told] == ["http 1", "tcp 1"]
+
+
+@pytest.mark.parametrize("destination", [Destination("original"), SANDBOX])
+def test_a_restore_asks_no_address_before(destination: Destination) -> None:
+    plan = _restore(RestoreRequest(("documents",), destination), of=policy(backup_set(checks=(WEB, PORT))))
+    asks = [step.action for step in plan.steps if isinstance(step.action, Ask)]
+    assert {ask.check.kind for ask in asks} >= {"http", "tcp"}
+    assert not any(ask.early or ask.before for ask in asks)
+
+
+def test_an_address_is_asked_after_the_commands_named_before_it() -> None:
+    first, second = CheckPolicy("command", "command 1"), CheckPolicy("command", "command 2")
+    plan = _drill(PORT, first, WEB, second)
+    after = {step.id: step.after for step in plan.steps if step.id in ("documents/ask/tcp 1", "documents/ask/http 1")}
+    assert after == {"documents/ask/tcp 1": (), "documents/ask/http 1": ("documents/ask/command 1",)}
 
 
 def test_a_drill_is_the_restore_with_another_destination() -> None:

@@ -62,6 +62,8 @@ def _set_details(entry: SetReport) -> list[str]:
         lines.append(f"  {printable(entry.set)}: opened with the key {printable(entry.key)} alone {GOOD}")
     if entry.objective is not None:
         lines += _objective_lines(entry.objective)
+    red = (check for check in entry.checks if check.passed is False)
+    lines += [f"  {printable(entry.set)}: {BAD} {printable(check.name)}: {printable(check.observed)}" for check in red]
     return lines + _control_lines(entry)
 
 
