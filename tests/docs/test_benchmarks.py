@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
-from tests.rig import restic
+import pytest
+
+from tests.rig import restic, zfs
 from tests.rig.missing import tool
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,3 +37,31 @@ def test_the_benchmark_of_forecasts_prints_each_beside_what_it_took(home: Path) 
     rows = [line.split() for line in done.stdout.splitlines()]
     assert [row[1] for row in rows if row[0].startswith("m3-")] == ["warm", "cold"]
     assert done.stdout.count("within the p90") == 2
+
+
+@pytest.fixture(scope="module")
+def zfs_programs() -> str:
+    """Asked for before a test changes the environment."""
+    return zfs.programs()
+
+
+@pytest.mark.timeout(600)
+def test_the_benchmark_of_a_nas_finds_everything_again(zfs_programs: str, home: Path) -> None:
+    for program in ("rsync", "getfacl", "setfacl"):
+        tool(program, package={"rsync": "rsync"}.get(program, "acl"))
+    words = ["--circle", "--many", "--files=50", "--gib=0.002", "--datasets=6", f"--restic={restic.binary(restic.NEWEST)}"]
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "benchmarks" / "truenas.py"), *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "DRTOOL_ZFS_PROGRAMS": zfs_programs},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = {line[:52].strip(): line[52:].split() for line in done.stdout.splitlines()}
+    assert rows["differences by rsync -aHAXc, getfacl, sha256"] == ["0"], done.stdout
+    assert rows["control: one attribute changed, differences"] == ["1"], done.stdout
+    assert rows["left behind after the sweep"] == ["0"]
+    assert done.stdout.count("5 of 5 checks passed") == 2
+    assert rows["pool.snapshot.create"] == ["1", "0.17"]
+    assert int(rows["run: calls, per dataset"][0]) <= 14 + 11 * 6  # a few for the run, and so many for each
