@@ -286,6 +286,7 @@ def _ask_steps(
         taken[label] = taken.get(label, 0) + 1
         cutovers = {workload: draft.cutovers[name][workload] for workload in concerned}
         moving = dict.fromkeys(_cutover_id(name, outer) for workload in concerned for outer in nesting.around(workload))
+        started = commands if address_of(check) else ()  # such a command may start what answers there
         identifier = f"{name}/ask/{label}" if taken[label] == 1 else f"{name}/ask/{label}:{taken[label]}"
         draft.steps.append(
             Step(
@@ -295,9 +296,7 @@ def _ask_steps(
                 set=name,
                 workload=concerned[0] if len(concerned) == 1 else "",
                 needs=tuple(cutovers.values()),
-                after=tuple(
-                    dict.fromkeys((*after, *moving, *(commands if address_of(check) else ())))
-                ),  # such a command may start what answers
+                after=tuple(dict.fromkeys((*after, *moving, *started))),
                 uses=tuple(dict.fromkeys(f"source:{by_name[workload].member.source}" for workload in concerned)),
             )
         )
