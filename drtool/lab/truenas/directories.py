@@ -15,6 +15,7 @@ from drtool.lab.truenas.directory_files import (
     copy_attributes,
     copy_entries,
     make_mount_point,
+    mounted_over,
     remove,
 )
 from drtool.lab.truenas.directory_index import Index
@@ -75,7 +76,7 @@ class DirectoryStorage:
         entry = self._index.dataset(name)
         if any(other.startswith(f"{name}/") for other in self._index.datasets):
             raise StorageError("filesystem has children")
-        for snapshot in [snapshot for snapshot in self._index.snapshots if snapshot.partition("@")[0] == name]:
+        for snapshot in (each for each in self._index.snapshots if each.partition("@")[0] == name):
             raise StorageError(f"filesystem has children\nuse '-r' to destroy the following datasets:\n{snapshot}")
         remove(self._place(name))
         if not entry["mounted"] and os.path.isdir(self._mountpoint(name)):
@@ -86,13 +87,9 @@ class DirectoryStorage:
 
     def rename(self, name: str, new: str) -> None:
         self._index.dataset(name)
-        place = self._mountpoint(new)
-        parent, is_mount_point = os.path.dirname(place), os.path.isdir(place)
-        before = os.stat(parent) if is_mount_point else None
-        self._must_be_free(new)
-        os.rename(self._mountpoint(name), place)
-        if before is not None:  # real ZFS mounts over the empty directory, and the parent does not change
-            os.utime(parent, ns=(before.st_atime_ns, before.st_mtime_ns))
+        with mounted_over(self._mountpoint(new)):
+            self._must_be_free(new)
+            os.rename(self._mountpoint(name), self._mountpoint(new))
         self._index.rename(lambda old: new + old[len(name) :] if f"{old}/".startswith(f"{name}/") else old)
 
     def promote(self, name: str) -> None:
@@ -131,8 +128,8 @@ class DirectoryStorage:
         self._index.write()
 
     def snapshots(self, names: Sequence[str] | None = None) -> tuple[StoredSnapshot, ...]:
-        found = [name for name in self._index.snapshots if names is None or name in names]
-        return tuple(sorted((self._snapshot(name) for name in found), key=lambda each: (each.dataset, each.txg)))
+        found = (self._snapshot(name) for name in self._index.snapshots if names is None or name in names)
+        return tuple(sorted(found, key=lambda each: (each.dataset, each.txg)))
 
     def snapshot(self, datasets: Sequence[str], name: str, user: Mapping[str, str]) -> None:
         for dataset in datasets:
@@ -144,14 +141,8 @@ class DirectoryStorage:
         try:
             for dataset in datasets:
                 guid = _guid()
-                made[f"{dataset}@{name}"] = {
-                    "guid": guid,
-                    "txg": txg,
-                    "created": self._seconds(),
-                    "user": dict(user),
-                    "holds": [],
-                    "defer": False,
-                }
+                told = {"guid": guid, "txg": txg, "created": self._seconds(), "user": dict(user), "holds": [], "defer": False}
+                made[f"{dataset}@{name}"] = told
                 self._copy(dataset, self._store(guid))
         except StorageError:
             for entry in made.values():
@@ -192,8 +183,7 @@ class DirectoryStorage:
     def clone(self, snapshot: str, name: str, properties: Mapping[str, str]) -> None:
         entry = self._index.snapshot(snapshot)
         self._must_be_free(name)
-        target = self._mountpoint(name)
-        os.mkdir(target)
+        os.mkdir(target := self._mountpoint(name))
         try:
             copy(self.runner, "-T", "--", self._store(entry["guid"]), target)
         except StorageError:
@@ -233,8 +223,8 @@ class DirectoryStorage:
         if not self._index.datasets[parent]["mounted"]:
             raise StorageError("parent is not mounted")
         place = self._mountpoint(name)
-        if os.path.isdir(place) and not os.path.islink(place) and not os.listdir(place):
-            os.rmdir(place)  # real ZFS mounts over an empty one
+        if os.path.isdir(place) and not os.path.islink(place) and not os.listdir(place):  # real ZFS mounts over an empty one
+            os.rmdir(place)
         if os.path.lexists(place):
             raise StorageError("directory is not empty")
 

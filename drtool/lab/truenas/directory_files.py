@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -61,6 +62,16 @@ def make_mount_point(path: str) -> None:
     os.makedirs(path, mode=0o755, exist_ok=True)
     os.chmod(path, 0o755)  # noqa: S103 - what an empty mount point has
     os.utime(path, (0, 0))
+
+
+@contextlib.contextmanager
+def mounted_over(path: str) -> Iterator[None]:
+    """Let something take the place of a mount point: real ZFS mounts over an empty directory, and its parent does not change."""
+    parent = os.path.dirname(path)
+    before = os.stat(parent) if os.path.isdir(path) else None
+    yield
+    if before is not None:
+        os.utime(parent, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 def copy_attributes(origin: str, target: str) -> None:
