@@ -87,7 +87,7 @@ class DirectoryStorage:
 
     def rename(self, name: str, new: str) -> None:
         self._index.dataset(name)
-        with mounted_over(self._mountpoint(new)):
+        with mounted_over(self.runner, self.directory, self._mountpoint(name), self._mountpoint(new)):
             self._must_be_free(new)
             os.rename(self._mountpoint(name), self._mountpoint(new))
         self._index.rename(lambda old: new + old[len(name) :] if f"{old}/".startswith(f"{name}/") else old)

@@ -13,6 +13,8 @@ from drtool.model.command import Command
 from drtool.ports import Runner
 
 _BATCH: Final = 500
+MOUNT_POINT: Final = "mount-point"
+"""The empty directory of an appliance that hides, in a share, what lies in a dataset below."""
 
 
 def copy(runner: Runner, *words: str) -> None:
@@ -65,8 +67,17 @@ def make_mount_point(path: str) -> None:
 
 
 @contextlib.contextmanager
-def mounted_over(path: str) -> Iterator[None]:
-    """Let something take the place of a mount point: real ZFS mounts over an empty directory, and its parent does not change."""
+def mounted_over(runner: Runner, directory: str, old: str, path: str) -> Iterator[None]:
+    """Let something take the place of a mount point: real ZFS mounts over an empty directory, and its parent does not change.
+
+    What hides it in shares of its parent goes: a directory that something is mounted on cannot be renamed.
+    """
+    with open("/proc/self/mountinfo", encoding="utf-8") as stream:
+        mounts = [[field.encode().decode("unicode_escape") for field in line.split(" ")[3:5]] for line in stream]
+    for root, place in mounts:  # a root is told from where its file system begins
+        ours = os.path.basename(root) == MOUNT_POINT and os.path.join(directory, MOUNT_POINT).endswith(root)
+        if ours and os.path.basename(place) == os.path.basename(old):
+            runner.run(Command(("umount", "-l", "--", place)))
     parent = os.path.dirname(path)
     before = os.stat(parent) if os.path.isdir(path) else None
     yield

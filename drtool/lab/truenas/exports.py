@@ -7,7 +7,7 @@ import shutil
 import stat
 from typing import TYPE_CHECKING, Final
 
-from drtool.lab.truenas.directory_files import make_mount_point
+from drtool.lab.truenas.directory_files import MOUNT_POINT, make_mount_point
 from drtool.lab.truenas.storage import Storage
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def write_programs(directory: str) -> str:
     programs = os.path.join(directory, "bin")
     os.makedirs(programs, exist_ok=True)
     path = os.path.join(programs, "mount")
-    empty = os.path.join(directory, "mount-point")
+    empty = os.path.join(directory, MOUNT_POINT)
     make_mount_point(empty)
     text = _MOUNT.replace("@MOUNT@", _quoted(shutil.which("mount") or "/bin/mount")).replace("@EMPTY@", _quoted(empty))
     with open(path, "w", encoding="utf-8") as stream:
