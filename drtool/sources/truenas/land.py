@@ -15,7 +15,6 @@ from drtool.sources.places.land import land, site_inside
 from drtool.sources.truenas.client import Client
 from drtool.sources.truenas.create import can_rename, create_dataset, mark_dataset
 from drtool.sources.truenas.datasets import Dataset, find_dataset, free_bytes, require_dataset
-from drtool.sources.truenas.destroy import destroy_tree
 from drtool.sources.truenas.discover import KIND
 from drtool.sources.truenas.encrypt import Way, encrypt_as_recorded, encrypt_for_now, require_movable
 from drtool.sources.truenas.encryption import hidden
@@ -25,7 +24,7 @@ from drtool.sources.truenas.parts import Parts
 from drtool.sources.truenas.put_back import refuse_to_put_back
 from drtool.sources.truenas.reach import Reach, require_mounted
 from drtool.sources.truenas.reserve import is_directory
-from drtool.sources.truenas.shares import remove_shares
+from drtool.sources.truenas.staging import remove_staging
 
 _LIFT: Final = (
     'set -eu; cd "$1"; root="./$2$3"; changed=$(stat -c %y -- "$root"); '
@@ -116,14 +115,6 @@ def _land_dataset(parts: Parts, request: LandRequest, path: str) -> Iterator[Lan
         with contextlib.suppress(DrtoolError):
             remove_staging(parts, name)
         raise
-
-
-def remove_staging(parts: Parts, name: str) -> None:
-    """Destroy a staging dataset with what was poured into it; already gone is success."""
-    found = find_dataset(parts.client, name)
-    if found is not None:
-        remove_shares(parts, found)
-        destroy_tree(parts.client, found, clock=parts.clock)
 
 
 def sandbox_of(parts: Parts, locator: str) -> Dataset | None:

@@ -16,9 +16,10 @@ from drtool.sources.truenas.discover import KIND
 from drtool.sources.truenas.encrypt import Way
 from drtool.sources.truenas.encryption import hidden
 from drtool.sources.truenas.labels import Label
-from drtool.sources.truenas.land import encryption_of, place_of, remove_staging, require_room, waiting_name
+from drtool.sources.truenas.land import encryption_of, place_of, require_room, waiting_name
 from drtool.sources.truenas.parts import Parts, require_shell
 from drtool.sources.truenas.shell import BLOCK, Shell, command_of, device_of, wait_for_device
+from drtool.sources.truenas.staging import remove_staging
 from drtool.sources.truenas.ways import BLOCKS
 
 _ONLY_AT_BIRTH: Final = ("casesensitivity",)

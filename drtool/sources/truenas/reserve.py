@@ -12,8 +12,8 @@ from drtool.sources.places.reserve import reserve as reserve_directory
 from drtool.sources.truenas.create import create_dataset
 from drtool.sources.truenas.datasets import find_dataset, free_bytes, require_dataset
 from drtool.sources.truenas.labels import Label
-from drtool.sources.truenas.land import remove_staging
 from drtool.sources.truenas.parts import Parts
+from drtool.sources.truenas.staging import remove_staging
 
 SMALLEST_QUOTA: Final = 1024**3
 """The NAS takes no smaller one."""
