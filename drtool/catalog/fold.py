@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from drtool.catalog.objective import StepProgress, objective_report
 from drtool.catalog.recovery import check_report, ladder, stages
 from drtool.model.codec import decode, kind_of
 from drtool.model.control import Controlled, is_hollow
 from drtool.model.event import Event, EventKind
 from drtool.model.outcome import Outcome, worst
-from drtool.model.plan import Ask, Break, Cutover, EndHold, Guard, Objective, PlaceHold, Plan, Record, Restore, Seal, Step, Store
-from drtool.model.report import Failure, ObjectiveReport, Report, SetReport, StepReport
+from drtool.model.plan import Ask, Break, Cutover, EndHold, Guard, PlaceHold, Plan, Record, Restore, Seal, Step, Store
+from drtool.model.report import Failure, Report, SetReport, StepReport
 
 CENSUS = "census"
-CANARY = "canary"
 STOPPED = "the run was told to stop"
 
 _OF_FAILURE = {
@@ -26,22 +26,9 @@ _OF_FAILURE = {
 }
 
 
-@dataclass(slots=True)
-class _Progress:
-    started: float = 0.0
-    started_at: datetime | None = None
-    ended: float | None = None
-    outcome: Outcome | None = None
-    seconds: float = 0.0
-    result: Mapping[str, Any] = field(default_factory=dict)
-    failure: Failure | None = None
-    not_run: str = ""
-    retries: int = 0
-
-
 def fold(plan: Plan, events: Iterable[Event]) -> Report:
     """Return the report of a run; a journal without an end is an interrupted run."""
-    steps: dict[str, _Progress] = {step.id: _Progress() for step in plan.steps}
+    steps: dict[str, StepProgress] = {step.id: StepProgress() for step in plan.steps}
     started = plan.created
     ended: Event | None = None
     failures: list[Failure] = []
@@ -90,12 +77,12 @@ def fold(plan: Plan, events: Iterable[Event]) -> Report:
     )
 
 
-def _told_of_restores(steps: Iterable[_Progress]) -> tuple[str, ...]:
+def _told_of_restores(steps: Iterable[StepProgress]) -> tuple[str, ...]:
     results = [step.result for step in steps if step.result.get("kind") == "restored"]
     return tuple(f"{result['workload']}: {result['note']}" for result in results if result.get("note"))
 
 
-def _take(progress: _Progress, event: Event) -> None:
+def _take(progress: StepProgress, event: Event) -> None:
     data = event.data
     if event.kind is EventKind.STEP_STARTED:
         progress.started, progress.started_at = event.elapsed_seconds, event.at
@@ -110,7 +97,7 @@ def _take(progress: _Progress, event: Event) -> None:
         progress.outcome = None if progress.not_run else _judge(progress)
 
 
-def _judge(progress: _Progress) -> Outcome:
+def _judge(progress: StepProgress) -> Outcome:
     if progress.failure is not None:
         return outcome_of(progress.failure)
     result = progress.result
@@ -130,7 +117,7 @@ def outcome_of(failure: Failure) -> Outcome:
     return _OF_FAILURE.get(failure.kind, Outcome.FAILED)
 
 
-def _outcome(progress: _Progress) -> Outcome:
+def _outcome(progress: StepProgress) -> Outcome:
     return progress.outcome or Outcome.SUCCEEDED
 
 
@@ -139,7 +126,7 @@ def _sets_of(plan: Plan) -> list[str]:
     return names + [skipped.set for skipped in plan.skipped if skipped.set]
 
 
-def _step_report(step: Step, progress: _Progress) -> StepReport:
+def _step_report(step: Step, progress: StepProgress) -> StepReport:
     return StepReport(
         id=step.id,
         action=kind_of(type(step.action)),
@@ -203,7 +190,7 @@ class _Recovery:
     started: datetime
 
 
-def _set_report(name: str, plan: Plan, progress: Mapping[str, _Progress], recovery: _Recovery) -> SetReport:
+def _set_report(name: str, plan: Plan, progress: Mapping[str, StepProgress], recovery: _Recovery) -> SetReport:
     steps = [step for step in plan.steps if step.set == name]
     tally = _Tally()
     for step in steps:
@@ -215,7 +202,7 @@ def _set_report(name: str, plan: Plan, progress: Mapping[str, _Progress], recove
         outcomes.append(Outcome.INTERRUPTED if STOPPED in idle else Outcome.FAILED)
     if is_hollow(tally.controls) and len(tally.controls) == sum(isinstance(step.action, Break) for step in steps):
         outcomes.append(Outcome.FAILED)
-    objective = _objective(name, plan, steps, progress, started=recovery.started)
+    objective = objective_report(name, plan, steps, progress, started=recovery.started)
     if objective is not None and objective.missed:
         outcomes.append(Outcome.OBJECTIVE_MISSED)
     sealed = tally.sealed
@@ -243,7 +230,7 @@ def _set_report(name: str, plan: Plan, progress: Mapping[str, _Progress], recove
     )
 
 
-def _restored(steps: list[Step], progress: Mapping[str, _Progress]) -> dict[str, bool]:
+def _restored(steps: list[Step], progress: Mapping[str, StepProgress]) -> dict[str, bool]:
     """Tell of each workload that was to be restored whether it was put into service."""
     return {
         step.workload: progress[step.id].outcome is Outcome.SUCCEEDED
@@ -253,72 +240,15 @@ def _restored(steps: list[Step], progress: Mapping[str, _Progress]) -> dict[str,
     }
 
 
-def _opened(steps: list[Step], progress: Mapping[str, _Progress]) -> frozenset[str]:
+def _opened(steps: list[Step], progress: Mapping[str, StepProgress]) -> frozenset[str]:
     """Name the workloads that their own program took, such as a dump that was loaded."""
     return frozenset(step.workload for step in steps if isinstance(step.action, Cutover) and progress[step.id].result.get("opened") is True)
 
 
-def _outcome_in_set(step: Step, progress: _Progress, *, sealed: bool) -> Outcome:
+def _outcome_in_set(step: Step, progress: StepProgress, *, sealed: bool) -> Outcome:
     if progress.outcome is None and not progress.not_run:
         return Outcome.INTERRUPTED
     outcome = _outcome(progress)
     if isinstance(step.action, Store) and sealed and outcome not in (Outcome.SUCCEEDED, Outcome.DATA_WRONG):
         return Outcome.PARTIAL  # the point was sealed without this member
     return outcome
-
-
-def _objective(name: str, plan: Plan, steps: list[Step], progress: Mapping[str, _Progress], *, started: datetime) -> ObjectiveReport | None:
-    promised = next((objective for objective in plan.objectives if objective.set == name), None)
-    if promised is None or promised.declared is None:
-        return None
-    return ObjectiveReport(
-        set=name,
-        point=promised.point,
-        declared=promised.declared,
-        rto_seconds=(rto := _realised_rto(promised, steps, progress, started=started)),
-        rto_objective_seconds=promised.rto_seconds,
-        rpo_seconds=(rpo := _realised_rpo(promised)),
-        rpo_objective_seconds=promised.rpo_seconds,
-        canary_rpo_seconds=_canary_rpo(promised.declared, steps, progress),
-        missed=tuple(
-            word
-            for word, realised, objective in (("rto", rto, promised.rto_seconds), ("rpo", rpo, promised.rpo_seconds))
-            if realised is not None and objective is not None and realised > objective
-        ),
-    )
-
-
-def _realised_rto(promised: Objective, steps: list[Step], progress: Mapping[str, _Progress], *, started: datetime) -> float | None:
-    """Last required check passed minus declared; None while a check or a cutover has not succeeded.
-
-    From the start of the run on it is counted by the clock that never goes backwards: the other may be set while a recovery runs.
-    """
-    required = [progress[step.id] for step in steps if isinstance(step.action, Ask | Cutover)]
-    ends = [step.ended for step in required if step.outcome is Outcome.SUCCEEDED and step.ended is not None]
-    if not required or len(ends) < len(required) or promised.declared is None:
-        return None
-    return max(0.0, (started - promised.declared).total_seconds()) + max(ends)
-
-
-def _realised_rpo(promised: Objective) -> float | None:
-    if promised.declared is None or promised.point_instant is None:
-        return None
-    return (promised.declared - promised.point_instant).total_seconds()
-
-
-def _canary_rpo(declared: datetime, steps: list[Step], progress: Mapping[str, _Progress]) -> float | None:
-    """Declared minus the instant of the oldest canary that was found again; None where none was."""
-    found = {
-        workload
-        for step in steps
-        if isinstance(step.action, Ask) and step.action.check.kind == CANARY and progress[step.id].outcome is Outcome.SUCCEEDED
-        for workload in step.action.cutovers
-    }
-    planted = [
-        artifact.census.canary.instant
-        for step in steps
-        if isinstance(step.action, Restore) and step.workload in found
-        for artifact in step.action.member.artifacts
-        if artifact.census.canary is not None
-    ]
-    return (declared - min(planted)).total_seconds() if planted else None

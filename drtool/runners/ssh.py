@@ -3,7 +3,6 @@ from __future__ import annotations
 import contextlib
 import re
 import shlex
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
@@ -25,8 +24,10 @@ for step in INT:100 TERM:30 KILL:30; do
 done
 exit 1
 """
-_BEGINS_WITHIN = (0.0, 0.3, 0.7, 1.5, 3.0)
-"""Seconds between looks for a command that was sent: a slow machine may not have started it yet, and would then run without its end."""
+_FIND = 'grep -lzs "^DRTOOL_LABEL=$1" /proc/[0-9]*/environ | cut -d/ -f3 | sort -rn'
+"""Youngest first: with a feeder ended before its reader, the reader would take what is half for the whole."""
+_FIND_SOON = f'for wait in 0 0.3 0.7 1.5 3; do sleep "$wait"; found=$({_FIND}); [ -z "$found" ] || break; done; printf "%s\\n" "$found"'
+"""A slow machine may not have started yet what was sent to it, and would then run it without its end."""
 _SPECIAL = re.compile(r"[][\\.*^$]")
 
 _NO_CONNECTION = 255
@@ -95,11 +96,7 @@ class SshRunner:
         return self._translate(command)
 
     def find(self, label_prefix: str) -> tuple[ProcessInfo, ...]:
-        # youngest first: ended before its readers, a feeder would let them take what is half for the whole
-        script = 'grep -lzs "^DRTOOL_LABEL=$1" /proc/[0-9]*/environ | cut -d/ -f3 | sort -rn; true'
-        completed = self.run(Command(("sh", "-c", script, "drtool", _SPECIAL.sub(r"\\\g<0>", label_prefix))))
-        pids = [int(word) for word in completed.standard_output.split() if word.isdigit()]
-        return tuple(ProcessInfo(pid, label_prefix) for pid in pids)
+        return self._find(f"{_FIND}; true", label_prefix)
 
     def end(self, processes: Iterable[ProcessInfo]) -> None:
         pids = tuple(str(info.pid) for info in processes)
@@ -113,6 +110,11 @@ class SshRunner:
 
     def is_alive(self, pid: int) -> bool:
         return self.run(Command(("sh", "-c", _IS_ALIVE, "drtool", str(pid)))).exit_code == 0
+
+    def _find(self, script: str, label_prefix: str) -> tuple[ProcessInfo, ...]:
+        completed = self.run(Command(("sh", "-c", script, "drtool", _SPECIAL.sub(r"\\\g<0>", label_prefix))))
+        pids = [int(word) for word in completed.standard_output.split() if word.isdigit()]
+        return tuple(ProcessInfo(pid, label_prefix) for pid in pids)
 
     def _translate(self, command: Command) -> Command:
         label = process.current_scope().label or "drtool"
@@ -158,8 +160,4 @@ class SshRunner:
             return
         alone = process.scope(replace(current, interrupt=process.Interrupt(), deadline=None, label=""))
         with alone, contextlib.suppress(Unavailable, TimedOut):
-            for wait in _BEGINS_WITHIN:
-                time.sleep(wait)
-                if found := self.find(current.label):
-                    self.end(found)
-                    return
+            self.end(self._find(_FIND_SOON, current.label))

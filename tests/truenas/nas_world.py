@@ -192,15 +192,17 @@ class NasWorld:
         return self.calls()
 
     def made(self) -> list[str]:
-        """What the last drtool had the NAS make, each as often as it was made."""
-        found = []
+        """What the last drtool had the NAS make, each as often as it was made; a share is another one after shares were removed."""
+        found, removed = [], 0
         for call in self.calls():
-            if call["outcome"] not in ("done", "cut_after") or call["method"].rpartition(".")[2] not in ("create", "clone"):
+            if call["outcome"] not in ("done", "cut_after"):
                 continue
-            about = call["params"][0]
-            found.append(
-                f"{call['method']} {about.get('path') or about.get('dataset_dst') or about.get('name')} {about.get('dataset', '')}"
-            )
+            verb = call["method"].rpartition(".")[2]
+            removed += call["method"] == "sharing.nfs.delete"
+            if verb in ("create", "clone"):
+                about: dict[str, Any] = call["params"][0]
+                place = about.get("dataset_dst") or about.get("name") or f"{about['path']} {removed}"
+                found.append(f"{call['method']} {place} {about.get('dataset', '')}")
         return found
 
     def content(self) -> dict[str, bytes]:

@@ -69,7 +69,8 @@ def boot(lab: Lab, source: TruenasSource) -> None:
 
 
 def all_back(source: TruenasSource, members: list[Member], copies: Path) -> dict[str, Landed]:
-    return {member.selector["dataset"]: put_back(source, member, copies) for member in members}
+    """Put all back, what lies inside first, as a plan has it."""
+    return {member.selector["dataset"]: put_back(source, member, copies) for member in reversed(members)}
 
 
 def told(source: TruenasSource, name: str) -> Dataset:
@@ -90,10 +91,10 @@ def test_a_key_comes_back_with_the_dataset_and_survives_a_boot(lab: Lab, tmp_pat
     assert content(lab.root / SECRET) == before
     aside = landed[SECRET].aside
     boot(lab, source)
-    for name in (SECRET, BELOW, aside, landed[BELOW].aside):
+    for name in (SECRET, BELOW, aside, landed[BELOW].aside.replace(SECRET, aside, 1)):  # what was kept of it was taken along
         found = told(source, name)
         assert not found.locked, f"{name} is lost after a boot"
-        assert found.encryption_root == (aside if name == aside else SECRET)
+        assert found.encryption_root == (aside if name.startswith(aside) else SECRET)
     for root in (SECRET, aside):
         key = exported_key(source.client, root)
         assert key is not None
@@ -124,7 +125,8 @@ def test_destroyed_datasets_come_back_with_the_key_of_the_saved_configuration(la
     kept = write_secret(tmp_path, "keys.json", json.dumps({"tank": {SECRET: KEY}}))
     source = lab.source(by=BY, keys={"tank": kept})
     landed = all_back(source, members, tmp_path / "copies")
-    assert {each.note for each in landed.values()} == {""}
+    assert landed[SECRET].note == ""
+    assert landed[BELOW].note.endswith("until that is restored")
     boot(lab, source)
     key = exported_key(source.client, SECRET)
     assert key is not None

@@ -115,8 +115,11 @@ def test_a_source_that_makes_things_twice_is_seen(nas_world: NasWorld) -> None:
     world.prepare("run")
     world.must("run")
     source = world.lab.source(by=BY)
-    for _again in range(2):
-        row = source.client.change("sharing.nfs.create", {"path": "/mnt/tank/documents"}, look=lambda: False)
+    rows = [
+        source.client.change("sharing.nfs.create", {"path": "/mnt/tank/documents", "hosts": [host]}, look=lambda: False)
+        for host in ("192.0.2.1", "192.0.2.2")
+    ]
+    for row in rows:
         source.client.change("sharing.nfs.delete", row["id"], look=lambda: True)
     source.close()
     made = world.made()

@@ -87,7 +87,7 @@ def test_a_trace_that_stays_is_seen(nas_world: NasWorld) -> None:
     """The other way round: what these tests ask for would be missed if it were not so."""
     world = nas_world
     world.prepare("run")
-    assert world.drtool("run", change=4).code == -signal.SIGKILL
+    assert world.drtool("run", method="sharing.nfs.create", nth=1).code == -signal.SIGKILL
     world.wait_until_idle()
     clone, *others = world.left()
     assert clone.startswith("tank/drtool-clone-")

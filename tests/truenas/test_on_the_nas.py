@@ -72,7 +72,7 @@ def test_single_paths_are_not_put_in_place_from_here(world: World) -> None:
     member, _ = world.store(world.take(LETTERS))
     paths = (f"{member.artifacts[0].path}/read-me",)
     request = LandRequest(member, POINT, RUN, BY, Destination("original"), datetime.now(UTC) + timedelta(hours=1), paths=paths)
-    with pytest.raises(Refused, match="from another machine"), world.source.land(request):
+    with pytest.raises(Refused, match="with `access: ssh`"), world.source.land(request):
         pass
 
 

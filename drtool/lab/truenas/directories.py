@@ -15,6 +15,7 @@ from drtool.lab.truenas.directory_files import (
     copy_attributes,
     copy_entries,
     remove,
+    unmount_all,
 )
 from drtool.lab.truenas.directory_index import Index
 from drtool.lab.truenas.properties import effective
@@ -92,6 +93,7 @@ class DirectoryStorage:
         parent, is_mount_point = os.path.dirname(place), os.path.isdir(place)
         before = os.stat(parent) if is_mount_point else None
         self._must_be_free(new)
+        self._uncover(name)
         self._index.cover(name, place)
         os.rename(self._mountpoint(name), place)
         if before is not None:  # real ZFS mounts over the empty directory, and the parent does not change
@@ -118,6 +120,7 @@ class DirectoryStorage:
             if os.listdir(target):
                 raise StorageError("directory is not empty")
             os.rmdir(target)
+        self._uncover(name)
         os.rename(self._place(name), target)
         entry["mounted"] = True
         self._index.write()
@@ -129,6 +132,7 @@ class DirectoryStorage:
         if any(other.startswith(f"{name}/") and kept["mounted"] for other, kept in self._index.datasets.items()):
             raise StorageError("dataset is busy")
         entry["mounted"] = False
+        self._uncover(name)
         os.rename(self._mountpoint(name), self._place(name))
         os.mkdir(self._mountpoint(name))
         self._index.write()
@@ -235,6 +239,11 @@ class DirectoryStorage:
         empty = os.path.isdir(place) and not os.path.islink(place) and not os.listdir(place)  # real ZFS mounts over an empty one
         if os.path.lexists(place) and not empty:
             raise StorageError("directory is not empty")
+
+    def _uncover(self, name: str) -> None:
+        """Take away what hides a dataset in shares of others: a directory that something is mounted on cannot be renamed."""
+        covers = {self._index.covered(each) for each in self._index.datasets if f"{each}/".startswith(f"{name}/")}
+        unmount_all(self.runner, covers)
 
     def _add(self, name: str, local: dict[str, str], *, origin: str) -> None:
         entry = {"guid": _guid(), "created": self._seconds(), "txg": self._index.next(), "local": local, "origin": origin, "mounted": True}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Final
 
 from drtool.lab.truenas.storage import StorageError, Value
@@ -73,3 +73,12 @@ def bytes_below(path: str, without: frozenset[str] | tuple[()]) -> int:
         for name in files:
             total += os.lstat(os.path.join(place, name)).st_blocks * 512
     return total
+
+
+def unmount_all(runner: Runner, origins: Collection[str]) -> None:
+    """Unmount every bind mount of these directories, wherever it is."""
+    with open("/proc/self/mountinfo", encoding="utf-8") as stream:
+        mounts = [[part.encode().decode("unicode_escape") for part in line.split(" ")[3:5]] for line in stream]
+    for root, place in mounts:
+        if any(origin.endswith(root) for origin in origins):  # a root is told from where its file system begins
+            runner.run(Command(("umount", "-l", "--", place)))

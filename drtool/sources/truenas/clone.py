@@ -40,7 +40,7 @@ def make_clone(parts: Parts, *, dataset: str, snapshot: str) -> Dataset:
             "pool.snapshot.clone", request, look=lambda: find_dataset(parts.client, name) is not None, timeout_seconds=300.0
         )
     except NotFound as error:
-        hint = "look what destroys snapshots on the NAS; run again"
+        hint = "look whether it was renamed or destroyed on the NAS, and by what; run again"
         raise NotFound(f"the snapshot {snapshot} is gone: {error.what}", hint=hint) from None
     for wait in _ARRIVES_WITHIN:
         found = require_dataset(parts.client, name)
