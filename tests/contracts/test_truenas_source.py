@@ -13,6 +13,7 @@ from drtool.sources.truenas.create import create_dataset
 from drtool.sources.truenas.source import TruenasSource
 from drtool.testing.fixed_clock import FixedClock
 from drtool.testing.source_contract import BY, SourceContract, Subject
+from tests.rig import zfs
 from tests.rig.small_nas import KEY, SmallNas
 from tests.rig.truenas_lab import Lab, running_lab
 
@@ -64,7 +65,7 @@ class TestTruenasSource(SourceContract):
         (subject.directory / "nas" / "mnt" / "tank" / "documents" / "mnt" / "plain").write_bytes(b"damaged")
 
 
-@pytest.fixture(scope="module", params=["directories", "zfs"])
+@pytest.fixture(scope="module", params=zfs.STORAGES)
 def lab(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Lab]:
     if os.geteuid() != 0:
         pytest.skip("what an appliance shares is mounted, which needs root")

@@ -45,6 +45,7 @@ def zfs_programs() -> str:
     return zfs.programs()
 
 
+@zfs.ALONE
 @pytest.mark.timeout(600)
 def test_the_benchmark_of_a_nas_finds_everything_again(zfs_programs: str, home: Path) -> None:
     for program in ("rsync", "getfacl", "setfacl"):

@@ -15,7 +15,7 @@ from tests.rig.truenas import AnswerError, Client, TrueNasServer
 FLAT = {"extra": {"retrieve_children": False, "properties": []}}
 
 
-@pytest.fixture(scope="module", params=["directories", "zfs"])
+@pytest.fixture(scope="module", params=zfs.STORAGES)
 def nas(request: pytest.FixtureRequest) -> Iterator[TrueNasServer]:
     pool = "tank"
     options: tuple[str, ...] = ()

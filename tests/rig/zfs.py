@@ -4,7 +4,14 @@ import os
 import shutil
 from pathlib import Path
 
+import pytest
+
 from tests.rig.missing import MissingToolError
+
+ALONE = pytest.mark.xdist_group("zfs")
+"""One test at a time: the daemon stops answering when several appliances keep it busy at once."""
+STORAGES = ("directories", pytest.param("zfs", marks=ALONE))
+"""What an appliance of a test keeps its datasets on."""
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "drtool-rig" / "zfs-fuse"
 

@@ -9,6 +9,7 @@ import pytest
 pytest.register_assert_rewrite("tests.truenas.nas_world")
 
 from drtool.lab.truenas import appliance  # noqa: E402 - after its asserts were told to speak
+from tests.rig import zfs  # noqa: E402
 from tests.rig.truenas_lab import Lab, running_lab  # noqa: E402
 from tests.truenas.nas_world import NasWorld  # noqa: E402
 
@@ -49,7 +50,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.write_line(f"{name}: {sum(counts)}")
 
 
-@pytest.fixture(scope="module", params=["directories", "zfs"])
+@pytest.fixture(scope="module", params=zfs.STORAGES)
 def shared(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Lab]:
     """One on plain directories and one on real ZFS, which needs /dev/fuse too."""
     if os.geteuid() != 0:

@@ -19,6 +19,8 @@ from tests.rig.truenas_lab import Lab, running_lab
 from tests.truenas.circle import BY, POINT, RUN, content, tidy
 from tests.truenas.stored import World, open_world, program
 
+pytestmark = zfs.ALONE
+
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:

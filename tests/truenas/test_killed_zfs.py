@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 
 from drtool.lab.truenas import appliance
+from tests.rig import zfs
 from tests.rig.truenas_lab import running_lab
 from tests.truenas.conftest import FAULTS, KILLED
 from tests.truenas.nas_world import NasWorld
+
+pytestmark = zfs.ALONE
 
 Record = Callable[[str, object], None]
 MOMENTS = (
