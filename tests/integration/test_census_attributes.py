@@ -136,12 +136,12 @@ def test_a_live_tree_is_no_false_red(tree: Path, tmp_path: Path) -> None:
         (tree / "plain" / "folder 3" / "file 3").write_text("other")
         (tree / "came" / "deep" / "er").mkdir(parents=True)
         (tree / "came" / "deep" / "er" / "file").write_text("short life")
-        (tree / "names" / "#").rename(tree / "special" / "moved")
+        (tree / "special" / "empty folder").rename(tree / "plain" / "moved")
 
     def after() -> None:
         shutil.rmtree(tree / "came")
         (tree / "plain" / "folder 4" / "file 4").unlink()
-        (tree / "special" / "moved").rename(tree / "names" / "#")
+        (tree / "plain" / "moved").rename(tree / "special" / "empty folder")
 
     restored = backed_up(tree, tmp_path / "copy", before=before, after=after)
     answer = ask(restored)
