@@ -195,7 +195,7 @@ class NasWorld:
         """What the last drtool had the NAS make, each as often as it was made; a share is another one after shares were removed."""
         found, removed = [], 0
         for call in self.calls():
-            if call["outcome"] not in ("done", "cut_after"):
+            if call["user"] != "drtool" or call["outcome"] not in ("done", "cut_after"):
                 continue
             verb = call["method"].rpartition(".")[2]
             removed += call["method"] == "sharing.nfs.delete"

@@ -12,9 +12,10 @@ from drtool.lab.truenas.storage import Dataset, StorageError, StoredSnapshot, Va
 from drtool.lab.truenas.zfs_daemon import ZfsDaemon, stripped
 from drtool.ports import Clock
 
-_TRIES: Final = 12
+_PATIENCE_SECONDS: Final = 20.0
 _BATCH: Final = 200
 _PAUSE_SECONDS: Final = 0.05
+_LONGEST_PAUSE_SECONDS: Final = 1.0
 _UNKNOWN_HERE: Final = frozenset(
     {"aclinherit", "aclmode", "acltype", "casesensitivity", "special_small_blocks", "snapdev", "sync", "xattr", "dedup", "readonly"}
 )
@@ -245,14 +246,15 @@ class ZfsStorage:
             self._zfs(*argv)
 
     def _retried(self, *argv: str) -> None:
-        for attempt in range(_TRIES):
+        until, pause = self.clock.monotonic() + _PATIENCE_SECONDS, _PAUSE_SECONDS
+        while True:
             try:
                 return self._mounting(*argv)
             except StorageError as error:
-                if "busy" not in str(error) or attempt == _TRIES - 1 or self._really_busy(argv[-1]):
+                if "busy" not in str(error) or self.clock.monotonic() > until or self._really_busy(argv[-1]):
                     raise
-                self.clock.sleep(_PAUSE_SECONDS * (attempt + 1))
-        return None
+            self.clock.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
     def _really_busy(self, name: str) -> bool:
         """Tell whether a hold keeps it: then trying again is in vain."""
