@@ -16,6 +16,7 @@ from typing import Any
 import drtool
 from drtool import process
 from drtool.app import App
+from tests.faults.forge import Forge
 from tests.rig.cheap_key import make_cheap
 from tests.rig.tree import assert_same, make_tree
 
@@ -62,6 +63,7 @@ class World:
         self._saved = root.with_name(root.name + ".saved")
         self._original = root.with_name(root.name + ".original")
         self._calls = 0
+        self._forge = Forge()
 
     def _policy(self) -> dict[str, Any]:
         def hook(word: str) -> dict[str, Any]:
@@ -147,6 +149,7 @@ class World:
         copy(path, self.root)
 
     def close(self) -> None:
+        self._forge.close()
         for path in (*self.own_staging(), self.root, self._saved, self._original):
             remove(path)
 
@@ -160,34 +163,45 @@ class World:
             "PYTHONUTF8": "1",
         }
 
-    def start(self, verb: str, *names: str, state: Path | None = None, **keys: Any) -> Running:  # noqa: ANN401
-        """Start a drtool in a process of its own."""
+    def _specify(self, verb: str, *names: str, state: Path | None = None, **keys: Any) -> Specification:  # noqa: ANN401
         self._calls += 1
-        answer = self.root.with_name(f"{self.root.name}.answer{self._calls}")
-        specification = self.root.with_name(f"{self.root.name}.call{self._calls}")
+        made = Specification(self.root.with_name(f"{self.root.name}.call{self._calls}"))
         words = {
             "policy": str(self.policy_file),
             "state": str(state or self.state),
             "binary": str(self.binary),
-            "answer": str(answer),
+            "environment": self.environment(),
+            "directory": str(self.root.parent),
+            "answer": str(made.answer),
+            "output": str(made.output),
+            "seconds": 120,
             "verb": verb,
             "names": list(names),
             **keys,
         }
-        specification.write_text(json.dumps(words))
-        child = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.driver", str(specification)],
-            env=self.environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            cwd=self.root.parent,
-        )
-        return Running(child, answer, specification, time.monotonic())
+        made.path.write_text(json.dumps(words))
+        return made
 
-    def drtool(self, verb: str, *names: str, **keys: Any) -> Ended:  # noqa: ANN401
+    def start(self, verb: str, *names: str, state: Path | None = None, **keys: Any) -> Running:  # noqa: ANN401
+        """Start a drtool in a process of its own, beside whatever runs."""
+        specification = self._specify(verb, *names, state=state, **keys)
+        with specification.output.open("wb") as output:
+            child = subprocess.Popen(
+                [sys.executable, "-m", "tests.faults.driver", str(specification.path)],
+                env=self.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=self.root.parent,
+            )
+        return Running(child, specification, time.monotonic())
+
+    def drtool(self, verb: str, *names: str, state: Path | None = None, **keys: Any) -> Ended:  # noqa: ANN401
         """Run a drtool to its end."""
-        return self.start(verb, *names, **keys).wait()
+        specification = self._specify(verb, *names, state=state, **keys)
+        started = time.monotonic()
+        code = self._forge.carry_out(specification.path)
+        return specification.ended(code, time.monotonic() - started)
 
     def must(self, verb: str, *names: str, **keys: Any) -> Ended:  # noqa: ANN401
         ended = self.drtool(verb, *names, **keys)
@@ -247,33 +261,43 @@ class World:
 
 
 @dataclass(frozen=True)
+class Specification:
+    """What a drtool is told, and the files beside it that take its answer and its words."""
+
+    path: Path
+
+    @property
+    def answer(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.answer")
+
+    @property
+    def output(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.output")
+
+    def ended(self, code: int, seconds: float) -> Ended:
+        """Read how it ended, and remove the files."""
+        said: dict[str, Any] = json.loads(self.answer.read_text()) if self.answer.exists() else {}
+        words = self.output.read_text(errors="replace") if self.output.exists() else ""
+        for path in (self.path, self.answer, self.output):
+            path.unlink(missing_ok=True)
+        return Ended(code, words, seconds, report=said.get("report"), error=said.get("error"), heard=said.get("heard", []))
+
+
+@dataclass(frozen=True)
 class Running:
     """A drtool that runs."""
 
     child: subprocess.Popen[bytes]
-    answer: Path
-    specification: Path
+    specification: Specification
     started: float
 
     def wait(self, seconds: float = 120) -> Ended:
         try:
-            words, _none = self.child.communicate(timeout=seconds)
+            self.child.wait(seconds)
         except subprocess.TimeoutExpired:
             self.child.kill()
-            words, _none = self.child.communicate()
-            words += b"\nTHE TEST KILLED IT: it did not end"
-        took = time.monotonic() - self.started
-        said: dict[str, Any] = json.loads(self.answer.read_text()) if self.answer.exists() else {}
-        self.answer.unlink(missing_ok=True)
-        self.specification.unlink(missing_ok=True)
-        return Ended(
-            self.child.returncode,
-            words.decode(errors="replace"),
-            took,
-            report=said.get("report"),
-            error=said.get("error"),
-            heard=said.get("heard", []),
-        )
+            self.child.wait()
+        return self.specification.ended(self.child.returncode, time.monotonic() - self.started)
 
 
 def labels(path: Path) -> Iterator[bytes]:

@@ -48,9 +48,9 @@ def restoring(world: World, point: str, **keys: Any) -> Iterator[tuple[Running, 
         yield running, gate
     finally:
         gate.touch()
-        if running.child.poll() is None and running.child.stdout is not None and not running.child.stdout.closed:
+        if running.child.poll() is None:
             running.child.kill()
-            running.child.communicate()
+            running.child.wait()
 
 
 def test_another_machine_forgets_and_prunes_around_a_restore(world: World) -> None:

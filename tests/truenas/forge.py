@@ -1,41 +1,30 @@
-"""drtool after drtool in processes of their own, each a fork of one that has everything loaded: what a start costs is paid once.
+"""The forge of tests/faults for drtools that ask a NAS: they do not wait long, and die where they are told.
 
-Reads the names of specifications (tests/faults/driver.py) from standard input, one a line, and answers each with how that drtool ended.
 Further keys of a specification:
 
 - `change`: SIGKILL to itself as soon as the so-many-th change was sent to the NAS, whose answer it never reads;
 - `method` and `nth`: the same at the so-many-th change by that method;
-- `note`: where to write, at each event and each change sent, what of the world differed then;
-- `seconds`: after these it is ended, as one that hangs.
+- `note`: where to write, at each event and each change sent, what of the world differed then.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
 import signal
-import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
 import websockets.client  # noqa: F401 - loaded once for all
 
-import drtool.app
-import drtool.checks.census
-import drtool.engine.execute
-import drtool.offsite.restic.repository
-import drtool.policy.load
 import drtool.sources.truenas.schema
-import drtool.sources.truenas.source
-import drtool.wiring  # noqa: F401 - loaded once for all
+import drtool.sources.truenas.source  # noqa: F401 - loaded once for all
 from drtool.engine.clock import SystemClock
 from drtool.sources.truenas import download
 from drtool.sources.truenas.connection import Link
-from tests.faults import driver
+from tests.faults import driver, forge
 
 CHANGES = re.compile(r'"method": "([a-z_.]+\.(?:create|delete|clone|update|rename|promote|hold|release|rollback))"')
 _HASTY_DOWNLOAD_SECONDS = 1.5
@@ -110,10 +99,6 @@ class World:
 
 def work(specification: dict[str, Any], path: str) -> None:
     """Be that drtool."""
-    os.environ.update(specification["environment"])
-    output = os.open(specification["output"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    os.dup2(output, 1)
-    os.dup2(output, 2)
     hasten()
     world = World(specification)
     world.listen_to_changes()
@@ -128,40 +113,5 @@ def work(specification: dict[str, Any], path: str) -> None:
     driver.main(path)
 
 
-def fork(path: str) -> int:
-    """Carry a specification out in a fork and return how it ended, as the module subprocess tells it."""
-    specification = json.loads(Path(path).read_text())
-    child = os.fork()
-    if child == 0:
-        code = 70
-        with contextlib.suppress(SystemExit):
-            try:
-                work(specification, path)
-                code = 0
-            finally:
-                if code:
-                    sys.excepthook(*sys.exc_info())
-                sys.stdout.flush()
-                sys.stderr.flush()
-                os._exit(code)
-    until = time.monotonic() + specification.get("seconds", 60)
-    while True:
-        ended, status = os.waitpid(child, os.WNOHANG)
-        if ended:
-            return os.waitstatus_to_exitcode(status)
-        if time.monotonic() > until:
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            return 70
-        time.sleep(0.005)
-
-
-def main() -> None:
-    """Answer until there are no more."""
-    for line in sys.stdin:
-        sys.__stdout__.write(f"{fork(line.strip())}\n")  # type: ignore[union-attr]
-        sys.__stdout__.flush()  # type: ignore[union-attr]
-
-
 if __name__ == "__main__":
-    main()
+    forge.serve(work)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +18,10 @@ from drtool.model.report import Report
 from drtool.sources.truenas.client import Client
 from drtool.sources.truenas.create import create_dataset
 from drtool.sources.truenas.datasets import find_dataset, read_datasets
-from tests.faults.fault_world import Ended, copy, remove
+from tests.faults.fault_world import Ended, Specification, copy, remove
+from tests.faults.forge import Forge
 from tests.rig.truenas_lab import Lab
 
-ROOT = Path(__file__).resolve().parents[2]
 BY = "circle"
 NAMES = {"run": ["documents"], "restore": ["documents"], "drill": ["proof"], "sweep": []}
 VERBS = ("run", "restore", "drill")
@@ -66,7 +64,7 @@ class NasWorld:
         self._told = 0
         self._dirty = False
         self._app: drtool.App | None = None
-        self._forge: subprocess.Popen[str] | None = None
+        self._forge = Forge("tests.truenas.forge")
         self._keeper = lab.source(by=BY)
 
     # making
@@ -97,12 +95,7 @@ class NasWorld:
 
     def close(self) -> None:
         self._keeper.close()
-        if self._forge is not None:
-            assert self._forge.stdin is not None
-            self._forge.stdin.close()
-            self._forge.wait(20)
-            assert self._forge.stdout is not None
-            self._forge.stdout.close()
+        self._forge.close()
 
     def policy(self, *, lease: str = "1h", **nas: object) -> dict[str, Any]:
         key = {"user": "drtool", "key": f"file:{self.lab.started.worker_key_file}", "ca": str(self.certificate)}
@@ -128,7 +121,7 @@ class NasWorld:
         """Run a drtool to its end."""
         self._calls += 1
         self._told = self._ledger.stat().st_size if self._ledger.exists() else 0
-        answer, specification, output = (self.root / f"{name}{self._calls}" for name in ("answer", "call", "output"))
+        specification = Specification(self.root / f"call{self._calls}")
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.root / "home"),
@@ -139,39 +132,24 @@ class NasWorld:
             "policy": str(self.policy_file),
             "state": str(self.state),
             "binary": str(self.binary),
-            "answer": str(answer),
-            "output": str(output),
+            "answer": str(specification.answer),
+            "output": str(specification.output),
             "environment": environment,
+            "directory": str(self.root),
             "mounts": str(self.lab.mounts),
             "verb": verb,
             "names": list(names) or NAMES.get(verb, []),
             **keys,
         }
-        specification.write_text(json.dumps(words))
+        specification.path.write_text(json.dumps(words))
         started = time.monotonic()
-        code = self._forged(specification)
-        took = time.monotonic() - started
-        said: dict[str, Any] = json.loads(answer.read_text()) if answer.exists() else {}
-        text = output.read_text(errors="replace") if output.exists() else ""
-        for path in (answer, specification, output):
-            path.unlink(missing_ok=True)
-        return Ended(code, text, took, report=said.get("report"), error=said.get("error"), heard=said.get("heard", []))
+        code = self._forge.carry_out(specification.path)
+        return specification.ended(code, time.monotonic() - started)
 
     def must(self, verb: str, *names: str, **keys: Any) -> Ended:  # noqa: ANN401
         ended = self.drtool(verb, *names, **keys)
         assert ended.outcome == "succeeded", f"{ended.explain()} {answers_of(ended)}"
         return ended
-
-    def _forged(self, specification: Path) -> int:
-        if self._forge is None:
-            argv = [sys.executable, "-m", "tests.truenas.forge"]
-            environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
-            self._forge = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment)
-        assert self._forge.stdin is not None
-        assert self._forge.stdout is not None
-        self._forge.stdin.write(f"{specification}\n")
-        self._forge.stdin.flush()
-        return int(self._forge.stdout.readline())
 
     # looking
 
