@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from drtool.catalog.objective import StepProgress, objective_report
@@ -157,6 +157,8 @@ class _Tally:
     copies: list[str] = field(default_factory=list)
     controls: list[Controlled] = field(default_factory=list)
     key: str = ""
+    is_torn: bool = False
+    """The members of the point lie further apart in time than was promised."""
 
     def take(self, step: Step, result: Mapping[str, Any]) -> None:
         match step.action:
@@ -171,6 +173,7 @@ class _Tally:
                 self.warnings += result["data"].get("warnings", ())
             case Seal() if result:
                 self.sealed = result
+                self._judge_skew(step.action.consistent_within, timedelta(seconds=result.get("skew_seconds", 0.0)))
             case Store() if result:
                 self.stored += sum(artifact["stored_bytes"] for artifact in result["member"]["artifacts"])
                 self.warnings += result["member"]["warnings"]
@@ -182,6 +185,13 @@ class _Tally:
                 self.warnings += [f"{copy}: {reason}" for copy, reason in result["failed_copies"].items()]
             case Record() if words := result.get("data", {}).get("on_disk_only"):
                 self.warnings.append(f"evidence lies on this disk only: {words}")
+
+    def _judge_skew(self, promised: timedelta | None, skew: timedelta) -> None:
+        if promised is not None and skew > promised:
+            self.is_torn = True
+            asked = f"consistent_within asks for {promised.total_seconds():.0f} s"
+            what = "the point is kept, but what depends on each other in it may not match"
+            self.warnings.append(f"its members were taken {skew.total_seconds():.0f} s apart, and {asked}: {what}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +213,7 @@ def _set_report(name: str, plan: Plan, progress: Mapping[str, StepProgress], rec
     if is_hollow(tally.controls) and len(tally.controls) == sum(isinstance(step.action, Break) for step in steps):
         outcomes.append(Outcome.FAILED)
     objective = objective_report(name, plan, steps, progress, started=recovery.started)
-    if objective is not None and objective.missed:
+    if tally.is_torn or (objective is not None and objective.missed):
         outcomes.append(Outcome.OBJECTIVE_MISSED)
     sealed = tally.sealed
     checks = tuple(check_report(step, step.action, recovery.steps[step.id]) for step in steps if isinstance(step.action, Ask))

@@ -248,6 +248,7 @@ def _seal(work: Work, action: actions.Seal) -> Sealed:
         bytes=manifest.bytes,
         files=manifest.files,
         missing=manifest.missing,
+        skew_seconds=manifest.skew_seconds,
     )
 
 

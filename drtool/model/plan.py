@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from drtool.model.codec import canonical
@@ -135,6 +135,8 @@ class Seal:
     point: str
     stores: Mapping[str, str]
     missing: tuple[MissingMember, ...] = ()
+    consistent_within: timedelta | None = None
+    """The largest distance between the instants of its members that was promised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,6 +350,8 @@ class Sealed:
     bytes: int
     files: int
     missing: tuple[MissingMember, ...] = ()
+    skew_seconds: float = 0.0
+    """Between the instants of its oldest and its newest member."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,6 +161,7 @@ def _store_steps(
             point=point,
             stores={workload: step.id for workload, step in stores.items()},
             missing=missing,
+            consistent_within=backup_set.consistent_within,
         ),
         why="the point exists once its manifest is written",
         set=name,

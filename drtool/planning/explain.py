@@ -95,7 +95,10 @@ def _promises(policy: Policy, backup_set: BackupSet) -> list[str]:
     lines = [f"At most {lost} of data may be lost (RPO), and service is back within {back} (RTO)."]
     lines.append(f"A passed drill proves it for {spell_duration(objectives.proof)}, or until it is no longer what was drilled.")
     if backup_set.consistent_within is not None:
-        lines.append(f"Its members are taken within {spell_duration(backup_set.consistent_within)} of each other.")
+        within = spell_duration(backup_set.consistent_within)
+        lines.append(
+            f"Its members shall be taken within {within} of each other; a run whose point is not has missed its objective (exit 4)."
+        )
     earlier = recovery_order(policy, (*backup_set.needs, backup_set.name))[:-1]
     if earlier:
         lines.append(f"It is restored after {', '.join(earlier)}.")

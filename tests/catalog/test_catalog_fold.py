@@ -122,6 +122,18 @@ def test_one_member_missing_is_partial() -> None:
     assert [failure.what for failure in report.failures] == ["away"]
 
 
+@pytest.mark.parametrize(("skew", "outcome"), [(300.0, Outcome.SUCCEEDED), (301.0, Outcome.OBJECTIVE_MISSED)])
+def test_members_further_apart_than_promised_miss_the_objective(skew: float, outcome: Outcome) -> None:
+    promised = replace(SEAL, action=Seal("near", "P", {}, consistent_within=timedelta(minutes=5)))
+    plan = replace(PLAN, steps=(STORE_A, STORE_B, promised, COPY))
+    events = [ended(SEAL, replace(sealed(), skew_seconds=skew)) if event is WHOLE[6] else event for event in WHOLE]
+    report = fold(plan, events)
+    assert report.outcome is report.sets[0].outcome is outcome
+    assert report.sets[0].complete is True
+    assert any("301 s apart" in warning for warning in report.sets[0].warnings) == (outcome is Outcome.OBJECTIVE_MISSED)
+    assert fold(PLAN, events).outcome is Outcome.SUCCEEDED
+
+
 def test_nothing_sealed_is_failed() -> None:
     events = [
         BEGIN,

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -279,6 +279,26 @@ def test_what_could_not_be_read_is_not_called_empty(machine: Machine) -> None:
     assert result.returncode == 1
     assert "no recovery point" not in result.stdout
     assert "the repository near could not be read" in result.stderr
+
+
+def test_members_taken_further_apart_than_promised_miss_the_objective(machine: Machine) -> None:
+    policy = machine.directory / "policy.yaml"
+    slow = machine.directory / "slow-restic"
+    slow.write_text(f'#!/bin/sh\ncase " $* " in *" backup "*) sleep 0.6 ;; esac\nexec {machine.restic} "$@"\n')
+    slow.chmod(0o755)
+    folders = [machine.directory / f"more {number}" for number in range(9)]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "file").write_text("one after the other")
+    text = policy.read_text().replace("/data]", "/data, " + ", ".join(f'"{folder}"' for folder in folders) + "]")
+    policy.write_text(text.replace("    keep:", "    consistent_within: 1s\n    keep:"))
+    machine.done("init")
+    result = replace(machine, restic=slow).call("run")
+    assert result.returncode == 4, result.stdout + result.stderr
+    assert "consistent_within asks for 1 s" in result.stdout + result.stderr
+    policy.write_text(text.replace("    keep:", "    consistent_within: 10m\n    keep:"))
+    assert "consistent_within" not in machine.done("run")
+    assert len(machine.json("points", "documents")["points"]) == 2
 
 
 def test_holds_are_added_listed_and_released(machine: Machine) -> None:

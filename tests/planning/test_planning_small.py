@@ -234,6 +234,7 @@ def test_explain() -> None:
     assert "In near are kept: the last 2; the newest of each of the last 7 days that have one; everything younger than 24h." in lines
     assert "In offsite are kept: every complete point, as no rule says otherwise." in lines
     assert "It is restored after documents." in lines
+    assert any(line.startswith("Its members shall be taken within 5m of each other") for line in lines)
     assert "Asked of what was restored: census, enough, answers." in lines
     assert any("No drill" in line for line in lines)
     plain = explain(of, "documents", now=NOW)
