@@ -5,7 +5,6 @@ import gzip
 import lzma
 import os
 import tarfile
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from drtool.model.control import Fault
 from drtool.model.errors import TimedOut
 from drtool.model.plan import Answer
 from drtool.ports import Question
+from drtool.scratch import scratch_here
 
 _CHUNK: Final = 1 << 20
 _BLOCK: Final = 512
@@ -78,7 +78,7 @@ def _look(subject: Subject, path: str | None, watch: Callable[[], None]) -> _Rea
         if size_of(subject.runner, place) is None:
             return _Read(problem=f"{place} is missing or not a file")
         return _read(place, place, watch)
-    with tempfile.TemporaryDirectory(prefix="drtool-check-") as directory:
+    with scratch_here() as directory:
         copy = os.path.join(directory, "copy")
         problem = bring(subject.runner, place, copy)
         return _Read(problem=problem) if problem else _read(copy, place, watch)

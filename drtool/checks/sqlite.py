@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Final
 from drtool.checks.bring import bring, size_of
 from drtool.model.errors import DrtoolError
 from drtool.ports import Runner
+from drtool.scratch import scratch_here
 
 _COMPANIONS: Final = ("-wal", "-journal")
 _STEPS: Final = 100_000
@@ -31,7 +31,7 @@ def ask_sqlite(runner: Runner, path: str, *, integrity: bool, query: str | None,
 
     The query may read the database and nothing else. `watch` raises when the time is over.
     """
-    with tempfile.TemporaryDirectory(prefix="drtool-check-") as directory:
+    with scratch_here() as directory:
         copy = os.path.join(directory, "copy")
         problem = bring(runner, path, copy)
         for companion in _COMPANIONS:

@@ -16,6 +16,7 @@ from drtool.model.errors import DrtoolError, Interrupted, TimedOut
 from drtool.model.event import Event, EventKind
 from drtool.model.plan import Mount, Plan, Record, RunHook, Step
 from drtool.ports import Runner
+from drtool.scratch import clear_scratch
 
 _ROUNDS = 5
 
@@ -77,6 +78,7 @@ def _settle(folder: RunFolder, hands: Hands) -> None:
     with open(os.devnull, "w", encoding="ascii") as nowhere, contextlib.closing(Journal(folder.journal, fallback=nowhere)) as journal:
         for runner in runners.values():
             _end_orphans(runner, folder, hands, journal)
+            clear_scratch(runner, folder.run)
         if plan is None:
             return
         for step in plan.steps:

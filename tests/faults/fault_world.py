@@ -58,6 +58,7 @@ class World:
         self.log = root / "hooks.log"
         self.lab = root / "lab"
         self.state = root / "state"
+        self.temporary = root / "temporary"
         self.policy_file = root / "policy.yaml"
         self.policy: dict[str, Any] = self._policy()
         self._saved = root.with_name(root.name + ".saved")
@@ -109,7 +110,7 @@ class World:
     def make(self, *, points: int = 0) -> None:
         """Make the tree, the repositories and so many points."""
         self.root.mkdir(parents=True)
-        for folder in (self.data, self.lab, self.root / "home", self.root / "cache"):
+        for folder in (self.data, self.lab, self.temporary, self.root / "home", self.root / "cache"):
             folder.mkdir()
         make_tree(self.tree, files=6)
         self.table.write_bytes(b"a row of the table\n" * 5000)
@@ -157,6 +158,7 @@ class World:
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.root / "home"),
+            "TMPDIR": str(self.temporary),
             "XDG_CACHE_HOME": str(self.root / "cache"),
             "LC_ALL": "C.UTF-8",
             "PYTHONPATH": str(REPOSITORY_ROOT),
@@ -231,6 +233,7 @@ class World:
         assert not alive, f"still running: {alive}"
         assert [path.name for path in self.data.iterdir() if path.name.startswith(".drtool-")] == []
         assert list(self.lab.iterdir()) == []
+        assert list(self.temporary.iterdir()) == []
         assert self.own_staging() == []
         words = [line.split() for line in self.log.read_text().splitlines()]
         before, after = ({run for word, run in words if word == wanted} for wanted in ("before", "after"))

@@ -151,7 +151,7 @@ def _changed_lists(expected: Path, actual: Path) -> list[str]:
 def _access_lists(root: Path) -> set[str]:
     """One block of getfacl's output for each file; the order of its own output is the directory's."""
     output = _lines(tool("getfacl", package="acl"), *("-R", "-P", "-n", "--", "."), directory=root)
-    return set("\n".join(output).split("\n\n"))
+    return {block.strip("\n") for block in "\n".join(output).split("\n\n")}
 
 
 def _lines(*arguments: str, directory: Path | None = None) -> list[str]:

@@ -19,6 +19,7 @@ from drtool.offsite.restic.errors import translate
 from drtool.offsite.restic.output import Message, OutputReader, number, parse_line
 from drtool.offsite.restic.translate import Row
 from drtool.ports import Entry, GetRequest, GetResult, ProgressListener, Runner
+from drtool.scratch import scratch_on
 
 _BY_SIGNAL = 128
 LISTING_GOOD_SECONDS = 600.0
@@ -158,14 +159,8 @@ def _cache(runner: Runner, *, fresh: bool) -> Iterator[str | None]:
     if not fresh:
         yield None
         return
-    made = runner.run(Command(("mktemp", "-d", "-t", "drtool-cache-XXXXXXXX")))
-    path = made.standard_output.decode("utf-8", "surrogateescape").strip()
-    if made.exit_code != 0 or not path.startswith("/"):
-        raise Refused(f"no place for a fresh cache: {made.said(300)}", hint="make room in the directory for temporary files")
-    try:
+    with scratch_on(runner) as path:
         yield path
-    finally:
-        runner.run(Command(("rm", "-rf", "--", path)))
 
 
 def _exists(runner: Runner, path: str) -> bool:
