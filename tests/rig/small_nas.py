@@ -58,7 +58,11 @@ def certificate(directory: Path, names: list[str]) -> tuple[Path, Path]:
 
 
 class SmallNas:
-    """`fault` is asked before and after each call: `(method, "before"|"after") -> None | "cut"`, or it raises CallError."""
+    """A NAS whose answers a test can spoil.
+
+    `fault` is asked before and after each call: `(method, "before"|"after") -> None | "cut"`, or it raises CallError. `instead` is asked
+    what to send in place of an answer, given its method and the id of the request as JSON; None sends the answer.
+    """
 
     def __init__(self, directory: Path, *, names: list[str] | None = None, old: bool = False) -> None:
         directory.mkdir(parents=True, exist_ok=True)
@@ -69,6 +73,7 @@ class SmallNas:
         self.jobs: dict[int, Any] = {}
         self.calls: list[tuple[str, Any]] = []
         self.fault: Callable[[str, str], str | None] = lambda _method, _when: None
+        self.instead: Callable[[str, str], list[str] | None] = lambda _method, _identity: None
         self.old = old
         self.lock = threading.RLock()
         self.seed = b"seed"
@@ -105,8 +110,8 @@ class SmallNas:
                 method, params = message["method"], message["params"]
                 if method == "auth.login_ex":
                     known = params[0]["api_key"] == KEY
-                    answer = {"response_type": "SUCCESS" if known else "AUTH_ERR"}
-                    connection.send(json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": answer}))
+                    told = {"response_type": "SUCCESS" if known else "AUTH_ERR"}
+                    self._send(connection, message, {"result": told})
                     continue
                 self.calls.append((method, params))
                 body: dict[str, Any]
@@ -124,9 +129,14 @@ class SmallNas:
                 except CallError as error:
                     data = {"error": error.number, "errname": "E", "reason": error.reason, "trace": None, "extra": None}
                     body = {"error": {"code": error.code, "message": "Method call error", "data": data}}
-                connection.send(json.dumps({"jsonrpc": "2.0", "id": message["id"], **body}))
+                self._send(connection, message, body)
         except ConnectionClosed:
             return
+
+    def _send(self, connection: ServerConnection, message: dict[str, Any], body: dict[str, Any]) -> None:
+        answer = json.dumps({"jsonrpc": "2.0", "id": message["id"], **body})
+        for text in self.instead(message["method"], json.dumps(message["id"])) or [answer]:
+            connection.send(text)
 
     def answer(self, method: str, params: list[Any]) -> Any:
         if self.old:

@@ -76,12 +76,16 @@ class _Session:
         self.link.end()
 
     def _read(self) -> None:
-        self.lost = pump(self.link, self._take) or "the connection was cut"
-        with self._lock:
-            waiting = tuple(self._waiting.values())
-        for waiter in waiting:
-            waiter.ended.set()
-        self._nudge.set()
+        why = "what came could not be read"
+        try:
+            why = pump(self.link, self._take)
+        finally:
+            self.lost = why
+            with self._lock:
+                waiting = tuple(self._waiting.values())
+            for waiter in waiting:
+                waiter.ended.set()
+            self._nudge.set()
 
     def _take(self, message: dict[str, Any]) -> None:
         number = message.get("id")
@@ -237,7 +241,9 @@ class Client:
         error = message.get("error")
         if error is not None:
             raise translate(error if isinstance(error, dict) else {}, method=method, source=self.source)
-        return message.get("result")
+        if "result" not in message:
+            raise Unavailable(f"{self.source} answered {method} with neither a result nor an error", hint="look whether the NAS restarts")
+        return message["result"]
 
     def _name_of(self, method: str) -> str:
         return self._older(method) if method.rpartition(".")[0] in self._old_names else method

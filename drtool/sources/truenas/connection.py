@@ -185,7 +185,8 @@ def login_request(user: str, key: Secret) -> list[Any]:
 
 def require_login(source: str, answer: Any) -> None:  # noqa: ANN401 - whatever it says
     """Raise Refused unless the NAS let us in; its own words are left out, they might repeat what was sent."""
-    kind = str(answer.get("response_type")) if isinstance(answer, Mapping) else "no answer"
+    told = answer.get("response_type") if isinstance(answer, Mapping) else None
+    kind = told if isinstance(told, str) else "no answer"
     if kind == "SUCCESS":
         return
     if kind == "REDIRECT":
@@ -206,7 +207,7 @@ def decode_message(text: str | bytes) -> dict[str, Any]:
     """Read one message; instants become datetimes. Raises Unavailable when it is none."""
     try:
         message = json.loads(text, object_hook=_instant)
-    except (ValueError, RecursionError):
+    except (ValueError, OverflowError, RecursionError):
         message = None
     if not isinstance(message, dict):
         raise Unavailable("the NAS sent something that is no message")

@@ -78,5 +78,5 @@ def _number(data: Mapping[str, Any]) -> int:
 
 
 def _reason(data: Mapping[str, Any], error: Mapping[str, Any]) -> str:
-    text = str(data.get("reason") or error.get("message") or "no reason given")
-    return " ".join(text.split())[:_LONGEST]
+    said = next((told for told in (data.get("reason"), error.get("message")) if isinstance(told, str) and told), "no reason given")
+    return " ".join(said.split())[:_LONGEST]
