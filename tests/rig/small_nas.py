@@ -70,7 +70,7 @@ class SmallNas:
         self.side = directory / "side"
         self.datasets: dict[str, dict[str, Any]] = {}
         self.snapshots: dict[str, dict[str, Any]] = {}
-        self.jobs: dict[int, Any] = {}
+        self.jobs: dict[int, tuple[str, bytes]] = {}
         self.calls: list[tuple[str, Any]] = []
         self.fault: Callable[[str, str], str | None] = lambda _method, _when: None
         self.instead: Callable[[str, str], list[str] | None] = lambda _method, _identity: None
@@ -98,7 +98,7 @@ class SmallNas:
 
     def _http(self, _connection: ServerConnection, request: Request) -> Response | None:
         if request.path.startswith("/_download/"):
-            body = self.jobs[int(request.path.split("/")[2].partition("?")[0])]
+            _, body = self.jobs[int(request.path.split("/")[2].partition("?")[0])]
             return Response(200, "OK", Headers({"Content-Length": str(len(body)), "Connection": "close"}), body)
         return None
 
@@ -155,7 +155,8 @@ class SmallNas:
         return "pong"
 
     def do_core_get_jobs(self, filters: list[Any]) -> list[Any]:
-        return [{"id": filters[0][2], "state": "SUCCESS", "result": None}]
+        method, _ = self.jobs[filters[0][2]]
+        return [{"id": filters[0][2], "method": method, "state": "SUCCESS", "result": None}]
 
     def do_system_info(self) -> dict[str, Any]:
         return {"version": "25.10.1", "datetime": {"$date": int(dt.datetime.now(dt.UTC).timestamp() * 1000)}}
@@ -341,5 +342,5 @@ class SmallNas:
 
     def do_core_download(self, method: str, params: list[Any], _name: str, _buffered: bool) -> list[Any]:
         number = len(self.jobs) + 1
-        self.jobs[number] = self.answer(method, params)
+        self.jobs[number] = (method, self.answer(method, params))
         return [number, f"/_download/{number}?auth_token=once"]

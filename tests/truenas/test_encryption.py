@@ -47,7 +47,7 @@ def encrypted(lab: Lab, source: TruenasSource, options: dict[str, Any], *, name:
 
 
 def job(source: TruenasSource, method: str, *params: object) -> object:
-    return source.client.wait_for_job(int(source.client.read(method, *params)), what=method)
+    return source.client.wait_for_job(int(source.client.read(method, *params)), method, *params, what=method)
 
 
 def lock(source: TruenasSource, name: str = SECRET) -> None:
@@ -57,7 +57,8 @@ def lock(source: TruenasSource, name: str = SECRET) -> None:
 def boot(lab: Lab, source: TruenasSource) -> None:
     """Start the NAS again, after it threw away the keys that open nothing under their name, as it does once a day."""
     admin = lab.source(by=BY, administrator=True)
-    admin.client.wait_for_job(int(admin.client.read("core.download", "pool.dataset.export_keys", ["tank"], "k", True)[0]), what="keys")
+    (number, _address) = admin.client.read("core.download", "pool.dataset.export_keys", ["tank"], "k", True)
+    admin.client.wait_for_job(int(number), "pool.dataset.export_keys", "tank", what="keys")
     lab.faults({"method": "system.version", "kind": "reboot_before", "seconds": 0.3})
     with pytest.raises(DrtoolError):
         admin.client._call("system.version", (), 5.0)

@@ -3,7 +3,8 @@ from __future__ import annotations
 import contextlib
 import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from secrets import token_hex
 from typing import Any, Final
 
 from drtool import process
@@ -11,6 +12,7 @@ from drtool.model.errors import Bug, Conflict, NotFound, Refused, TimedOut, Unav
 from drtool.model.secret import SecretReference
 from drtool.ports import Clock, SecretStore
 from drtool.sources.truenas.connection import Link, encode_request, login_request, pump, require_login
+from drtool.sources.truenas.jobs import Begun
 from drtool.sources.truenas.tls import Endpoint
 from drtool.sources.truenas.translate import METHOD_MISSING, translate
 
@@ -38,14 +40,15 @@ class _Waiter:
 
 
 class _Session:
-    """One logged-in connection and its reader thread."""
+    """One logged-in connection and its reader thread. The ids of what it asks begin with `asker`."""
 
-    def __init__(self, endpoint: Endpoint, nudge: threading.Event) -> None:
+    def __init__(self, endpoint: Endpoint, nudge: threading.Event, *, asker: str) -> None:
         self.link = Link(endpoint, threading.Lock())
         self.lost = ""
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
-        self._waiting: dict[int, _Waiter] = {}
+        self._waiting: dict[str, _Waiter] = {}
+        self._asker = asker
         self._nudge = nudge
         self._reader = threading.Thread(target=self._read, name="truenas-reader", daemon=True)
         self._reader.start()
@@ -54,17 +57,17 @@ class _Session:
         """Send a request and return the whole answer; Unavailable when the connection was lost before it came."""
         waiter = _Waiter()
         with self._lock:
-            number = next(self._numbers)
-            self._waiting[number] = waiter
+            identity = f"{self._asker}-{next(self._numbers)}"
+            self._waiting[identity] = waiter
         try:
-            self.link.send(encode_request(number, method, params))
+            self.link.send(encode_request(identity, method, params))
             while not waiter.ended.wait(_TICK):
                 watch()
                 if self.lost:
                     break
         finally:
             with self._lock:
-                self._waiting.pop(number, None)
+                self._waiting.pop(identity, None)
         if waiter.message is None:
             raise Unavailable(f"{source} did not answer {method}: {self.lost}", hint="look whether the NAS restarts")
         return waiter.message
@@ -88,10 +91,10 @@ class _Session:
             self._nudge.set()
 
     def _take(self, message: dict[str, Any]) -> None:
-        number = message.get("id")
-        if isinstance(number, int):
+        identity = message.get("id")
+        if isinstance(identity, str):
             with self._lock:
-                waiter = self._waiting.get(number)
+                waiter = self._waiting.get(identity)
             if waiter is not None:
                 waiter.message = message
                 waiter.ended.set()
@@ -118,6 +121,7 @@ class Client:
         self._key = key
         self._secrets = secrets
         self._clock = clock
+        self._asker = token_hex(8)
         self._places = threading.BoundedSemaphore(_AT_ONCE)
         self._opening = threading.Lock()
         self._alone = threading.Lock()
@@ -163,27 +167,21 @@ class Client:
                 raise
         raise Bug(f"{method} was neither answered nor refused")
 
-    def wait_for_job(self, job: int, *, what: str, timeout_seconds: float = JOB_SECONDS, raw: bool = False) -> Any:  # noqa: ANN401 - JSON
-        """Return what a job ended with; raises Refused when it failed, Unavailable when the NAS no longer knows it.
+    def wait_for_job(self, job: int, method: str, *params: Any, what: str, timeout_seconds: float = JOB_SECONDS, raw: bool = False) -> Any:  # noqa: ANN401 - JSON
+        """Return what a job of that call ended with; raises Refused when it failed, Unavailable when the NAS no longer knows it.
 
-        Its state is asked for; events only make that sooner. A result that is secret comes only `raw`.
+        Its state is asked for; events only make that sooner. A result that is secret comes only `raw`. Another job of its number is not it.
         """
         watch = process.stopwatch(timeout_seconds, f"{what} on {self.source}")
+        begun = Begun(job, self._asker, method, params, what, self.source)
+        found: Mapping[str, Any] = {}
         pause = _FIRST_POLL
         options = ({"extra": {"raw_result": True}},) if raw else ()
         while True:
             self._nudge.clear()
-            found = self.read("core.get_jobs", [["id", "=", job]], *options)
-            if not found:
-                raise Unavailable(
-                    f"{self.source} no longer knows its job {job} ({what})", hint="look at the jobs of the NAS; it may have restarted"
-                )
-            state = found[0].get("state")
-            if state == "SUCCESS":
-                return found[0].get("result")
-            if state in ("FAILED", "ABORTED"):
-                why = str(found[0].get("error") or "it was aborted")[:300]
-                raise Refused(f"{what} failed on {self.source}: {why}", hint="look at the jobs of the NAS")
+            found = begun.find(self.read("core.get_jobs", [["id", "=", job]], *options), earlier=found)
+            if begun.has_ended(found):
+                return found.get("result")
             watch()
             self._nudge.wait(pause)
             pause = min(pause * 1.5, _LONGEST_POLL)
@@ -268,7 +266,7 @@ class Client:
                 self._session.close()
                 self._session = None
             key = self._secrets.resolve(self._key)
-            session = _Session(self.endpoint, self._nudge)
+            session = _Session(self.endpoint, self._nudge, asker=self._asker)
             watch = process.stopwatch(CALL_SECONDS, f"logging in to {self.source}")
             try:
                 message = session.ask("auth.login_ex", tuple(login_request(self._user, key)), source=self.source, watch=watch)

@@ -195,9 +195,9 @@ def require_login(source: str, answer: Any) -> None:  # noqa: ANN401 - whatever 
     raise Refused(f"{source} {why}", hint=hint, safe="nothing was asked of it")
 
 
-def encode_request(number: int, method: str, params: tuple[Any, ...]) -> str:
+def encode_request(identity: str, method: str, params: tuple[Any, ...]) -> str:
     """Return a request as text; Refused when the NAS would hang up on its size."""
-    text = json.dumps({"jsonrpc": "2.0", "id": number, "method": method, "params": list(params)})
+    text = json.dumps({"jsonrpc": "2.0", "id": identity, "method": method, "params": list(params)})
     if len(text) > LARGEST_REQUEST:
         raise Refused(f"a request of {len(text)} characters is more than a NAS takes", hint="name fewer things in one set")
     return text

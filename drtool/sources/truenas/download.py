@@ -29,7 +29,7 @@ def download(client: Client, method: str, params: list[Any], *, filename: str) -
 def _fetch(client: Client, method: str, params: list[Any], filename: str) -> bytes:
     job, address = client.read("core.download", method, params, filename, True)
     body = _get(client, str(address), method)
-    client.wait_for_job(int(job), what=method, timeout_seconds=_SECONDS)
+    client.wait_for_job(int(job), method, *params, what=method, timeout_seconds=_SECONDS)
     return body
 
 

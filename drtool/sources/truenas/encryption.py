@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from drtool.model.errors import DrtoolError, Refused
+from drtool.model.errors import DrtoolError, Refused, TimedOut, Unavailable
 from drtool.model.secret import Secret
 from drtool.sources.truenas.client import Client
 from drtool.sources.truenas.datasets import Dataset, find_dataset
@@ -34,8 +34,8 @@ def encryption_summary(client: Client, name: str, secrets: Mapping[str, Mapping[
     """
     given = [{"name": root, **_revealed(secret)} for root, secret in (secrets or {}).items()]
     with hidden(*(one for secret in (secrets or {}).values() for one in secret.values())):
-        job = client.read("pool.dataset.encryption_summary", name, {"datasets": given})
-        rows = client.wait_for_job(int(job), what=f"trying the keys of {name}", timeout_seconds=_SECONDS)
+        call = ("pool.dataset.encryption_summary", name, {"datasets": given})
+        rows = client.wait_for_job(int(client.read(*call)), *call, what=f"trying the keys of {name}", timeout_seconds=_SECONDS)
     return tuple(
         Root(
             str(row["name"]),
@@ -56,25 +56,33 @@ def opens(client: Client, root: str, secret: Mapping[str, Secret] | None = None)
 
 def exported_key(client: Client, root: str) -> Secret | None:
     """Return the key that the NAS keeps under a name, None where it keeps none."""
-    job = client.read("pool.dataset.export_key", root)
+    call = ("pool.dataset.export_key", root)
+    job = client.read(*call)
     try:
-        told = client.wait_for_job(int(job), what=f"asking for the key of {root}", timeout_seconds=_SECONDS, raw=True)
+        told = client.wait_for_job(int(job), *call, what=f"asking for the key of {root}", timeout_seconds=_SECONDS, raw=True)
     except Refused:
         return None
     return Secret(told) if isinstance(told, str) and told.strip("*") else None
 
 
 def change_key(client: Client, name: str, secret: Mapping[str, Secret]) -> None:
-    """Give an encrypted dataset this key or passphrase, which the NAS then keeps under its name; without one it makes a key itself.
+    """Give an encrypted dataset this key, which the NAS then keeps under its name, or passphrase; without either it makes a key itself.
 
     What inherited from it goes on to. Only the key around the data is changed, so it takes no time.
     """
 
     def is_done() -> bool:
-        return opens(client, name, secret or None)
+        kept = PASSPHRASE.lower() in secret or opens(client, name)  # what opens it need not be kept: a rename leaves the key behind
+        return kept and (not secret or opens(client, name, secret))
 
     options: dict[str, Any] = {**_revealed(secret)} or {"generate_key": True}
     _carry_out(client, "pool.dataset.change_key", (name, options), is_done, what=f"keeping the key of {name}", secret=secret)
+    if not is_done():
+        raise Refused(
+            f"{name} did not get its key, although the NAS says that it did",
+            hint="give it its key on the NAS, while it is open; then drtool doctor",
+            safe="its data is as it was, and what opened it before may open it still",
+        )
 
 
 def inherit_key(client: Client, name: str) -> None:
@@ -113,7 +121,16 @@ def _carry_out(
 ) -> Any:  # noqa: ANN401 - JSON
     with hidden(*secret.values()):
         job = client.change(method, *params, look=look, timeout_seconds=_SECONDS)
-        return None if job is None else client.wait_for_job(int(job), what=what, timeout_seconds=_SECONDS)
+        if job is None:
+            return None
+        try:
+            return client.wait_for_job(int(job), method, *params, what=what, timeout_seconds=_SECONDS)
+        except TimedOut:
+            raise  # it may be under way still, and half done
+        except Unavailable:
+            if look():
+                return None
+            raise
 
 
 def _revealed(secret: Mapping[str, Secret]) -> dict[str, str]:
