@@ -4,9 +4,11 @@ import contextlib
 import gzip
 import io
 import json
+import os
 import shutil
 import sqlite3
 import tarfile
+import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -250,3 +252,48 @@ def test_a_configuration_without_its_seed_is_not_stored(tmp_path: Path) -> None:
         with pytest.raises(Corrupt, match="secret seed"), source.export(source.snapshot(workload, f"{RUN}/1")):
             pass
         source.close()
+
+
+@pytest.mark.parametrize("mode", ["delete", "wal"])
+def test_its_database_is_looked_at_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
+    """A directory whose time of change stays never had a file in it."""
+    database = journalled(tmp_path, mode)
+    assert database[18:20] == {"delete": b"\1\1", "wal": b"\2\2"}[mode]
+    broken = bytearray(database)
+    for place in range(4096, 4096 + 200):
+        broken[place] ^= 0xFF
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    os.utime(temporary, ns=(0, 0))
+    for name in ("TMPDIR", "SQLITE_TMPDIR"):
+        monkeypatch.setenv(name, str(temporary))
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    monkeypatch.chdir(temporary)
+    facts = {"facts.json": b'{"encryption_roots": {}}', "keys.json": b"{}"}
+    assert verify({**facts, "config.tar": archived(database)}).problems == []
+    for spoiled in (bytes(broken), database[:5000], database[:100], b"SQLite format 3\0", database[:18] + b"\7\7" + database[20:]):
+        (problem,) = verify({**facts, "config.tar": archived(spoiled)}).problems
+        assert problem.startswith("the database (freenas-v1.db) is damaged"), problem
+    assert list(temporary.iterdir()) == []
+    assert temporary.stat().st_mtime_ns == 0
+
+
+def journalled(tmp_path: Path, mode: str) -> bytes:
+    path = tmp_path / "journalled.db"
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute(f"pragma journal_mode = {mode}")
+        database.execute("create table t (x)")
+        database.executemany("insert into t values (?)", [("word" * 100,)] * 200)
+        database.execute("create index i on t (x)")
+        database.commit()
+    return path.read_bytes()
+
+
+def archived(database: bytes) -> bytes:
+    result = io.BytesIO()
+    with tarfile.open(fileobj=result, mode="w") as tar:
+        for name, body in (("freenas-v1.db", database), ("pwenc_secret", b"seed")):
+            item = tarfile.TarInfo(name)
+            item.size = len(body)
+            tar.addfile(item, io.BytesIO(body))
+    return result.getvalue()
