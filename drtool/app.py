@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from drtool.catalog.index import Index
 from drtool.engine.clock import SystemClock
-from drtool.model.errors import NotFound, Refused, Unavailable
+from drtool.model.errors import NotFound, Refused, Unavailable, UnknownName
 from drtool.model.hold import Hold
 from drtool.model.inventory import Inventory, Listing
 from drtool.model.policy import DrillPolicy, Policy
@@ -78,7 +78,7 @@ class App:
         self._deadline_seconds = deadline_seconds
         self._listeners = tuple(listeners)
         self._clock = SystemClock()
-        self._index = Index(state_directory)
+        self._index = Index(state_directory, policy.repositories)
 
     @cached_property
     def workshop(self) -> Workshop:
@@ -148,7 +148,8 @@ class App:
         """Carry out drills: restore into a sandbox from the named copy, ask the checks, record the evidence, release."""
         drills = tuple(names) or tuple(self.policy.drills)
         if len(drills) != 1:
-            raise NotFound("name one drill or set", hint=f"drills: {', '.join(self.policy.drills) or 'none in the policy'}")
+            known = ", ".join((*self.policy.drills, *(name for name in self.policy.sets if name not in self.policy.drills)))
+            raise UnknownName("name one drill or set", hint=f"there are: {known or 'none'}")
         drill = self._drill(drills[0])
         with self.workshop.working():
             workshop, used_key = self._opened_for(drill)
@@ -391,7 +392,7 @@ class App:
         """Tell how every set stands, from the index unless `refresh`."""
         from drtool.forecasts import Forecasts
 
-        listings = {} if refresh else self._index.load(self.policy.repositories)
+        listings = {} if refresh else self._index.load()
         if len(listings) < len(self.policy.repositories):
             listings = self.archive.listings(refresh=refresh)
         now = self._clock.now()
@@ -494,14 +495,14 @@ class App:
     def _with_forecast(self, plan: Plan, read: Mapping[str, Manifest]) -> Plan:
         from drtool.forecasts import Forecasts
 
-        known = self._index.load(self.policy.repositories)
+        known = self._index.load()
         return Forecasts(self.policy, self.state_directory).of_plan(plan, known, read.values())
 
     def _sets(self, names: Iterable[str]) -> tuple[str, ...]:
         chosen = tuple(dict.fromkeys(names)) or tuple(self.policy.sets)
         for name in chosen:
             if name not in self.policy.sets:
-                raise NotFound(f"there is no set {name}", hint=f"sets: {', '.join(self.policy.sets) or 'none'}")
+                raise UnknownName(f"there is no set {name}", hint=_right_word(name, self.policy.sets, what="sets"))
         return chosen
 
     def _ring_of(self, repository: str) -> Callable[[SecretReference], KeyRing]:
@@ -513,7 +514,7 @@ class App:
             return names[0]
         if name is None or name not in self.policy.repositories:
             said = "name a repository" if name is None else f"there is no repository {name}"
-            raise NotFound(said, hint=f"repositories: {', '.join(names)}")
+            raise UnknownName(said, hint=_right_word(name or "", names, what="repositories"))
         return name
 
     def _drill(self, name: str) -> DrillPolicy:
@@ -548,8 +549,8 @@ class App:
 
     def _drill_of_set(self, name: str) -> DrillPolicy:
         if name not in self.policy.sets:
-            known = ", ".join((*self.policy.drills, *self.policy.sets))
-            raise NotFound(f"there is no drill and no set called {name}", hint=f"there are: {known}")
+            known = (*self.policy.drills, *self.policy.sets)
+            raise UnknownName(f"there is no drill and no set called {name}", hint=_right_word(name, known, what="there are"))
         if not self.policy.sandboxes:
             raise NotFound("the policy has no sandbox to drill in", hint="add sandboxes: {lab: {lease: 2h, …}}")
         return DrillPolicy(name, (name,), self.policy.repositories_of(self.policy.sets[name])[-1], next(iter(self.policy.sandboxes)))
@@ -576,6 +577,12 @@ class App:
                         hint="add --trust-commands to go there, or --to directory PATH",
                         safe="nothing was restored",
                     )
+
+
+def _right_word(word: str, known: Iterable[str], *, what: str) -> str:
+    from drtool.policy.words import nearest
+
+    return nearest(word, known, what=what)
 
 
 def open_policy(

@@ -13,7 +13,7 @@ from drtool.catalog import manifest as manifests
 from drtool.catalog.index import Index
 from drtool.engine.hands import Hands
 from drtool.engine.observe import list_repository, observe
-from drtool.model.errors import DrtoolError, Interrupted, NotFound, Refused
+from drtool.model.errors import DrtoolError, Interrupted, NotFound, Refused, UnknownName
 from drtool.model.hold import Hold, active_holds
 from drtool.model.inventory import Listing
 from drtool.model.point import Artifact, Manifest, RecoveryPoint
@@ -43,7 +43,7 @@ class Archive:
     def listings(self, *, refresh: bool) -> dict[str, Listing]:
         """Return a listing of every repository: from the index, and asked anew where that knows nothing or with `refresh`."""
         names = tuple(self.policy.repositories)
-        known = {} if refresh else self.index.load(names)
+        known = {} if refresh else self.index.load()
         for name in names:
             if name not in known:
                 known[name] = list_repository(self.hands, name)
@@ -113,7 +113,7 @@ class Archive:
         names = tuple(dict.fromkeys(repositories))
         for name in names:
             if name not in self.hands.repositories:
-                raise NotFound(f"there is no repository {name}", hint=f"repositories: {', '.join(self.hands.repositories)}")
+                raise UnknownName(f"there is no repository {name}", hint=f"repositories: {', '.join(self.hands.repositories)}")
         listings = observe(self.hands, repositories=names).repositories
         for listing in listings.values():
             self.index.save(listing)

@@ -20,7 +20,7 @@ from drtool.engine.session import Listener, Session, observing
 from drtool.engine.signals import listening
 from drtool.engine.sweep import DeadRuns, settle_dead_runs
 from drtool.model.errors import DrtoolError, Refused
-from drtool.model.inventory import Inventory
+from drtool.model.inventory import Inventory, Problem
 from drtool.model.plan import Plan
 from drtool.model.policy import Policy
 from drtool.model.report import Report
@@ -125,7 +125,10 @@ class Workshop:
                 continue
 
     def sweep_quietly(self, found: Inventory | None = None) -> None:
-        """Settle what dead runs of this host owe and release what runs that are over left; every run does this first."""
+        """Settle what dead runs of this host owe and release what runs that are over left; every run does this first.
+
+        A source or repository that is away cannot be swept now; the run that needs it will say so.
+        """
         dead = settle_dead_runs(self.state_directory, self.hands)
         if found is None:
             found = observe(self.hands, repositories=self.policy.repositories if dead.dead else (), leftovers=True)
@@ -137,9 +140,11 @@ class Workshop:
         """Settle what dead runs owe, and plan to release everything that is over, in the repositories too."""
         dead = settle_dead_runs(self.state_directory, self.hands)
         found = observe(self.hands, repositories=self.policy.repositories, leftovers=True)
-        return self.plan_sweep(found, dead, kept=kept)
+        unlisted = (listing.problem for listing in found.repositories.values() if listing.problem is not None)
+        unsettled = (Problem(error.kind, error.what, error.hint) for error in dead.failures)
+        return self.plan_sweep(found, dead, kept=kept, problems=(*found.unasked, *unlisted, *unsettled))
 
-    def plan_sweep(self, found: Inventory, dead: DeadRuns, *, kept: bool = False) -> Plan:
+    def plan_sweep(self, found: Inventory, dead: DeadRuns, *, kept: bool = False, problems: Sequence[Problem] = ()) -> Plan:
         """Plan to release what runs that are over left behind."""
         return plan_what_to_sweep(
             found.leftovers,
@@ -152,6 +157,7 @@ class Workshop:
             kept=kept,
             unsealed={name: listing.unsealed for name, listing in found.repositories.items()},
             holds={name: listing.holds for name, listing in found.repositories.items()},
+            problems=problems,
         )
 
     def observe_run(self, names: tuple[str, ...], *, due: bool) -> tuple[tuple[str, ...], Inventory]:

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from urllib.parse import quote
 
@@ -10,13 +11,18 @@ from drtool.catalog.storage import make_folder, read_json, write_atomically
 from drtool.model.codec import canonical, decode
 from drtool.model.inventory import Listing
 from drtool.model.point import RecoveryPoint
+from drtool.model.policy import RepositoryPolicy
 
 
 class Index:
-    """The last listing of each repository on the local disk: a cache, absent or damaged means not known."""
+    """The last listing of each repository on the local disk: a cache, absent or damaged means not known.
 
-    def __init__(self, state_directory: str) -> None:
+    What is known is known of an address: a repository that moved under the same name is asked anew.
+    """
+
+    def __init__(self, state_directory: str, repositories: Mapping[str, RepositoryPolicy]) -> None:
         self._path = os.path.join(state_directory, "index")
+        self._repositories = repositories
 
     def save(self, listing: Listing) -> None:
         """Keep a listing; a state directory that cannot be written costs only the cache."""
@@ -27,10 +33,10 @@ class Index:
             make_folder(self._path)
             write_atomically(self._file(listing.repository), canonical(slim))
 
-    def load(self, repositories: Iterable[str]) -> dict[str, Listing]:
-        """Return what is known of these repositories."""
+    def load(self) -> dict[str, Listing]:
+        """Return what is known of the policy's repositories."""
         known = {}
-        for repository in repositories:
+        for repository in self._repositories:
             data = read_json(self._file(repository))
             with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError):
                 if data is not None:
@@ -44,7 +50,9 @@ class Index:
                 os.unlink(os.path.join(self._path, name))
 
     def _file(self, repository: str) -> str:
-        return os.path.join(self._path, f"{quote(repository, safe='')}.json")
+        location = self._repositories[repository].address.location
+        digest = hashlib.sha256(location.encode("utf-8", "surrogateescape")).hexdigest()[:12]
+        return os.path.join(self._path, f"{quote(repository, safe='')}-{digest}.json")
 
 
 def _slim(points: Iterable[RecoveryPoint]) -> tuple[RecoveryPoint, ...]:

@@ -43,6 +43,7 @@ BY_KIND: Final = {
     "NoRepository": 10,
     "Refused": 6,
     "NotFound": 1,
+    "UnknownName": 2,
     "Conflict": 1,
     "Corrupt": 5,
     "Interrupted": 143,

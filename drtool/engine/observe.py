@@ -29,12 +29,13 @@ def observe(
     stores = tuple(dict.fromkeys(repositories))
     found = _at_once([lambda name=name: _set(hands, hands.policy.sets[name]) for name in names])  # type: ignore[misc]
     listed = _at_once([lambda name=name: list_repository(hands, name) for name in stores])  # type: ignore[misc]
-    left = _leftovers(hands) if leftovers else ()
+    left, unasked = _leftovers(hands) if leftovers else ((), ())
     return Inventory(
         taken=hands.clock.now(),
         sets=dict(zip(names, found, strict=True)),
         repositories=dict(zip(stores, listed, strict=True)),
         leftovers=left,
+        unasked=unasked,
         dead_runs=dead_runs,
         live_runs=live_runs,
     )
@@ -68,17 +69,18 @@ def _set(hands: Hands, backup_set: BackupSet) -> SetInventory:
     return SetInventory(backup_set.name, tuple(workloads.values()), tuple(problems), tuple(empty))
 
 
-def _leftovers(hands: Hands) -> tuple[Leftover, ...]:
+def _leftovers(hands: Hands) -> tuple[tuple[Leftover, ...], tuple[Problem, ...]]:
     found: list[Leftover] = []
+    unasked: list[Problem] = []
     for name, source in hands.sources.items():
         places: list[Mapping[str, object]] = [sandbox.places[name] for sandbox in hands.policy.sandboxes.values() if name in sandbox.places]
         try:
             found += source.leftovers(places)
         except Interrupted:
             raise
-        except DrtoolError:  # a source that is away cannot be swept now; the run that needs it will say so
-            continue
-    return tuple(found)
+        except DrtoolError as error:
+            unasked.append(Problem(error.kind, f"{name}: {error.what}", error.hint))
+    return tuple(found), tuple(unasked)
 
 
 def _at_once(calls: list[Callable[[], type_variable]]) -> list[type_variable]:

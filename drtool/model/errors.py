@@ -11,6 +11,7 @@
     ├── NoRepository           there is no repository at that address
     ├── Refused                permission, quota, wrong state, failed pre-flight: a person must act
     ├── NotFound               a thing is missing
+    │   └── UnknownName        the policy has nothing of that name
     ├── Conflict               two truths disagree (carries both)
     ├── Corrupt                digests disagree; never repaired silently
     ├── Interrupted            the run was told to stop
@@ -115,6 +116,10 @@ class Refused(DrtoolError):  # noqa: N818
 
 class NotFound(DrtoolError):  # noqa: N818
     """A thing that was named does not exist."""
+
+
+class UnknownName(NotFound):
+    """A set, drill, repository or sandbox was named that the policy does not have."""
 
 
 class Conflict(DrtoolError):  # noqa: N818

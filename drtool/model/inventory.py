@@ -53,6 +53,8 @@ class Inventory:
     sets: Mapping[str, SetInventory] = field(default_factory=dict)
     repositories: Mapping[str, Listing] = field(default_factory=dict)
     leftovers: tuple[Leftover, ...] = ()
+    unasked: tuple[Problem, ...] = ()
+    """Of the sources that could not be asked for leftovers."""
     dead_runs: frozenset[str] = frozenset()
     """Runs of this host whose lock is free and that never ended."""
     live_runs: frozenset[str] = frozenset()

@@ -2,23 +2,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from drtool.model.errors import NotFound, Refused
+from drtool.model.errors import Refused, UnknownName
 from drtool.model.policy import BackupSet, Policy
 
 
 def set_of(policy: Policy, name: str) -> BackupSet:
-    """Return a set by name; raises NotFound that tells the names there are."""
+    """Return a set by name; raises UnknownName that tells the names there are."""
     found = policy.sets.get(name)
     if found is None:
         known = ", ".join(sorted(policy.sets)) or "none"
-        raise NotFound(f"the policy has no set `{name}`", hint=f"the sets are: {known}")
+        raise UnknownName(f"the policy has no set `{name}`", hint=f"the sets are: {known}")
     return found
 
 
 def recovery_order(policy: Policy, sets: Iterable[str]) -> tuple[str, ...]:
     """Return the sets in the order they are restored: what a set needs, directly or through others, comes before it.
 
-    Otherwise the given order stays. Raises NotFound for a name the policy does not have, Refused when sets need each other.
+    Otherwise the given order stays. Raises UnknownName for a name the policy does not have, Refused when sets need each other.
     """
     wanted = tuple(dict.fromkeys(sets))
     asked = frozenset(wanted)

@@ -185,10 +185,17 @@ def _about_damage(repositories: tuple[str, ...], damaged: Mapping[str, Evidence]
 
 
 def _about_quarantines(name: str, seen: _Seen) -> list[tuple[str, str]]:
-    return [
-        (f"nothing of {name} is forgotten until you have looked: {hold.reason}", f"drtool hold release {hold.id}")
-        for hold in seen.quarantines.values()
-    ]
+    advice = []
+    for hold in seen.quarantines.values():
+        why, _, look = hold.reason.rpartition(": drtool ")
+        then = f"if all is well: drtool hold release {hold.id}"
+        advice.append(
+            (
+                f"nothing of {name} is forgotten until you have looked: {why or hold.reason}; {then}",
+                f"drtool {look}" if why else f"drtool points {name}",
+            )
+        )
+    return advice
 
 
 def _about_points(backup_set: BackupSet, seen: _Seen, *, age: float | None, now: datetime) -> list[tuple[str, str]]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from drtool.model.hold import FREEZE, Hold, active_holds
+from drtool.model.inventory import Problem
 from drtool.model.plan import EndHold, Plan, Release, Skipped, Step
 from drtool.model.point import Unsealed
 from drtool.model.workload import Leftover
@@ -22,17 +23,19 @@ def plan_sweep(
     kept: bool = False,
     unsealed: Mapping[str, Iterable[Unsealed]] | None = None,
     holds: Mapping[str, tuple[Hold, ...]] | None = None,
+    problems: Iterable[Problem] = (),
 ) -> Plan:
     """Plan to release what runs that are over left behind, on sources and (by repository, `unsealed`) among stored data.
 
     Released is what carries our name, of a run that died on this host or whose lease is past; of a run that ended in order
     everything but its sandboxes, which live as long as their lease; never of a live run, and what was kept aside only with
     `kept`. What stays for a reason that a person may want to know is told as skipped. A freeze (by repository, `holds`) of a
-    restore that is over here is released; that of a run on another machine ends with its lease.
+    restore that is over here is released; that of a run on another machine ends with its lease. What could not be asked or settled
+    (`problems`) makes the sweep fail: what is left there is not known.
     """
     alive = live_runs | {run}
     steps: dict[str, Step] = {}
-    skipped: list[Skipped] = []
+    skipped = [Skipped(what=problem.what, reason=problem.hint or "sweep again when it answers", outcome="failed") for problem in problems]
     stored = _as_leftovers(unsealed or {})
     for leftover, copied in (*((leftover, False) for leftover in leftovers), *stored):
         if leftover.by != by:

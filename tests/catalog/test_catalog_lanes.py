@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from drtool.catalog.fold import fold
-from drtool.catalog.index import Index
 from drtool.catalog.journal import Journal
 from drtool.catalog.lanes import IN_EVIDENCE, PAST, PER_LANE, Lanes, contents_of, measurements, newest, of_evidence, spelled, together
 from drtool.catalog.runs import Runs
@@ -22,7 +21,6 @@ from drtool.model.event import Event, EventKind
 from drtool.model.evidence import Evidence
 from drtool.model.forecast import Forecast, SetForecast
 from drtool.model.identifier import identifier
-from drtool.model.inventory import Listing
 from drtool.model.lane import COLD, WARM, Content, Experience, Lane, Measurement
 from drtool.model.plan import (
     Action,
@@ -42,7 +40,7 @@ from drtool.model.plan import (
     Store,
     Stored,
 )
-from drtool.model.point import Artifact, Census, DataSnapshot, Manifest, Member, RecoveryPoint
+from drtool.model.point import Artifact, Census, Manifest, Member
 from drtool.model.policy import CheckPolicy, Hook
 from drtool.model.report import Failure, Report
 from drtool.model.workload import Workload
@@ -257,15 +255,3 @@ def test_a_part_that_moves_is_dated_when_it_is_first_seen(tmp_path: Path) -> Non
     for damage in ("{", '{"d": {"hooks": ["b", "yesterday"]}}', '{"d": 3}', "[1]"):
         (tmp_path / "fingerprints.json").write_text(damage, encoding="utf-8")
         assert seen.since({"d": {"hooks": "b"}}, NOW) == {}
-
-
-def test_the_index_keeps_what_the_newest_point_of_a_set_consists_of(tmp_path: Path) -> None:
-    def point(name: str, days: int, *, complete: bool = True, of: str = "d") -> RecoveryPoint:
-        data = (DataSnapshot("i", "t", "here:/a", name),)
-        instant = NOW + timedelta(days=days)
-        return RecoveryPoint(name, of, "home", "R", instant, complete, 1, 1, 1, "d", "m", instant, data)
-
-    points = (point("A", 1), point("B", 3), point("C", 2), point("D", 4, complete=False), point("E", 0, of="photos"))
-    index = Index(str(tmp_path))
-    index.save(Listing("near", NOW, points))
-    assert [each.point for each in index.load(["near"])["near"].points if each.data] == ["B", "E"]

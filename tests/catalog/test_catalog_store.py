@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,9 @@ from drtool.model.errors import Locked, Refused
 from drtool.model.identifier import identifier
 from drtool.model.inventory import Listing, Problem
 from drtool.model.plan import Plan
+from drtool.model.point import DataSnapshot, RecoveryPoint
+from drtool.model.policy import Address, RepositoryPolicy
+from drtool.model.secret import SecretReference
 from tests.rig.disk import full_disk
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -127,13 +130,19 @@ def test_old_runs_are_forgotten_but_never_one_that_is_open(runs: Runs) -> None:
     assert [each.run for each in runs.all()] == [run_id(4), run_id(3), run_id(0)]
 
 
+def repositories(**locations: str) -> dict[str, RepositoryPolicy]:
+    key = SecretReference("file", "/key")
+    return {name: RepositoryPolicy(name, Address(location, key), "home") for name, location in locations.items()}
+
+
 def test_the_index_is_a_cache(tmp_path: Path) -> None:
-    index = Index(str(tmp_path))
-    listing = Listing(repository="near/../é", taken=NOW)
+    name = "near/../é"
+    index = Index(str(tmp_path), repositories(**{name: "/srv/near", "other": "/srv/other"}))
+    listing = Listing(repository=name, taken=NOW)
     index.save(listing)
-    assert index.load(["near/../é", "other"]) == {"near/../é": listing}
-    index.save(Listing(repository="near/../é", taken=NOW, problem=Problem("Unavailable", "away")))
-    assert index.load(["near/../é"]) == {"near/../é": listing}
+    assert index.load() == {name: listing}
+    index.save(Listing(repository=name, taken=NOW, problem=Problem("Unavailable", "away")))
+    assert index.load() == {name: listing}
     (path,) = (tmp_path / "index").iterdir()
     for garbage in (
         b"",
@@ -146,10 +155,28 @@ def test_the_index_is_a_cache(tmp_path: Path) -> None:
         path.read_bytes()[:-3],
     ):
         path.write_bytes(garbage)
-        assert index.load(["near/../é"]) == {}
+        assert index.load() == {}
     index.clear()
-    assert index.load(["near/../é"]) == {}
-    Index(str(tmp_path / "absent")).clear()
+    assert index.load() == {}
+    Index(str(tmp_path / "absent"), {}).clear()
+
+
+def test_what_is_known_of_one_address_is_not_believed_of_another(tmp_path: Path) -> None:
+    Index(str(tmp_path), repositories(near="/srv/near")).save(Listing(repository="near", taken=NOW))
+    assert Index(str(tmp_path), repositories(near="/srv/moved")).load() == {}
+    assert Index(str(tmp_path), repositories(near="/srv/near")).load().keys() == {"near"}
+
+
+def test_the_index_keeps_what_the_newest_point_of_a_set_consists_of(tmp_path: Path) -> None:
+    def point(name: str, days: int, *, complete: bool = True, of: str = "d") -> RecoveryPoint:
+        data = (DataSnapshot("i", "t", "here:/a", name),)
+        instant = NOW + timedelta(days=days)
+        return RecoveryPoint(name, of, "home", "R", instant, complete, 1, 1, 1, "d", "m", instant, data)
+
+    points = (point("A", 1), point("B", 3), point("C", 2), point("D", 4, complete=False), point("E", 0, of="photos"))
+    index = Index(str(tmp_path), repositories(near="/srv/near"))
+    index.save(Listing("near", NOW, points))
+    assert [each.point for each in index.load()["near"].points if each.data] == ["B", "E"]
 
 
 def test_an_atomic_file_is_the_old_one_or_the_new_one() -> None:
@@ -160,5 +187,5 @@ def test_an_atomic_file_is_the_old_one_or_the_new_one() -> None:
             write_atomically(path, b"x" * 200_000)
         assert read_json(path) == "old"
         assert os.listdir(disk) == ["file"]
-        Index(str(disk)).save(Listing(repository="near", taken=NOW))
+        Index(str(disk), repositories(near="/srv/near")).save(Listing(repository="near", taken=NOW))
         (disk / "filler").write_bytes(b"")

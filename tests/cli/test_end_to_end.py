@@ -281,6 +281,26 @@ def test_what_could_not_be_read_is_not_called_empty(machine: Machine) -> None:
     assert "the repository near could not be read" in result.stderr
 
 
+def test_a_sweep_says_who_could_not_be_asked(machine: Machine) -> None:
+    policy, key = machine.directory / "policy.yaml", machine.directory / "nas.key"
+    key.touch(mode=0o600)
+    key.write_text("1-x")
+    away = f'  nas: {{truenas: {{url: "wss://127.0.0.1:9/api/current", user: drtool, key: "file:{key}"}}}}\nsets:\n'
+    policy.write_text(policy.read_text().replace("sets:\n", away, 1))
+    machine.done("init")
+    machine.done("run")
+    result = machine.call("sweep")
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert "nas cannot be reached" in result.stdout + result.stderr
+
+
+def test_a_name_that_the_policy_does_not_have_is_a_mistake_of_the_command_line(machine: Machine) -> None:
+    for verb in ("run", "restore", "drill", "explain"):
+        result = machine.call(verb, "documens")
+        assert result.returncode == 2, result.stdout + result.stderr
+    assert "did you mean `documents`?" in machine.call("run", "documens").stderr
+
+
 def test_members_taken_further_apart_than_promised_miss_the_objective(machine: Machine) -> None:
     policy = machine.directory / "policy.yaml"
     slow = machine.directory / "slow-restic"

@@ -180,7 +180,8 @@ def test_a_source_that_went_empty_pushes_nothing_out_until_somebody_looked(world
     app = world.app()
     (status,) = app.status(refresh=True).sets
     assert any("until you have looked" in text for text in status.attention)
-    assert status.next == f"drtool hold release {hold.id}"
+    assert f"drtool hold release {hold.id}" in " ".join(status.attention)
+    assert status.next in hold.reason
     older, newer = hold.reason.split("drtool diff ")[1].split()
     assert any("ransom.txt" in line for line in app.diff(older, newer))
 

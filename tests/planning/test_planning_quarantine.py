@@ -114,9 +114,9 @@ def test_status_tells_what_to_type() -> None:
     seen = inventory(listing("near", USUAL, holds=(hold,)), listing("offsite", USUAL, holds=(hold,)))
     (status,) = assess(policy(), seen, now=NOW)
     assert [text for text in status.attention if "until you have looked" in text] == [
-        "nothing of documents is forgotten until you have looked: 1 files where 100 were usual: drtool diff A B"
+        "nothing of documents is forgotten until you have looked: 1 files where 100 were usual; if all is well: drtool hold release H1"
     ]
-    assert status.next == "drtool hold release H1"
+    assert status.next == "drtool diff A B"
     pin = replace(hold, kind="")
     (status,) = assess(policy(), inventory(listing("near", USUAL, holds=(pin,)), listing("offsite", USUAL)), now=NOW)
     assert not any("looked" in text for text in status.attention)

@@ -252,6 +252,12 @@ def test_what_an_ended_run_left_goes_except_its_sandboxes() -> None:
     assert [step.action for step in plan.steps] == [Release(leftovers[0])]
 
 
+def test_a_sweep_that_could_not_ask_everybody_failed() -> None:
+    away = Problem("Unavailable", "nas: it does not answer", "look whether it is up")
+    plan = plan_sweep((), run="self", now=NOW, by=BY, dead_runs=NONE, live_runs=NONE, problems=(away,))
+    assert [(entry.what, entry.reason, entry.outcome) for entry in plan.skipped] == [(away.what, away.hint, "failed")]
+
+
 def test_due_sets() -> None:
     of = policy(backup_set(), backup_set("manual", schedule=None), backup_set("fresh"))
     yesterday = daily(3, newest=NOW - DAY)

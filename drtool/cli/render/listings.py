@@ -87,7 +87,7 @@ def holds_lines(holds: Sequence[Hold]) -> list[str]:
             printable(hold.id),
             printable(hold.set),
             short_id(hold.point) if hold.point else "all points",
-            stamp(hold.until) if hold.until else "released",
+            stamp(hold.until) if hold.until else "until released",
             printable(hold.by),
             printable(hold.reason),
         )
