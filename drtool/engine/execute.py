@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from typing import Final
 
 from drtool import process
 from drtool.catalog.fold import STOPPED
@@ -15,7 +16,7 @@ from drtool.engine.retry import attempt
 from drtool.model.codec import encode, kind_of
 from drtool.model.errors import Bug, DrtoolError
 from drtool.model.event import Event, EventKind
-from drtool.model.plan import Forget, Plan, Prune, Release, Result, Step, Verify
+from drtool.model.plan import Copy, Forget, Plan, Prune, Release, Restore, Result, Seal, Step, Store, TakeSnapshot, Verify
 from drtool.model.report import Failure
 from drtool.ports import Progress
 
@@ -49,6 +50,15 @@ def execute(
     `events` gives what was emitted until now, for the steps that write down what happened.
     """
     return _Execution(plan, hands, emit, interrupt, deadline, limits or Limits(), events).run()
+
+
+_EARLIER: Final = "earlier points are untouched"
+_SAFE: Final[Mapping[type, str]] = {
+    **dict.fromkeys((TakeSnapshot, Store, Seal, Copy), _EARLIER),
+    Release: "it carries our label: the next run or `drtool sweep` releases it",
+    Restore: "what is in service was not touched",
+}
+"""What is true of a failed step, whatever its error could not tell."""
 
 
 def failure_of(error: DrtoolError) -> Failure:
@@ -210,4 +220,5 @@ class _Execution:
 def _placed(error: DrtoolError, step: Step) -> DrtoolError:
     parts = (step.set, step.workload, kind_of(type(step.action)).replace("_", " "))
     error.where = error.where or " \u203a ".join(part for part in parts if part)
+    error.safe = error.safe or _SAFE.get(type(step.action), "")
     return error

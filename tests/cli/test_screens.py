@@ -10,7 +10,7 @@ import pytest
 
 from drtool.cli.progress import Progress
 from drtool.cli.render.document import document
-from drtool.cli.render.errors import error_lines
+from drtool.cli.render.errors import SEPARATOR, error_lines, failures_lines
 from drtool.cli.render.listings import entry_line, findings_lines, holds_lines, inventory_lines, manifest_lines, points_lines
 from drtool.cli.render.plan import plan_lines, restore_lines, verdict_lines
 from drtool.cli.render.report import history_lines, report_lines
@@ -251,6 +251,14 @@ def test_a_report_says_the_outcome_first() -> None:
     assert "back in 31 min of 1 h ✔ · data lost 5 h 33 min of 4 h ✖" in text
     assert text.count("no answer") == 1
     assert lines[-1].endswith(f"drtool report {RUN}")
+
+
+def test_one_cause_is_told_once_with_every_place() -> None:
+    failures = [Failure("Unavailable", "no answer", where, "wait", "all of it") for where in ("a / store", "b / store", "b / store")]
+    lines = failures_lines([*failures, Failure("Unavailable", "no answer", "c / store", "wait")])
+    assert lines[0].split() == ["failed", "a", SEPARATOR.strip(), "store", "no", "answer"]
+    assert lines[1].strip() == f"also: b{SEPARATOR}store"
+    assert sum("no answer" in line for line in lines) == 2
 
 
 def test_a_report_step_by_step() -> None:

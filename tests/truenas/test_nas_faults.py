@@ -101,6 +101,8 @@ def test_the_connection_is_cut_for_good(nas_world: NasWorld, verb: str, method: 
     assert code_of(ended) == 1, ended.explain()
     assert "Unavailable" in words_of(ended)
     assert "the connection" in words_of(ended)
+    assert ended.report is not None
+    assert verb != "run" or all(failure["safe"] for failure in ended.report["failures"])
     world.lab.faults()
     assert all(complete for point, complete in world.points().items() if point not in points)
     if verb == "drill":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from drtool.cli import exits
@@ -61,10 +62,15 @@ def error_lines(error: DrtoolError) -> list[str]:
 
 
 def failures_lines(failures: Sequence[Failure]) -> list[str]:
-    """Return the blocks of several failures, each told once."""
-    lines: list[str] = []
+    """Return the blocks of several failures: each told once, with every place that it struck."""
+    places: dict[Failure, list[str]] = {}
     for failure in dict.fromkeys(failures):
-        lines += failure_lines(failure)
+        places.setdefault(replace(failure, where=""), []).append(failure.where)
+    lines: list[str] = []
+    for failure, (first, *others) in places.items():
+        head, *rest = failure_lines(replace(failure, where=first))
+        also = [f"{' ' * _LABEL_WIDTH}also: {', '.join(map(_place, others))}"] if others and not failure.traceback else []
+        lines += [head, *also, *rest]
     return lines
 
 
