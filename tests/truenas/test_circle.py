@@ -67,7 +67,23 @@ def test_destroyed_datasets_come_back_in_any_order(either: Lab, tmp_path: Path, 
     for number in order:
         put_back(source, members[number], tmp_path / "copies", look=number == order[-1])
     assert content(either.root / pool / "documents") == before
-    assert not [leftover for leftover in source.leftovers(()) if leftover.what == "kept"]
+    kept = [leftover.locator for leftover in source.leftovers(()) if leftover.what == "kept"]
+    assert kept == [f"{pool}/documents.before-{POINT}"] * order[0]  # what was made above the one that came first
+    tidy(source)
+
+
+def test_a_dataset_that_was_made_above_another_and_came_into_use_is_kept(lab: Lab, tmp_path: Path) -> None:
+    source, top = lab.source(by=BY), lab.root / "tank" / "documents"
+    before = content(top)
+    parent, child = take(source, tmp_path / "copies")
+    source.client.change("pool.dataset.delete", "tank/documents", {"recursive": True}, look=lambda: False)
+    assert put_back(source, child, tmp_path / "copies").aside == ""
+    (top / "written since").write_text("months of work")
+    landed = put_back(source, parent, tmp_path / "copies")
+    assert content(top) == before
+    assert landed.aside == f"tank/documents.before-{POINT}"
+    assert content(lab.root / landed.aside) == {"written since": b"months of work"}
+    assert [leftover.locator for leftover in source.leftovers(()) if leftover.what == "kept"] == [landed.aside]
     tidy(source)
 
 

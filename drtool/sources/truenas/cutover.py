@@ -9,7 +9,6 @@ from drtool.model.secret import Secret
 from drtool.sources.truenas.covered import unchanged_around
 from drtool.sources.truenas.create import create_dataset, mark_dataset, rename_dataset
 from drtool.sources.truenas.datasets import Dataset, find_dataset, read_datasets, require_dataset
-from drtool.sources.truenas.destroy import destroy_dataset
 from drtool.sources.truenas.labels import Label, spell_expiry
 from drtool.sources.truenas.parts import Parts
 from drtool.sources.truenas.rekey import keep_key, kept_key, move_below, rejoin, settle_key
@@ -169,8 +168,6 @@ def _settle(parts: Parts, current: Dataset, *, aside: str, staging: str, old: Se
                 move_below(parts, item, place, above=above, named=current.id, rename=lambda name, place: _rename(parts, name, place))
         label = Label("kept", parts.by, parts.name, current.marks.get("run", ""), "", {"staging": staging, "target": current.id})
         mark_dataset(client, aside, label.properties())
-        if kept.marks.get("placeholder"):
-            destroy_dataset(client, require_dataset(client, aside), clock=parts.clock)
     in_sandbox = current.marks.get("form") == "sandbox"  # there it stays ours, and goes with the sandbox
     mark_dataset(client, current.id, {**_WAY, "drtool:what": "restored"} if in_sandbox else {**_WAY, **_OWNER})
     return "; ".join(filter(None, notes))
@@ -208,9 +205,9 @@ def _free_name(parts: Parts, stage: Dataset, target: str) -> str:
 
 
 def _make_parents(parts: Parts, target: str) -> None:
-    """Make missing datasets above a target; their own restore, before or after, takes their place."""
+    """Make missing datasets above a target; a later restore of one keeps it aside like any other, as it may have come into use."""
     names = target.split("/")
     for count in range(2, len(names)):
         name = "/".join(names[:count])
         if find_dataset(parts.client, name) is None:
-            create_dataset(parts.client, name, {"drtool:placeholder": "yes"})
+            create_dataset(parts.client, name, {})
