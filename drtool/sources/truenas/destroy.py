@@ -1,12 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from drtool.model.errors import Locked, NotFound, Refused
 from drtool.ports import Clock
 from drtool.sources.truenas.client import Client
 from drtool.sources.truenas.datasets import Dataset, find_dataset, read_datasets
-from drtool.sources.truenas.labels import Label
 
 _BUSY_WAITS: Final = (0.1, 0.3, 0.5, 1.0, 2.0, 4.0)
 
@@ -60,23 +60,59 @@ def destroy_dataset(client: Client, dataset: Dataset, *, clock: Clock) -> None:
 def destroy_tree(client: Client, dataset: Dataset, *, clock: Clock) -> None:
     """Destroy a dataset of ours with its own snapshots and what of ours lies below it, the deepest first.
 
-    Refused where something below it is not ours.
+    All of it is looked at before anything goes: Refused where something in it is not ours, is used on the NAS, or has a snapshot that
+    somebody holds or cloned. Where the NAS refuses half way all the same, the error tells what is gone.
     """
-    below = read_datasets(client, ["id", "^", f"{dataset.id}/"])
-    strangers = [item.id for item in below if item.label is None or item.label.by != (dataset.label or _NOBODY).by]
+    tree = (*reversed(read_datasets(client, ["id", "^", f"{dataset.id}/"])), dataset)
+    _require_ours(dataset, tree)
+    for item in tree:
+        _require_unused(client, item)
+    _require_let_go(client, tree)
+    gone: list[str] = []
+    try:
+        for item in tree:
+            for snapshot in _snapshots_of(client, item):
+                destroy_snapshot(client, snapshot)
+                gone.append(snapshot)
+            destroy_dataset(client, item, clock=clock)
+            gone.append(item.id)
+    except (Refused, Locked) as error:
+        told = f"{len(gone)} of its snapshots and datasets are gone, {gone[-1]} last; the rest is as it was" if gone else ""
+        error.safe = told or "nothing was destroyed"
+        raise
+
+
+def _require_ours(dataset: Dataset, tree: Sequence[Dataset]) -> None:
+    by = dataset.label.by if dataset.label is not None else None
+    strangers = [item.id for item in tree if item.label is None or item.label.by != by]
     if strangers:
         raise Refused(
             f"{dataset.id} holds {strangers[0]}, which carries no label of ours",
             hint="move it away on the NAS, and sweep again",
             safe="nothing was destroyed",
         )
-    for item in (*reversed(below), dataset):
-        for row in client.read("pool.snapshot.query", [["dataset", "=", item.id]], {"select": ["id"]}):
-            destroy_snapshot(client, str(row["id"]))
-        destroy_dataset(client, item, clock=clock)
 
 
-_NOBODY: Final = Label("", "", "", "")
+def _require_let_go(client: Client, tree: Sequence[Dataset]) -> None:
+    """Refuse where somebody holds or cloned a snapshot; most releases tell only of holds that were set on the NAS itself."""
+    with_snapshots = [item for item in tree if _snapshots_of(client, item)]
+    if not with_snapshots:
+        return
+    clones = {dataset.origin: dataset.id for dataset in read_datasets(client, ["id", "^", f"{tree[-1].pool}/"])}
+    for item in with_snapshots:
+        for row in client.read("pool.snapshot.query", [["dataset", "=", item.id]], {"extra": {"holds": True}}):
+            name = str(row["id"])
+            if row.get("holds") or name in clones:
+                raise Refused(
+                    f"{name} was cloned as {clones[name]}" if name in clones else f"{name} is held by somebody",
+                    hint="remove the hold or the clone on the NAS, and sweep again",
+                    safe="nothing was destroyed",
+                )
+
+
+def _snapshots_of(client: Client, dataset: Dataset) -> tuple[str, ...]:
+    """Ask for names alone, which is quick however many snapshots the NAS has."""
+    return tuple(str(row["name"]) for row in client.read("pool.snapshot.query", [["dataset", "=", dataset.id]], {"select": ["name"]}))
 
 
 def _require_unused(client: Client, dataset: Dataset) -> None:
