@@ -56,6 +56,9 @@ DELETE = {"recursive": True, "force": True}
 RENAME = {"new_name": "tank/moved", "force": True}
 BACK = ("pool.dataset.rename", "tank/moved", {"new_name": DATASET, "force": True})
 
+EVERYTHING = ["pool.snapshot.create", {"dataset": "tank", "name": "auto-1", "recursive": True}]
+NO_MORE = ("pool.snapshot.delete", "tank@auto-1", {"recursive": True})
+
 FULL_SAYS: dict[str, Any] = {"code": 6, "says": "out of space", "types": "free space in that pool"}
 LOST: dict[str, Any] = {"code": 1, "says": "does not show", "types": "look what is mounted there"}
 DIED: dict[str, Any] = {"code": 6, "says": "restic was ended by signal 9", "types": "drtool doctor near", "action": "kill -KILL $$"}
@@ -96,6 +99,7 @@ RUN = (
         undo=(("pool.snapshot.release", SNAPSHOT),),
         seals=1,
     ),
+    Case("everything snapshotted while it is read", "run", (meanwhile("sharing.nfs.create", EVERYTHING),), undo=(NO_MORE,), seals=1),
     Case(
         "dataset renamed after the plan",
         "run",
@@ -214,6 +218,21 @@ RESTORE = (
     Case("rename fails after the work", "restore", (at("pool.dataset.rename", **ODD),), in_service="new"),
     Case("second rename fails after the work", "restore", (at("pool.dataset.rename", **ODD, call=2),), in_service="new"),
     Case("mount lost while it is poured", "restore", **LOST, action='umount -l "$MOUNTED"', in_service="old"),
+    Case(
+        "everything snapshotted while it is poured",
+        "restore",
+        (meanwhile("sharing.nfs.create", EVERYTHING),),
+        undo=(NO_MORE,),
+        in_service="new",
+    ),
+    Case(
+        "everything snapshotted and restic dies",
+        "restore",
+        (meanwhile("sharing.nfs.create", EVERYTHING),),
+        **DIED,
+        undo=(NO_MORE,),
+        in_service="old",
+    ),
     Case("rate limit", "restore", (at("*.query", kind="rate_limit", every=4),), in_service="new"),
     Case("restic dies", "restore", **DIED, in_service="old"),
 )
@@ -249,6 +268,7 @@ DRILL = (
         types="remove or change those on the NAS, and sweep again",
         lease="2s",
     ),
+    Case("everything snapshotted meanwhile", "drill", (meanwhile("pool.dataset.rename", EVERYTHING),), undo=(NO_MORE,)),
     Case("reboot in the middle", "drill", (reboot("pool.dataset.rename", "after"),)),
     Case("reboot at the release", "drill", (reboot("pool.dataset.delete", "after"),)),
     Case("key revoked", "drill", (at("pool.dataset.rename", kind="revoke"),), **REVOKED, lease="2s"),

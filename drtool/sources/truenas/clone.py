@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from drtool.model.errors import Conflict, Locked, NotFound, Refused
 from drtool.sources.truenas.datasets import Dataset, find_dataset, read_datasets, require_dataset
-from drtool.sources.truenas.destroy import destroy_dataset
+from drtool.sources.truenas.destroy import destroy_tree
 from drtool.sources.truenas.labels import Label, run_of, spell_expiry, stable_name
 from drtool.sources.truenas.parts import Parts
 from drtool.sources.truenas.shares import remove_shares
@@ -59,10 +59,13 @@ def make_clone(parts: Parts, *, dataset: str, snapshot: str) -> Dataset:
 
 
 def remove_clone(parts: Parts, clone: Dataset, *, shared: bool = True) -> None:
-    """Take away a clone, and unless it is not `shared` any more the shares of ours that point at it; already gone is success."""
+    """Take away a clone, and unless it is not `shared` any more the shares of ours that point at it; already gone is success.
+
+    What a task of the pool snapshotted of it meanwhile goes too: that holds nothing that its origin does not.
+    """
     if clone.mountpoint and shared:
         remove_shares(parts, clone)
-    destroy_dataset(parts.client, clone, clock=parts.clock)
+    destroy_tree(parts.client, clone, clock=parts.clock)
 
 
 def _is_there(clone: Dataset) -> bool:
