@@ -33,8 +33,8 @@ SELECTOR: dict[str, object] = {"dataset": VOLUME}
 @pytest.fixture
 def world(lab: Lab, tmp_path: Path) -> Iterator[World]:
     world = open_world(lab, tmp_path)
-    create_dataset(world.source.client, "tank/machines", {})
-    birth = {"type": "VOLUME", "volsize": SIZE, "volblocksize": "8K", "sparse": True, "compression": "ZSTD"}
+    create_dataset(world.source.client, "tank/machines", {}, {"compression": "ZSTD"})
+    birth = {"type": "VOLUME", "volsize": SIZE, "volblocksize": "8K", "sparse": True, "sync": "ALWAYS"}
     create_dataset(world.source.client, VOLUME, {"org.example:owner": "anna"}, birth)
     with open(file(world), "r+b") as stream:
         stream.write(os.urandom(12 << 20))
@@ -59,12 +59,15 @@ def test_a_volume_goes_the_full_circle_and_a_second_run_adds_little(world: World
     second, again = world.store(world.take(SELECTOR, number=2))
     assert again.stored_bytes < put.stored_bytes * 3 / 4, "what did not change is stored again"
     assert first.artifacts[0].path == second.artifacts[0].path
-    landed = world.source.cutover(world.land(first))
+    landed = world.land(first)
+    assert require_dataset(world.source.client, landed.staging).recorded()["compression"] == "ZSTD"
+    landed = world.source.cutover(landed)
     assert landed.aside == f"{VOLUME}.before-{POINT}"
     assert file(world).read_bytes() == before
     found = require_dataset(world.source.client, VOLUME)
     assert (found.label, found.users, found.recorded()["volblocksize"]) == (None, {"org.example:owner": "anna"}, "8K")
-    assert found.recorded()["compression"] == "ZSTD"
+    assert found.recorded()["sync"] == "ALWAYS"
+    assert found.inherited() == {"compression": "ZSTD"}
     assert (file(world).parents[1] / f"disk0.before-{POINT}" / "volume").read_bytes()[5 << 20 : (5 << 20) + 7] == b"changed"
     inspection = world.source.inspect(Restored(first.workload, "nas", landed.destination, landed.target, first))
     assert inspection.up, inspection.note

@@ -9,6 +9,7 @@ from drtool.model.secret import Secret
 from drtool.sources.truenas.covered import unchanged_around
 from drtool.sources.truenas.create import create_dataset, mark_dataset, rename_dataset
 from drtool.sources.truenas.datasets import Dataset, find_dataset, read_datasets, require_dataset
+from drtool.sources.truenas.inherit import inherit_again
 from drtool.sources.truenas.labels import Label, spell_expiry
 from drtool.sources.truenas.parts import Parts
 from drtool.sources.truenas.rekey import keep_key, kept_key, move_below, rejoin, settle_key
@@ -17,7 +18,7 @@ from drtool.sources.truenas.shell import volume_at
 _NAMES_TRIED: Final = 100
 _BUSY_WAITS: Final = (0.2, 0.5, 1.0, 2.0)
 _WAY: Final[dict[str, str | None]] = dict.fromkeys(
-    f"drtool:{name}" for name in ("state", "target", "point", "form", "aside", "encryption", "changed")
+    f"drtool:{name}" for name in ("state", "target", "point", "form", "aside", "encryption", "changed", "inherited")
 )
 _OWNER: Final[dict[str, str | None]] = dict.fromkeys(f"drtool:{name}" for name in ("what", "by", "source", "run", "expires"))
 
@@ -169,6 +170,8 @@ def _settle(parts: Parts, current: Dataset, *, aside: str, staging: str, old: Se
         label = Label("kept", parts.by, parts.name, current.marks.get("run", ""), "", {"staging": staging, "target": current.id})
         mark_dataset(client, aside, label.properties())
     in_sandbox = current.marks.get("form") == "sandbox"  # there it stays ours, and goes with the sandbox
+    if not in_sandbox:
+        notes.append(inherit_again(parts, current))
     mark_dataset(client, current.id, {**_WAY, "drtool:what": "restored"} if in_sandbox else {**_WAY, **_OWNER})
     return "; ".join(filter(None, notes))
 

@@ -26,9 +26,12 @@ _RECORDED: Final = (
     "sync",
     "snapdir",
     "exec",
+    "copies",
 )
-_NUMBERS: Final = ("quota", "refquota")
-_OF_VOLUMES: Final = ("compression", "sync")
+_NUMBERS: Final = ("quota", "refquota", "copies")
+_OF_VOLUMES: Final = ("compression", "sync", "copies")
+_DECIDING: Final = ("recordsize", "compression", "acltype", "aclmode")
+"""What decides how data is written."""
 VOLUME: Final = "VOLUME"
 
 
@@ -90,8 +93,18 @@ class Dataset:
                 if raw.isdigit() and int(raw) > 0:
                     found[name] = int(raw)
             elif told.get("value"):
-                found[name] = str(told["value"]).upper()
+                found[name] = self.worth(name)
         return found
+
+    def inherited(self) -> dict[str, str]:
+        """Return what decides how its data is written and was not set here, as it is worth here, in the same words."""
+        own = self.recorded()
+        return {name: self.worth(name) for name in _DECIDING if name not in own and self.worth(name)}
+
+    def worth(self, name: str) -> str:
+        """Return what a property is worth here, wherever it was set; empty where there is none of that name."""
+        told = self.told.get(name)
+        return str(told.get("value") or "").upper() if isinstance(told, Mapping) else ""
 
 
 def read_datasets(client: Client, *filters: list[Any]) -> tuple[Dataset, ...]:

@@ -77,6 +77,7 @@ def _workload(source: str, dataset: Dataset, rules: dict[str, Any], way: Way) ->
         **{name: value for name, value in rules.items() if value},
         "dataset": dataset.id,
         "properties": dataset.recorded(),
+        "inherited": dataset.inherited(),
         "users": dict(dataset.users),
         "encrypted": dataset.encrypted,
         "way": way.name,

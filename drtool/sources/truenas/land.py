@@ -18,6 +18,7 @@ from drtool.sources.truenas.datasets import Dataset, find_dataset, free_bytes, r
 from drtool.sources.truenas.discover import KIND
 from drtool.sources.truenas.encrypt import Way, encrypt_as_recorded, encrypt_for_now, require_movable
 from drtool.sources.truenas.encryption import hidden
+from drtool.sources.truenas.inherit import inherited_mark, poured_with
 from drtool.sources.truenas.labels import Label
 from drtool.sources.truenas.live import land_paths
 from drtool.sources.truenas.parts import Parts
@@ -80,9 +81,9 @@ def _land_dataset(parts: Parts, request: LandRequest, path: str) -> Iterator[Lan
         {"state": "landing", "target": target, "point": request.point, "form": request.destination.form},
     )
     original = request.destination.form == "original"
-    properties = dict(recorded.get("properties", {})) if original else _within_quota(recorded)
+    properties = poured_with(recorded) if original else _within_quota(poured_with(recorded))
     way = encryption_of(parts, recorded, above=above, original=original)
-    users = {**recorded.get("users", {}), **label.properties(), **way.mark()}
+    users = {**recorded.get("users", {}), **label.properties(), **way.mark(), **inherited_mark(recorded)}
     with hidden(*way.secret.values()):
         create_dataset(parts.client, name, users, properties | way.request())
     try:
@@ -173,9 +174,9 @@ def require_room(parts: Parts, above: str, needed: int) -> None:
         )
 
 
-def _within_quota(recorded: Mapping[str, Any]) -> dict[str, Any]:
+def _within_quota(properties: Mapping[str, Any]) -> dict[str, Any]:
     """A sandbox has its own quota; a larger one inside would promise what is not there."""
-    return {name: value for name, value in recorded.get("properties", {}).items() if name not in ("quota", "refquota")}
+    return {name: value for name, value in properties.items() if name not in ("quota", "refquota")}
 
 
 def encryption_of(parts: Parts, recorded: Mapping[str, Any], *, above: str, original: bool) -> Way:

@@ -15,6 +15,7 @@ from drtool.sources.truenas.destroy import destroy_snapshot
 from drtool.sources.truenas.discover import KIND
 from drtool.sources.truenas.encrypt import Way
 from drtool.sources.truenas.encryption import hidden
+from drtool.sources.truenas.inherit import inherited_mark, poured_with
 from drtool.sources.truenas.labels import Label
 from drtool.sources.truenas.land import encryption_of, place_of, require_room, waiting_name
 from drtool.sources.truenas.parts import Parts, require_shell
@@ -47,7 +48,9 @@ def land_stream(parts: Parts, request: LandRequest) -> Iterator[Landing]:
     )
     try:
         into = (
-            _make_volume(parts, shell, request, name, {**label.properties(), **way.mark()}, way) if blocks else _receive_into(name, label)
+            _make_volume(parts, shell, request, name, label.properties() | way.mark() | inherited_mark(member.selector), way)
+            if blocks
+            else _receive_into(name, label)
         )
         yield Landing("", shell.runner, replace(_landed(parts, request, name=name, target=target, blocks=blocks), note=way.note), into)
         if blocks:
@@ -89,7 +92,7 @@ def _needed(recorded: Mapping[str, Any], size: int) -> int:
 def _make_volume(parts: Parts, shell: Shell, request: LandRequest, name: str, marks: Mapping[str, str], way: Way) -> Command:
     recorded: Mapping[str, Any] = request.member.selector
     size = request.member.artifacts[0].census.bytes
-    properties: dict[str, Any] = {**recorded.get("properties", {}), "type": VOLUME, "volsize": size}
+    properties: dict[str, Any] = {**poured_with(recorded), "type": VOLUME, "volsize": size}
     properties["force_size"] = True  # whether there is room was asked; the NAS would want a fifth of the pool to stay free
     if request.destination.form == "sandbox":
         properties["sparse"] = True
