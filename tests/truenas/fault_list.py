@@ -217,6 +217,15 @@ RESTORE = (
     Case("mark fails after the work", "restore", (at("pool.dataset.update", **ODD),), **ODD_SAYS, in_service="old"),
     Case("rename fails after the work", "restore", (at("pool.dataset.rename", **ODD),), in_service="new"),
     Case("second rename fails after the work", "restore", (at("pool.dataset.rename", **ODD, call=2),), in_service="new"),
+    Case(
+        "what lay below cannot be moved",
+        "restore",
+        (at("pool.dataset.rename", **FULL, call=3),),
+        code=6,
+        says="what was restored is in service as tank/documents; the old one is tank/documents.before-",
+        types=FINISHES,
+        in_service="new",
+    ),
     Case("mount lost while it is poured", "restore", **LOST, action='umount -l "$MOUNTED"', in_service="old"),
     Case(
         "everything snapshotted while it is poured",

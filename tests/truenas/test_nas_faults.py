@@ -111,6 +111,24 @@ def test_the_connection_is_cut_for_good(nas_world: NasWorld, verb: str, method: 
     record_property(FAULTS, 1)
 
 
+def test_a_restore_after_one_that_stopped_half_way_leaves_nothing_behind(nas_world: NasWorld, record_property: Record) -> None:
+    """Who repeats the restore instead of sweeping has what lay below the dataset in service again too."""
+    world = nas_world
+    world.prepare("restore")
+    world.lab.faults({"method": "pool.dataset.rename", "kind": "storage", "reason": "out of space", "call": 3})
+    assert world.drtool("restore").outcome == "refused"
+    world.lab.faults()
+    (world.data / "folder" / "letter").write_text("written meanwhile")
+    world.must("restore")
+    assert (world.data / "letters" / "read-me").read_text() == "This lies in tank/documents/letters.\n"
+    first, second = world.kept()
+    assert (world.lab.root / first / "folder" / "letter").read_bytes() == b"damaged"
+    assert (world.lab.root / second / "folder" / "letter").read_text() == "written meanwhile"
+    assert world.drtool("sweep", kept=True).outcome == "succeeded"
+    world.settle("run")
+    record_property(FAULTS, 1)
+
+
 def test_a_source_that_makes_things_twice_is_seen(nas_world: NasWorld) -> None:
     """The other way round: what the NAS wrote down would tell."""
     world = nas_world

@@ -15,8 +15,9 @@ from drtool.model.codec import encode
 from drtool.model.errors import DrtoolError, Interrupted, Refused
 from drtool.model.plan import Restored
 from drtool.model.point import Member
-from drtool.sources.truenas.create import create_dataset, rename_dataset
+from drtool.sources.truenas.create import create_dataset, mark_dataset, rename_dataset
 from drtool.sources.truenas.datasets import require_dataset
+from drtool.sources.truenas.labels import Label
 from drtool.sources.truenas.mounts import mounted
 from drtool.sources.truenas.source import TruenasSource
 from tests.rig.truenas_lab import Lab
@@ -78,6 +79,15 @@ def test_a_file_and_a_folder_come_back_in_place_and_the_share_goes(lab: Lab, sou
     assert marks(source) == {}
     assert not list(top.glob(".drtool*"))
     assert not (top / f"read-me.before-{POINT}").exists()
+
+
+def test_what_was_kept_inside_something_kept_goes_with_it(lab: Lab, source: TruenasSource, tmp_path: Path) -> None:
+    member = member_of(source, tmp_path / "copies")
+    source.cutover(pour(source, request_for(member, "read-me"), tmp_path / "copies"))
+    aside = f"{NAME}.before-X"
+    rename_dataset(source.client, NAME, aside)
+    mark_dataset(source.client, aside, Label("kept", BY, "nas", "RUN").properties())
+    assert [(leftover.what, leftover.locator) for leftover in source.leftovers(())] == [("kept", aside)]
 
 
 def test_the_share_is_for_this_host_alone_and_the_rest_is_not_touched(lab: Lab, source: TruenasSource, tmp_path: Path) -> None:

@@ -95,6 +95,7 @@ def _move(parts: Parts, stage: Dataset, target: str) -> tuple[str, str]:
         return "", _settle(parts, stage, aside="", staging=stage.id) if stage.marks.get("state") else ""
     aside = stage.marks.get("aside", "")
     if stage.marks.get("state") != "moving":
+        _finish_before(parts, target)
         aside = _free_name(parts, stage, target) if find_dataset(client, target) is not None else ""
         if aside and stage.marks.get("form") != "original":
             raise Conflict(f"{target} exists already", hint="drill again", safe="nothing was moved")
@@ -118,6 +119,13 @@ def _move(parts: Parts, stage: Dataset, target: str) -> tuple[str, str]:
     return aside, _settle(parts, current, aside=aside, staging=stage.id, old=old, new=new)
 
 
+def _finish_before(parts: Parts, target: str) -> None:
+    """Finish an earlier cutover that stopped half way there: else what it left below the old dataset would be left for good."""
+    there = find_dataset(parts.client, target)
+    if there is not None and there.label is not None and there.label.by == parts.by and there.marks.get("target") == target:
+        _settle(parts, there, aside=there.marks.get("aside", ""), staging=there.marks.get("restored", ""))
+
+
 def _put_back(parts: Parts, stage: Dataset, target: str, *, aside: str, error: DrtoolError) -> None:
     """Bring the old dataset back into service after a rename that failed, and let the sweep remove the restored one; say what stands."""
     client = parts.client
@@ -133,10 +141,13 @@ def _put_back(parts: Parts, stage: Dataset, target: str, *, aside: str, error: D
         raise
     except DrtoolError:
         pass  # the first error tells more, and the sweep goes on from the marks
-    error.hint = (
-        f"{error.hint}; then: drtool sweep, which finishes what was begun" if error.hint else "drtool sweep finishes what was begun"
-    )
-    error.safe = f"the old one is kept as {aside}, what was restored waits in {stage.id}"
+    _say_unfinished(error, safe=f"the old one is kept as {aside}, what was restored waits in {stage.id}")
+
+
+def _say_unfinished(error: DrtoolError, *, safe: str) -> None:
+    finishes = "drtool sweep, which finishes what was begun"
+    error.hint = f"{error.hint}; then: {finishes}" if error.hint else finishes
+    error.safe = safe
 
 
 def _occupied(stage: Dataset, target: str, aside: str) -> Conflict:
@@ -148,6 +159,18 @@ def _occupied(stage: Dataset, target: str, aside: str) -> Conflict:
 
 
 def _settle(parts: Parts, current: Dataset, *, aside: str, staging: str, old: Secret | None = None, new: Secret | None = None) -> str:
+    """Settle a new dataset that stands in its place; what fails says where things stand now."""
+    try:
+        return _settled(parts, current, aside=aside, staging=staging, old=old, new=new)
+    except Interrupted:
+        raise  # told to stop: the label hands it to the sweep, which goes on
+    except DrtoolError as error:
+        rest = f"; the old one is {aside}, and what lay below it lies there still where it was not moved yet" if aside else ""
+        _say_unfinished(error, safe=f"what was restored is in service as {current.id}{rest}")
+        raise
+
+
+def _settled(parts: Parts, current: Dataset, *, aside: str, staging: str, old: Secret | None, new: Secret | None) -> str:
     """Give the new dataset what lay below the old one, label the old one as kept, and take the label off the new one.
 
     `old` and `new` are the keys of both, as far as they are known. Returns what the person must know of them.

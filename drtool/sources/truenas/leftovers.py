@@ -29,7 +29,8 @@ def leftovers(parts: Parts, *, places: Iterable[Settings], watch: Iterable[str],
         files = reach.files
         if reach.shares:
             found += [label.leftover(str(row["id"])) for row, label in own_shares(parts)]
-            found += live_leftovers(parts, datasets)
+            going = [dataset for dataset in datasets if dataset.label is not None and dataset.label.what == "kept"]
+            found += live_leftovers(parts, tuple(dataset for dataset in datasets if dataset not in going))  # what was kept goes as a whole
         elif reach.here:
             paths += [reach.path_of(dataset.id) for dataset in datasets if dataset.id in wanted and dataset.mountpoint]
     found += [Leftover(parts.name, "mount", path, run, parts.by) for path, run in shown(files, directory).items()]
