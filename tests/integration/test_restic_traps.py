@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -325,6 +326,17 @@ def test_a_dead_lock_of_ours_is_removed_and_any_other_is_not(pair: RepositoryPai
         knowing.prune()
     knowing = open_repository(address, binary, known_dead=lambda pid: pid in (owner.pid, living.pid))
     knowing.prune()
+    assert list((tmp_path / "near" / "locks").iterdir()) == []
+
+
+def test_a_lock_whose_dead_owner_is_collected_late_is_removed_then(pair: RepositoryPair, tmp_path: Path, binary: Path) -> None:
+    with holding_a_lock(binary, tmp_path / "near") as owner:
+        owner.send_signal(signal.SIGKILL)
+        collected = threading.Timer(2, owner.wait)
+        collected.start()
+        knowing = open_repository(Address(str(tmp_path / "near"), PASSWORD), binary, known_dead=lambda pid: pid == owner.pid)
+        knowing.prune()
+        collected.join()
     assert list((tmp_path / "near" / "locks").iterdir()) == []
 
 

@@ -25,6 +25,7 @@ type_variable = TypeVar("type_variable")
 
 PROBE_GOOD_SECONDS = 10.0
 LOOK_SECONDS = 20.0
+_COLLECTED_WITHIN = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 """How long `version` and a look at a lock may take."""
 GONE_LOCKS = 5
 """How often a command begins again because of a lock that was removed while it looked."""
@@ -182,15 +183,22 @@ class Client:
         return is_dead(lock, runners=hosts, known_dead=self.known_dead, now=self.clock.now())
 
     def clear_dead_locks(self) -> None:
-        """Remove the locks when every one is provably dead; raises Locked that names who lives."""
-        found = self.locks()
-        living = tuple(lock for lock in found if not self.dead(lock))
-        if living:
-            raise locked(living, repository=self.name)
-        if found:
+        """Remove the locks when every one is provably dead; raises Locked that names who lives.
+
+        restic asks for the owner by a signal, which a process takes that is dead and not yet collected by its parent (an idle init of
+        a container): it is told again for half a minute.
+        """
+        for wait in _COLLECTED_WITHIN:
+            found = self.locks()
+            living = tuple(lock for lock in found if not self.dead(lock))
+            if living:
+                raise locked(living, repository=self.name)
+            if not found:
+                return
             completed = self._look(commands.UNLOCK)
             if completed.exit_code != 0:
                 raise translate(completed, repository=self.name, verb="remove a dead lock")
+            self.clock.sleep(wait)
 
     def _clear_locks(self, call: Call, completed: Completed) -> bool:
         error = translate(completed, repository=self.name, verb=call.verb)
