@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from drtool.lab.truenas.exports import write_programs
+from drtool.lab.truenas.shell import write_shell
+from drtool.runners.local import LocalRunner
+
+
+def version(program: str) -> str:
+    return subprocess.run([program, "--version"], capture_output=True, text=True, timeout=20, check=True).stdout
+
+
+def test_started_again_behind_its_own_and_another_mount_program_it_finds_the_real_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = version("mount")
+    earlier = [write_programs(str(tmp_path / name)) for name in ("lab", "other")]
+    monkeypatch.setenv("PATH", os.pathsep.join([*earlier, os.environ["PATH"]]))
+    for name in ("lab", "other"):
+        assert version(f"{write_programs(str(tmp_path / name))}/mount") == real
+
+
+def test_its_shell_mounts_with_the_real_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    earlier = write_programs(str(tmp_path / "lab"))
+    monkeypatch.setenv("PATH", os.pathsep.join([earlier, os.environ["PATH"]]))
+    if not write_shell(str(tmp_path / "lab"), runner=LocalRunner()):
+        pytest.skip("its shell needs root and an SSH server")
+    assert earlier not in (tmp_path / "lab" / "ssh" / "bin" / "mount").read_text()
