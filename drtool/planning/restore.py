@@ -20,6 +20,8 @@ __all__ = ["LEASE", "ChosenPoint", "RestoreRequest", "choose_point", "plan_resto
 
 LEASE = timedelta(hours=24)
 """How long staging is left alone when nobody says otherwise."""
+_ANY_PLACE = "/var/lib/drtool/sandbox"
+"""An example that every kind of source takes: a directory of this host, made when it is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ def _check_sandbox(policy: Policy, destination: Destination, selected: Mapping[s
     if without:
         raise Refused(
             f"the sandbox {sandbox.name} has no place for {', '.join(without)}",
-            hint=f"add it to the policy: sandboxes: {{{sandbox.name}: {{{without[0]}: …}}}}",
+            hint=f"add it to the policy: sandboxes: {{{sandbox.name}: {{{without[0]}: {{directory: {_ANY_PLACE}}}}}}}",
             safe="nothing was restored",
         )
     return sandbox.lease

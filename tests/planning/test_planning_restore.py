@@ -304,8 +304,9 @@ def test_sandboxes() -> None:
     with pytest.raises(NotFound, match="no sandbox"):
         _restore(RestoreRequest(("documents",), Destination("sandbox", sandbox="none")))
     placeless = manifest("documents", member("pi:/x", "/x"))
-    with pytest.raises(Refused, match="no place for pi"):
+    with pytest.raises(Refused, match="no place for pi") as refused:
         _restore(RestoreRequest(("documents",), SANDBOX), {"documents": placeless})
+    assert refused.value.hint == "add it to the policy: sandboxes: {lab: {pi: {directory: /var/lib/drtool/sandbox}}}"
 
 
 def _instants(plan: Plan) -> set[datetime]:
