@@ -85,8 +85,11 @@ def hostile() -> Report:
         warnings=(HOSTILE,),
         key=HOSTILE,
     )
-    steps = (step(HOSTILE, failure=failure, outcome=Outcome.FAILED, set_name=HOSTILE), replace(step("x", outcome=None), not_run=HOSTILE))
-    steps = (*steps, cutover(HOSTILE, HOSTILE, set_name=HOSTILE))
+    steps = (
+        step(HOSTILE, failure=failure, outcome=Outcome.FAILED, set_name=HOSTILE),
+        replace(step("x", outcome=None), not_run=HOSTILE),
+        cutover(HOSTILE, HOSTILE, set_name=HOSTILE),
+    )
     loose = Failure("Refused", HOSTILE + "loose", HOSTILE, HOSTILE, HOSTILE)
     made = report(bad, steps=steps, failures=(failure, loose), skipped=(HOSTILE,), notes=(HOSTILE,), plan_digest=HOSTILE)
     return replace(made, run=HOSTILE, policy=HOSTILE)

@@ -14,7 +14,7 @@ from drtool.model.control import Fault
 from drtool.model.errors import Conflict, NotFound, Refused
 from drtool.model.inventory import Problem
 from drtool.model.outcome import Outcome
-from drtool.model.plan import Ask, Break, Destination, Plan, Record, Release, Reserve, Restore, RunHook
+from drtool.model.plan import Ask, Break, Cutover, Destination, Plan, Record, Release, Reserve, Restore, RunHook
 from drtool.model.point import Artifact, Census, DataSnapshot, Manifest, Member, MissingMember
 from drtool.model.policy import CheckPolicy, DrillPolicy, Hooks
 from drtool.planning.drill import plan_drill
@@ -291,6 +291,20 @@ def test_a_partial_and_an_empty_point() -> None:
     empty = _restore(RestoreRequest(("documents",), ORIGINAL), {"documents": replace(partial, members=(), missing=())})
     assert [one.outcome for one in empty.skipped] == ["failed"]
     assert not empty.steps
+
+
+def test_what_a_person_puts_back_is_told_before_and_how_it_is_taken_out() -> None:
+    manifests = {
+        "documents": manifest("documents", member("nas:system", "/run/x", selector={"by_hand": "nothing of it can be kept aside"}))
+    }
+    plan = _restore(RestoreRequest(("documents",), ORIGINAL), manifests)
+    assert [step.why for step in plan.steps if isinstance(step.action, Cutover)] == [
+        "a person puts it back: nothing of it can be kept aside"
+    ]
+    assert plan.notes == ("documents: what a person puts back is taken out by: drtool restore documents --to directory /root/recovered",)
+    elsewhere = _restore(RestoreRequest(("documents",), Destination("directory", "/root/recovered")), manifests)
+    assert [step.why for step in elsewhere.steps if isinstance(step.action, Cutover)] == ["it is put where the checks can see it"]
+    assert not any("person" in note for note in elsewhere.notes)
 
 
 def test_sandboxes() -> None:

@@ -168,7 +168,7 @@ def test_doctor_says_which_role_is_missing_for_what_and_where_to_click(lab: Lab,
 
 def test_doctor_finds_nothing_wrong_with_the_lab(lab: Lab) -> None:
     for administrator in (False, True):  # as its own policy names them: one for datasets, one for the configuration
-        source = lab.source(by=BY, administrator=administrator, system=administrator)
+        source = lab.source(by=BY, administrator=administrator, system="appliance" if administrator else "")
         findings = source.examine()
         assert [finding for finding in findings if finding.good is False] == []
         assert any("temporary NFS shares" in finding.text for finding in findings) is not administrator
@@ -177,7 +177,7 @@ def test_doctor_finds_nothing_wrong_with_the_lab(lab: Lab) -> None:
 
 def test_a_source_for_the_configuration_needs_just_that(lab: Lab) -> None:
     for administrator, good in ((True, True), (False, False)):
-        source = lab.source(by=BY, administrator=administrator, system=True)
+        source = lab.source(by=BY, administrator=administrator, system="appliance")
         (roles,) = [finding for finding in source.examine() if "configuration" in finding.text or "`system: true`" in finding.text]
         assert roles.good is good
         source.close()

@@ -114,6 +114,10 @@ def test_what_a_person_reads(program: Program) -> None:
     told = " ".join((refused.stdout + refused.stderr).split())
     assert "it was saved by 25.10.5, and this NAS is 25.10.5: the same release" in told
     assert "System, General, Manage Configuration, Upload File" in told
+    assert "drtool restore configuration --to directory /root/recovered, then upload config.tar" in told
+    assert "a person puts it back: it replaces everything at once, and nothing of it can be kept aside" in told
+    assert "Nothing is changed: a person puts it back, and going on tells how." in told
+    assert "Nothing is overwritten" not in told
     said = program.done("drill", "monthly")
     assert "truenas_config" in said or "passed" in said
     assert list((program.directory / "sandboxes").iterdir()) == []
