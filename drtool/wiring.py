@@ -109,9 +109,9 @@ def _stream(source: SourcePolicy, policy: Policy, local: Runner, clock: Clock, s
 def _truenas(source: SourcePolicy, policy: Policy, local: Runner, clock: Clock, secrets: SecretStore) -> Source:
     from drtool.sources.truenas.source import TruenasSource
 
-    selectors = [protect.selector for each in policy.sets.values() for protect in each.protect if protect.source == source.name]
-    watch = tuple(sorted({str(selector["dataset"]) for selector in selectors if selector.get("dataset")}))
-    system = any(selector.get("system") for selector in selectors)
+    wanted = [(each.name, protect.selector) for each in policy.sets.values() for protect in each.protect if protect.source == source.name]
+    watch = tuple(sorted({str(selector["dataset"]) for _, selector in wanted if selector.get("dataset")}))
+    system = next((name for name, selector in wanted if selector.get("system")), "")
     remote = None
     if source.settings.get("ssh"):
         from drtool.runners.ssh import SshRunner

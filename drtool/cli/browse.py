@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from drtool.cli import exits, screen
+from drtool.cli.ids import whole_point
 from drtool.cli.options import Verb
 from drtool.cli.session import open_session
 from drtool.model.errors import DrtoolError, NotFound, Refused
@@ -34,7 +35,8 @@ _HELP = (
 def command(context: click.Context, point: str, path: str) -> int:
     """Walk through POINT line by line (ls, cd, get, quit), at a terminal or from a pipe; with --json only list PATH."""
     session = open_session(context)
-    walk = _Walk(session.app().browse(point))
+    app = session.app()
+    walk = _Walk(app.browse(whole_point(app, point)))
     walk.go(path)
     if session.options.json:
         session.answer("entries", walk.browse.folder(walk.place), list)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import click
 
 from drtool.cli import exits
+from drtool.cli.ids import whole_point
 from drtool.cli.options import Verb
 from drtool.cli.session import open_session
 
@@ -16,6 +17,7 @@ def command(context: click.Context, older: str, newer: str) -> int:
     from drtool.cli.render.listings import plain_lines  # noqa: PLC0415
 
     session = open_session(context)
-    lines = session.app().diff(older, newer)
+    app = session.app()
+    lines = app.diff(whole_point(app, older), whole_point(app, newer))
     session.answer("differences", lines, lambda: plain_lines(lines))
     return exits.SUCCEEDED

@@ -3,6 +3,7 @@ from __future__ import annotations
 import click
 
 from drtool.cli import exits, screen
+from drtool.cli.ids import whole_point
 from drtool.cli.options import Verb
 from drtool.cli.session import open_session
 
@@ -17,7 +18,8 @@ def command(context: click.Context, point: str, path: str, workload: str | None)
     from drtool.cli.render.listings import entry_line  # noqa: PLC0415
 
     session = open_session(context)
-    entries = session.app().list_files(point, path, workload)
+    app = session.app()
+    entries = app.list_files(whole_point(app, point), path, workload)
     if session.options.json:
         session.answer("entries", tuple(entries), list)
     else:

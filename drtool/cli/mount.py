@@ -7,6 +7,7 @@ from datetime import datetime
 import click
 
 from drtool.cli import exits, screen
+from drtool.cli.ids import whole_point
 from drtool.cli.options import Options, Verb
 from drtool.cli.session import open_session
 from drtool.cli.types import Until
@@ -38,6 +39,7 @@ def command(
 
     session = open_session(context)
     app = session.app()
+    point = whole_point(app, point)
     plan = app.plan_mount(point, directory, until=until, repository=repository)
     place = next(step.action.directory for step in plan.steps if isinstance(step.action, Mount))
     if background:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import click
 
 from drtool.cli import exits
+from drtool.cli.ids import whole_id
 from drtool.cli.options import Verb
 from drtool.cli.session import open_session
 
@@ -17,7 +18,8 @@ def command(context: click.Context, name: str) -> int:
     from drtool.model.report import Report  # noqa: PLC0415
 
     session = open_session(context)
-    shown = session.app().show(name)
+    app = session.app()
+    shown = app.show(whole_id(app, name))
     if isinstance(shown, Report):
         session.answer("report", shown, lambda: report_lines(shown, code=exits.of_report(shown), steps=True))
     else:

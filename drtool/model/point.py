@@ -111,6 +111,11 @@ class Member:
     warnings: tuple[str, ...] = ()
     complete: bool = True
 
+    @property
+    def by_hand(self) -> str:
+        """Why only a person puts it back in its original place, as its source said when it was stored; empty: drtool does."""
+        return str(self.selector.get("by_hand") or "")
+
 
 @dataclass(frozen=True, slots=True)
 class MissingMember:

@@ -11,8 +11,9 @@ class Workload:
     """One protected thing on a source.
 
     `name` is unique in a policy (`here:/home`, `billing`). `selector` holds what its source needs to export it; with `nests` in it, what
-    lies inside it by its name moves along when it is put in place, so that is put in place first. `snapshots` tells
-    whether the source can take a snapshot; without one the data is read live. `problem` says why it cannot be protected now.
+    lies inside it by its name moves along when it is put in place, so that is put in place first; with `by_hand`, it says why only a person
+    puts it back in its original place. `snapshots` tells whether the source can take a snapshot; without one the data is read live.
+    `problem` says why it cannot be protected now.
     """
 
     name: str

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,6 +7,7 @@ from datetime import datetime
 from drtool.model.errors import Conflict, NotFound
 from drtool.model.inventory import Listing
 from drtool.model.point import FUTURE_TOLERANCE, RecoveryPoint
+from drtool.planning.names import fitting
 from drtool.planning.words import spell_instant
 
 _SHOWN = 5
@@ -76,15 +76,8 @@ def _nothing_there(listings: Mapping[str, Listing], set_name: str, *, by: str) -
 
 
 def _by_name(every: list[RecoveryPoint], text: str, *, set_name: str) -> RecoveryPoint:
-    wanted = text.strip().upper()
-    beginning, ellipsis, end = re.sub(r"…|\.\.\.", "…", wanted).partition("…") if "…" in wanted or "..." in wanted else (wanted, "", "")
-    for found in every:
-        if found.point == text or found.point == wanted:  # noqa: PLR1714 - hostile ids may be in lower case
-            return found
-    if ellipsis:
-        matches = [found for found in every if found.point.startswith(beginning) and found.point.endswith(end)]
-    else:
-        matches = [found for found in every if found.point.startswith(wanted) or found.point.endswith(wanted)]
+    names = set(fitting((found.point for found in every), text))
+    matches = [found for found in every if found.point in names]
     if len(matches) == 1:
         return matches[0]
     if matches:

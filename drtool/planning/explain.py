@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from drtool.model.policy import BackupSet, Hook, Policy, Retention
@@ -8,6 +9,8 @@ from drtool.planning.order import recovery_order, set_of
 from drtool.planning.words import spell_count, spell_duration, spell_instant
 
 _NEXT = 5
+_USUAL = {"census": "sample"}
+"""What is not worth telling, besides what is empty."""
 _CALENDAR = (("hourly", "hour"), ("daily", "day"), ("weekly", "week"), ("monthly", "month"), ("yearly", "year"))
 
 
@@ -36,15 +39,20 @@ def _protection(policy: Policy, backup_set: BackupSet) -> list[str]:
     for protect in backup_set.protect:
         source = policy.sources.get(protect.source)
         kind = f" ({source.kind})" if source is not None else ""
-        keys = ", ".join(f"{key}: {_plain(value)}" for key, value in protect.selector.items())
+        keys = "; ".join(_spelled(key, value) for key, value in protect.selector.items() if value and _USUAL.get(key) != value)
         selection = f": {keys}" if keys else ""
         empty = "; finding nothing is allowed" if protect.allow_empty else ""
         lines.append(f"From {protect.source}{kind}{selection}{empty}.")
     return lines
 
 
-def _plain(value: object) -> str:
-    return ", ".join(str(item) for item in value) if isinstance(value, list | tuple) else str(value)
+def _spelled(key: str, value: object) -> str:
+    name = key.replace("_", " ")
+    if value is True:
+        return name
+    if isinstance(value, Mapping):
+        value = [f"{each} = {item}" for each, item in value.items()]
+    return f"{name}: {', '.join(map(str, value)) if isinstance(value, list | tuple) else value}"
 
 
 def _when(schedule: str | None, time_zone: str, *, now: datetime, what: str) -> list[str]:

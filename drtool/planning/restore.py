@@ -20,6 +20,8 @@ __all__ = ["LEASE", "ChosenPoint", "RestoreRequest", "choose_point", "plan_resto
 
 LEASE = timedelta(hours=24)
 """How long staging is left alone when nobody says otherwise."""
+_ANY_PLACE = "/var/lib/drtool/sandbox"
+"""An example that every kind of source takes: a directory of this host, made when it is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ def _check_sandbox(policy: Policy, destination: Destination, selected: Mapping[s
     if without:
         raise Refused(
             f"the sandbox {sandbox.name} has no place for {', '.join(without)}",
-            hint=f"add it to the policy: sandboxes: {{{sandbox.name}: {{{without[0]}: …}}}}",
+            hint=f"add it to the policy: sandboxes: {{{sandbox.name}: {{{without[0]}: {{directory: {_ANY_PLACE}}}}}}}",
             safe="nothing was restored",
         )
     return sandbox.lease
@@ -161,6 +163,8 @@ def _set_steps(
     in_place = request.destination.form == "original"
     if not in_place and (backup_set.hooks.before_restore or backup_set.hooks.after_restore):
         draft.notes.append(f"{name}: its restore hooks are not run, as nothing in service is touched")
+    if in_place and any(item.member.by_hand for item in items):
+        draft.notes.append(f"{name}: what a person puts back is taken out by: drtool restore {name} --to directory /root/recovered")
     earlier = nearest_needs(draft.policy, name, frozenset(draft.cutovers))
     waited = tuple(step for need in earlier for step in draft.cutovers[need].values())
     frozen = freeze_steps(name, point=manifest.point, copies=copies, run=draft.run, until=draft.expires)
@@ -238,6 +242,8 @@ def _cutover_step(name: str, item: Selected, restore: Step, *, in_place: bool, n
 def _why_cutover(item: Selected, *, in_place: bool) -> str:
     if not in_place:
         return "it is put where the checks can see it"
+    if item.member.by_hand:
+        return f"a person puts it back: {item.member.by_hand}"
     own = item.member.kind == "stream"  # of other kinds a stream becomes what it was
     return "its restore command takes it" if own else "what is there is kept aside"
 

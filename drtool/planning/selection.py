@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from drtool.model.errors import NotFound, Refused
 from drtool.model.point import Manifest, Member
+from drtool.planning.order import Nesting
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +23,10 @@ def select_members(
 ) -> dict[str, tuple[Selected, ...]]:
     """Return the chosen members of each set; without `workloads` and `paths` all of them.
 
-    A path goes to the member that contains it most closely. Raises NotFound for a workload or a path that no member has, Refused for a
-    path that is not absolute or climbs with `..`.
+    A path is one of a point, as `drtool ls` shows it; or the name of a workload and what lies in it, below one directory, as a platform
+    shows it (`/mnt/tank/documents/read-me`); or relative to the workload that lies around all others. It goes to the member that contains
+    it most closely. Raises NotFound for a workload or a path that no member has, Refused for a path that climbs with `..`, or a relative
+    one that may be meant for several members.
     """
     every = [(name, member) for name, manifest in manifests.items() for member in manifest.members]
     if workloads:
@@ -48,33 +51,78 @@ def _absent(manifests: Mapping[str, Manifest], workload: str, names: set[str]) -
 
 
 def _clean(path: str) -> str:
-    if not path.startswith("/") or ".." in path.split("/"):
-        raise Refused(f"`{path}` is not a path inside a point", hint="an absolute path without `..`, as `drtool ls` shows")
-    return "/" + "/".join(part for part in path.split("/") if part not in ("", "."))
+    if not path or ".." in path.split("/"):
+        raise Refused(
+            f"`{path}` is not a path inside a point",
+            hint="a path without `..`: as `drtool ls` shows it, as its platform shows it, or relative to a --workload",
+        )
+    return ("/" if path.startswith("/") else "") + "/".join(part for part in path.split("/") if part not in ("", "."))
 
 
 def _by_paths(every: list[tuple[str, Member]], paths: tuple[str, ...]) -> list[tuple[str, Selected]]:
     wanted: dict[int, list[str]] = {}
     for path in paths:
-        best = -1
-        owners: list[int] = []
-        for index, (_, member) in enumerate(every):
-            depth = max((_depth(artifact.path, path) for artifact in member.artifacts), default=-1)
-            if depth > best:
-                best, owners = depth, [index]
-            elif depth == best and depth >= 0:
-                owners.append(index)
-        if best < 0:
-            roots = ", ".join(sorted({artifact.path for _, member in every for artifact in member.artifacts}))
-            raise NotFound(f"no member contains {path}", hint=f"the point holds {roots or 'nothing'}")
-        for index in owners:
-            wanted.setdefault(index, []).append(path)
+        for index, inside in (_stored(every, path) if path.startswith("/") else _relative(every, path)).items():
+            wanted.setdefault(index, []).append(inside)
     chosen = []
-    for index, inside in sorted(wanted.items()):
+    for index, found in sorted(wanted.items()):
         name, member = every[index]
-        whole = len(member.artifacts) == 1 and member.artifacts[0].path.rstrip("/") in {path.rstrip("/") for path in inside}
-        chosen.append((name, Selected(member, () if whole else tuple(inside))))
+        whole = len(member.artifacts) == 1 and member.artifacts[0].path.rstrip("/") in {path.rstrip("/") for path in found}
+        chosen.append((name, Selected(member, () if whole else tuple(dict.fromkeys(found)))))
     return chosen
+
+
+def _stored(every: list[tuple[str, Member]], path: str) -> dict[int, str]:
+    """Return the members that hold an absolute path, and the path under which each does."""
+    depths = {index: max((_depth(item.path, path) for item in member.artifacts), default=-1) for index, (_, member) in enumerate(every)}
+    deepest = max(depths.values(), default=-1)
+    if deepest >= 0:
+        return {index: path for index, depth in depths.items() if depth == deepest}
+    below = path[1:].partition("/")[2]
+    shown = _named(every, *dict.fromkeys(f"{member.source}:{below}" for _, member in every))
+    if not shown:
+        roots = ", ".join(sorted({artifact.path for _, member in every for artifact in member.artifacts}))
+        raise NotFound(f"no member contains {path}", hint=f"the point holds {roots or 'nothing'}{_examples(every)}")
+    return shown
+
+
+def _examples(every: list[tuple[str, Member]]) -> str:
+    for _, member in every:
+        name = member.workload.removeprefix(f"{member.source}:").rstrip("/")
+        if _root(member) and member.selector.get("nests"):
+            return f"; write --workload {member.workload} --path folder/file, or as its platform shows it: /…/{name}/folder/file"
+    return ""
+
+
+def _relative(every: list[tuple[str, Member]], path: str) -> dict[int, str]:
+    nesting = Nesting(member.workload for _, member in every if member.selector.get("nests"))
+    roots = [member for _, member in every if _root(member) and not nesting.depth(member.workload)]
+    if len(roots) != 1:
+        example = roots[0].workload if roots else "WORKLOAD"
+        raise Refused(
+            f"`{path}` is relative, and {'several members' if roots else 'no member'} could hold it",
+            hint=f"say in which it lies: --workload {example} --path {path}",
+            safe="nothing was changed",
+        )
+    return _named(every, f"{roots[0].workload.rstrip('/')}/{path}")
+
+
+def _named(every: list[tuple[str, Member]], *names: str) -> dict[int, str]:
+    """Return the members whose own name begins one of the names most closely, and where each holds what the rest of it says."""
+    found: dict[int, tuple[int, str]] = {}
+    for index, (_, member) in enumerate(every):
+        for name in names:
+            depth = _depth(member.workload, name.rstrip("/"))
+            if depth >= 0 and (root := _root(member)):
+                found[index] = depth, (root.rstrip("/") + name[depth:]).rstrip("/") or "/"
+    deepest = max((depth for depth, _ in found.values()), default=-1)
+    return {index: inside for index, (depth, inside) in found.items() if depth == deepest}
+
+
+def _root(member: Member) -> str:
+    """Return where the one tree of a member begins, empty where it has none or several."""
+    trees = [artifact.path for artifact in member.artifacts if artifact.form == "tree"]
+    return trees[0] if len(trees) == len(member.artifacts) == 1 else ""
 
 
 def _depth(root: str, path: str) -> int:

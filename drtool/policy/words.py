@@ -3,12 +3,15 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+_CLOSE = 0.7
+"""How like a word must be to be taken for a slip: `timeout` and `mounts` have 0.62."""
+
 
 def nearest(word: str, known: Iterable[str], *, what: str = "known") -> str:
     """Return what to type instead of a word nobody knows: the nearest right one, or all there are."""
     candidates = sorted(set(known))
     folded = {candidate.lower(): candidate for candidate in candidates}
-    close = difflib.get_close_matches(word.lower(), folded, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(word.lower(), folded, n=1, cutoff=_CLOSE)
     if close:
         return f"did you mean `{folded[close[0]]}`?"
     if not candidates:

@@ -45,6 +45,12 @@ def step(
     return StepReport(name, "restore", set_name, "here:/data", outcome, seconds=3.0, failure=failure)
 
 
+def cutover(workload: str, aside: str, *, set_name: str = "documents") -> StepReport:
+    """A cutover that kept something aside."""
+    result = {"kind": "restored", "workload": workload, "aside": aside}
+    return StepReport(f"{set_name}/cutover/{workload}", "cutover", set_name, workload, Outcome.SUCCEEDED, seconds=1.0, result=result)
+
+
 def report(*entries: SetReport, verb: str = "drill", **more: Any) -> Report:  # noqa: ANN401
     values: dict[str, Any] = {
         "outcome": worst([each.outcome for each in entries]),
@@ -79,7 +85,11 @@ def hostile() -> Report:
         warnings=(HOSTILE,),
         key=HOSTILE,
     )
-    steps = (step(HOSTILE, failure=failure, outcome=Outcome.FAILED, set_name=HOSTILE), replace(step("x", outcome=None), not_run=HOSTILE))
+    steps = (
+        step(HOSTILE, failure=failure, outcome=Outcome.FAILED, set_name=HOSTILE),
+        replace(step("x", outcome=None), not_run=HOSTILE),
+        cutover(HOSTILE, HOSTILE, set_name=HOSTILE),
+    )
     loose = Failure("Refused", HOSTILE + "loose", HOSTILE, HOSTILE, HOSTILE)
     made = report(bad, steps=steps, failures=(failure, loose), skipped=(HOSTILE,), notes=(HOSTILE,), plan_digest=HOSTILE)
     return replace(made, run=HOSTILE, policy=HOSTILE)

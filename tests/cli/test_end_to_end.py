@@ -111,6 +111,23 @@ def test_from_the_first_key_to_the_proof(machine: Machine) -> None:
     report = machine.json("report", "last")
     assert report["verb"] == "drill"
     assert machine.done("history").count("\n") > 2
+    read_by_shortened_ids(machine, point, report["run"])
+
+
+def read_by_shortened_ids(machine: Machine, point: str, run: str) -> None:
+    """Type ids as the screens show them."""
+    for short in (f"{point[:4]}…{point[-3:]}", f"{point[:4].lower()}...{point[-3:]}"):
+        assert "letter.txt" in machine.done("ls", short)
+        assert machine.done("diff", short, point) == machine.done("diff", point, point)
+        assert machine.json("browse", short) == machine.json("browse", point)
+        assert point in machine.done("show", short)
+    assert machine.json("report", f"{run[:4]}…{run[-3:]}")["run"] == run
+    several = machine.call("report", f"{run[0]}…")
+    assert several.returncode != 0
+    assert "fits 3 runs" in several.stderr
+    assert run in several.stderr
+    assert "there is no point `0000…000`" in machine.call("ls", "0000…000").stderr
+    assert "RUN|last" in machine.call("report", "--format", "html").stderr
 
 
 def drill_an_address(machine: Machine, port: int, *, start: bool) -> None:

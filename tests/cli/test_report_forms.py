@@ -29,7 +29,7 @@ from drtool.model.ladder import Level
 from drtool.model.outcome import Outcome
 from drtool.model.report import Failure, ObjectiveReport, Report, Rung
 from tests.cli.report_schema import PATH, validated
-from tests.cli.report_values import HOSTILE, NOW, POINT, check, entry, hostile, report, step
+from tests.cli.report_values import HOSTILE, NOW, POINT, check, cutover, entry, hostile, report, step
 
 FAILURE = Failure(
     "Unavailable", "the repository offsite does not answer", "documents / restore", "drtool doctor offsite", "nothing was touched"
@@ -366,3 +366,22 @@ class Odd:
 def test_a_shape_that_json_cannot_hold_is_an_error() -> None:
     with pytest.raises(TypeError, match="complex"):
         json_schema(Odd)
+
+
+# What was kept aside
+
+
+def test_every_form_names_what_was_kept_aside() -> None:
+    inner, outer = "tank/documents/letters.before-01JD", "tank/documents.before-01JD"
+    steps = (cutover("nas:tank/documents/letters", inner), cutover("nas:tank/documents", outer), cutover("nas:tank/mail", ""))
+    made = report(entry(), verb="restore", steps=steps)
+    kept = [f"{outer}/letters.before-01JD", outer]  # what lay inside was renamed with what was around it
+    assert [line for line in report_lines(made, code=0) if "kept aside" in line] == [
+        f"  documents: kept aside: {name} (until drtool sweep --kept)" for name in kept
+    ]
+    assert [line for line in markdown_text(made, code=0).splitlines() if "kept aside" in line] == [
+        f"- kept aside: {foreign(name)} (until `drtool sweep --kept`)" for name in kept
+    ]
+    text = html_report(Page(made, code=0))
+    assert all(f"<li>{name} (until drtool sweep --kept)</li>" in text for name in kept)
+    assert [step["result"]["aside"] for step in json.loads(document("report", made))["steps"]] == [inner, outer, ""]

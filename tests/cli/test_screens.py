@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -83,6 +84,19 @@ def test_a_restore_says_what_will_be_lost_and_what_is_kept() -> None:
     assert "NOT run" in text
     assert "--trust-commands" in text
     assert text.endswith("Objective: back within 1 h. Nothing is overwritten: what is kept aside stays until `drtool sweep --kept`.")
+
+
+def test_a_restore_by_a_person_promises_no_change() -> None:
+    plan = restore_plan()
+    steps = tuple(
+        replace(step, action=replace(step.action, member=replace(step.action.member, selector={"by_hand": "so it is"})))
+        if isinstance(step.action, Restore)
+        else step
+        for step in plan.steps
+    )
+    text = "\n".join(restore_lines(replace(plan, steps=steps)))
+    assert text.endswith("Nothing is changed: a person puts it back, and going on tells how.")
+    assert "Nothing is overwritten" not in text
 
 
 def test_a_restore_elsewhere_touches_nothing_in_service() -> None:

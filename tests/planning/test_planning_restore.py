@@ -14,11 +14,12 @@ from drtool.model.control import Fault
 from drtool.model.errors import Conflict, NotFound, Refused
 from drtool.model.inventory import Problem
 from drtool.model.outcome import Outcome
-from drtool.model.plan import Ask, Break, Destination, Plan, Record, Release, Reserve, Restore, RunHook
+from drtool.model.plan import Ask, Break, Cutover, Destination, Plan, Record, Release, Reserve, Restore, RunHook
 from drtool.model.point import Artifact, Census, DataSnapshot, Manifest, Member, MissingMember
 from drtool.model.policy import CheckPolicy, DrillPolicy, Hooks
 from drtool.planning.drill import plan_drill
 from drtool.planning.restore import LEASE, ChosenPoint, RestoreRequest, choose_point, plan_restore
+from drtool.planning.selection import select_members
 from tests.planning.planning_values import (
     CHECKS,
     DAY,
@@ -205,9 +206,12 @@ def test_parts() -> None:
 def test_parts_that_are_not_there() -> None:
     with pytest.raises(NotFound, match="no member contains /homes"):
         _restore(RestoreRequest(("documents",), ORIGINAL, paths=("/homes",)))
-    for path in ("home", "/home/../etc"):
-        with pytest.raises(Refused):
+    for path in ("", "/home/../etc"):
+        with pytest.raises(Refused, match="is not a path inside a point"):
             _restore(RestoreRequest(("documents",), ORIGINAL, paths=(path,)))
+    with pytest.raises(Refused, match="several members could hold it") as refused:
+        _restore(RestoreRequest(("documents",), ORIGINAL, paths=("letters/read-me",)))
+    assert refused.value.hint == "say in which it lies: --workload here:/home --path letters/read-me"
     with pytest.raises(NotFound, match="holds no pi"):
         _restore(RestoreRequest(("documents",), ORIGINAL, workloads=("pi",)))
     partial = manifest("documents", member("billing", "/billing"), missing=(MissingMember("here:/home", "no answer"),))
@@ -216,6 +220,54 @@ def test_parts_that_are_not_there() -> None:
     assert "no answer" in caught.value.hint
     with pytest.raises(NotFound, match="no recovery point of documents"):
         _restore(RestoreRequest(("documents",), ORIGINAL), copies={})
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("read-me", {"nas:tank/documents": ("/run/clone-1/read-me",)}),
+        ("./read-me/", {"nas:tank/documents": ("/run/clone-1/read-me",)}),
+        ("letters/read-me", {"nas:tank/documents/letters": ("/run/clone-2/read-me",)}),
+        ("letters", {"nas:tank/documents/letters": ()}),
+        ("lettersandmore", {"nas:tank/documents": ("/run/clone-1/lettersandmore",)}),
+        (".", {"nas:tank/documents": ()}),
+        ("/mnt/tank/documents/read-me", {"nas:tank/documents": ("/run/clone-1/read-me",)}),
+        ("/mnt/tank/documents/letters/a/b", {"nas:tank/documents/letters": ("/run/clone-2/a/b",)}),
+        ("/mnt/tank/documents", {"nas:tank/documents": ()}),
+        ("/run/clone-2/read-me", {"nas:tank/documents/letters": ("/run/clone-2/read-me",)}),
+    ],
+)
+def test_a_path_as_a_platform_shows_it_or_relative_to_the_outermost_workload(path: str, expected: dict[str, tuple[str, ...]]) -> None:
+    outer = member("nas:tank/documents", "/run/clone-1", selector={"nests": True})
+    inner = member("nas:tank/documents/letters", "/run/clone-2", selector={"nests": True})
+    selected = select_members({"documents": manifest("documents", outer, inner)}, workloads=(), paths=(path,))
+    assert {item.member.workload: item.paths for item in selected["documents"]} == expected
+
+
+def test_a_path_that_lies_nowhere_is_told_how_others_are_written() -> None:
+    manifests = {"documents": manifest("documents", member("nas:tank/documents", "/run/clone-1", selector={"nests": True}))}
+    with pytest.raises(NotFound, match="no member contains /mnt/tank/other") as refused:
+        select_members(manifests, workloads=(), paths=("/mnt/tank/other",))
+    assert refused.value.hint == (
+        "the point holds /run/clone-1; write --workload nas:tank/documents --path folder/file, "
+        "or as its platform shows it: /…/tank/documents/folder/file"
+    )
+
+
+def test_a_relative_path_of_a_named_workload() -> None:
+    manifests = {"documents": manifest("documents", member("here:/", "/"), member("here:/srv", "/srv"), member("disk", "/disk.raw"))}
+    for workload, expected in (("here:/", "/a/b"), ("here:/srv", "/srv/a/b")):
+        selected = select_members(manifests, workloads=(workload,), paths=("a/b",))
+        assert [(item.member.workload, item.paths) for item in selected["documents"]] == [(workload, (expected,))]
+
+
+def test_no_member_without_files_holds_a_relative_path() -> None:
+    block = replace(member("nas:tank/disk", "/disk.raw").artifacts[0], form="stream")
+    manifests = {"documents": manifest("documents", member("nas:tank/disk", "/disk.raw", artifacts=(block,)))}
+    with pytest.raises(Refused, match="no member could hold it"):
+        select_members(manifests, workloads=(), paths=("a",))
+    with pytest.raises(NotFound, match="no member contains /mnt/tank/disk/a"):
+        select_members(manifests, workloads=(), paths=("/mnt/tank/disk/a",))
 
 
 def test_a_path_in_one_of_two_sets() -> None:
@@ -241,6 +293,20 @@ def test_a_partial_and_an_empty_point() -> None:
     assert not empty.steps
 
 
+def test_what_a_person_puts_back_is_told_before_and_how_it_is_taken_out() -> None:
+    manifests = {
+        "documents": manifest("documents", member("nas:system", "/run/x", selector={"by_hand": "nothing of it can be kept aside"}))
+    }
+    plan = _restore(RestoreRequest(("documents",), ORIGINAL), manifests)
+    assert [step.why for step in plan.steps if isinstance(step.action, Cutover)] == [
+        "a person puts it back: nothing of it can be kept aside"
+    ]
+    assert plan.notes == ("documents: what a person puts back is taken out by: drtool restore documents --to directory /root/recovered",)
+    elsewhere = _restore(RestoreRequest(("documents",), Destination("directory", "/root/recovered")), manifests)
+    assert [step.why for step in elsewhere.steps if isinstance(step.action, Cutover)] == ["it is put where the checks can see it"]
+    assert not any("person" in note for note in elsewhere.notes)
+
+
 def test_sandboxes() -> None:
     plan = _restore(RestoreRequest(("documents",), SANDBOX), lease=timedelta(hours=5))
     reserves = [step.action for step in plan.steps if isinstance(step.action, Reserve)]
@@ -252,8 +318,9 @@ def test_sandboxes() -> None:
     with pytest.raises(NotFound, match="no sandbox"):
         _restore(RestoreRequest(("documents",), Destination("sandbox", sandbox="none")))
     placeless = manifest("documents", member("pi:/x", "/x"))
-    with pytest.raises(Refused, match="no place for pi"):
+    with pytest.raises(Refused, match="no place for pi") as refused:
         _restore(RestoreRequest(("documents",), SANDBOX), {"documents": placeless})
+    assert refused.value.hint == "add it to the policy: sandboxes: {lab: {pi: {directory: /var/lib/drtool/sandbox}}}"
 
 
 def _instants(plan: Plan) -> set[datetime]:

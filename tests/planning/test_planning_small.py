@@ -11,7 +11,7 @@ from drtool.model.errors import NotFound, Refused
 from drtool.model.inventory import Problem
 from drtool.model.plan import Initialise, Release
 from drtool.model.point import Unsealed
-from drtool.model.policy import CopyPolicy, Objectives, Retention, VerifyPolicy
+from drtool.model.policy import CopyPolicy, Objectives, Protect, Retention, VerifyPolicy
 from drtool.model.workload import Leftover
 from drtool.planning.backup import plan_run
 from drtool.planning.evidence import last_proof, verified_points
@@ -216,6 +216,19 @@ def test_status_names_what_needs_attention() -> None:
     assert "it was not asked" in unasked.attention[0]
     (unwritten,) = assess(policy(), inventory(listing("near"), listing("offsite", daily(2))), now=NOW)
     assert unwritten.next == "drtool run documents"
+
+
+def test_explain_leaves_out_of_a_selector_what_is_empty_or_usual() -> None:
+    unsaid = {"exact": False, "exclude": [], "exclude_files": [], "where": {}, "canary": None, "census": "sample"}
+    told = {"dataset": "tank/documents", "recursive": True}
+    more = {"exclude_caches": True, "exclude_files": ["*.o", "*.a"], "where": {"org:backup": "yes"}, "census": "full"}
+    for selector, words in (
+        (unsaid | told, "dataset: tank/documents; recursive"),
+        (told | more, "dataset: tank/documents; recursive; exclude caches; exclude files: *.o, *.a; where: org:backup = yes; census: full"),
+        (unsaid, ""),
+    ):
+        of = policy(backup_set("documents", protect=(Protect("here", selector),)))
+        assert explain(of, "documents", now=NOW)[1] == f"From here (files){f': {words}' if words else ''}."
 
 
 def test_explain() -> None:

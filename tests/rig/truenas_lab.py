@@ -81,7 +81,7 @@ class Lab:
         return {"url": self.started.url, "user": user, "key": f"file:{key}", "ca": self.started.certificate, "mounts": str(self.mounts)}
 
     def source(
-        self, *, by: str, watch: tuple[str, ...] = (), administrator: bool = False, system: bool = False, **settings: object
+        self, *, by: str, watch: tuple[str, ...] = (), administrator: bool = False, system: str = "", **settings: object
     ) -> TruenasSource:
         """Make a source of those settings and more."""
         policy = SourcePolicy("nas", "truenas", "home", {**self.settings(administrator=administrator), **settings})

@@ -13,7 +13,6 @@ import pytest
 
 from drtool.sources.truenas.create import create_dataset
 from drtool.sources.truenas.datasets import require_dataset
-from drtool.sources.truenas.labels import stable_name
 from drtool.sources.truenas.source import TruenasSource
 from tests.rig.truenas_lab import Lab
 
@@ -93,11 +92,10 @@ def test_what_a_person_reads(program: Program) -> None:
     program.done("run")
 
     (top / "letter").write_text("damaged")
-    clone = stable_name("tank/secret", by="circle", source="nas", what="clone").rpartition("/")[2]
-    letter = str(program.lab.mounts / "nas" / clone / "letter")
-    said = program.done("restore", "secret", "--workload", "nas:tank/secret", "--path", letter, "--yes")
+    said = program.done("restore", "secret", "--path", "/mnt/tank/secret/letter", "--yes")
     assert (top / "letter").read_text() == "dear"
-    assert list(top.glob("letter.before-*"))
+    kept = min(top.glob("letter.before-*"))  # its label lies beside it
+    assert f"secret: kept aside: /mnt/tank/secret/{kept.name} (until drtool sweep --kept)" in said
     program.done("sweep", "--kept")
     assert {each.name for each in top.iterdir()} == {"letter", "folder", "keyless"}
 
@@ -116,6 +114,10 @@ def test_what_a_person_reads(program: Program) -> None:
     told = " ".join((refused.stdout + refused.stderr).split())
     assert "it was saved by 25.10.5, and this NAS is 25.10.5: the same release" in told
     assert "System, General, Manage Configuration, Upload File" in told
+    assert "drtool restore configuration --to directory /root/recovered, then upload config.tar" in told
+    assert "a person puts it back: it replaces everything at once, and nothing of it can be kept aside" in told
+    assert "Nothing is changed: a person puts it back, and going on tells how." in told
+    assert "Nothing is overwritten" not in told
     said = program.done("drill", "monthly")
     assert "truenas_config" in said or "passed" in said
     assert list((program.directory / "sandboxes").iterdir()) == []

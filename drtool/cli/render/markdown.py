@@ -6,12 +6,14 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from drtool.cli.render.verdict import (
+    UNTIL_SWEPT,
     advice,
     check_words,
     control_words,
     detected_words,
     failures_of,
     headline,
+    kept_aside,
     other_failures,
     outcome_words,
     sentence,
@@ -114,6 +116,8 @@ def _set_lines(report: Report, entry: SetReport) -> list[str]:
     if entry.ladder:
         rungs = [(foreign(rung.workload), rung.reached.value or "nothing", rung.asked.value or "nothing") for rung in entry.ladder]
         lines += _table(("Workload", "Level reached", "Level asked"), rungs)
+    if kept := kept_aside(report, entry):
+        lines += [*(f"- kept aside: {foreign(name)} (until `{UNTIL_SWEPT}`)" for name in kept), ""]
     if entry.key:
         lines += [f"Opened with the key {foreign(entry.key)} alone.", ""]
     if entry.controls:

@@ -141,6 +141,8 @@ def _promise(plan: Plan) -> str:
         return f"{objective}What is in service is not touched; the sandbox is released at the end of its lease at the latest."
     if forms == {"directory"}:
         return f"{objective}What is in service is not touched."
+    if all(action.member.by_hand for action in restores):
+        return f"{objective}Nothing is changed: a person puts it back, and going on tells how."
     return f"{objective}Nothing is overwritten: what is kept aside stays until `drtool sweep --kept`."
 
 

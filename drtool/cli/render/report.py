@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from drtool.cli.render.errors import failures_lines
 from drtool.cli.render.table import table
-from drtool.cli.render.verdict import outcome_words
+from drtool.cli.render.verdict import UNTIL_SWEPT, kept_aside, outcome_words
 from drtool.cli.render.words import BAD, GOOD, counted, long_duration, printable, short_id, size, stamp
 from drtool.model.control import is_hollow
 from drtool.model.outcome import Outcome
@@ -28,6 +28,7 @@ def report_lines(report: Report, *, code: int, steps: bool = False) -> list[str]
     lines += table([_set_row(entry) for entry in report.sets], indent="  ")
     for entry in report.sets:
         lines += _set_details(entry)
+        lines += [f"  {printable(entry.set)}: kept aside: {printable(name)} (until {UNTIL_SWEPT})" for name in kept_aside(report, entry)]
     if steps:
         lines += _step_lines(report.steps)
     lines += [f"  skipped: {printable(text)}" for text in report.skipped]

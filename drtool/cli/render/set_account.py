@@ -13,11 +13,13 @@ from drtool.cli.render.page import Page, facts, kept_together, section, table
 from drtool.cli.render.timeline import timeline
 from drtool.cli.render.verdict import (
     RECOVERIES,
+    UNTIL_SWEPT,
     advice,
     check_words,
     control_words,
     detected_words,
     failures_of,
+    kept_aside,
     outcome_words,
     sentence,
     unfinished,
@@ -167,6 +169,13 @@ def _controls(_page: Page, entry: SetReport) -> Element | None:
     return section("Negative control", table(caption, columns, rows, classes=classes, kind="checks"))
 
 
+def _kept(page: Page, entry: SetReport) -> Element | None:
+    kept = kept_aside(page.report, entry)
+    if not kept:
+        return None
+    return section("Kept aside", element("ul", *(element("li", f"{name} (until {UNTIL_SWEPT})") for name in kept)))
+
+
 def _warnings(_page: Page, entry: SetReport) -> Element | None:
     if not entry.warnings:
         return None
@@ -193,6 +202,7 @@ PARTS: Final[tuple[Callable[[Page, SetReport], Element | None], ...]] = (
     _checks,
     _ladder,
     _controls,
+    _kept,
     _warnings,
     _history,
 )

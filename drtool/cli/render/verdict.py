@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from drtool.model.report import CheckReport, Failure, ObjectiveReport, Report, SetReport, StepReport
 
 RECOVERIES: Final = frozenset({"restore", "drill"})
+UNTIL_SWEPT: Final = "drtool sweep --kept"
+_KEPT: Final = ".before-"
 _NO_RECOVERY: Final = {
     Outcome.REFUSED: "was not restored: it was refused",
     Outcome.INTERRUPTED: "is not back: the {verb} was interrupted",
@@ -138,6 +140,17 @@ def control_words(control: Controlled) -> str:
 def failures_of(report: Report, entry: SetReport) -> tuple[tuple[StepReport, Failure], ...]:
     """Return the steps of one set that failed, each with its failure."""
     return tuple((step, step.failure) for step in report.steps if step.set == entry.set and step.failure is not None)
+
+
+def kept_aside(report: Report, entry: SetReport) -> tuple[str, ...]:
+    """Return under which names the old data of a set is kept now; what lay inside something that was renamed later went with it."""
+    kept: list[str] = []
+    for step in report.steps:
+        if step.set == entry.set and step.result.get("kind") == "restored" and (aside := str(step.result.get("aside", ""))):
+            replaced = aside.rpartition(_KEPT)[0]
+            kept = [aside + name.removeprefix(replaced) if name.startswith(f"{replaced}/") else name for name in kept]
+            kept.append(aside)
+    return tuple(kept)
 
 
 def other_failures(report: Report) -> tuple[Failure, ...]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 from typing import TYPE_CHECKING, Final
 
+from drtool.lab.truenas.programs import OURS, real_program
 from drtool.lab.truenas.storage import Storage
 
 if TYPE_CHECKING:
     from drtool.lab.truenas.appliance import Appliance
 
-_MOUNT: Final = r"""#!/bin/sh
-# mount(8) for those who see this appliance: an NFS share of it becomes a bind mount, everything else goes to the real one.
+_MOUNT: Final = (
+    OURS
+    + r""": an NFS share of it becomes a bind mount, everything else goes to the real one.
 type= options= source= target= next=
 for word; do
     if [ -n "$next" ]; then eval "$next=\$word"; next=; continue; fi
@@ -44,6 +45,11 @@ case ,$options, in *,ro,*) mode=ro ;; esac
 done <@COVERS@
 [ "$mode" = rw ] || @MOUNT@ -o remount,bind,ro -- "$target" || { umount -- "$target"; exit 32; }
 """
+)
+_MOUNT_NFS: Final = """#!/bin/sh
+# what whoever is about to mount a share looks for
+exec @MOUNT@ -t nfs "$@"
+"""
 
 
 def real_path(storage: Storage, path: str) -> str | None:
@@ -73,15 +79,20 @@ def write_exports(appliance: Appliance) -> None:
 
 
 def write_programs(directory: str) -> str:
-    """Write the mount program and return the directory to be put first on PATH."""
+    """Write the mount programs and return the directory to be put first on PATH."""
     programs = os.path.join(directory, "bin")
     os.makedirs(programs, exist_ok=True)
-    path = os.path.join(programs, "mount")
-    text = _MOUNT.replace("@MOUNT@", _quoted(shutil.which("mount") or "/bin/mount"))
-    with open(path, "w", encoding="utf-8") as stream:
-        stream.write(text.replace("@EXPORTS@", _quoted(f"{directory}/exports")).replace("@COVERS@", _quoted(f"{directory}/covers")))
-    os.chmod(path, stat.S_IRWXU)
+    mount = os.path.join(programs, "mount")
+    text = _MOUNT.replace("@MOUNT@", _quoted(real_program("mount") or "/bin/mount"))
+    _write(mount, text.replace("@EXPORTS@", _quoted(f"{directory}/exports")).replace("@COVERS@", _quoted(f"{directory}/covers")))
+    _write(f"{mount}.nfs", _MOUNT_NFS.replace("@MOUNT@", _quoted(mount)))
     return programs
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "w", encoding="utf-8") as stream:
+        stream.write(text)
+    os.chmod(path, stat.S_IRWXU)
 
 
 def _quoted(text: str) -> str:

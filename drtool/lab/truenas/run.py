@@ -107,6 +107,7 @@ sets:
   lab:
     lease: 2h
     nas: {{dataset: {pool}/drtool-drill}}
+    system: {{directory: "{directory}/sandboxes"}}
 """
 
 

@@ -11,6 +11,7 @@ import stat
 from typing import Final
 
 from drtool.lab.truenas.devices import FOLDER
+from drtool.lab.truenas.programs import real_program
 from drtool.lab.truenas.zfs_daemon import LOCK
 from drtool.model.command import Command
 from drtool.ports import Runner
@@ -110,7 +111,7 @@ def write_shell(directory: str, *, runner: Runner, zfs: str = "") -> str:
 
     `zfs` is the program of real ZFS beneath, empty where there is none. Nothing runs until somebody logs in.
     """
-    programs = {name: shutil.which(name, path=f"{os.environ.get('PATH', '')}:{_SBIN}") or "" for name in _NEEDED}
+    programs = {name: real_program(name, f"{os.environ.get('PATH', '')}:{_SBIN}") for name in _NEEDED}
     if os.geteuid() != 0 or not all(programs.values()):
         return ""
     here = os.path.join(directory, "ssh")
@@ -125,7 +126,7 @@ def write_shell(directory: str, *, runner: Runner, zfs: str = "") -> str:
                 return ""
     with open(os.path.join(here, "host.pub"), encoding="ascii") as stream:
         _write(os.path.join(here, "known_hosts"), f"{ALIAS} {stream.read()}")
-    mnt, outside = os.path.join(directory, "mnt"), {name: shutil.which(name) or programs[name] for name in ("mount", "umount")}
+    mnt, outside = os.path.join(directory, "mnt"), {name: real_program(name) or programs[name] for name in ("mount", "umount")}
     _program(here, "shell", _SHELL, {"ZVOL": os.path.join(directory, FOLDER), "MNT": mnt})
     for name, real in outside.items():
         _program(here, f"bin/{name}", _MOUNT, {"MNT": mnt, "REAL": real})

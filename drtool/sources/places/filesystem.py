@@ -37,13 +37,15 @@ class FileSystem:
     def __init__(self, runner: Runner) -> None:
         self.runner = runner
 
-    def run(self, *argv: str, standard_input: bytes | None = None) -> Completed:
+    def run(self, *argv: str, standard_input: bytes | None = None, timeout_seconds: float | None = None) -> Completed:
         """Run a command there in the C locale and return how it ended."""
-        return self.runner.run(Command(argv, environment=ENVIRONMENT, standard_input=standard_input))
+        return self.runner.run(Command(argv, environment=ENVIRONMENT, standard_input=standard_input, timeout_seconds=timeout_seconds))
 
-    def require(self, what: str, *argv: str, standard_input: bytes | None = None, hint: str = "") -> bytes:
+    def require(
+        self, what: str, *argv: str, standard_input: bytes | None = None, hint: str = "", timeout_seconds: float | None = None
+    ) -> bytes:
         """Run a command that must succeed and return what it printed; `what` says what was tried."""
-        completed = self.run(*argv, standard_input=standard_input)
+        completed = self.run(*argv, standard_input=standard_input, timeout_seconds=timeout_seconds)
         if completed.exit_code != 0:
             raise Refused(f"{what} failed: {completed.said(300) or f'exit code {completed.exit_code}'}", hint=hint)
         return completed.standard_output

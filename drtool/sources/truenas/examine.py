@@ -88,7 +88,8 @@ def _roles(parts: Parts, subject: str) -> list[Finding]:
         told = "version and clock cannot be asked" if verbs == ("doctor",) else f"it cannot do {', '.join(verbs)}"
         text = f"its key lacks {role}: {told}"
         found.append(Finding(subject, good=None if verbs == ("doctor",) else False, text=text, remedy=f"{_WHERE}: add {role}"))
-    return found or [Finding(subject, good=True, text=f"its key has the roles for {', '.join(ROLES)}, and not all of them")]
+    enough = f"its key has every role that {', '.join(ROLES)} need, and not {FULL}, which only `system: true` needs"
+    return found or [Finding(subject, good=True, text=enough)]
 
 
 def _too_much(parts: Parts, subject: str) -> list[Finding]:
@@ -121,6 +122,8 @@ def _keys(parts: Parts, subject: str) -> list[Finding]:
 
 
 def _data(parts: Parts, subject: str) -> list[Finding]:
+    if parts.wants.system and not parts.wants.datasets:
+        return []
     reach = parts.reach()
     locked = [dataset.id for dataset in read_datasets(parts.client) if dataset.locked]
     found = [Finding(subject, good=None, text=f"{name} is locked and cannot be read", remedy="unlock it on the NAS") for name in locked]

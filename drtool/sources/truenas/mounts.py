@@ -3,11 +3,14 @@ from __future__ import annotations
 import posixpath
 from typing import Final
 
-from drtool.model.errors import NotFound, Refused
+from drtool.model.errors import NotFound, Refused, TimedOut, Unavailable
 from drtool.sources.places.filesystem import FileSystem
 
 _RESTORED: Final = "restored"
 _LIVE: Final = "live"
+_MOUNT_SECONDS: Final = 180.0
+"""Longer than the two minutes for which mount.nfs itself asks a NAS that does not answer."""
+_UNMOUNT_SECONDS: Final = 60.0
 _SEPARATOR: Final = "%"
 """What no dataset's name has: one level per dataset, so that no mount lies inside another."""
 
@@ -48,13 +51,19 @@ def mounted(files: FileSystem, directory: str) -> tuple[str, ...]:
 
 
 def mount(files: FileSystem, origin: str, path: str, options: tuple[str, ...]) -> None:
-    """Mount at a directory that is made if missing; Refused when this machine cannot."""
+    """Mount at a directory that is made if missing; Refused when this machine cannot, Unavailable when it hangs."""
     files.require(f"making {path}", "mkdir", "-p", "--", path)
     hint = "this needs root, nfs-common here, and the NFS service running on the NAS: drtool doctor"
     try:
-        files.require(f"mounting {origin}", "mount", *options, "--", origin, path, hint=hint)
+        files.require(f"mounting {origin}", "mount", *options, "--", origin, path, hint=hint, timeout_seconds=_MOUNT_SECONDS)
     except NotFound as error:
         raise Refused("this machine cannot mount", hint=hint) from error
+    except TimedOut as error:
+        raise Unavailable(
+            f"mounting {origin} hangs: {error.what}",
+            hint="does the NFS service of the NAS answer here (port 2049, no firewall between)? drtool doctor",
+            safe="nothing was read or written over this mount",
+        ) from error
 
 
 def unmount(files: FileSystem, path: str) -> None:
@@ -63,9 +72,13 @@ def unmount(files: FileSystem, path: str) -> None:
     for lazily in ((), ("-l",)):
         if path not in mounted(files, directory):  # looked at each time: a share and its dataset may be released side by side
             break
-        ended = files.run("umount", *lazily, "--", path)
+        try:
+            said = files.run("umount", *lazily, "--", path, timeout_seconds=_UNMOUNT_SECONDS).said(300)
+        except TimedOut as error:
+            if lazily:
+                raise Unavailable(f"unmounting {path} hangs: {error.what}", hint="does the NAS answer? then: drtool sweep") from error
     else:
         if path in mounted(files, directory):
-            raise Refused(f"unmounting {path} failed: {ended.said(300)}", hint=f"see who uses it: fuser -vm {path}")
+            raise Refused(f"unmounting {path} failed: {said}", hint=f"see who uses it: fuser -vm {path}")
     files.run("rmdir", "--", path)
     files.run("rmdir", "--", directory)

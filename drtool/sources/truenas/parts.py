@@ -22,7 +22,8 @@ class Wants:
     """What the policy protects by this source."""
 
     datasets: bool = True
-    system: bool = False
+    system: str = ""
+    """The set that holds the appliance itself, empty where none does."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from drtool.model.errors import DrtoolError, NotFound, Refused, Unavailable
 from drtool.sources.truenas.parts import Parts
 from drtool.sources.truenas.release_number import read_release
+
+BY_HAND: Final = "it replaces everything at once, and nothing of it can be kept aside"
 
 
 def refuse_to_put_back(parts: Parts, saved_by: str) -> DrtoolError:
@@ -14,7 +18,7 @@ def refuse_to_put_back(parts: Parts, saved_by: str) -> DrtoolError:
     except (NotFound, Unavailable):
         there = ""  # it may be gone: what to do with the file is told all the same
     fits = _fits(saved_by, there)
-    taken_out = "drtool restore SET --to directory PATH"
+    taken_out = f"drtool restore {parts.wants.system or 'SET'} --to directory /root/recovered"
     upload = (
         f"{taken_out}, then upload config.tar on the NAS (System, General, Manage Configuration, Upload File). It restarts, "
         "and removes the authorized keys that are not in the file: keep another way in. Every step: runbooks/truenas-lost.md"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 
 from drtool.model.errors import Refused
 from drtool.model.plan import Landed, Restored
@@ -28,6 +29,7 @@ from drtool.sources.truenas.leftovers import leftovers
 from drtool.sources.truenas.live import cut_over_live
 from drtool.sources.truenas.network import NetworkReach
 from drtool.sources.truenas.parts import Parts, Wants
+from drtool.sources.truenas.put_back import BY_HAND
 from drtool.sources.truenas.reach import LocalReach, Reach, is_local
 from drtool.sources.truenas.release import release
 from drtool.sources.truenas.reserve import reserve
@@ -48,7 +50,7 @@ class TruenasSource:
         clock: for ids and waiting.
         secrets: resolves the API key when a connection is opened.
         watch: the protected datasets; in them single restored paths are looked for.
-        system: whether the policy protects the appliance itself by this source.
+        system: the set by which the policy protects the appliance itself, empty where none does.
         remote: the NAS over SSH, where the settings name it.
     """
 
@@ -63,7 +65,7 @@ class TruenasSource:
         clock: Clock,
         secrets: SecretStore,
         watch: tuple[str, ...] = (),
-        system: bool = False,
+        system: str = "",
         remote: Remote | None = None,
     ) -> None:
         self.name = policy.name
@@ -96,7 +98,10 @@ class TruenasSource:
         )
 
     def discover(self, selector: Settings) -> tuple[Workload, ...]:
-        return discover(self.client, selector, self._choose)
+        found = discover(self.client, selector, self._choose)
+        return tuple(
+            replace(each, selector={**each.selector, "by_hand": BY_HAND}) if each.selector.get("system") else each for each in found
+        )
 
     def snapshot(self, workload: Workload, label: str, *, together: Sequence[Workload] = ()) -> Snapshot:
         if workload.problem:
