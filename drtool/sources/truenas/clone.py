@@ -33,7 +33,7 @@ def make_clone(parts: Parts, *, dataset: str, snapshot: str) -> Dataset:
     label = Label("clone", parts.by, parts.name, run, spell_expiry(parts.clock.now()), {"snapshot": snapshot})
     if dataset not in there:
         raise NotFound(f"{dataset} does not exist on {parts.name}", hint="look whether it was renamed or destroyed on the NAS")
-    properties = {**_told(there[dataset].told), "readonly": "on", **label.properties()}
+    properties = {**_told(there[dataset].told), "readonly": "on", **label.properties(name)}
     request = {"snapshot": snapshot, "dataset_dst": name, "dataset_properties": properties}
     try:
         parts.client.change(

@@ -158,7 +158,7 @@ def _dataset(row: Mapping[str, Any]) -> Dataset:
         referenced=_number(row, "logicalreferenced") or _number(row, "referenced") or _number(row, "usedbydataset"),
         told={name: row[name] for name in _PROPERTIES if name in row},
         users=own,
-        label=read_label(users),
+        label=read_label(users, str(row["id"])),
         marks=read_marks(users),
     )
 

@@ -30,19 +30,28 @@ class Label:
     expires: str = ""
     more: Mapping[str, str] = field(default_factory=dict)
 
-    def properties(self) -> dict[str, str]:
-        """Return it as user properties."""
+    def words(self) -> dict[str, str]:
+        """Return it by name, without what is empty."""
         plain = {"what": self.what, "by": self.by, "source": self.source, "run": self.run, "expires": self.expires, **self.more}
-        return {f"{PREFIX}:{name}": value for name, value in plain.items() if value}
+        return {name: value for name, value in plain.items() if value}
+
+    def properties(self, place: str) -> dict[str, str]:
+        """Return it as user properties of the dataset or snapshot at `place`."""
+        return {f"{PREFIX}:{name}": value for name, value in {**self.words(), "pool": _pool(place)}.items()}
 
     def leftover(self, locator: str) -> Leftover:
         """Return the thing at `locator` as what a run left."""
         return Leftover(self.source, self.what, locator, self.run, self.by, expires=self.expires)
 
 
-def read_label(properties: Mapping[str, Any]) -> Label | None:
-    """Read the label off what the NAS tells of a thing's properties, None where it has none of its own (an inherited one is not)."""
+def read_label(properties: Mapping[str, Any], place: str) -> Label | None:
+    """Read the label off what the NAS tells of the properties of the dataset or snapshot at `place`, None where it has none of its own.
+
+    One that was inherited is not its own, and neither is one that came with a replica: that was made for another pool.
+    """
     plain = read_marks(properties)
+    if plain.pop("pool", _pool(place)) != _pool(place):
+        return None
     known = {key: plain.pop(key, "") for key in ("what", "by", "source", "run", "expires")}
     if not known["what"] or not known["by"] or not known["source"]:
         return None
@@ -61,7 +70,11 @@ def read_marks(properties: Mapping[str, Any]) -> dict[str, str]:
 def _is_own(told: Mapping[str, Any]) -> bool:
     source = told.get("source")
     kind = source.get("type") if isinstance(source, Mapping) else source
-    return not str(kind or "LOCAL").upper().startswith(("INHERITED", "DEFAULT"))
+    return not str(kind or "LOCAL").upper().startswith(("INHERITED", "DEFAULT", "RECEIVED"))
+
+
+def _pool(place: str) -> str:
+    return place.partition("/")[0].partition("@")[0]
 
 
 def run_of(label: str) -> str:

@@ -71,7 +71,7 @@ def read_snapshot(client: Client, locator: str) -> Mapping[str, Any] | None:
 
 def label_of(row: Mapping[str, Any]) -> Label | None:
     """Read the label of a snapshot."""
-    return read_label({**(row.get("properties") or {}), **(row.get("user_properties") or {})})
+    return read_label({**(row.get("properties") or {}), **(row.get("user_properties") or {})}, str(row["name"]))
 
 
 def _dataset(workload: Workload) -> str:
@@ -122,7 +122,7 @@ def _take(taking: _Taking, group: frozenset[str], dataset: str) -> None:
     now = taking.clock.now().astimezone(UTC)
     more = {"instant": now.isoformat(), "name": name}
     label = Label("snapshot", taking.by, client.source, run_of(taking.label), spell_expiry(now), more)
-    request = {"dataset": root, "name": name, "recursive": recursive, "properties": label.properties()}
+    request = {"dataset": root, "name": name, "recursive": recursive, "properties": label.properties(root)}
 
     def is_there() -> bool:
         return _instant_of(client, start, by=taking.by) is not None
