@@ -53,6 +53,8 @@ class Dataset:
     told: Mapping[str, Any] = field(default_factory=dict)
     users: Mapping[str, str] = field(default_factory=dict)
     """Its own user properties, without ours."""
+    in_effect: Mapping[str, str] = field(default_factory=dict)
+    """Those and the ones it inherits."""
     label: Label | None = None
     marks: Mapping[str, str] = field(default_factory=dict)
     """All that we wrote on it, without the prefix: also on what is no leftover."""
@@ -141,10 +143,10 @@ def read_tree(client: Client, root: str) -> tuple[Dataset, ...]:
 
 def _dataset(row: Mapping[str, Any]) -> Dataset:
     users = row.get("user_properties") or {}
-    own = {
+    in_effect = {
         name: str(told.get("rawvalue") or told.get("value") or "")
         for name, told in users.items()
-        if not name.startswith("drtool:") and isinstance(told, Mapping) and str(told.get("source") or "LOCAL").upper() == "LOCAL"
+        if not name.startswith("drtool:") and isinstance(told, Mapping)
     }
     return Dataset(
         id=str(row["id"]),
@@ -157,7 +159,8 @@ def _dataset(row: Mapping[str, Any]) -> Dataset:
         origin=_plain(row, "origin"),
         referenced=_number(row, "logicalreferenced") or _number(row, "referenced") or _number(row, "usedbydataset"),
         told={name: row[name] for name in _PROPERTIES if name in row},
-        users=own,
+        users={name: value for name, value in in_effect.items() if str(users[name].get("source") or "LOCAL").upper() == "LOCAL"},
+        in_effect=in_effect,
         label=read_label(users, str(row["id"])),
         marks=read_marks(users),
     )
