@@ -40,14 +40,15 @@ class _Taking:
 def take_snapshot(
     client: Client, taken: Taken, *, workload: Workload, together: Sequence[Workload], label: str, by: str, clock: Clock
 ) -> Snapshot:
-    """Take one recursive snapshot per pool of all of a set that lies there, at one instant; the same label gives the same snapshot.
+    """Take one recursive snapshot of all of a set that lies below the same child of a pool; the same label gives the same snapshot.
 
-    Those of several pools are taken one right after the other; one that fails is told by the step of its own datasets. What lies below
-    the same root and is not of the set loses its part of it at once.
+    Never of a whole pool: the NAS keeps datasets of its own there, which it neither shows nor lets anybody clean up. Several are taken one
+    right after the other, each at its own instant; one that fails is told by the step of its own datasets. What lies below the same root
+    and is not of the set loses its part of it at once.
     """
     dataset, name = _dataset(workload), snapshot_name(label)
     taking, locator = _Taking(client, taken, name, label, by, clock), f"{dataset}@{name}"
-    groups = _by_pool((dataset, *map(_dataset, filter(_is_taken, together)))) if together else []
+    groups = _by_child_of_pool((dataset, *map(_dataset, filter(_is_taken, together)))) if together else []
     taken.groups |= {f"{member}@{name}": group for group in groups for member in group}
     if locator not in taken.instants:
         instant = _instant_of(client, locator, by=by)
@@ -82,15 +83,15 @@ def _is_taken(workload: Workload) -> bool:
     return bool(_dataset(workload)) and not workload.problem
 
 
-def _by_pool(names: Iterable[str]) -> list[frozenset[str]]:
-    pools: dict[str, set[str]] = {}
+def _by_child_of_pool(names: Iterable[str]) -> list[frozenset[str]]:
+    groups: dict[tuple[str, ...], set[str]] = {}
     for name in names:
-        pools.setdefault(name.partition("/")[0], set()).add(name)
-    return [frozenset(group) for group in pools.values()]
+        groups.setdefault(tuple(name.split("/")[:2]), set()).add(name)
+    return [frozenset(group) for group in groups.values()]
 
 
 def _take_elsewhere(taking: _Taking, group: frozenset[str]) -> None:
-    """Take what lies in another pool, unless it was taken; a failure is for the steps of its own datasets, which try again."""
+    """Take what lies elsewhere, unless it was taken; a failure is for the steps of its own datasets, which try again."""
     if any(f"{member}@{taking.name}" in taking.taken.instants for member in group):
         return
     try:

@@ -11,7 +11,7 @@ from drtool.lab.truenas.answers import CallError, Json, ValidationErrors
 from drtool.lab.truenas.methods import snapshot_models as models
 from drtool.lab.truenas.methods import snapshots
 from drtool.lab.truenas.registry import Arguments, Call, Method
-from drtool.lab.truenas.storage import StorageError, StoredSnapshot
+from drtool.lab.truenas.storage import StorageError, StoredSnapshot, is_own
 
 Text = Annotated[str, Field(min_length=1)]
 
@@ -92,6 +92,8 @@ def rows(call: Call, arguments: Query) -> Json:
     """Tell the snapshots of datasets, or single ones."""
     data = arguments.data
     every = call.storage.snapshots()
+    if not any(map(is_own, data.paths)):
+        every = tuple(each for each in every if not is_own(each.dataset))
     if data.paths:
         every = tuple(each for each in every if any(_is_of(each, path, recursive=data.recursive) for path in data.paths))
     return [_told(each, user=data.get_user_properties) for each in every]

@@ -24,7 +24,7 @@ from drtool.lab.truenas.methods.snapshot_models import (
 )
 from drtool.lab.truenas.registry import Call, Method
 from drtool.lab.truenas.state import Encryption
-from drtool.lab.truenas.storage import BLOCK, SPARSE, VOLUME, StorageError, StoredSnapshot
+from drtool.lab.truenas.storage import BLOCK, SPARSE, VOLUME, StorageError, StoredSnapshot, is_own
 
 _NAME: Final = re.compile(r"^[\w.: -]+$")
 _LONGEST: Final = 255
@@ -63,6 +63,8 @@ def rows(call: Call, arguments: Query) -> Json:
     extra = arguments.options.get("extra") or {}
     names = query.names_asked(arguments.filters, "id", "name")
     found = call.storage.snapshots(names)
+    if names is None and call.appliance.state.at_least("26"):
+        found = tuple(each for each in found if not is_own(each.dataset))
     if extra.get("retention") and names is None and not arguments.options.get("limit"):
         raise CallError("`id` or `limit` is required if `retention` is requested", errno.EINVAL)
     low, high = int(extra.get("min_txg") or 0), int(extra.get("max_txg") or 0)
@@ -108,6 +110,8 @@ def delete(call: Call, arguments: Delete) -> bool:
     name, options = arguments.id, arguments.options
     dataset, _, label = name.partition("@")
     found = snapshot_of(call, name)
+    if is_own(name) and call.appliance.state.at_least("26"):
+        raise ValidationErrors([("zfs.resource.snapshot.destroy", f"{name!r} is a protected path.", errno.EACCES)])
     names = [name]
     if options.recursive:
         names = [
