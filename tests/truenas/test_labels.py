@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
-from drtool.sources.truenas.labels import Label, read_label, read_marks
+from drtool.sources.truenas import labels
+from drtool.sources.truenas.labels import Label, read_marks
 
 LABEL = Label("kept", "nightly", "nas", "RUN", "", {"target": "tank/photos"})
+
+
+def read_label(properties: Mapping[str, dict[str, str]], place: str) -> Label | None:
+    """Read a label off what the NAS tells of the thing at `place`."""
+    return labels.read_label(read_marks(properties), place)
 
 
 def told(source: str, place: str = "tank/photos.before-P", label: Label = LABEL) -> dict[str, dict[str, str]]:

@@ -20,7 +20,7 @@ _BUSY_WAITS: Final = (0.2, 0.5, 1.0, 2.0)
 _WAY: Final[dict[str, str | None]] = dict.fromkeys(
     f"drtool:{name}" for name in ("state", "target", "point", "form", "aside", "encryption", "changed", "inherited")
 )
-_OWNER: Final[dict[str, str | None]] = dict.fromkeys(f"drtool:{name}" for name in ("what", "by", "source", "run", "expires", "pool"))
+_OWNER: Final[dict[str, str | None]] = dict.fromkeys(f"drtool:{name}" for name in ("what", "by", "source", "run", "expires", "pool", "id"))
 
 
 def cut_over(parts: Parts, landed: Landed) -> Landed:

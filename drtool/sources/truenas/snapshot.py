@@ -11,7 +11,7 @@ from drtool.ports import Clock
 from drtool.sources.truenas.client import Client
 from drtool.sources.truenas.datasets import names_of_tree
 from drtool.sources.truenas.destroy import destroy_snapshot
-from drtool.sources.truenas.labels import Label, read_label, run_of, snapshot_name, spell_expiry
+from drtool.sources.truenas.labels import Label, read_label, read_marks, run_of, snapshot_name, spell_expiry
 
 
 @dataclass(slots=True)
@@ -71,8 +71,9 @@ def read_snapshot(client: Client, locator: str) -> Mapping[str, Any] | None:
 
 
 def label_of(row: Mapping[str, Any]) -> Label | None:
-    """Read the label of a snapshot."""
-    return read_label({**(row.get("properties") or {}), **(row.get("user_properties") or {})}, str(row["name"]))
+    """Read the label of a snapshot: no dataset has one of a snapshot, so none can come down from it."""
+    label = read_label(read_marks({**(row.get("properties") or {}), **(row.get("user_properties") or {})}), str(row["name"]))
+    return label if label is not None and label.what == "snapshot" else None
 
 
 def _dataset(workload: Workload) -> str:
