@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from drtool.model.errors import Refused
+from drtool.model.errors import Conflict, Refused
 from drtool.model.plan import Destination
+from drtool.model.workload import Leftover, Workload
 from drtool.ports import ReserveRequest
 from drtool.sources.truenas.create import create_dataset, mark_dataset
 from drtool.sources.truenas.datasets import find_dataset, read_datasets
@@ -116,3 +117,20 @@ def test_what_is_asked_for_by_something_else_than_its_name_is_judged_alike(lab: 
         assert (found.label and found.label.what) == what
     remove(source, f"{ours}/mine")
     tidy(source)
+
+
+@pytest.mark.parametrize("release", ["25.10", "26"])
+def test_a_strangers_snapshot_of_what_carries_a_label_is_his(tmp_path: Path, release: str) -> None:
+    with running_lab(tmp_path, release=release) as lab:
+        source = lab.source(by=BY)
+        ours = "tank/kept"
+        create_dataset(source.client, ours, Label("kept", BY, "nas", RUN, "", {"instant": "2026-01-01T00:00:00+00:00"}).properties(ours))
+        source.client.change("pool.snapshot.create", {"dataset": ours, "name": "drtool-his"}, look=lambda: False)
+        assert [leftover.what for leftover in source.leftovers(())] == ["kept"]
+        with pytest.raises(Refused, match="no label of ours"):
+            source.release(Leftover("nas", "snapshot", f"{ours}@drtool-his", RUN, BY))
+        workload = Workload(f"nas:{ours}", "nas", "truenas", {"dataset": ours})
+        with pytest.raises(Conflict, match="exists and is not ours"):
+            source.snapshot(workload, "drtool-his")
+        source.client.change("pool.snapshot.delete", f"{ours}@drtool-his", look=lambda: False)
+        tidy(source)

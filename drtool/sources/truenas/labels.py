@@ -78,8 +78,10 @@ def read_marks(properties: Mapping[str, Any], above: Mapping[str, Any] | None = 
 def _told(properties: Mapping[str, Any]) -> dict[str, tuple[str, bool]]:
     return {
         name.removeprefix(f"{PREFIX}:"): (str(told.get("rawvalue") or told.get("value") or ""), _is_own(told))
+        if isinstance(told, Mapping)
+        else (str(told), True)
         for name, told in properties.items()
-        if name.startswith(f"{PREFIX}:") and isinstance(told, Mapping)
+        if name.startswith(f"{PREFIX}:")
     }
 
 

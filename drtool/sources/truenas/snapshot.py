@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from drtool.model.errors import Conflict, DrtoolError, Interrupted, NotFound, Refused
 from drtool.model.workload import Snapshot, Workload
@@ -12,6 +12,9 @@ from drtool.sources.truenas.client import Client
 from drtool.sources.truenas.datasets import names_of_tree
 from drtool.sources.truenas.destroy import destroy_snapshot
 from drtool.sources.truenas.labels import Label, read_label, read_marks, run_of, snapshot_name, spell_expiry
+
+_WITH_USERS: Final = "zfs.resource.snapshot.query"
+"""Where there is this, `pool.snapshot.query` tells no user properties, and with them no label."""
 
 
 @dataclass(slots=True)
@@ -66,6 +69,12 @@ def take_snapshot(
 
 def read_snapshot(client: Client, locator: str) -> Mapping[str, Any] | None:
     """Return what the NAS tells of one snapshot by its full name, None when it is gone."""
+    if client.knows(_WITH_USERS, untold=False):
+        try:
+            told = client.read(_WITH_USERS, {"paths": [locator], "get_user_properties": True})
+        except NotFound:
+            return None
+        return told[0] if told else None
     rows = client.read("pool.snapshot.query", [["id", "=", locator]])
     return rows[0] if rows else None
 
