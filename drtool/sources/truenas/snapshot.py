@@ -12,6 +12,7 @@ from drtool.sources.truenas.client import Client
 from drtool.sources.truenas.datasets import names_of_tree
 from drtool.sources.truenas.destroy import destroy_snapshot
 from drtool.sources.truenas.labels import Label, read_label, read_marks, run_of, snapshot_name, spell_expiry
+from drtool.sources.truenas.unlabelled import unlabelled
 
 _WITH_USERS: Final = "zfs.resource.snapshot.query"
 """Where there is this, `pool.snapshot.query` tells no user properties, and with them no label."""
@@ -138,15 +139,19 @@ def _take(taking: _Taking, group: frozenset[str], dataset: str) -> None:
     def is_there() -> bool:
         return _instant_of(client, start, by=taking.by) is not None
 
+    made = None
     try:
-        client.change("pool.snapshot.create", request, look=is_there, timeout_seconds=300.0)
+        made = client.change("pool.snapshot.create", request, look=is_there, timeout_seconds=300.0)
     except Conflict:  # another step of this run was faster
         if not is_there():
             raise
-    instant = _instant_of(client, start, by=taking.by)
-    if instant is None:
+    row = read_snapshot(client, start)
+    if row is None:
         raise NotFound(f"{start} was taken and is gone", hint="look what destroys snapshots on the NAS; run again")
     members = names_of_tree(client, root) if recursive else (root,)
+    if made is not None and label_of(row) is None:
+        raise unlabelled(client, start, remove=lambda: _destroy_all(client, members, name))
+    instant = _instant_in(client, row, start, by=taking.by)
     for member in members:
         if member in group:
             taking.taken.instants[f"{member}@{name}"] = instant
@@ -154,10 +159,17 @@ def _take(taking: _Taking, group: frozenset[str], dataset: str) -> None:
             destroy_snapshot(client, f"{member}@{name}")
 
 
+def _destroy_all(client: Client, members: Iterable[str], name: str) -> None:
+    for member in members:
+        destroy_snapshot(client, f"{member}@{name}")
+
+
 def _instant_of(client: Client, locator: str, *, by: str) -> datetime | None:
     row = read_snapshot(client, locator)
-    if row is None:
-        return None
+    return _instant_in(client, row, locator, by=by) if row is not None else None
+
+
+def _instant_in(client: Client, row: Mapping[str, Any], locator: str, *, by: str) -> datetime:
     label = label_of(row)
     if label is None or label.by != by or label.source != client.source:
         raise Conflict(f"{locator} exists and is not ours", hint="rename it on the NAS, and run again", safe="it was not touched")
