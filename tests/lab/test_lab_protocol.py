@@ -243,7 +243,9 @@ def test_instants_are_told_as_each_release_does(nas: TrueNasServer, newest: True
     for server in (nas, newest):
         with server.client() as client:
             client.call("pool.snapshot.create", {"dataset": "tank", "name": "instant"})
-            creation = client.call("pool.snapshot.get_instance", "tank@instant")["properties"]["creation"]
+            creation = client.call("pool.snapshot.get_instance", "tank@instant", {"extra": {"properties": ["creation"]}})["properties"][
+                "creation"
+            ]
             assert int(creation["rawvalue"]) > 1_700_000_000
             seen.append(type(creation["parsed"]))
     assert seen == [dict, int]

@@ -42,7 +42,7 @@ def mounts(lab: Lab) -> list[str]:
 
 def test_its_shell_has_the_paths_of_an_appliance_and_leaves_no_mount(lab: Lab) -> None:
     before = mounts(lab)
-    assert said(lab, "ls", "/mnt/tank", "/dev/zvol/tank") == (0, b"/dev/zvol/tank:\ndisk\n\n/mnt/tank:\ndisk\ndocuments\n")
+    assert said(lab, "ls", "/mnt/tank", "/dev/zvol/tank") == (0, b"/dev/zvol/tank:\ndisk\n\n/mnt/tank:\ndisk\ndocuments\nix-apps\n")
     assert said(lab, "blockdev", "--getsize64", "/dev/zvol/tank/disk") == (0, b"%d\n" % SIZE)
     assert said(lab, "dd", "if=/dev/zvol/tank/disk", "bs=7", "count=1", "status=none") == (0, b"This is")
     assert said(lab, "sh", "-c", "echo to-null >/dev/null; head -c 1 /dev/zero | wc -c") == (0, b"1\n")

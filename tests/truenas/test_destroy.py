@@ -25,7 +25,7 @@ LEFTOVER = Leftover("nas", "kept", KEPT, RUN, BY)
 def source(lab: Lab) -> Iterator[TruenasSource]:
     made = lab.source(by=BY)
     for name in (KEPT, BELOW):
-        create_dataset(made.client, name, Label("kept", BY, "nas", RUN).properties())
+        create_dataset(made.client, name, Label("kept", BY, "nas", RUN).properties(name))
     for name in sorted(HISTORY):
         dataset, _, label = name.partition("@")
         change(made, "pool.snapshot.create", {"dataset": dataset, "name": label})

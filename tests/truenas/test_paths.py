@@ -86,7 +86,7 @@ def test_what_was_kept_inside_something_kept_goes_with_it(lab: Lab, source: True
     source.cutover(pour(source, request_for(member, "read-me"), tmp_path / "copies"))
     aside = f"{NAME}.before-X"
     rename_dataset(source.client, NAME, aside)
-    mark_dataset(source.client, aside, Label("kept", BY, "nas", "RUN").properties())
+    mark_dataset(source.client, aside, Label("kept", BY, "nas", "RUN").properties(aside))
     assert [(leftover.what, leftover.locator) for leftover in source.leftovers(())] == [("kept", aside)]
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -18,13 +19,13 @@ LABEL = "drtool-set"
 @pytest.fixture
 def source(lab: Lab) -> TruenasSource:
     source = lab.source(by=BY)
-    for name in ("tank/photos", "tank/photos/raw", "tank/other"):
+    for name in ("tank/photos", "tank/photos/raw", "tank/photos/albums", "tank/photos/albums/old", "tank/other"):
         create_dataset(source.client, name, {})
     return source
 
 
 def test_entries_of_one_set_are_one_snapshot(lab: Lab, source: TruenasSource) -> None:
-    found = [*source.discover({"dataset": "tank/documents", "recursive": True}), *source.discover({"dataset": "tank/photos/raw"})]
+    found = [*source.discover({"dataset": "tank/photos/albums/old"}), *source.discover({"dataset": "tank/photos/raw"})]
     first, *others = found
     taken = [source.snapshot(first, LABEL, together=others), *(source.snapshot(other, LABEL) for other in others)]
     assert lab.calls("pool.snapshot.create") == 1
@@ -61,7 +62,7 @@ def test_one_that_is_gone_does_not_spoil_the_others(source: TruenasSource) -> No
     source.client.change("pool.dataset.delete", "tank/photos/raw", {}, look=lambda: False)
     assert source.snapshot(first, LABEL, together=others).locator == f"tank/photos@{LABEL}"
     with pytest.raises(Exception, match="tank/photos/raw"):
-        source.snapshot(others[0], LABEL)
+        source.snapshot(others[-1], LABEL)
     tidy(source)
 
 
@@ -89,10 +90,34 @@ def test_what_somebody_else_holds_is_left_to_him(tmp_path: Path, release: str) -
     [
         ({"tank/a"}, "tank/a"),
         ({"tank/a", "tank/a/b"}, "tank/a"),
-        ({"tank/a/b", "tank/ab"}, "tank"),
+        ({"tank/x/a/b", "tank/x/ab"}, "tank/x"),
         ({"tank/a/b/c", "tank/a/b/d", "tank/a/x"}, "tank/a"),
         ({"tank"}, "tank"),
     ],
 )
 def test_the_root_is_the_nearest_one_above_all(names: set[str], root: str) -> None:
     assert _root(frozenset(names)) == root
+
+
+@pytest.mark.parametrize("release", ["25.04", "25.10", "26"])
+def test_nothing_of_ours_lies_on_what_the_nas_keeps_for_itself(tmp_path: Path, release: str) -> None:
+    with running_lab(tmp_path, release=release) as lab:
+        source = lab.source(by=BY)
+        create_dataset(source.client, "tank/other", {})
+        found = [*source.discover({"dataset": "tank"}), *source.discover({"dataset": "tank/*", "recursive": True})]
+        first, *others = found
+        taken = [source.snapshot(first, LABEL, together=others), *(source.snapshot(other, LABEL) for other in others)]
+        assert {snapshot.locator for snapshot in taken} == {
+            f"tank{name}@{LABEL}" for name in ("", "/documents", "/documents/letters", "/other")
+        }
+        instants = {snapshot.locator: snapshot.instant for snapshot in taken}
+        assert instants[f"tank/documents@{LABEL}"] == instants[f"tank/documents/letters@{LABEL}"]
+        assert len(set(instants.values())) == 3  # the pool itself, and each of its children
+        assert stored_snapshots(lab) == instants.keys()
+        tidy(source)
+        assert stored_snapshots(lab) == set()
+
+
+def stored_snapshots(lab: Lab) -> set[str]:
+    """Return the names of all snapshots there are, whatever the appliance shows."""
+    return set(json.loads((Path(lab.started.directory) / "storage.json").read_text())["snapshots"])

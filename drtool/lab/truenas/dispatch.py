@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final, cast
 
@@ -43,6 +43,32 @@ class FailingStorage:
 
     def _fail(self, *_arguments: object, **_named: object) -> None:
         raise StorageError(self._reason)
+
+
+class ForgetfulStorage:
+    """The storage of a call that a fault hits: what is made in it has no user properties."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._storage, name)
+
+    def create(self, name: str, properties: Mapping[str, str]) -> None:
+        """Make a dataset without them."""
+        self._storage.create(name, _plain(properties))
+
+    def clone(self, snapshot: str, name: str, properties: Mapping[str, str]) -> None:
+        """Make a clone without them."""
+        self._storage.clone(snapshot, name, _plain(properties))
+
+    def snapshot(self, datasets: Sequence[str], name: str, _user: Mapping[str, str]) -> None:
+        """Take a snapshot without them."""
+        self._storage.snapshot(datasets, name, {})
+
+
+def _plain(properties: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in properties.items() if ":" not in name or name.startswith("drtool.lab:")}
 
 
 async def perform(session: Session, name: str, params: Json, identity: Json, faults: tuple[Fault, ...]) -> Json:
@@ -152,6 +178,8 @@ def call_of(appliance: Appliance, session: Session | None, user: str, faults: tu
     for fault in faults:
         if fault.kind == "storage":
             storage = cast("Storage", FailingStorage(storage, fault.reason))
+        elif fault.kind == "users_lost":
+            storage = cast("Storage", ForgetfulStorage(storage))
     mounted = all(fault.kind != "not_mounted" for fault in faults)
     late = max((fault.seconds for fault in faults if fault.kind == "late_device"), default=0.0)
     return Call(appliance, storage, session, user, upload=upload, mounted=mounted, late_seconds=late)

@@ -14,7 +14,7 @@ from drtool.model.errors import Refused
 
 CONNECTION: Final = ("cut_before", "cut_after", "reboot_before", "reboot_after")
 ANSWER: Final = ("error", "error_after", "rate_limit", "slow", "large", "revoke", "certificate")
-STORAGE: Final = ("storage", "not_mounted", "late_device")
+STORAGE: Final = ("storage", "not_mounted", "late_device", "users_lost")
 OTHERS: Final = ("meanwhile",)
 JOB: Final = ("events_lost", "events_doubled", "events_reordered", "job_never_ends", "job_fails_after")
 KINDS: Final = (*CONNECTION, *ANSWER, *STORAGE, *OTHERS, *JOB)
@@ -32,6 +32,7 @@ class Fault:
     - `error`, `error_after`: answered with `errno` and `reason` instead of the work, or after it;
     - `storage`: the storage itself fails with `reason` (`out of space`, `dataset is busy`), told as the method tells such a failure;
     - `not_mounted`: what the call makes is there and not mounted;
+    - `users_lost`: what the call makes has no user properties;
     - `late_device`: the device of the volume it makes appears after `seconds`;
     - `meanwhile`: before the work somebody else with all rights `asks` for other things, each a method and its parameters, in which the
       name of a dataset or snapshot may be a pattern (`tank/documents@drtool-*`);

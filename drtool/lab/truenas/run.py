@@ -19,7 +19,7 @@ from drtool.lab.truenas.exports import write_exports, write_programs
 from drtool.lab.truenas.server import Server
 from drtool.lab.truenas.shell import ALIAS, write_shell
 from drtool.lab.truenas.state import State, User
-from drtool.lab.truenas.storage import BLOCK, SPARSE, VOLUME, VOLUME_FILE, Storage
+from drtool.lab.truenas.storage import BLOCK, OWN, SPARSE, VOLUME, VOLUME_FILE, Storage
 from drtool.lab.truenas.zfs import ZfsStorage
 from drtool.lab.truenas.zfs_daemon import Start, ZfsDaemon
 from drtool.ports import Clock, Runner
@@ -183,7 +183,7 @@ async def _serve(
 
 
 def _furnish(settings: Settings, state: State, storage: Storage) -> None:
-    """Give a fresh appliance its two users with a key each, and two datasets to begin with; what is there stays."""
+    """Give a fresh appliance its two users with a key each, its own datasets, and two to begin with; what is there stays."""
     for user, roles in ((WORKER, WORKER_ROLES), (ADMINISTRATOR, ("FULL_ADMIN",))):
         state.users.setdefault(user, User(user, list(roles)))
         if not os.path.exists(_key_file(settings, user)):
@@ -192,6 +192,8 @@ def _furnish(settings: Settings, state: State, storage: Storage) -> None:
     if not os.path.exists(repository_key):
         _write_secret(repository_key, secrets.token_urlsafe(32))
     if len(storage.datasets()) == 1:
+        for name in OWN:
+            storage.create(f"{settings.pool}/{name}", {})
         for name in (f"{settings.pool}/documents", f"{settings.pool}/documents/letters"):
             storage.create(name, {})
             with open(os.path.join(storage.datasets([name])[0].path, "read-me"), "w", encoding="utf-8") as stream:

@@ -13,6 +13,13 @@ BLOCK: Final = "drtool.lab:block"
 """The size of a volume's blocks."""
 SPARSE: Final = "drtool.lab:sparse"
 """Marks a volume for which no room is kept free."""
+OWN: Final = (".system", "ix-apps")
+"""Children of a pool in which the appliance keeps what is its own; shown to nobody."""
+
+
+def is_own(name: str) -> bool:
+    """Tell whether a dataset, or a snapshot's, is one that the appliance keeps for itself."""
+    return any(part in OWN for part in name.partition("@")[0].split("/")[1:2])
 
 
 class StorageError(Exception):

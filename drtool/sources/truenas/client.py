@@ -196,15 +196,15 @@ class Client:
             raise Unavailable(f"the connection to {self.source} was cut")
         return session.link.own_address
 
-    def knows(self, method: str) -> bool:
-        """Tell whether this release has a method; asked once. A NAS that does not tell is taken to have it."""
+    def knows(self, method: str, *, untold: bool = True) -> bool:
+        """Tell whether this release has a method; asked once. `untold` is the answer where the NAS tells nothing of such a service."""
         service = method.rpartition(".")[0]
         if service not in self._methods:
             try:
                 self._methods[service] = frozenset(self.read("core.get_methods", service))
             except (NotFound, Refused):
                 self._methods[service] = frozenset()
-        return not self._methods[service] or method in self._methods[service]
+        return method in self._methods[service] or (untold and not self._methods[service])
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:

@@ -10,6 +10,7 @@ from drtool.sources.truenas.destroy import destroy_tree
 from drtool.sources.truenas.labels import Label, run_of, spell_expiry, stable_name
 from drtool.sources.truenas.parts import Parts
 from drtool.sources.truenas.shares import remove_shares
+from drtool.sources.truenas.unlabelled import remove_dataset, unlabelled
 
 _SEEN: Final = ("acltype", "xattr")
 """A clone takes these from where it lies, and would hide what its origin shows."""
@@ -33,10 +34,10 @@ def make_clone(parts: Parts, *, dataset: str, snapshot: str) -> Dataset:
     label = Label("clone", parts.by, parts.name, run, spell_expiry(parts.clock.now()), {"snapshot": snapshot})
     if dataset not in there:
         raise NotFound(f"{dataset} does not exist on {parts.name}", hint="look whether it was renamed or destroyed on the NAS")
-    properties = {**_told(there[dataset].told), "readonly": "on", **label.properties()}
+    properties = {**_told(there[dataset].told), "readonly": "on", **label.properties(name)}
     request = {"snapshot": snapshot, "dataset_dst": name, "dataset_properties": properties}
     try:
-        parts.client.change(
+        made = parts.client.change(
             "pool.snapshot.clone", request, look=lambda: find_dataset(parts.client, name) is not None, timeout_seconds=300.0
         )
     except NotFound as error:
@@ -44,6 +45,8 @@ def make_clone(parts: Parts, *, dataset: str, snapshot: str) -> Dataset:
         raise NotFound(f"the snapshot {snapshot} is gone: {error.what}", hint=hint) from None
     for wait in _ARRIVES_WITHIN:
         found = require_dataset(parts.client, name)
+        if found.label is None:
+            raise unlabelled(parts.client, name, remove=None if made is None else lambda: remove_dataset(parts.client, name))
         if _is_there(found):
             break
         parts.clock.sleep(wait)

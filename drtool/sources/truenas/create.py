@@ -5,17 +5,30 @@ from typing import Any
 
 from drtool.sources.truenas.client import Client
 from drtool.sources.truenas.datasets import find_dataset
+from drtool.sources.truenas.labels import PREFIX, read_marks
+from drtool.sources.truenas.unlabelled import remove_dataset, unlabelled
 
 
 def create_dataset(client: Client, name: str, users: Mapping[str, str], properties: Mapping[str, Any] | None = None) -> None:
-    """Make a file system with user properties in one go, so that nothing of ours is ever without its label."""
+    """Make a file system with user properties in one go, so that nothing of ours is ever without its label.
+
+    Raises Refused, and removes it again, where the NAS made it without what of ours was among them.
+    """
     request = {
         "name": name,
         "type": "FILESYSTEM",
         **(properties or {}),
         "user_properties": [{"key": key, "value": value} for key, value in users.items()],
     }
-    client.change("pool.dataset.create", request, look=lambda: find_dataset(client, name) is not None, timeout_seconds=300.0)
+    made = client.change("pool.dataset.create", request, look=lambda: find_dataset(client, name) is not None, timeout_seconds=300.0)
+    asked = {key.removeprefix(f"{PREFIX}:"): value for key, value in users.items() if key.startswith(f"{PREFIX}:")}
+    if not asked:
+        return
+    told = made.get("user_properties") if isinstance(made, Mapping) else None
+    found = find_dataset(client, name) if told is None else None
+    marks = read_marks(told or {}) if found is None else found.marks
+    if not asked.items() <= marks.items():
+        raise unlabelled(client, name, remove=None if made is None else lambda: remove_dataset(client, name))
 
 
 def mark_dataset(client: Client, name: str, users: Mapping[str, str | None]) -> None:

@@ -20,7 +20,7 @@ _BUSY_WAITS: Final = (0.2, 0.5, 1.0, 2.0)
 _WAY: Final[dict[str, str | None]] = dict.fromkeys(
     f"drtool:{name}" for name in ("state", "target", "point", "form", "aside", "encryption", "changed", "inherited")
 )
-_OWNER: Final[dict[str, str | None]] = dict.fromkeys(f"drtool:{name}" for name in ("what", "by", "source", "run", "expires"))
+_OWNER: Final[dict[str, str | None]] = dict.fromkeys(f"drtool:{name}" for name in ("what", "by", "source", "run", "expires", "pool", "id"))
 
 
 def cut_over(parts: Parts, landed: Landed) -> Landed:
@@ -191,7 +191,7 @@ def _settled(parts: Parts, current: Dataset, *, aside: str, staging: str, old: S
                 place = f"{current.id}/{item.id.rpartition('/')[2]}"
                 move_below(parts, item, place, above=above, named=current.id, rename=lambda name, place: _rename(parts, name, place))
         label = Label("kept", parts.by, parts.name, current.marks.get("run", ""), "", {"staging": staging, "target": current.id})
-        mark_dataset(client, aside, label.properties())
+        mark_dataset(client, aside, label.properties(aside))
     in_sandbox = current.marks.get("form") == "sandbox"  # there it stays ours, and goes with the sandbox
     if not in_sandbox:
         notes.append(inherit_again(parts, current))

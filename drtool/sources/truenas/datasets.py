@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from drtool.model.errors import NotFound
+from drtool.sources.truenas.above import is_asked, with_above
 from drtool.sources.truenas.client import Client
-from drtool.sources.truenas.labels import Label, read_label, read_marks
+from drtool.sources.truenas.labels import PREFIX, Label, read_label, read_marks
 
 _PROPERTIES: Final = (
     *("used", "referenced", "logicalreferenced", "usedbydataset", "origin", "readonly", "mounted", "recordsize", "compression"),
@@ -53,6 +54,8 @@ class Dataset:
     told: Mapping[str, Any] = field(default_factory=dict)
     users: Mapping[str, str] = field(default_factory=dict)
     """Its own user properties, without ours."""
+    in_effect: Mapping[str, str] = field(default_factory=dict)
+    """Those and the ones it inherits."""
     label: Label | None = None
     marks: Mapping[str, str] = field(default_factory=dict)
     """All that we wrote on it, without the prefix: also on what is no leftover."""
@@ -108,10 +111,17 @@ class Dataset:
 
 
 def read_datasets(client: Client, *filters: list[Any]) -> tuple[Dataset, ...]:
-    """Return the datasets and volumes that match a query's filters, parents before children."""
+    """Return the datasets and volumes that match a query's filters, parents before children.
+
+    The one above each is asked for with them, as only that tells what of ours came down from it.
+    """
     options = {"extra": {"retrieve_children": False, "properties": list(_PROPERTIES)}, "order_by": ["id"]}
-    rows = client.read("pool.dataset.query", list(filters), options)
-    return tuple(sorted((_dataset(row) for row in rows), key=lambda dataset: dataset.id))
+    rows = {str(row["id"]): row for row in client.read("pool.dataset.query", with_above(filters), options)}
+    found = [name for name in sorted(rows) if is_asked(name, filters)]
+    above = {name.rpartition("/")[0] for name in found if any(map(_is_ours, rows[name].get("user_properties") or ()))} - rows.keys() - {""}
+    if above:  # filters that do not go by names
+        rows |= {str(row["id"]): row for row in client.read("pool.dataset.query", [["id", "in", sorted(above)]], options)}
+    return tuple(_dataset(rows[name], rows) for name in found)
 
 
 def find_dataset(client: Client, name: str) -> Dataset | None:
@@ -139,15 +149,22 @@ def read_tree(client: Client, root: str) -> tuple[Dataset, ...]:
     return read_datasets(client, ["OR", [["id", "=", root], ["id", "^", f"{root}/"]]])
 
 
-def _dataset(row: Mapping[str, Any]) -> Dataset:
+def _is_ours(name: str) -> bool:
+    return name.startswith(f"{PREFIX}:")
+
+
+def _dataset(row: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]) -> Dataset:
+    name = str(row["id"])
     users = row.get("user_properties") or {}
-    own = {
+    above = rows.get(name.rpartition("/")[0], {} if "/" not in name else row)  # of one that went away nobody knows what came from it
+    marks = read_marks(users, above.get("user_properties") or {})
+    in_effect = {
         name: str(told.get("rawvalue") or told.get("value") or "")
         for name, told in users.items()
-        if not name.startswith("drtool:") and isinstance(told, Mapping) and str(told.get("source") or "LOCAL").upper() == "LOCAL"
+        if not _is_ours(name) and isinstance(told, Mapping)
     }
     return Dataset(
-        id=str(row["id"]),
+        id=name,
         type=str(row.get("type") or "FILESYSTEM"),
         mountpoint=str(row.get("mountpoint") or ""),
         encrypted=bool(row.get("encrypted")),
@@ -157,9 +174,10 @@ def _dataset(row: Mapping[str, Any]) -> Dataset:
         origin=_plain(row, "origin"),
         referenced=_number(row, "logicalreferenced") or _number(row, "referenced") or _number(row, "usedbydataset"),
         told={name: row[name] for name in _PROPERTIES if name in row},
-        users=own,
-        label=read_label(users),
-        marks=read_marks(users),
+        users={name: value for name, value in in_effect.items() if str(users[name].get("source") or "LOCAL").upper() == "LOCAL"},
+        in_effect=in_effect,
+        label=read_label(marks, name),
+        marks=marks,
     )
 
 

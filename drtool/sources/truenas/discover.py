@@ -58,7 +58,7 @@ def _is_wanted(dataset: Dataset, rules: Mapping[str, Any]) -> bool:
     if ours or not any(_matches(name, pattern) for name in (names if rules.get("recursive") else names[:1])):
         return False
     left_out = any(_matches(name, item) for item in rules.get("leave_out", ()) for name in names)
-    return not left_out and all(dataset.users.get(name) == value for name, value in rules.get("where", {}).items())
+    return not left_out and all(dataset.in_effect.get(name) == value for name, value in rules.get("where", {}).items())
 
 
 def _matches(name: str, pattern: str) -> bool:

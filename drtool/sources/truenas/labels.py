@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,8 @@ PREFIX: Final = "drtool"
 LIFETIME: Final = timedelta(hours=48)
 """How long what a run makes while it reads is left alone when the run is not known to be over."""
 _LONGEST: Final = 60
+_OF_LABELS: Final = ("what", "by", "source", "run", "expires", "pool", "id")
+"""What every label consists of; the rest are marks that stand alone too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,39 +32,67 @@ class Label:
     run: str
     expires: str = ""
     more: Mapping[str, str] = field(default_factory=dict)
+    id: str = field(default_factory=lambda: secrets.token_hex(8), compare=False)
+    """Fresh for each, as not every release tells what was set from what came down: what shows the id of the dataset above has no own."""
 
-    def properties(self) -> dict[str, str]:
-        """Return it as user properties."""
+    def words(self) -> dict[str, str]:
+        """Return it by name, without what is empty."""
         plain = {"what": self.what, "by": self.by, "source": self.source, "run": self.run, "expires": self.expires, **self.more}
-        return {f"{PREFIX}:{name}": value for name, value in plain.items() if value}
+        return {name: value for name, value in plain.items() if value}
+
+    def properties(self, place: str) -> dict[str, str]:
+        """Return it as user properties of the dataset or snapshot at `place`."""
+        return {f"{PREFIX}:{name}": value for name, value in {**self.words(), "pool": _pool(place), "id": self.id}.items()}
 
     def leftover(self, locator: str) -> Leftover:
         """Return the thing at `locator` as what a run left."""
         return Leftover(self.source, self.what, locator, self.run, self.by, expires=self.expires)
 
 
-def read_label(properties: Mapping[str, Any]) -> Label | None:
-    """Read the label off what the NAS tells of a thing's properties, None where it has none of its own (an inherited one is not)."""
-    plain = read_marks(properties)
-    known = {key: plain.pop(key, "") for key in ("what", "by", "source", "run", "expires")}
+def read_label(marks: Mapping[str, str], place: str) -> Label | None:
+    """Read the label off what we wrote on the dataset or snapshot at `place`, None where that is none.
+
+    One that came with a replica is none: it was made for another pool.
+    """
+    plain = dict(marks)
+    if plain.pop("pool", _pool(place)) != _pool(place):
+        return None
+    known = {key: plain.pop(key, "") for key in ("what", "by", "source", "run", "expires", "id")}
     if not known["what"] or not known["by"] or not known["source"]:
         return None
     return Label(**known, more=plain)
 
 
-def read_marks(properties: Mapping[str, Any]) -> dict[str, str]:
-    """Return what we wrote on a thing itself, by name without the prefix."""
+def read_marks(properties: Mapping[str, Any], above: Mapping[str, Any] | None = None) -> dict[str, str]:
+    """Return what we wrote on a thing itself, by name without the prefix; `above` are the properties of the dataset above it.
+
+    Releases with `truenas_pylibzfs` call every user property local. So what the one above shows with the same value came down from it,
+    but for the parts of a label that differs from the label above.
+    """
+    own = {name: text for name, (text, set_here) in _told(properties).items() if set_here}
+    down = {name: text for name, (text, _) in _told(above or {}).items()}
+    labelled = any(own.get(name) != down.get(name) for name in _OF_LABELS)
+    return {name: text for name, text in own.items() if text != down.get(name) or (labelled and name in _OF_LABELS)}
+
+
+def _told(properties: Mapping[str, Any]) -> dict[str, tuple[str, bool]]:
     return {
-        name.removeprefix(f"{PREFIX}:"): str(told.get("rawvalue") or told.get("value") or "")
+        name.removeprefix(f"{PREFIX}:"): (str(told.get("rawvalue") or told.get("value") or ""), _is_own(told))
+        if isinstance(told, Mapping)
+        else (str(told), True)
         for name, told in properties.items()
-        if name.startswith(f"{PREFIX}:") and isinstance(told, Mapping) and _is_own(told)
+        if name.startswith(f"{PREFIX}:")
     }
 
 
 def _is_own(told: Mapping[str, Any]) -> bool:
     source = told.get("source")
     kind = source.get("type") if isinstance(source, Mapping) else source
-    return not str(kind or "LOCAL").upper().startswith(("INHERITED", "DEFAULT"))
+    return not str(kind or "LOCAL").upper().startswith(("INHERITED", "DEFAULT", "RECEIVED"))
+
+
+def _pool(place: str) -> str:
+    return place.partition("/")[0].partition("@")[0]
 
 
 def run_of(label: str) -> str:

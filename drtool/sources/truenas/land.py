@@ -83,7 +83,7 @@ def _land_dataset(parts: Parts, request: LandRequest, path: str) -> Iterator[Lan
     original = request.destination.form == "original"
     properties = poured_with(recorded) if original else _within_quota(poured_with(recorded))
     way = encryption_of(parts, recorded, above=above, original=original)
-    users = {**recorded.get("users", {}), **label.properties(), **way.mark(), **inherited_mark(recorded)}
+    users = {**recorded.get("users", {}), **label.properties(name), **way.mark(), **inherited_mark(recorded)}
     with hidden(*way.secret.values()):
         create_dataset(parts.client, name, users, properties | way.request())
     try:

@@ -48,7 +48,7 @@ def land_stream(parts: Parts, request: LandRequest) -> Iterator[Landing]:
     )
     try:
         into = (
-            _make_volume(parts, shell, request, name, label.properties() | way.mark() | inherited_mark(member.selector), way)
+            _make_volume(parts, shell, request, name, label.properties(name) | way.mark() | inherited_mark(member.selector), way)
             if blocks
             else _receive_into(name, label)
         )
@@ -117,7 +117,7 @@ def _read_back(parts: Parts, shell: Shell, request: LandRequest, name: str) -> N
 
 
 def _receive_into(name: str, label: Label) -> Command:
-    marks = [word for key, value in label.properties().items() for word in ("-o", f"{key}={value}")]
+    marks = [word for key, value in label.properties(name).items() for word in ("-o", f"{key}={value}")]
     return command_of("zfs", "receive", *marks, "--", name)
 
 

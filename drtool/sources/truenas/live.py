@@ -172,7 +172,8 @@ def _marked(parts: Parts, datasets: tuple[Dataset, ...]) -> Iterator[tuple[Datas
     for dataset in datasets:
         for mark, value in dataset.marks.items():
             by, source, run, named = (*value.split(" ", 3), "", "", "")[:4]
-            if mark.startswith(_MARK) and (by, source) == (parts.by, parts.name) and mark == _mark(run):
+            ours = (by, source) == (parts.by, parts.name) and named.partition("/")[0] == dataset.pool  # a replica lies in another pool
+            if mark.startswith(_MARK) and ours and mark == _mark(run):
                 yield dataset, named, run
 
 

@@ -19,6 +19,7 @@ from drtool.sources.truenas.encryption import PASSPHRASE, change_key, exported_k
 from drtool.sources.truenas.parts import Parts
 
 ON_ITS_WAY: Final = "drtool:rekeyed"
+"""Its value is the name that the dataset has then: another one than that above it, from which it could have come down."""
 
 
 def kept_key(parts: Parts, dataset: Dataset | None) -> Secret | None:
@@ -50,7 +51,7 @@ def settle_key(parts: Parts, current: Dataset, *, known: Secret | None) -> str:
         if require_dataset(parts.client, current.parent).encrypted:
             inherit_key(parts.client, current.id)
             return ""
-        mark_dataset(parts.client, current.id, {ON_ITS_WAY: "yes"})
+        mark_dataset(parts.client, current.id, {ON_ITS_WAY: current.id})
         keep_key(parts, current, names=(), known=known)
         return f"{current.parent} is not encrypted, so it has a key of its own, made by the NAS, until that is restored"
     return keep_key(parts, current, names=(), known=known) if then else ""
@@ -60,7 +61,7 @@ def move_below(parts: Parts, below: Dataset, new: str, *, above: Dataset, named:
     """Rename a dataset to a place below `above`, although it shares the key of another root; `named` is what that root was called."""
     shares = below.encrypted and not is_root(below) and below.encryption_root != above.encryption_root
     if shares:
-        mark_dataset(parts.client, below.id, {ON_ITS_WAY: "yes"})
+        mark_dataset(parts.client, below.id, {ON_ITS_WAY: below.id})
         change_key(parts.client, below.id, _for_the_way(parts, below, named))
     rename(below.id, new)
     if shares or "rekeyed" in below.marks:

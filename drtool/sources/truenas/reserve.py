@@ -39,7 +39,7 @@ def reserve(parts: Parts, request: ReserveRequest) -> Leftover:
         )
     name = f"{above}/drtool-{request.run}-{parts.clock.fresh_id()}"
     label = Label("sandbox", parts.by, parts.name, request.run, request.expires.isoformat(), {"sandbox": request.destination.sandbox})
-    create_dataset(parts.client, name, label.properties(), {"quota": max(SMALLEST_QUOTA, _ROOM * request.bytes)})
+    create_dataset(parts.client, name, label.properties(name), {"quota": max(SMALLEST_QUOTA, _ROOM * request.bytes)})
     try:
         path = parts.reach().keep(require_dataset(parts.client, name), run=request.run, expires=label.expires)
     except Interrupted:

@@ -10,7 +10,7 @@ from drtool.sources.truenas.parts import Parts
 
 def comment_of(label: Label) -> str:
     """Return a label as the comment of a share, the only place there is for one."""
-    return f"{PREFIX} " + " ".join(f"{name.removeprefix(f'{PREFIX}:')}={value}" for name, value in label.properties().items())
+    return f"{PREFIX} " + " ".join(f"{name}={value}" for name, value in label.words().items())
 
 
 def read_comment(comment: str) -> Label | None:

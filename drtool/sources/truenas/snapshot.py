@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from drtool.model.errors import Conflict, DrtoolError, Interrupted, NotFound, Refused
 from drtool.model.workload import Snapshot, Workload
@@ -11,7 +11,11 @@ from drtool.ports import Clock
 from drtool.sources.truenas.client import Client
 from drtool.sources.truenas.datasets import names_of_tree
 from drtool.sources.truenas.destroy import destroy_snapshot
-from drtool.sources.truenas.labels import Label, read_label, run_of, snapshot_name, spell_expiry
+from drtool.sources.truenas.labels import Label, read_label, read_marks, run_of, snapshot_name, spell_expiry
+from drtool.sources.truenas.unlabelled import unlabelled
+
+_WITH_USERS: Final = "zfs.resource.snapshot.query"
+"""Where there is this, `pool.snapshot.query` tells no user properties, and with them no label."""
 
 
 @dataclass(slots=True)
@@ -40,14 +44,15 @@ class _Taking:
 def take_snapshot(
     client: Client, taken: Taken, *, workload: Workload, together: Sequence[Workload], label: str, by: str, clock: Clock
 ) -> Snapshot:
-    """Take one recursive snapshot per pool of all of a set that lies there, at one instant; the same label gives the same snapshot.
+    """Take one recursive snapshot of all of a set that lies below the same child of a pool; the same label gives the same snapshot.
 
-    Those of several pools are taken one right after the other; one that fails is told by the step of its own datasets. What lies below
-    the same root and is not of the set loses its part of it at once.
+    Never of a whole pool: the NAS keeps datasets of its own there, which it neither shows nor lets anybody clean up. Several are taken one
+    right after the other, each at its own instant; one that fails is told by the step of its own datasets. What lies below the same root
+    and is not of the set loses its part of it at once.
     """
     dataset, name = _dataset(workload), snapshot_name(label)
     taking, locator = _Taking(client, taken, name, label, by, clock), f"{dataset}@{name}"
-    groups = _by_pool((dataset, *map(_dataset, filter(_is_taken, together)))) if together else []
+    groups = _by_child_of_pool((dataset, *map(_dataset, filter(_is_taken, together)))) if together else []
     taken.groups |= {f"{member}@{name}": group for group in groups for member in group}
     if locator not in taken.instants:
         instant = _instant_of(client, locator, by=by)
@@ -65,13 +70,20 @@ def take_snapshot(
 
 def read_snapshot(client: Client, locator: str) -> Mapping[str, Any] | None:
     """Return what the NAS tells of one snapshot by its full name, None when it is gone."""
+    if client.knows(_WITH_USERS, untold=False):
+        try:
+            told = client.read(_WITH_USERS, {"paths": [locator], "get_user_properties": True})
+        except NotFound:
+            return None
+        return told[0] if told else None
     rows = client.read("pool.snapshot.query", [["id", "=", locator]])
     return rows[0] if rows else None
 
 
 def label_of(row: Mapping[str, Any]) -> Label | None:
-    """Read the label of a snapshot."""
-    return read_label({**(row.get("properties") or {}), **(row.get("user_properties") or {})})
+    """Read the label of a snapshot: no dataset has one of a snapshot, so none can come down from it."""
+    label = read_label(read_marks({**(row.get("properties") or {}), **(row.get("user_properties") or {})}), str(row["name"]))
+    return label if label is not None and label.what == "snapshot" else None
 
 
 def _dataset(workload: Workload) -> str:
@@ -82,15 +94,15 @@ def _is_taken(workload: Workload) -> bool:
     return bool(_dataset(workload)) and not workload.problem
 
 
-def _by_pool(names: Iterable[str]) -> list[frozenset[str]]:
-    pools: dict[str, set[str]] = {}
+def _by_child_of_pool(names: Iterable[str]) -> list[frozenset[str]]:
+    groups: dict[tuple[str, ...], set[str]] = {}
     for name in names:
-        pools.setdefault(name.partition("/")[0], set()).add(name)
-    return [frozenset(group) for group in pools.values()]
+        groups.setdefault(tuple(name.split("/")[:2]), set()).add(name)
+    return [frozenset(group) for group in groups.values()]
 
 
 def _take_elsewhere(taking: _Taking, group: frozenset[str]) -> None:
-    """Take what lies in another pool, unless it was taken; a failure is for the steps of its own datasets, which try again."""
+    """Take what lies elsewhere, unless it was taken; a failure is for the steps of its own datasets, which try again."""
     if any(f"{member}@{taking.name}" in taking.taken.instants for member in group):
         return
     try:
@@ -122,20 +134,24 @@ def _take(taking: _Taking, group: frozenset[str], dataset: str) -> None:
     now = taking.clock.now().astimezone(UTC)
     more = {"instant": now.isoformat(), "name": name}
     label = Label("snapshot", taking.by, client.source, run_of(taking.label), spell_expiry(now), more)
-    request = {"dataset": root, "name": name, "recursive": recursive, "properties": label.properties()}
+    request = {"dataset": root, "name": name, "recursive": recursive, "properties": label.properties(root)}
 
     def is_there() -> bool:
         return _instant_of(client, start, by=taking.by) is not None
 
+    made = None
     try:
-        client.change("pool.snapshot.create", request, look=is_there, timeout_seconds=300.0)
+        made = client.change("pool.snapshot.create", request, look=is_there, timeout_seconds=300.0)
     except Conflict:  # another step of this run was faster
         if not is_there():
             raise
-    instant = _instant_of(client, start, by=taking.by)
-    if instant is None:
+    row = read_snapshot(client, start)
+    if row is None:
         raise NotFound(f"{start} was taken and is gone", hint="look what destroys snapshots on the NAS; run again")
     members = names_of_tree(client, root) if recursive else (root,)
+    if made is not None and label_of(row) is None:
+        raise unlabelled(client, start, remove=lambda: _destroy_all(client, members, name))
+    instant = _instant_in(client, row, start, by=taking.by)
     for member in members:
         if member in group:
             taking.taken.instants[f"{member}@{name}"] = instant
@@ -143,10 +159,17 @@ def _take(taking: _Taking, group: frozenset[str], dataset: str) -> None:
             destroy_snapshot(client, f"{member}@{name}")
 
 
+def _destroy_all(client: Client, members: Iterable[str], name: str) -> None:
+    for member in members:
+        destroy_snapshot(client, f"{member}@{name}")
+
+
 def _instant_of(client: Client, locator: str, *, by: str) -> datetime | None:
     row = read_snapshot(client, locator)
-    if row is None:
-        return None
+    return _instant_in(client, row, locator, by=by) if row is not None else None
+
+
+def _instant_in(client: Client, row: Mapping[str, Any], locator: str, *, by: str) -> datetime:
     label = label_of(row)
     if label is None or label.by != by or label.source != client.source:
         raise Conflict(f"{locator} exists and is not ours", hint="rename it on the NAS, and run again", safe="it was not touched")

@@ -64,6 +64,8 @@ def told(dataset: Dataset, state: State, *, wanted: Sequence[str] | None = None,
         row[RENAMED.get(name, name)] = _property(name, _value(name, dataset, state))
     if user:
         own = {key: value for key, value in dataset.properties.items() if ":" in key and not key.startswith("drtool.lab:")}
+        if state.at_least("25.10"):  # whoever set them: the vendor calls them all local
+            own = {key: Value(value.raw, "local") for key, value in own.items()}
         row["user_properties"] = {key: _property(key, value) for key, value in own.items() if key not in USER}
         row |= {USER[key]: _property(key, value) for key, value in own.items() if key in USER}
     return row

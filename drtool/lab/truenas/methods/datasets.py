@@ -17,7 +17,7 @@ from drtool.lab.truenas.methods.core import Query
 from drtool.lab.truenas.methods.dataset_rows import RENAMED, USER, nested, told
 from drtool.lab.truenas.methods.keys import check_options, check_way, encrypt
 from drtool.lab.truenas.registry import Call, Method
-from drtool.lab.truenas.storage import BLOCK, SPARSE, VOLUME, VOLUME_FILE, Dataset, StorageError
+from drtool.lab.truenas.storage import BLOCK, SPARSE, VOLUME, VOLUME_FILE, Dataset, StorageError, is_own
 
 _NAME: Final = re.compile(r"^[a-zA-Z0-9][\w.:-]*(/[\w.: -]*[\w.:-])+$")
 _LONGEST: Final = 200
@@ -39,7 +39,7 @@ def rows(call: Call, arguments: Query) -> Json:
     extra = arguments.options.get("extra") or {}
     children = bool(extra.get("retrieve_children", True))
     names = query.names_asked(arguments.filters, "id", "name")
-    found = call.storage.datasets(names, children=children)
+    found = [dataset for dataset in call.storage.datasets(names, children=children) if not is_own(dataset.name)]
     wanted: Sequence[str] | None = extra.get("properties")
     user = bool(extra.get("retrieve_user_props", True))
     table = [told(dataset, call.appliance.state, wanted=wanted, user=user) for dataset in found]
@@ -61,7 +61,7 @@ def get_instance(call: Call, arguments: models.GetInstance) -> Json:
 def instance(call: Call, name: str) -> Dataset:
     """Return a dataset that must exist."""
     found = call.storage.datasets([name], children=False)
-    if not found:
+    if not found or is_own(name):
         raise InstanceNotFoundError(f"PoolDataset {name} does not exist")
     return found[0]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Collection
 from typing import Annotated, Any, Final
 
 from pydantic import Field
@@ -11,7 +12,7 @@ from drtool.lab.truenas.answers import CallError, Json, ValidationErrors
 from drtool.lab.truenas.methods import snapshot_models as models
 from drtool.lab.truenas.methods import snapshots
 from drtool.lab.truenas.registry import Arguments, Call, Method
-from drtool.lab.truenas.storage import StorageError, StoredSnapshot
+from drtool.lab.truenas.storage import StorageError, StoredSnapshot, is_own
 
 Text = Annotated[str, Field(min_length=1)]
 
@@ -20,6 +21,10 @@ class QueryData(Arguments):
     paths: list[str] = []
     properties: list[str] | None = []
     get_user_properties: bool = False
+    get_source: bool = False
+    get_holds: bool = False
+    min_txg: int = 0
+    max_txg: int = 0
     recursive: bool = False
 
 
@@ -92,9 +97,16 @@ def rows(call: Call, arguments: Query) -> Json:
     """Tell the snapshots of datasets, or single ones."""
     data = arguments.data
     every = call.storage.snapshots()
+    there = {each.name for each in every} | {dataset.name for dataset in call.storage.datasets()}
+    for path in data.paths:
+        if path not in there:
+            raise ValidationErrors([("zfs.resource.snapshot.query", f"'{path}' not found", errno.ENOENT)])
+    if not any(map(is_own, data.paths)):
+        every = tuple(each for each in every if not is_own(each.dataset))
     if data.paths:
         every = tuple(each for each in every if any(_is_of(each, path, recursive=data.recursive) for path in data.paths))
-    return [_told(each, user=data.get_user_properties) for each in every]
+    within = (each for each in every if each.txg >= data.min_txg and (not data.max_txg or each.txg <= data.max_txg))
+    return [_told(call, each, user=data.get_user_properties, asked=data.properties or (), holds=data.get_holds) for each in within]
 
 
 def create(call: Call, arguments: Create) -> Json:
@@ -104,7 +116,7 @@ def create(call: Call, arguments: Create) -> Json:
         dataset=data.dataset, name=data.name, recursive=data.recursive, exclude=data.exclude, properties=dict(data.user_properties)
     )
     snapshots.create(call, models.Create(data=made))
-    return _told(_of(call, f"{data.dataset}@{data.name}", "create"), user=True)
+    return _told(call, _of(call, f"{data.dataset}@{data.name}", "create"), asked=("creation", "createtxg"))
 
 
 def destroy(call: Call, arguments: Destroy) -> None:
@@ -157,7 +169,11 @@ def _is_of(snapshot: StoredSnapshot, path: str, *, recursive: bool) -> bool:
     return path in (snapshot.name, snapshot.dataset) or (recursive and snapshot.dataset.startswith(f"{path}/"))
 
 
-def _told(snapshot: StoredSnapshot, *, user: bool) -> dict[str, Json]:
+def _told(call: Call, snapshot: StoredSnapshot, *, user: bool = False, asked: Collection[str] = (), holds: bool = False) -> dict[str, Json]:
+    """Return the row of one snapshot; its user properties are told without their source, and those of its dataset are among them."""
+    numbers = {"creation": snapshot.created, "createtxg": snapshot.txg, "used": snapshot.used, "referenced": snapshot.referenced}
+    (dataset,) = call.storage.datasets([snapshot.dataset], children=False)
+    down = {name: value.raw for name, value in dataset.properties.items() if ":" in name and not name.startswith("drtool.lab")}
     return {
         "name": snapshot.name,
         "pool": snapshot.name.partition("/")[0].partition("@")[0],
@@ -166,8 +182,10 @@ def _told(snapshot: StoredSnapshot, *, user: bool) -> dict[str, Json]:
         "type": "SNAPSHOT",
         "createtxg": snapshot.txg,
         "guid": snapshot.guid,
-        "properties": {"creation": {"raw": str(snapshot.created), "value": snapshot.created, "source": None}},
-        "user_properties": dict(snapshot.user) if user else None,
+        "holds": (list(snapshot.holds) or None) if holds else None,
+        "properties": {name: {"raw": str(numbers[name]), "value": numbers[name], "source": None} for name in asked if name in numbers}
+        or None,
+        "user_properties": down | dict(snapshot.user) if user else None,
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
+from collections.abc import Collection
 from fnmatch import fnmatchcase
 from typing import Final
 
@@ -24,24 +25,25 @@ from drtool.lab.truenas.methods.snapshot_models import (
 )
 from drtool.lab.truenas.registry import Call, Method
 from drtool.lab.truenas.state import Encryption
-from drtool.lab.truenas.storage import BLOCK, SPARSE, VOLUME, StorageError, StoredSnapshot
+from drtool.lab.truenas.storage import BLOCK, SPARSE, VOLUME, StorageError, StoredSnapshot, is_own
 
 _NAME: Final = re.compile(r"^[\w.: -]+$")
 _LONGEST: Final = 255
 TAG: Final = "truenas"
 
 
-def told(call: Call, snapshot: StoredSnapshot, *, holds: bool = False, created_only: bool = False) -> dict[str, Json]:
-    """Return the row of one snapshot; the newest release tells only when it was made, of one just made."""
+def told(call: Call, snapshot: StoredSnapshot, *, holds: bool = False, asked: Collection[str] = ()) -> dict[str, Json]:
+    """Return the row of one snapshot; the newest release tells only the properties asked for, and never those of users."""
     newest = call.appliance.state.at_least("26")
     numbers = {"creation": snapshot.created, "createtxg": snapshot.txg}
-    if not created_only or not newest:
-        numbers |= {"used": snapshot.used, "referenced": snapshot.referenced, "guid": snapshot.guid}
+    numbers |= {"used": snapshot.used, "referenced": snapshot.referenced, "guid": snapshot.guid}
+    if newest:
+        numbers = {name: number for name, number in numbers.items() if name in asked}
     properties: dict[str, Json] = {}
     for name, number in numbers.items():
         parsed: Json = date(number) if name == "creation" and not newest else number
         properties[name] = {"value": str(number), "rawvalue": str(number), "source": "NONE", "parsed": parsed}
-    if not created_only or not newest:
+    if not newest:
         for name, text in snapshot.user.items():
             properties[name] = {"value": text, "rawvalue": text, "source": "LOCAL", "parsed": text}
     row: dict[str, Json] = {
@@ -63,11 +65,13 @@ def rows(call: Call, arguments: Query) -> Json:
     extra = arguments.options.get("extra") or {}
     names = query.names_asked(arguments.filters, "id", "name")
     found = call.storage.snapshots(names)
+    if names is None and call.appliance.state.at_least("26"):
+        found = tuple(each for each in found if not is_own(each.dataset))
     if extra.get("retention") and names is None and not arguments.options.get("limit"):
         raise CallError("`id` or `limit` is required if `retention` is requested", errno.EINVAL)
     low, high = int(extra.get("min_txg") or 0), int(extra.get("max_txg") or 0)
     within = [each for each in found if each.txg >= low and (not high or each.txg <= high)]
-    table = [told(call, each, holds=bool(extra.get("holds"))) for each in within]
+    table = [told(call, each, holds=bool(extra.get("holds")), asked=extra.get("properties") or ()) for each in within]
     return query.run(table, arguments.filters, arguments.options)
 
 
@@ -78,7 +82,7 @@ def get_instance(call: Call, arguments: GetInstance) -> Json:
         kind = "PoolSnapshot" if call.appliance.state.at_least("25.10") else "ZFSSnapshot"
         raise InstanceNotFoundError(f"{kind} {arguments.id} does not exist")
     extra = arguments.options.get("extra") or {}
-    return told(call, found[0], holds=bool(extra.get("holds")))
+    return told(call, found[0], holds=bool(extra.get("holds")), asked=extra.get("properties") or ())
 
 
 def create(call: Call, arguments: Create) -> Json:
@@ -100,7 +104,7 @@ def create(call: Call, arguments: Create) -> Json:
             said = f"Snapshot '{full}' already exists"
             raise ValidationErrors([("zfs.resource.snapshot.create", said, errno.EEXIST)]) from None
         raise CallError(f"Failed to snapshot {full}: {error}", errno.EEXIST) from None
-    return told(call, call.storage.snapshots([full])[0], created_only=True)
+    return told(call, call.storage.snapshots([full])[0], asked=("creation", "createtxg"))
 
 
 def delete(call: Call, arguments: Delete) -> bool:
@@ -108,6 +112,8 @@ def delete(call: Call, arguments: Delete) -> bool:
     name, options = arguments.id, arguments.options
     dataset, _, label = name.partition("@")
     found = snapshot_of(call, name)
+    if is_own(name) and call.appliance.state.at_least("26"):
+        raise ValidationErrors([("zfs.resource.snapshot.destroy", f"{name!r} is a protected path.", errno.EACCES)])
     names = [name]
     if options.recursive:
         names = [

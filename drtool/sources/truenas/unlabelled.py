@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from drtool.model.errors import DrtoolError, Interrupted, Refused
+from drtool.sources.truenas.client import Client
+from drtool.sources.truenas.datasets import find_dataset
+
+
+def unlabelled(client: Client, name: str, *, remove: Callable[[], object] | None) -> Refused:
+    """Return the refusal of a thing that the NAS made without our label, after removing it again.
+
+    `remove` takes away what this call made, by the exact name that it gave; it is None where nobody knows who made it.
+    """
+    gone = False
+    if remove is not None:
+        try:
+            remove()
+            gone = True
+        except Interrupted:
+            raise
+        except DrtoolError:
+            pass  # that it is there without a label tells more
+    hint = "look whether something on the NAS removes user properties"
+    return Refused(
+        f"{client.source} made {name} without the label that was asked for, so no sweep would ever find it",
+        hint=hint if gone else f"{hint}, and remove {name} by hand if nobody needs it",
+        safe="it was removed again, and nothing else was changed" if gone else f"nothing but {name} was made",
+    )
+
+
+def remove_dataset(client: Client, name: str) -> None:
+    """Destroy a dataset that was made a moment ago, by its name."""
+    options = {"recursive": False, "force": False}
+    client.change("pool.dataset.delete", name, options, look=lambda: find_dataset(client, name) is None, timeout_seconds=300.0)

@@ -1,0 +1,39 @@
+"""Whose a thing on the NAS is, read off what the NAS tells of its properties."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from drtool.sources.truenas import labels
+from drtool.sources.truenas.labels import Label, read_marks
+
+LABEL = Label("kept", "nightly", "nas", "RUN", "", {"target": "tank/photos"})
+
+
+def read_label(properties: Mapping[str, dict[str, str]], place: str) -> Label | None:
+    """Read a label off what the NAS tells of the thing at `place`."""
+    return labels.read_label(read_marks(properties), place)
+
+
+def told(source: str, place: str = "tank/photos.before-P", label: Label = LABEL) -> dict[str, dict[str, str]]:
+    """Return a label as the NAS tells it: what was set at `place`, from a `source`."""
+    return {name: {"value": text, "rawvalue": text, "source": source} for name, text in label.properties(place).items()}
+
+
+def test_a_label_that_was_set_here_is_read_back() -> None:
+    assert read_label(told("LOCAL"), "tank/photos.before-P") == LABEL
+
+
+@pytest.mark.parametrize("source", ["INHERITED", "RECEIVED", "RECEIVED from tank/photos", "DEFAULT"])
+def test_what_came_down_or_came_with_a_replica_is_not_ours(source: str) -> None:
+    assert read_label(told(source), "tank/photos.before-P") is None
+    assert read_marks(told(source)) == {}
+
+
+def test_a_replica_in_another_pool_is_not_ours_although_the_nas_calls_it_local() -> None:
+    assert read_label(told("LOCAL"), "backup/photos.before-P") is None
+    snapshot = Label("snapshot", "nightly", "nas", "RUN")
+    assert read_label(told("LOCAL", "tank", snapshot), "tank/photos@drtool-x") == snapshot
+    assert read_label(told("LOCAL", "tank", snapshot), "backup@drtool-x") is None

@@ -1,0 +1,76 @@
+"""The NAS makes what it was asked for and forgets the label: then nothing of it may stay."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from drtool.model.errors import Refused
+from drtool.sources.truenas.create import create_dataset
+from drtool.sources.truenas.labels import Label
+from drtool.sources.truenas.source import TruenasSource
+from tests.rig.truenas_lab import Lab, running_lab
+from tests.truenas.circle import BY, RUN, tidy
+
+RELEASES = ("25.04", "25.10", "26")
+
+
+def everything(source: TruenasSource) -> set[str]:
+    """Return the names of all datasets and snapshots that the NAS shows."""
+    datasets = source.client.read("pool.dataset.query", [], {"extra": {"retrieve_children": False}, "select": ["id"]})
+    return {row["id"] for row in (*datasets, *source.client.read("pool.snapshot.query"))}
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_a_snapshot_without_its_label_is_taken_away_with_all_its_parts(tmp_path: Path, release: str) -> None:
+    with running_lab(tmp_path, release=release) as lab:
+        source = lab.source(by=BY)
+        before = everything(source)
+        first, *others = source.discover({"dataset": "tank/documents", "recursive": True})
+        lab.faults({"method": "*.snapshot.create", "kind": "users_lost"})
+        with pytest.raises(Refused, match="without the label") as caught:
+            source.snapshot(first, "drtool-set", together=others)
+        assert caught.value.safe == "it was removed again, and nothing else was changed"
+        assert everything(source) == before
+        tidy(source)
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_a_clone_without_its_label_is_taken_away(tmp_path: Path, release: str) -> None:
+    with running_lab(tmp_path, release=release) as lab:
+        source = lab.source(by=BY)
+        (workload,) = source.discover({"dataset": "tank/documents"})
+        snapshot = source.snapshot(workload, "drtool-set")
+        before = everything(source)
+        lab.faults({"method": "*.snapshot.clone", "kind": "users_lost"})
+        with pytest.raises(Refused, match="without the label"), source.export(snapshot):
+            pass
+        assert everything(source) == before
+        tidy(source)
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_a_dataset_without_its_label_is_taken_away(tmp_path: Path, release: str) -> None:
+    with running_lab(tmp_path, release=release) as lab:
+        source = lab.source(by=BY)
+        before = everything(source)
+        lab.faults({"method": "pool.dataset.create", "kind": "users_lost"})
+        with pytest.raises(Refused, match="without the label"):
+            create_dataset(source.client, "tank/new", Label("staging", BY, "nas", RUN).properties("tank/new"))
+        assert everything(source) == before
+        tidy(source)
+
+
+def test_what_cannot_be_removed_again_is_told_by_its_name(lab: Lab) -> None:
+    source = lab.source(by=BY)
+    lab.faults(
+        {"method": "pool.dataset.create", "kind": "users_lost"},
+        {"method": "pool.dataset.delete", "kind": "storage", "reason": "dataset is busy"},
+    )
+    with pytest.raises(Refused, match="made tank/new without the label") as caught:
+        create_dataset(source.client, "tank/new", Label("staging", BY, "nas", RUN).properties("tank/new"))
+    assert "remove tank/new by hand" in caught.value.hint
+    assert caught.value.safe == "nothing but tank/new was made"
+    source.client.change("pool.dataset.delete", "tank/new", {}, look=lambda: False)
+    tidy(source)
