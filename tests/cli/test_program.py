@@ -100,12 +100,12 @@ def test_a_wrong_policy_is_exit_2_with_every_mistake(policy: Path, capsys: Captu
 
 
 def test_an_error_as_json_is_one_document(policy: Path, capsys: Capture) -> None:
-    assert main(["explain", "nothing", "--json", "--policy", str(policy)]) == 1
+    assert main(["explain", "nothing", "--json", "--policy", str(policy)]) == 2
     told = capsys.readouterr()
     written = json.loads(told.out)
-    assert (written["format"], written["kind"], written["exit_code"]) == ("drtool.error/1", "NotFound", 1)
+    assert (written["format"], written["kind"], written["exit_code"]) == ("drtool.error/1", "UnknownName", 2)
     assert "documents" in written["hint"]
-    assert "exit 1" in told.err
+    assert "exit 2" in told.err
 
 
 def test_explain_says_what_happens(policy: Path, capsys: Capture) -> None:
