@@ -55,7 +55,7 @@ class World:
     def __init__(self, specification: dict[str, Any]) -> None:
         self._note = specification.get("note")
         self._kill = specification.get("change", 0)
-        self._roots = [Path(root) for root in specification.get("roots", ())]
+        self._roots = specification.get("roots", ())
         self._mounts = specification.get("mounts", "")
         self._method, self._nth = specification.get("method"), specification.get("nth", 0)
         self._asked = 0
@@ -93,7 +93,10 @@ class World:
 
     def _signature(self) -> list[Any]:
         mounts = sum(f" {self._mounts}/" in line for line in Path("/proc/self/mountinfo").read_text().splitlines())
-        listed = sorted(str(path) for root in self._roots for path in root.rglob("*") if "/locks/" not in str(path))
+        walks = (walk for root in self._roots for walk in os.walk(root))  # which passes over what goes away meanwhile
+        listed = sorted(
+            os.path.join(folder, name) for folder, folders, files in walks for name in (*folders, *files) if "/locks" not in folder
+        )
         return [self._changes, mounts, hash(tuple(listed))]
 
 
