@@ -86,7 +86,7 @@ def test_mistakes_have_their_exit_codes(world: KeyWorld) -> None:
     assert call(world, "key", "prove", "near", "--file", str(world.root / "gone")).returncode == 6
     assert call(world, "key", "add", "near", "--file", str(wrong)).returncode == 6
     unknown = call(world, "key", "rotate", "far")
-    assert unknown.returncode == 1
+    assert unknown.returncode == 2
     assert "repositories: near" in unknown.stderr
 
 

@@ -103,11 +103,11 @@ def test_a_run_and_a_restore_leave_reports_too(machine_drilled: Drilled, tmp_pat
 def test_what_failed_before_it_began_is_reported_too(machine_drilled: Drilled, tmp_path: Path) -> None:
     results, data = tmp_path / "drill.xml", tmp_path / "drill.json"
     result = machine_drilled.call("drill", "nonsense", "--report", f"junit={results}", "--report", f"json={data}")
-    assert result.returncode == 1
+    assert result.returncode == 2
     tree = JUnitXml.fromstring(results.read_bytes())
     assert (tree.tests, tree.errors) == (1, 1)
     assert "no drill and no set called nonsense" in results.read_text(encoding="utf-8")
-    assert validated(json.loads(data.read_text(encoding="utf-8")))["exit_code"] == 1
+    assert validated(json.loads(data.read_text(encoding="utf-8")))["exit_code"] == 2
     away = machine_drilled.call("drill", "monthly", "--policy", str(tmp_path / "gone.yaml"), "--report", f"junit={results}")
     assert away.returncode == 2
     assert 'name="exit_code" value="2"' in results.read_text(encoding="utf-8")

@@ -348,9 +348,7 @@ def test_links_in_the_restored_tree_lead_no_release_out(drilled: Drilled) -> Non
     assert not home.exists()
 
 
-@pytest.mark.parametrize(
-    "path", ["/../../../../../../../../../../../../../../../..{outside}/precious", "/letters/file out", "/way out/precious"]
-)
+@pytest.mark.parametrize("path", [f"{'/..' * 40}{{outside}}/precious", "/letters/file out", "/way out/precious"])
 @pytest.mark.parametrize("fault", [Fault.FLIPPED_BYTE, Fault.MISSING_FILE])
 def test_a_fault_is_never_injected_outside(drilled: Drilled, path: str, fault: Fault) -> None:
     reserve = Step("reserve/here", actions.Reserve("here", LAB, 1, LATER), "a test")

@@ -16,6 +16,7 @@ from typing import Any
 import drtool
 from drtool import process
 from drtool.app import App
+from drtool.model.inventory import Listing
 from tests.faults.forge import Forge
 from tests.rig.cheap_key import make_cheap
 from tests.rig.tree import assert_same, make_tree
@@ -64,6 +65,7 @@ class World:
         self._saved = root.with_name(root.name + ".saved")
         self._original = root.with_name(root.name + ".original")
         self._calls = 0
+        self._eye: App | None = None
         self._forge = Forge()
 
     def _policy(self) -> dict[str, Any]:
@@ -105,6 +107,7 @@ class World:
         }
 
     def write_policy(self, policy: dict[str, Any] | None = None) -> None:
+        self._eye = None
         self.policy_file.write_text(json.dumps(policy or self.policy))
 
     def make(self, *, points: int = 0) -> None:
@@ -226,28 +229,35 @@ class World:
 
     # what must be true after the dust has settled
 
-    def assert_settled(self) -> None:
-        """Nothing of a dead run is left: processes, staging, sandboxes, unsealed data, locks that block, hooks that are owed."""
+    def assert_settled(self) -> dict[str, list[str]]:
+        """Nothing of a dead run is left: processes, staging, sandboxes, unsealed data, locks that block, hooks that are owed.
+
+        Returns the points of each repository, oldest first.
+        """
         runs = [path.name for path in (self.state / "runs").iterdir()] if (self.state / "runs").exists() else []
         alive = [found for run in runs for found in process.find_labelled(run)]
         assert not alive, f"still running: {alive}"
         assert [path.name for path in self.data.iterdir() if path.name.startswith(".drtool-")] == []
         assert list(self.lab.iterdir()) == []
-        assert list(self.temporary.iterdir()) == []
+        assert list(self.temporary.glob("drtool-*")) == []  # a killed restic may leave its own
         assert self.own_staging() == []
         words = [line.split() for line in self.log.read_text().splitlines()]
         before, after = ({run for word, run in words if word == wanted} for wanted in ("before", "after"))
         assert before <= after, f"these hooks are owed still: {before - after}"
-        app = self.app()
-        for name, repository in app.hands.repositories.items():
-            listing = repository.list()
+        listings = {name: self._listing(name) for name in PASSWORDS}
+        for name, listing in listings.items():
             assert listing.unsealed == (), f"{name} holds what was never sealed"
         if any(any((self.root / name / "locks").iterdir()) for name in PASSWORDS):
             self.must("prune")
+        return {name: oldest_first(listing) for name, listing in listings.items()}
 
     def points(self, repository: str) -> list[str]:
-        listing = self.app().hands.repositories[repository].list()
-        return [point.point for point in sorted(listing.points, key=lambda each: each.instant)]
+        return oldest_first(self._listing(repository))
+
+    def _listing(self, repository: str) -> Listing:
+        if self._eye is None:
+            self._eye = self.app()
+        return self._eye.hands.repositories[repository].list()
 
     def assert_restorable(self, repository: str, point: str) -> None:
         """A point comes back byte by byte, to another directory."""
@@ -301,6 +311,10 @@ class Running:
             self.child.kill()
             self.child.wait()
         return self.specification.ended(self.child.returncode, time.monotonic() - self.started)
+
+
+def oldest_first(listing: Listing) -> list[str]:
+    return [point.point for point in sorted(listing.points, key=lambda each: each.instant)]
 
 
 def labels(path: Path) -> Iterator[bytes]:

@@ -88,17 +88,17 @@ def settle_and_check(world: World, verb: str, point: dict[str, Any], number: int
     again = world.drtool(recover)
     assert again.outcome == "succeeded", f"{recover} after it: {again.explain()}"
     try:
-        world.assert_settled()
+        points = world.assert_settled()
     except AssertionError as error:
-        raise AssertionError(f"after {recover} {again.explain()} {again.report and again.report['steps']}: {error}") from error
+        raise AssertionError(f"{error}, after {recover} {again.explain()} {again.report and again.report['steps']}") from error
     if verb == "restore":
         check_restore(world)
     for repository in ("near", "offsite"):
-        assert world.points(repository), f"no point is left in {repository}"
+        assert points[repository], f"no point is left in {repository}"
     if number % 7 == 0 or point.get("family") is False:
         repository = ("near", "offsite")[number % 2]
         world.assert_sound(repository)
-        world.assert_restorable(repository, world.points(repository)[0])
+        world.assert_restorable(repository, points[repository][0])
 
 
 @pytest.mark.timeout(900)

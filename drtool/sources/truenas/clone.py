@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from drtool.model.errors import Conflict, Locked, NotFound, Refused
 from drtool.sources.truenas.datasets import Dataset, find_dataset, read_datasets, require_dataset
-from drtool.sources.truenas.destroy import destroy_tree
+from drtool.sources.truenas.destroy import destroy_dataset, destroy_tree
 from drtool.sources.truenas.labels import Label, run_of, spell_expiry, stable_name
 from drtool.sources.truenas.parts import Parts
 from drtool.sources.truenas.shares import remove_shares
@@ -68,7 +68,10 @@ def remove_clone(parts: Parts, clone: Dataset, *, shared: bool = True) -> None:
     """
     if clone.mountpoint and shared:
         remove_shares(parts, clone)
-    destroy_tree(parts.client, clone, clock=parts.clock)
+    try:
+        destroy_dataset(parts.client, clone, clock=parts.clock)
+    except Refused:  # rarely, so that only then it costs calls to look for what stands against it
+        destroy_tree(parts.client, clone, clock=parts.clock)
 
 
 def _is_there(clone: Dataset) -> bool:
