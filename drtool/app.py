@@ -135,8 +135,7 @@ class App:
         """Back sets up: snapshot, store, seal, copy, forget; `due` takes only what its schedule asks for, and prunes and verifies too."""
         names = self._sets(sets)
         with self.workshop.alone_with(names):
-            names, found = self.workshop.observe_run(names, due=due)
-            self.workshop.sweep_quietly(found)
+            names, found = self.workshop.sweep_and_observe(names, due=due)
             return self.workshop.carry_out(self.workshop.plan_run(names, found, due=due))
 
     def restore(self, plan: Plan) -> Report:

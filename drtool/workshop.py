@@ -124,14 +124,23 @@ class Workshop:
             except DrtoolError:  # the cache keeps what it knew
                 continue
 
-    def sweep_quietly(self, found: Inventory | None = None) -> None:
+    def sweep_quietly(self) -> None:
         """Settle what dead runs of this host owe and release what runs that are over left; every run does this first.
 
         A source or repository that is away cannot be swept now; the run that needs it will say so.
         """
         dead = settle_dead_runs(self.state_directory, self.hands)
-        if found is None:
-            found = observe(self.hands, repositories=self.policy.repositories if dead.dead else (), leftovers=True)
+        found = observe(self.hands, repositories=self.policy.repositories if dead.dead else (), leftovers=True)
+        self._release(found, dead)
+
+    def sweep_and_observe(self, names: tuple[str, ...], *, due: bool) -> tuple[tuple[str, ...], Inventory]:
+        """Sweep quietly with what a run looks at anyway; returns as `observe_run`."""
+        dead = settle_dead_runs(self.state_directory, self.hands)
+        names, found = self.observe_run(names, due=due)
+        self._release(found, dead)
+        return names, found
+
+    def _release(self, found: Inventory, dead: DeadRuns) -> None:
         plan = self.plan_sweep(found, dead)
         if plan.steps:
             self.carry_out(plan)
@@ -145,7 +154,7 @@ class Workshop:
         return self.plan_sweep(found, dead, kept=kept, problems=(*found.unasked, *unlisted, *unsettled))
 
     def plan_sweep(self, found: Inventory, dead: DeadRuns, *, kept: bool = False, problems: Sequence[Problem] = ()) -> Plan:
-        """Plan to release what runs that are over left behind."""
+        """Plan to release what runs that are over left behind, as found after `dead` was told."""
         return plan_what_to_sweep(
             found.leftovers,
             run=self.clock.fresh_id(),
@@ -153,7 +162,7 @@ class Workshop:
             by=self.policy.name,
             dead_runs=dead.dead,
             live_runs=dead.live,
-            ended_runs=self.runs.ended(),
+            ended_runs=dead.ended,
             kept=kept,
             unsealed={name: listing.unsealed for name, listing in found.repositories.items()},
             holds={name: listing.holds for name, listing in found.repositories.items()},

@@ -246,7 +246,8 @@ class World:
         assert before <= after, f"these hooks are owed still: {before - after}"
         listings = {name: self._listing(name) for name in PASSWORDS}
         for name, listing in listings.items():
-            assert listing.unsealed == (), f"{name} holds what was never sealed"
+            unsealed = [f"{item.workload} of point {item.point}, run {item.run}" for item in listing.unsealed]
+            assert not unsealed, f"{name} holds what was never sealed: {unsealed}"
         if any(any((self.root / name / "locks").iterdir()) for name in PASSWORDS):
             self.must("prune")
         return {name: oldest_first(listing) for name, listing in listings.items()}

@@ -433,6 +433,28 @@ def test_a_corrupt_index_and_a_cut_journal(world: World) -> None:
 # others
 
 
+def test_what_a_dead_run_goes_on_doing_while_the_next_looks(world: World) -> None:
+    """The orphan of a killed run forgets half of a point once the next run has listed the repository, unless it is ended before that."""
+    undisturbed = world.must("run")
+    world.load()
+    restic = [step for kind, step, program in undisturbed.heard if kind == "command_started" and program.startswith("restic")]
+    slow, armed, gate = world.root / "restic", world.root / "armed", world.root / "gate"
+    slow.write_text(
+        "#!/bin/sh\n"
+        f'case " $* " in *" forget "*) while [ ! -e {gate} ]; do sleep 0.02; done ;; esac\n'
+        f'{world.binary} "$@"; code=$?\n'
+        f'case " $* " in *" snapshots "*) ! mv {armed} {gate} 2>/dev/null || sleep 2 ;; esac\n'
+        "exit $code\n"
+    )
+    slow.chmod(0o755)
+    killed = world.drtool("run", binary=str(slow), command=restic.index("documents/forget/near") + 1, milliseconds=200)
+    assert killed.code == -signal.SIGKILL, killed.explain()
+    armed.touch()
+    again = world.drtool("run", binary=str(slow))
+    assert again.outcome == "succeeded", again.explain()
+    world.assert_settled()
+
+
 def test_two_runs_at_once(world: World) -> None:
     changed(world, lambda policy: documents(policy)["before"].append({"run": ["sleep", "4"], "on": "here"}))
     first = world.start("run")
