@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ _PATIENCE_SECONDS: Final = 20.0
 _BATCH: Final = 200
 _PAUSE_SECONDS: Final = 0.05
 _LONGEST_PAUSE_SECONDS: Final = 1.0
+_ROUNDS: Final = 3
+_ROUND_SECONDS: Final = 0.01
 _UNKNOWN_HERE: Final = frozenset(
     {"aclinherit", "aclmode", "acltype", "casesensitivity", "special_small_blocks", "snapdev", "sync", "xattr", "dedup", "readonly"}
 )
@@ -65,6 +68,7 @@ class ZfsStorage:
 
     def stop(self) -> None:
         if self.pool in self._pools():
+            self._quieten(*(dataset.name for dataset in self.datasets()))
             self._mounting("zpool", "export", "-f", self.pool)
         self.daemon.stop()
 
@@ -85,12 +89,19 @@ class ZfsStorage:
                 self._zfs("zfs", "inherit", each, name)
 
     def destroy(self, name: str) -> None:
+        self._quieten(name)
         self._retried("zfs", "destroy", name)
 
     def rename(self, name: str, new: str) -> None:
         # The daemon lets go of a mount a little after it is gone: a rename that unmounts by itself comes too early each time.
-        mounted = [dataset.name for dataset in self.datasets([name]) if dataset.path]
+        # And what is renamed is busy as long as a clone of one of its snapshots is mounted.
+        below = self.datasets([name])
+        names = {dataset.name for dataset in below}
+        clones = [each for origin, found in self._clones().items() if origin.partition("@")[0] in names for each in found]
+        others = self.datasets([each for each in clones if each not in names], children=False)
+        mounted = [dataset.name for dataset in (*below, *others) if dataset.path]
         try:
+            self._quieten(*mounted)
             for each in reversed(mounted):
                 self._retried("zfs", "unmount", each)
             self._retried("zfs", "rename", name, new)
@@ -99,7 +110,7 @@ class ZfsStorage:
                 self.mount(each)
             raise
         for each in mounted:
-            self.mount(f"{new}{each[len(name) :]}")
+            self.mount(f"{new}{each[len(name) :]}" if each in names else each)
         self._tags = {_renamed(snapshot, name, new): tags for snapshot, tags in self._tags.items()}
 
     def promote(self, name: str) -> None:
@@ -114,6 +125,7 @@ class ZfsStorage:
 
     def unmount(self, name: str) -> None:
         if self.datasets([name], children=False)[0].path:
+            self._quieten(name)
             self._retried("zfs", "unmount", name)
 
     def snapshots(self, names: Sequence[str] | None = None) -> tuple[StoredSnapshot, ...]:
@@ -151,12 +163,25 @@ class ZfsStorage:
         self._mounting("zfs", "clone", *options, snapshot, name)
 
     def rollback(self, snapshot: str, *, destroy_newer: bool) -> None:
+        self._quieten(snapshot.partition("@")[0])
         self._mounting("zfs", "rollback", *(("-r",) if destroy_newer else ()), snapshot)
 
     def space(self) -> tuple[int, int]:
         found = self.datasets([self.pool], children=False)[0]
         used, free = int(found.raw("used", "0")), int(found.raw("available", "0"))
         return used + free, free
+
+    def _quieten(self, *names: str) -> None:
+        """Let the daemon take what it was sent for mounted datasets before they are unmounted.
+
+        Closing a file is told to it without waiting for an answer. Untaken when the dataset goes, it leaves the file open for ever, and
+        the daemon, which waits for that, answers nobody any more.
+        """
+        for _round in range(_ROUNDS):
+            for name in names:
+                with contextlib.suppress(OSError):
+                    os.statvfs(self._mountpoint(name))
+            self.clock.sleep(_ROUND_SECONDS)
 
     def _own(self, properties: Mapping[str, str]) -> dict[str, str]:
         """Return properties as this ZFS takes them: what it does not know stands beside, under a user property."""

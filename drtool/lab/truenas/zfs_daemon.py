@@ -5,6 +5,7 @@ import fcntl
 import os
 import re
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -18,6 +19,7 @@ Start = Callable[[tuple[str, ...], Callable[[], bool], float], int]
 
 LOCK: Final = "/run/lock/drtool-lab-zfs"
 _SECONDS: Final = 60.0
+_TICK_SECONDS: Final = 0.02
 _DIRECTORIES: Final = ("/run/zfs", "/run/lock/zfs", "/var/lib/zfs")
 _HINT: Final = "run scripts/prepare as root, or install the package zfs-fuse; without --zfs the appliance keeps plain directories"
 
@@ -47,6 +49,9 @@ class ZfsDaemon:
                 os.makedirs(directory, exist_ok=True)
             argv = (self.program("zfs-fuse"), "--no-daemon", "--no-kstat-mount", "--enable-xattr")
             pid = self.start_apart(argv, self._answers, _SECONDS)
+            until = self.clock.monotonic() + _SECONDS
+            while not _serves(pid) and self.clock.monotonic() < until:
+                self.clock.sleep(_TICK_SECONDS)
             with open(LOCK, "w", encoding="ascii") as stream:
                 stream.write(f"{pid}\n")
 
@@ -105,3 +110,13 @@ def _program_of(pid: str) -> str:
             return stream.read().strip()
     except OSError:
         return ""
+
+
+def _serves(pid: int) -> bool:
+    """Tell whether the daemon is whole: it answers a little before it can mount and before a client that leaves does not end it."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="ascii") as stream:
+            ignored = next(line.split()[1] for line in stream if line.startswith("SigIgn:"))
+    except OSError:
+        return True  # it is gone, which the next call tells better
+    return bool(int(ignored, 16) >> (signal.SIGPIPE - 1) & 1)
