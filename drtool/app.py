@@ -14,6 +14,7 @@ from drtool.engine.clock import SystemClock
 from drtool.model.errors import NotFound, Refused, Unavailable, UnknownName
 from drtool.model.hold import Hold
 from drtool.model.inventory import Inventory, Listing
+from drtool.model.nearest import named
 from drtool.model.policy import DrillPolicy, Policy
 from drtool.model.secret import Secret, SecretReference
 from drtool.planning.status import SetStatus, assess
@@ -498,11 +499,7 @@ class App:
         return Forecasts(self.policy, self.state_directory).of_plan(plan, known, read.values())
 
     def _sets(self, names: Iterable[str]) -> tuple[str, ...]:
-        chosen = tuple(dict.fromkeys(names)) or tuple(self.policy.sets)
-        for name in chosen:
-            if name not in self.policy.sets:
-                raise UnknownName(f"there is no set {name}", hint=_right_word(name, self.policy.sets, what="sets"))
-        return chosen
+        return tuple(named(name, self.policy.sets, "set") for name in dict.fromkeys(names)) or tuple(self.policy.sets)
 
     def _ring_of(self, repository: str) -> Callable[[SecretReference], KeyRing]:
         return lambda reference: self.workshop.opened_with(repository, reference).hands.key_rings[repository]
@@ -511,10 +508,9 @@ class App:
         names = tuple(self.policy.repositories)
         if name is None and len(names) == 1:
             return names[0]
-        if name is None or name not in self.policy.repositories:
-            said = "name a repository" if name is None else f"there is no repository {name}"
-            raise UnknownName(said, hint=_right_word(name or "", names, what="repositories"))
-        return name
+        if name is None:
+            raise UnknownName("name a repository", hint=f"there are: {', '.join(names)}")
+        return named(name, names, "repository")
 
     def _drill(self, name: str) -> DrillPolicy:
         return self.policy.drills.get(name) or self._drill_of_set(name)
@@ -548,8 +544,7 @@ class App:
 
     def _drill_of_set(self, name: str) -> DrillPolicy:
         if name not in self.policy.sets:
-            known = (*self.policy.drills, *self.policy.sets)
-            raise UnknownName(f"there is no drill and no set called {name}", hint=_right_word(name, known, what="there are"))
+            named(name, self.policy.drills.keys() | self.policy.sets.keys(), "drill and no set")
         if not self.policy.sandboxes:
             raise NotFound("the policy has no sandbox to drill in", hint="add sandboxes: {lab: {lease: 2h, …}}")
         return DrillPolicy(name, (name,), self.policy.repositories_of(self.policy.sets[name])[-1], next(iter(self.policy.sandboxes)))
@@ -576,12 +571,6 @@ class App:
                         hint="add --trust-commands to go there, or --to directory PATH",
                         safe="nothing was restored",
                     )
-
-
-def _right_word(word: str, known: Iterable[str], *, what: str) -> str:
-    from drtool.policy.words import nearest
-
-    return nearest(word, known, what=what)
 
 
 def open_policy(

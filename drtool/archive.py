@@ -13,9 +13,10 @@ from drtool.catalog import manifest as manifests
 from drtool.catalog.index import Index
 from drtool.engine.hands import Hands
 from drtool.engine.observe import list_repository, observe
-from drtool.model.errors import DrtoolError, Interrupted, NotFound, Refused, UnknownName
+from drtool.model.errors import DrtoolError, Interrupted, NotFound, Refused
 from drtool.model.hold import Hold, active_holds
 from drtool.model.inventory import Listing
+from drtool.model.nearest import named
 from drtool.model.point import Artifact, Manifest, RecoveryPoint
 from drtool.model.policy import Policy
 from drtool.model.view import PointView
@@ -110,10 +111,7 @@ class Archive:
         workloads: tuple[str, ...] = (),
     ) -> tuple[ChosenPoint, Manifest]:
         """Choose the point of a set to restore and read its manifest; when no repository can be read, raises what the first one says."""
-        names = tuple(dict.fromkeys(repositories))
-        for name in names:
-            if name not in self.hands.repositories:
-                raise UnknownName(f"there is no repository {name}", hint=f"repositories: {', '.join(self.hands.repositories)}")
+        names = tuple(named(name, self.hands.repositories, "repository") for name in dict.fromkeys(repositories))
         listings = observe(self.hands, repositories=names).repositories
         for listing in listings.values():
             self.index.save(listing)

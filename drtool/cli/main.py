@@ -132,15 +132,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _tell(error: DrtoolError, *, as_json: bool) -> int:
-    from drtool.cli.render.errors import error_lines, failure_of  # noqa: PLC0415
+    from drtool.cli.render.errors import error_lines  # noqa: PLC0415
 
     code = exits.of_error(error)
     screen.words(error_lines(error))
     if as_json:
         from drtool.cli.render.document import document  # noqa: PLC0415
+        from drtool.model.report import Failure  # noqa: PLC0415
 
         problems = [str(problem) for problem in getattr(error, "problems", ())]
-        screen.data([document("error", failure_of(error), problems=problems, exit_code=code)])
+        screen.data([document("error", Failure.of(error), problems=problems, exit_code=code)])
     return code
 
 

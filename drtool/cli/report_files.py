@@ -98,10 +98,9 @@ def write(path: str, text: str) -> None:
 
 def _report_of(error: DrtoolError, *, verb: str) -> Report:
     from drtool.catalog.fold import outcome_of  # noqa: PLC0415
-    from drtool.cli.render.errors import failure_of  # noqa: PLC0415
     from drtool.engine.clock import SystemClock  # noqa: PLC0415
-    from drtool.model.report import Report  # noqa: PLC0415
+    from drtool.model.report import Failure, Report  # noqa: PLC0415
 
     now = SystemClock().now()
-    failure = failure_of(error)
+    failure = Failure.of(error)
     return Report("", verb, "", outcome_of(failure), now, now, 0.0, failures=(failure,))

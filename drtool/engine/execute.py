@@ -61,19 +61,6 @@ _SAFE: Final[Mapping[type, str]] = {
 """What is true of a failed step, whatever its error could not tell."""
 
 
-def failure_of(error: DrtoolError) -> Failure:
-    """Return an error as reports keep it."""
-    return Failure(
-        kind=error.kind,
-        what=error.what,
-        where=error.where,
-        hint=error.hint,
-        safe=error.safe,
-        again_is_harmless=error.again_is_harmless,
-        traceback=error.traceback if isinstance(error, Bug) else "",
-    )
-
-
 def told(listener: Callable[[Event], None], event: Event) -> bool:
     """Tell an event to a listener; False when it raised: who only watches (a closed terminal) must not stop a run."""
     try:
@@ -180,10 +167,10 @@ class _Execution:
                 )
                 data["result"] = encode(result, tagged=True)
             except DrtoolError as error:
-                data["failure"] = encode(failure_of(_placed(error, step)))
+                data["failure"] = encode(Failure.of(_placed(error, step)))
             except Exception as error:  # noqa: BLE001 - whatever crossed a seam untranslated is told as a bug, and releases still run
                 bug = Bug(f"{type(error).__name__}: {error}", traceback=traceback.format_exc(), where=step.id)
-                data["failure"] = encode(failure_of(bug))
+                data["failure"] = encode(Failure.of(bug))
                 result = None
         data["seconds"] = round(clock.monotonic() - started, 6)
         self._emit(EventKind.STEP_ENDED, step.id, data)

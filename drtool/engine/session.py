@@ -12,7 +12,7 @@ from drtool import process
 from drtool.catalog.fold import fold
 from drtool.catalog.journal import Journal
 from drtool.catalog.runs import RunFolder, Runs
-from drtool.engine.execute import Limits, execute, failure_of, told
+from drtool.engine.execute import Limits, execute, told
 from drtool.engine.hands import Hands
 from drtool.engine.lock import held
 from drtool.engine.perform import run_hook
@@ -21,7 +21,7 @@ from drtool.model.errors import DrtoolError, Refused
 from drtool.model.event import Event, EventKind
 from drtool.model.outcome import Outcome
 from drtool.model.plan import Plan
-from drtool.model.report import Report
+from drtool.model.report import Failure, Report
 
 Listener = Callable[[Event], None]
 JOURNAL_BYTES = 32 * 1024
@@ -135,7 +135,7 @@ class _Recorder:
             self._listeners = [listener for listener in self._listeners if told(listener, event)]
 
     def note_failure(self, error: DrtoolError) -> None:
-        self.emit(EventKind.NOTED, "", {"text": error.what, "failure": encode(failure_of(error))})
+        self.emit(EventKind.NOTED, "", {"text": error.what, "failure": encode(Failure.of(error))})
 
 
 def _facts(plan: Plan) -> Mapping[str, object]:

@@ -3,9 +3,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from drtool.model.control import Controlled
+from drtool.model.errors import Bug, DrtoolError
 from drtool.model.ladder import Level
 from drtool.model.outcome import Outcome
 
@@ -23,6 +24,19 @@ class Failure:
     safe: str = ""
     again_is_harmless: bool = True
     traceback: str = ""
+
+    @classmethod
+    def of(cls, error: DrtoolError) -> Self:
+        """Return an error as reports keep it."""
+        return cls(
+            kind=error.kind,
+            what=error.what,
+            where=error.where,
+            hint=error.hint,
+            safe=error.safe,
+            again_is_harmless=error.again_is_harmless,
+            traceback=error.traceback if isinstance(error, Bug) else "",
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,17 +2,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from drtool.model.errors import Refused, UnknownName
+from drtool.model.errors import Refused
+from drtool.model.nearest import named
 from drtool.model.policy import BackupSet, Policy
 
 
 def set_of(policy: Policy, name: str) -> BackupSet:
-    """Return a set by name; raises UnknownName that tells the names there are."""
-    found = policy.sets.get(name)
-    if found is None:
-        known = ", ".join(sorted(policy.sets)) or "none"
-        raise UnknownName(f"the policy has no set `{name}`", hint=f"the sets are: {known}")
-    return found
+    """Return a set by name; raises UnknownName for one the policy does not have."""
+    return policy.sets[named(name, policy.sets, "set")]
 
 
 def recovery_order(policy: Policy, sets: Iterable[str]) -> tuple[str, ...]:

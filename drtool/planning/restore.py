@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from drtool.model.errors import NotFound, Refused, UnknownName
+from drtool.model.errors import NotFound, Refused
+from drtool.model.nearest import named
 from drtool.model.outcome import Outcome
 from drtool.model.plan import Ask, Cutover, Destination, Objective, Plan, Reserve, Restore, Skipped, Step
 from drtool.model.point import Manifest
@@ -118,10 +119,7 @@ def plan_restore(
 def _check_sandbox(policy: Policy, destination: Destination, selected: Mapping[str, tuple[Selected, ...]]) -> timedelta | None:
     if destination.form != "sandbox":
         return None
-    sandbox = policy.sandboxes.get(destination.sandbox)
-    if sandbox is None:
-        known = ", ".join(sorted(policy.sandboxes)) or "none"
-        raise UnknownName(f"the policy has no sandbox `{destination.sandbox}`", hint=f"the sandboxes are: {known}")
+    sandbox = policy.sandboxes[named(destination.sandbox, policy.sandboxes, "sandbox")]
     sources = dict.fromkeys(item.member.source for items in selected.values() for item in items)
     without = [source for source in sources if source not in sandbox.places]
     if without:

@@ -3,9 +3,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from drtool.model.nearest import nearest
 from drtool.policy.document import SECTIONS
 from drtool.policy.validate import entry_of, source_kinds
-from drtool.policy.words import nearest
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

@@ -4,8 +4,8 @@ import types
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
+from drtool.model.nearest import nearest
 from drtool.policy.units import WrongValueError
-from drtool.policy.words import nearest
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError

@@ -3,8 +3,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from drtool.model.nearest import nearest
 from drtool.policy.faults import report
-from drtool.policy.words import nearest
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

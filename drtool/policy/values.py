@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import PlainValidator, StringConstraints, WithJsonSchema
 
+from drtool.model.nearest import nearest
 from drtool.model.secret import SCHEMES, SecretReference, parse_reference
 from drtool.policy.units import (
     DURATION_PATTERN,
@@ -19,7 +20,6 @@ from drtool.policy.units import (
     parse_size,
     shorten,
 )
-from drtool.policy.words import nearest
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 _CRON_NAMES = ("@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually")

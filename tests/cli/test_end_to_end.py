@@ -311,6 +311,25 @@ def test_a_sweep_says_who_could_not_be_asked(machine: Machine) -> None:
     assert "nas cannot be reached" in result.stdout + result.stderr
 
 
+def test_a_sweep_says_which_repository_could_not_be_asked_and_which_dead_run_is_owed_a_hook(machine: Machine, home: Path) -> None:
+    policy, flag = machine.directory / "policy.yaml", machine.directory / "flag"
+    hook = f'{{run: ["test", "-e", "{flag}"], on: here, timeout: 20s}}'
+    policy.write_text(policy.read_text().replace("    keep:", f"    after: [{hook}]\n    keep:", 1))
+    machine.done("init")
+    assert machine.call("run").returncode == 6
+    run = max((home / "drtool-state" / "runs").iterdir())
+    (run / "lock").touch()  # as if it had been killed before its end
+    owed = machine.call("sweep")
+    assert owed.returncode == 1, owed.stdout + owed.stderr
+    assert str(flag) in owed.stdout + owed.stderr
+    flag.touch()
+    machine.done("sweep")
+    (machine.directory / "offsite").rename(machine.directory / "elsewhere")
+    away = machine.call("sweep")
+    assert away.returncode == 1, away.stdout + away.stderr
+    assert "there is no repository offsite" in away.stdout + away.stderr
+
+
 def test_a_name_that_the_policy_does_not_have_is_a_mistake_of_the_command_line(machine: Machine) -> None:
     for verb in ("run", "restore", "drill", "explain"):
         result = machine.call(verb, "documens")

@@ -87,7 +87,7 @@ def test_mistakes_have_their_exit_codes(world: KeyWorld) -> None:
     assert call(world, "key", "add", "near", "--file", str(wrong)).returncode == 6
     unknown = call(world, "key", "rotate", "far")
     assert unknown.returncode == 2
-    assert "repositories: near" in unknown.stderr
+    assert "there are: near" in unknown.stderr
 
 
 def test_a_repository_that_cannot_be_asked_is_told(world: KeyWorld) -> None:

@@ -37,3 +37,11 @@ def test_a_replica_in_another_pool_is_not_ours_although_the_nas_calls_it_local()
     snapshot = Label("snapshot", "nightly", "nas", "RUN")
     assert read_label(told("LOCAL", "tank", snapshot), "tank/photos@drtool-x") == snapshot
     assert read_label(told("LOCAL", "tank", snapshot), "backup@drtool-x") is None
+
+
+def test_a_label_below_another_of_the_same_run_is_whole_although_the_nas_calls_all_local() -> None:
+    """What came down from the dataset above has its id; what was set here shows a fresh one, and equal parts are its own all the same."""
+    above = told("LOCAL", label=Label("sandbox", "nightly", "nas", "RUN"))
+    own = Label("sandbox", "nightly", "nas", "RUN")
+    assert labels.read_label(read_marks(told("LOCAL", label=own), above), "tank/sandbox/photos") == own
+    assert read_marks(above, above) == {}

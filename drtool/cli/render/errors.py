@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from drtool.cli import exits
 from drtool.cli.render.words import printable
-from drtool.model.errors import Bug, DrtoolError, PolicyError
+from drtool.model.errors import DrtoolError, PolicyError
 from drtool.model.report import Failure
 
 if TYPE_CHECKING:
@@ -22,19 +22,6 @@ _LABELS: Final = {
 }
 _LABEL_WIDTH: Final = 8
 SEPARATOR: Final = " \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} "
-
-
-def failure_of(error: DrtoolError) -> Failure:
-    """Return an error as reports keep it."""
-    return Failure(
-        kind=error.kind,
-        what=error.what,
-        where=error.where,
-        hint=error.hint,
-        safe=error.safe,
-        again_is_harmless=error.again_is_harmless,
-        traceback=error.traceback if isinstance(error, Bug) else "",
-    )
 
 
 def failure_lines(failure: Failure, *, code: int | None = None) -> list[str]:
@@ -58,7 +45,7 @@ def error_lines(error: DrtoolError) -> list[str]:
     code = exits.of_error(error)
     if isinstance(error, PolicyError):
         return _policy_lines(error, code)
-    return failure_lines(failure_of(error), code=code)
+    return failure_lines(Failure.of(error), code=code)
 
 
 def failures_lines(failures: Sequence[Failure]) -> list[str]:

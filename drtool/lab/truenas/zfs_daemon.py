@@ -5,7 +5,6 @@ import fcntl
 import os
 import re
 import shutil
-import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -20,6 +19,8 @@ Start = Callable[[tuple[str, ...], Callable[[], bool], float], int]
 LOCK: Final = "/run/lock/drtool-lab-zfs"
 _SECONDS: Final = 60.0
 _TICK_SECONDS: Final = 0.02
+_BROKEN_PIPE: Final = 1 << 12
+"""SIGPIPE among the signals of /proc/PID/status."""
 _DIRECTORIES: Final = ("/run/zfs", "/run/lock/zfs", "/var/lib/zfs")
 _HINT: Final = "run scripts/prepare as root, or install the package zfs-fuse; without --zfs the appliance keeps plain directories"
 
@@ -119,4 +120,4 @@ def _serves(pid: int) -> bool:
             ignored = next(line.split()[1] for line in stream if line.startswith("SigIgn:"))
     except OSError:
         return True  # it is gone, which the next call tells better
-    return bool(int(ignored, 16) >> (signal.SIGPIPE - 1) & 1)
+    return bool(int(ignored, 16) & _BROKEN_PIPE)

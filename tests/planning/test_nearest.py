@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from drtool.policy.words import nearest
+from drtool.model.nearest import nearest
 
 KEYS = ("access", "ca", "key", "keys", "mounts", "passphrases", "ssh", "ssh_config", "url", "user")
 
