@@ -21,6 +21,8 @@ _SECONDS: Final = 60.0
 _TICK_SECONDS: Final = 0.02
 _BROKEN_PIPE: Final = 1 << 12
 """SIGPIPE among the signals of /proc/PID/status."""
+_CACHED: Final = ("--fuse-attr-timeout", "60", "--fuse-entry-timeout", "60")
+"""Seconds the kernel need not ask again: without, each part of each path is asked each time. Nothing changes behind its back."""
 _DIRECTORIES: Final = ("/run/zfs", "/run/lock/zfs", "/var/lib/zfs")
 _HINT: Final = "run scripts/prepare as root, or install the package zfs-fuse; without --zfs the appliance keeps plain directories"
 
@@ -48,7 +50,7 @@ class ZfsDaemon:
                 return
             for directory in _DIRECTORIES:
                 os.makedirs(directory, exist_ok=True)
-            argv = (self.program("zfs-fuse"), "--no-daemon", "--no-kstat-mount", "--enable-xattr")
+            argv = (self.program("zfs-fuse"), "--no-daemon", "--no-kstat-mount", "--enable-xattr", *_CACHED)
             pid = self.start_apart(argv, self._answers, _SECONDS)
             until = self.clock.monotonic() + _SECONDS
             while not _serves(pid) and self.clock.monotonic() < until:
