@@ -41,7 +41,7 @@ class Sizes:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--circle", action="store_true", help="run, change, run, drill from S3, destroy, restore, compare: on real ZFS")
-    parser.add_argument("--ratio", action="store_true", help="a run beside bare restic on the same clone: on real ZFS")
+    parser.add_argument("--ratio", action="store_true", help="a run beside bare restic on a fresh clone: on real ZFS")
     parser.add_argument("--many", action="store_true", help="a run of many tiny datasets: on directories")
     parser.add_argument("--files", type=int, default=100_000, help="small files of the circle")
     parser.add_argument("--gib", type=float, default=2.0, help="size of its large file, and of the tree of the ratio")
@@ -102,7 +102,7 @@ def circle(here: World, sizes: Sizes) -> None:
 
 
 def ratio(here: World, sizes: Sizes) -> None:
-    """What a run takes beside bare restic on the same clone."""
+    """What a run takes beside bare restic on a fresh clone."""
     print(f"\nA run beside bare restic, each on a fresh clone: {sizes.gib:g} GiB, median of {sizes.rounds}, s", flush=True)
     with real_nas(disk=int((4 + 3 * sizes.gib) * GIBIBYTE)) as nas, nas.client() as client:
         full, empty = f"{nas.pool}/full", f"{nas.pool}/empty"
