@@ -106,7 +106,7 @@ def test_what_failed_before_it_began_is_reported_too(machine_drilled: Drilled, t
     assert result.returncode == 2
     tree = JUnitXml.fromstring(results.read_bytes())
     assert (tree.tests, tree.errors) == (1, 1)
-    assert "no drill and no set called nonsense" in results.read_text(encoding="utf-8")
+    assert "no drill and no set `nonsense`" in results.read_text(encoding="utf-8")
     assert validated(json.loads(data.read_text(encoding="utf-8")))["exit_code"] == 2
     away = machine_drilled.call("drill", "monthly", "--policy", str(tmp_path / "gone.yaml"), "--report", f"junit={results}")
     assert away.returncode == 2

@@ -38,8 +38,8 @@ _LARGEST_RECORD: Final = 128 * 1024
 class ZfsStorage:
     """A pool of one sparse file below `directory`, mounted at `directory/mnt/POOL`.
 
-    Whatever mounts is done one at a time on the whole machine: the daemon mixes up two mounts at once and answers no more. A destroy
-    right after an unmount is told to be busy and tried again.
+    Whatever mounts or unmounts is done one at a time on the whole machine, and waited for: the daemon mixes up two mounts at once and
+    answers no more, and closes what is not its own after an unmount. A destroy right after an unmount is told to be busy and tried again.
     """
 
     directory: str
@@ -268,7 +268,10 @@ class ZfsStorage:
 
     def _mounting(self, *argv: str) -> None:
         with self.daemon.one_at_a_time():
-            self._zfs(*argv)
+            try:
+                self._zfs(*argv)
+            finally:
+                self.daemon.let_go()
 
     def _retried(self, *argv: str) -> None:
         until, pause = self.clock.monotonic() + _PATIENCE_SECONDS, _PAUSE_SECONDS

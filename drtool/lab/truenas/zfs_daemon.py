@@ -19,10 +19,9 @@ Start = Callable[[tuple[str, ...], Callable[[], bool], float], int]
 LOCK: Final = "/run/lock/drtool-lab-zfs"
 _SECONDS: Final = 60.0
 _TICK_SECONDS: Final = 0.02
+_SECONDS_TO_LET_GO: Final = 10.0
 _BROKEN_PIPE: Final = 1 << 12
 """SIGPIPE among the signals of /proc/PID/status."""
-_CACHED: Final = ("--fuse-attr-timeout", "60", "--fuse-entry-timeout", "60")
-"""Seconds the kernel need not ask again: without, each part of each path is asked each time. Nothing changes behind its back."""
 _DIRECTORIES: Final = ("/run/zfs", "/run/lock/zfs", "/var/lib/zfs")
 _HINT: Final = "run scripts/prepare as root, or install the package zfs-fuse; without --zfs the appliance keeps plain directories"
 
@@ -31,13 +30,15 @@ _HINT: Final = "run scripts/prepare as root, or install the package zfs-fuse; wi
 class ZfsDaemon:
     """ZFS in user space: one daemon on the machine, shared by the appliances on it, each with a pool of its own.
 
-    `programs` is a directory with zfs, zpool and zfs-fuse in it; empty: wherever they are found.
+    `programs` is a directory with zfs, zpool and zfs-fuse in it; empty: wherever they are found. For `cache_seconds` the kernel need not
+    ask again for each part of each path; with any, the daemon is told a lot at each unmount, and dies of it now and then.
     """
 
     runner: Runner
     start_apart: Start
     clock: Clock
     programs: str = ""
+    cache_seconds: int = 0
 
     def start(self) -> None:
         """Start the daemon unless it runs; Refused where this machine cannot."""
@@ -50,7 +51,9 @@ class ZfsDaemon:
                 return
             for directory in _DIRECTORIES:
                 os.makedirs(directory, exist_ok=True)
-            argv = (self.program("zfs-fuse"), "--no-daemon", "--no-kstat-mount", "--enable-xattr", *_CACHED)
+            cached = ("--fuse-attr-timeout", str(self.cache_seconds), "--fuse-entry-timeout", str(self.cache_seconds))
+            options = ("--no-daemon", "--no-kstat-mount", "--enable-xattr", *(cached if self.cache_seconds else ()))
+            argv = (self.program("zfs-fuse"), *options)
             pid = self.start_apart(argv, self._answers, _SECONDS)
             until = self.clock.monotonic() + _SECONDS
             while not _serves(pid) and self.clock.monotonic() < until:
@@ -72,9 +75,8 @@ class ZfsDaemon:
         """End the daemon if no pool is left and one of us started it."""
         with self.one_at_a_time():
             said = self.run(("zpool", "list", "-H", "-o", "name"))
-            with open(LOCK, encoding="ascii") as stream:
-                pid = stream.read().strip()
-            if said.exit_code == 0 and not said.standard_output.strip() and pid and _program_of(pid) == "zfs-fuse":
+            pid = self._pid()
+            if said.exit_code == 0 and not said.standard_output.strip() and pid:
                 self.runner.end([ProcessInfo(int(pid), "")])
 
     def run(self, argv: tuple[str, ...]) -> Completed:
@@ -87,6 +89,25 @@ class ZfsDaemon:
         with open(LOCK, "a", encoding="ascii") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
             yield
+
+    def let_go(self) -> None:
+        """Wait until the daemon has closed what it served of file systems that are no longer mounted.
+
+        It closes each twice, a moment after the unmount. What got the same number between the two is closed with it: the connection of the
+        next command (connection reset by peer), or a file system mounted since, which then answers nobody.
+        """
+        pid = self._pid()
+        until = self.clock.monotonic() + _SECONDS_TO_LET_GO
+        with contextlib.suppress(OSError):  # it is gone, which the next command tells better
+            while pid and _served(pid) > _mounted(pid) and self.clock.monotonic() < until:
+                self.clock.sleep(_TICK_SECONDS)
+        self.clock.sleep(_TICK_SECONDS)
+
+    def _pid(self) -> str:
+        """Return the process id of the daemon that one of us started, empty where another runs."""
+        with open(LOCK, encoding="ascii") as stream:
+            pid = stream.read().strip()
+        return pid if pid and _program_of(pid) == "zfs-fuse" else ""
 
     def _answers(self) -> bool:
         return self.run(("zpool", "list", "-H", "-o", "name")).exit_code == 0
@@ -113,6 +134,21 @@ def _program_of(pid: str) -> str:
             return stream.read().strip()
     except OSError:
         return ""
+
+
+def _served(pid: str) -> int:
+    """Count the file systems that the daemon has open."""
+    count = 0
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(OSError):  # closed meanwhile
+            count += os.readlink(f"/proc/{pid}/fd/{name}") == "/dev/fuse"
+    return count
+
+
+def _mounted(pid: str) -> int:
+    """Count the file systems of it that are mounted, however often."""
+    with open(f"/proc/{pid}/mountinfo", encoding="utf-8", errors="replace") as stream:
+        return len({line.split(" ")[2] for line in stream if " - fuse.zfs " in line})
 
 
 def _serves(pid: int) -> bool:
