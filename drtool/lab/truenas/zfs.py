@@ -267,11 +267,8 @@ class ZfsStorage:
         return said.standard_output.decode()
 
     def _mounting(self, *argv: str) -> None:
-        with self.daemon.one_at_a_time():
-            try:
-                self._zfs(*argv)
-            finally:
-                self.daemon.let_go()
+        with self.daemon.mounting():
+            self._zfs(*argv)
 
     def _retried(self, *argv: str) -> None:
         until, pause = self.clock.monotonic() + _PATIENCE_SECONDS, _PAUSE_SECONDS

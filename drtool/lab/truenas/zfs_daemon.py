@@ -19,7 +19,7 @@ Start = Callable[[tuple[str, ...], Callable[[], bool], float], int]
 LOCK: Final = "/run/lock/drtool-lab-zfs"
 _SECONDS: Final = 60.0
 _TICK_SECONDS: Final = 0.02
-_SECONDS_TO_LET_GO: Final = 10.0
+_SECONDS_TO_LET_GO: Final = 0.03
 _BROKEN_PIPE: Final = 1 << 12
 """SIGPIPE among the signals of /proc/PID/status."""
 _DIRECTORIES: Final = ("/run/zfs", "/run/lock/zfs", "/var/lib/zfs")
@@ -90,18 +90,18 @@ class ZfsDaemon:
             fcntl.flock(stream, fcntl.LOCK_EX)
             yield
 
-    def let_go(self) -> None:
-        """Wait until the daemon has closed what it served of file systems that are no longer mounted.
+    @contextlib.contextmanager
+    def mounting(self) -> Iterator[None]:
+        """Be alone for what mounts or unmounts, and for a moment after it.
 
-        It closes each twice, a moment after the unmount. What got the same number between the two is closed with it: the connection of the
-        next command (connection reset by peer), or a file system mounted since, which then answers nobody.
+        The daemon closes what was unmounted twice, some milliseconds later. What got the same number between the two is closed with it: the
+        connection of the next command (connection reset by peer), or a file system mounted since, which then answers nobody.
         """
-        pid = self._pid()
-        until = self.clock.monotonic() + _SECONDS_TO_LET_GO
-        with contextlib.suppress(OSError):  # it is gone, which the next command tells better
-            while pid and _served(pid) > _mounted(pid) and self.clock.monotonic() < until:
-                self.clock.sleep(_TICK_SECONDS)
-        self.clock.sleep(_TICK_SECONDS)
+        with self.one_at_a_time():
+            try:
+                yield
+            finally:
+                self.clock.sleep(_SECONDS_TO_LET_GO)
 
     def _pid(self) -> str:
         """Return the process id of the daemon that one of us started, empty where another runs."""
@@ -134,21 +134,6 @@ def _program_of(pid: str) -> str:
             return stream.read().strip()
     except OSError:
         return ""
-
-
-def _served(pid: str) -> int:
-    """Count the file systems that the daemon has open."""
-    count = 0
-    for name in os.listdir(f"/proc/{pid}/fd"):
-        with contextlib.suppress(OSError):  # closed meanwhile
-            count += os.readlink(f"/proc/{pid}/fd/{name}") == "/dev/fuse"
-    return count
-
-
-def _mounted(pid: str) -> int:
-    """Count the file systems of it that are mounted, however often."""
-    with open(f"/proc/{pid}/mountinfo", encoding="utf-8", errors="replace") as stream:
-        return len({line.split(" ")[2] for line in stream if " - fuse.zfs " in line})
 
 
 def _serves(pid: int) -> bool:
