@@ -543,8 +543,7 @@ class App:
         return self._with_forecast(plan, read)
 
     def _drill_of_set(self, name: str) -> DrillPolicy:
-        if name not in self.policy.sets:
-            named(name, self.policy.drills.keys() | self.policy.sets.keys(), "drill and no set")
+        named(name, self.policy.drills.keys() | self.policy.sets.keys(), "drill and no set")
         if not self.policy.sandboxes:
             raise NotFound("the policy has no sandbox to drill in", hint="add sandboxes: {lab: {lease: 2h, …}}")
         return DrillPolicy(name, (name,), self.policy.repositories_of(self.policy.sets[name])[-1], next(iter(self.policy.sandboxes)))
