@@ -36,7 +36,6 @@ class Sizes:
     gib: float
     rounds: int
     datasets: int
-    zfs_cache: int
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -48,11 +47,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--gib", type=float, default=2.0, help="size of its large file, and of the tree of the ratio")
     parser.add_argument("--rounds", type=int, default=3, help="of the ratio; the median is shown")
     parser.add_argument("--datasets", type=int, default=500, help="how many are many")
-    parser.add_argument("--zfs-cache", type=int, default=60, help="seconds that the kernel remembers paths of real ZFS")
     parser.add_argument("--restic", default="restic")
     parser.add_argument("--keep", action="store_true", help="leave the temporary folder")
     given = parser.parse_args(arguments)
-    sizes = Sizes(given.files, given.gib, given.rounds, given.datasets, given.zfs_cache)
+    sizes = Sizes(given.files, given.gib, given.rounds, given.datasets)
     chosen = [part for part, wanted in ((circle, given.circle), (ratio, given.ratio), (many, given.many)) if wanted]
     root = Path(tempfile.mkdtemp(prefix="drtool-benchmark-"))
     try:
@@ -69,7 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
 def circle(here: World, sizes: Sizes) -> None:
     """Full circle of a recursive set of five datasets."""
     print(f"\nFull circle on real ZFS: {sizes.files} small files, one of {sizes.gib:g} GiB\n{'':52}{'seconds':>10}{'MiB':>12}", flush=True)
-    with real_nas(sizes, disk=int((8 + 6 * sizes.gib) * GIBIBYTE)) as nas, S3Server() as s3, nas.client() as client:
+    with real_nas(disk=int((8 + 6 * sizes.gib) * GIBIBYTE)) as nas, S3Server() as s3, nas.client() as client:
         datasets = [f"{nas.pool}/{name}" for name in NAMES]
         for name in datasets:
             client.call("pool.dataset.create", {"name": name, "acltype": "POSIX", "aclmode": "DISCARD"})
@@ -106,7 +104,7 @@ def circle(here: World, sizes: Sizes) -> None:
 def ratio(here: World, sizes: Sizes) -> None:
     """What a run takes beside bare restic on a fresh clone."""
     print(f"\nA run beside bare restic, each on a fresh clone: {sizes.gib:g} GiB, median of {sizes.rounds}, s", flush=True)
-    with real_nas(sizes, disk=int((4 + 3 * sizes.gib) * GIBIBYTE)) as nas, nas.client() as client:
+    with real_nas(disk=int((4 + 3 * sizes.gib) * GIBIBYTE)) as nas, nas.client() as client:
         full, empty = f"{nas.pool}/full", f"{nas.pool}/empty"
         for name in (full, empty):
             client.call("pool.dataset.create", {"name": name})
@@ -176,9 +174,9 @@ def many(here: World, sizes: Sizes) -> None:
 
 
 @contextlib.contextmanager
-def real_nas(sizes: Sizes, *, disk: int) -> Iterator[TrueNasServer]:
+def real_nas(*, disk: int) -> Iterator[TrueNasServer]:
     """Run an appliance on real ZFS with a sparse disk of so many bytes."""
-    options = ("--zfs", "--zfs-programs", zfs.programs(), "--zfs-cache", str(sizes.zfs_cache), "--size", f"{disk >> 20}MiB")
+    options = ("--zfs", "--zfs-programs", zfs.programs(), "--size", f"{disk >> 20}MiB")
     with TrueNasServer(*options, pool=f"bench{os.getpid()}") as nas:
         yield nas
 

@@ -29,13 +29,6 @@ def command() -> None:
 @click.option("--pool", default="tank", show_default=True, metavar="NAME", help="The name of its pool.")
 @click.option("--zfs", is_flag=True, help="Real ZFS in user space instead of plain directories; needs root.")
 @click.option("--zfs-programs", default="", metavar="DIRECTORY", help="Where zfs, zpool and zfs-fuse are.  [PATH]")
-@click.option(
-    "--zfs-cache",
-    type=click.IntRange(min=0),
-    default=0,
-    metavar="SECONDS",
-    help="How long the kernel remembers its paths: much faster with many files, but it may die of an unmount then.  [0]",
-)
 @click.option("--size", type=Bytes(), default="8GiB", show_default=True, metavar="SIZE", help="How large its disk is, with --zfs.")
 @click.option("--volume", type=Bytes(), metavar="SIZE", help="Give a fresh one a volume of this size too.  [none]")
 @click.option("--hasty", is_flag=True, help="Wait only a tenth of what the vendor waits: for tests.")
@@ -49,7 +42,6 @@ def truenas(  # noqa: PLR0917 - click hands over each option
     pool: str,
     zfs: bool,  # noqa: FBT001 - click's shape
     zfs_programs: str,
-    zfs_cache: int,
     size: int,
     volume: int | None,
     hasty: bool,  # noqa: FBT001
@@ -73,7 +65,6 @@ def truenas(  # noqa: PLR0917 - click hands over each option
         pool=pool,
         zfs=zfs,
         programs=os.path.abspath(zfs_programs) if zfs_programs else "",
-        cache_seconds=zfs_cache,
         bytes=size,
         volume=volume or 0,
         hasty=hasty,

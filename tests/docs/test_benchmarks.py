@@ -50,7 +50,7 @@ def zfs_programs() -> str:
 def test_the_benchmark_of_a_nas_finds_everything_again(zfs_programs: str, home: Path) -> None:
     for program in ("rsync", "getfacl", "setfacl"):
         tool(program, package={"rsync": "rsync"}.get(program, "acl"))
-    words = ["--circle", "--many", "--files=50", "--gib=0.002", "--datasets=6", "--zfs-cache=0", f"--restic={restic.binary(restic.NEWEST)}"]
+    words = ["--circle", "--many", "--files=50", "--gib=0.002", "--datasets=6", f"--restic={restic.binary(restic.NEWEST)}"]
     done = subprocess.run(
         [sys.executable, str(ROOT / "benchmarks" / "truenas.py"), *words],
         capture_output=True,

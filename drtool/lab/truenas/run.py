@@ -37,10 +37,9 @@ ADMINISTRATOR: Final = "truenas_admin"
 class Settings:
     """Which appliance to start: where it is kept, its release, its ports (0: any), its storage.
 
-    `bytes` is the size of the disk under real ZFS, `programs` a directory with its programs (empty: found on PATH), and
-    `cache_seconds` how long the kernel need not ask it for a path again. With a `plain_port` it
-    listens there without TLS too. A fresh one gets a volume of `volume` bytes too, if any. A `hasty` one waits only a tenth of what the
-    vendor waits.
+    `bytes` is the size of the disk under real ZFS, and `programs` a directory with its programs (empty: found on PATH). With a
+    `plain_port` it listens there without TLS too. A fresh one gets a volume of `volume` bytes too, if any. A `hasty` one waits only a
+    tenth of what the vendor waits.
     """
 
     directory: str
@@ -50,7 +49,6 @@ class Settings:
     pool: str = "tank"
     zfs: bool = False
     programs: str = ""
-    cache_seconds: int = 0
     bytes: int = 8 << 30
     volume: int = 0
     hasty: bool = False
@@ -139,7 +137,7 @@ def storage_of(settings: Settings, *, runner: Runner, clock: Clock, start_apart:
     """Return the storage the settings ask for."""
     if not settings.zfs:
         return DirectoryStorage(settings.directory, settings.pool, runner, clock, Index(os.path.join(settings.directory, "storage.json")))
-    daemon = ZfsDaemon(runner, start_apart, clock, settings.programs, settings.cache_seconds)
+    daemon = ZfsDaemon(runner, start_apart, clock, settings.programs)
     return ZfsStorage(settings.directory, settings.pool, daemon, clock, settings.bytes, {})
 
 

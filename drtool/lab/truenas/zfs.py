@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,8 +16,6 @@ _PATIENCE_SECONDS: Final = 20.0
 _BATCH: Final = 200
 _PAUSE_SECONDS: Final = 0.05
 _LONGEST_PAUSE_SECONDS: Final = 1.0
-_ROUNDS: Final = 3
-_ROUND_SECONDS: Final = 0.01
 _UNKNOWN_HERE: Final = frozenset(
     {"aclinherit", "aclmode", "acltype", "casesensitivity", "special_small_blocks", "snapdev", "sync", "xattr", "dedup", "readonly"}
 )
@@ -68,7 +65,6 @@ class ZfsStorage:
 
     def stop(self) -> None:
         if self.pool in self._pools():
-            self._quieten(*(dataset.name for dataset in self.datasets()))
             self._mounting("zpool", "export", "-f", self.pool)
         self.daemon.stop()
 
@@ -89,7 +85,6 @@ class ZfsStorage:
                 self._zfs("zfs", "inherit", each, name)
 
     def destroy(self, name: str) -> None:
-        self._quieten(name)
         self._retried("zfs", "destroy", name)
 
     def rename(self, name: str, new: str) -> None:
@@ -101,7 +96,6 @@ class ZfsStorage:
         others = self.datasets([each for each in clones if each not in names], children=False)
         mounted = [dataset.name for dataset in (*below, *others) if dataset.path]
         try:
-            self._quieten(*mounted)
             for each in reversed(mounted):
                 self._retried("zfs", "unmount", each)
             self._retried("zfs", "rename", name, new)
@@ -125,7 +119,6 @@ class ZfsStorage:
 
     def unmount(self, name: str) -> None:
         if self.datasets([name], children=False)[0].path:
-            self._quieten(name)
             self._retried("zfs", "unmount", name)
 
     def snapshots(self, names: Sequence[str] | None = None) -> tuple[StoredSnapshot, ...]:
@@ -163,25 +156,12 @@ class ZfsStorage:
         self._mounting("zfs", "clone", *options, snapshot, name)
 
     def rollback(self, snapshot: str, *, destroy_newer: bool) -> None:
-        self._quieten(snapshot.partition("@")[0])
         self._mounting("zfs", "rollback", *(("-r",) if destroy_newer else ()), snapshot)
 
     def space(self) -> tuple[int, int]:
         found = self.datasets([self.pool], children=False)[0]
         used, free = int(found.raw("used", "0")), int(found.raw("available", "0"))
         return used + free, free
-
-    def _quieten(self, *names: str) -> None:
-        """Let the daemon take what it was sent for mounted datasets before they are unmounted.
-
-        Closing a file is told to it without waiting for an answer. Untaken when the dataset goes, it leaves the file open for ever, and
-        the daemon, which waits for that, answers nobody any more.
-        """
-        for _round in range(_ROUNDS):
-            for name in names:
-                with contextlib.suppress(OSError):
-                    os.statvfs(self._mountpoint(name))
-            self.clock.sleep(_ROUND_SECONDS)
 
     def _own(self, properties: Mapping[str, str]) -> dict[str, str]:
         """Return properties as this ZFS takes them: what it does not know stands beside, under a user property."""

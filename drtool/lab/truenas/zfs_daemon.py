@@ -20,6 +20,12 @@ LOCK: Final = "/run/lock/drtool-lab-zfs"
 _SECONDS: Final = 60.0
 _TICK_SECONDS: Final = 0.02
 _SECONDS_TO_LET_GO: Final = 0.03
+_SECONDS_TO_REMEMBER: Final = "60"
+"""For so long the kernel need not ask the daemon again for each part of each path in each call."""
+_OPTIONS: Final = (
+    *("--no-daemon", "--no-kstat-mount", "--enable-xattr"),
+    *("--fuse-attr-timeout", _SECONDS_TO_REMEMBER, "--fuse-entry-timeout", _SECONDS_TO_REMEMBER),
+)
 _BROKEN_PIPE: Final = 1 << 12
 """SIGPIPE among the signals of /proc/PID/status."""
 _DIRECTORIES: Final = ("/run/zfs", "/run/lock/zfs", "/var/lib/zfs")
@@ -30,15 +36,13 @@ _HINT: Final = "run scripts/prepare as root, or install the package zfs-fuse; wi
 class ZfsDaemon:
     """ZFS in user space: one daemon on the machine, shared by the appliances on it, each with a pool of its own.
 
-    `programs` is a directory with zfs, zpool and zfs-fuse in it; empty: wherever they are found. For `cache_seconds` the kernel need not
-    ask again for each part of each path; with any, the daemon is told a lot at each unmount, and dies of it now and then.
+    `programs` is a directory with zfs, zpool and zfs-fuse in it; empty: wherever they are found.
     """
 
     runner: Runner
     start_apart: Start
     clock: Clock
     programs: str = ""
-    cache_seconds: int = 0
 
     def start(self) -> None:
         """Start the daemon unless it runs; Refused where this machine cannot."""
@@ -51,10 +55,7 @@ class ZfsDaemon:
                 return
             for directory in _DIRECTORIES:
                 os.makedirs(directory, exist_ok=True)
-            cached = ("--fuse-attr-timeout", str(self.cache_seconds), "--fuse-entry-timeout", str(self.cache_seconds))
-            options = ("--no-daemon", "--no-kstat-mount", "--enable-xattr", *(cached if self.cache_seconds else ()))
-            argv = (self.program("zfs-fuse"), *options)
-            pid = self.start_apart(argv, self._answers, _SECONDS)
+            pid = self.start_apart((self.program("zfs-fuse"), *_OPTIONS), self._answers, _SECONDS)
             until = self.clock.monotonic() + _SECONDS
             while not _serves(pid) and self.clock.monotonic() < until:
                 self.clock.sleep(_TICK_SECONDS)
