@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -320,7 +321,7 @@ def oldest_first(listing: Listing) -> list[str]:
 
 def labels(path: Path) -> Iterator[bytes]:
     for each in (path, path.with_name(path.name + ".json")):
-        if each.is_file():
+        with contextlib.suppress(FileNotFoundError, IsADirectoryError):  # others wait there too, and go at any moment
             yield each.read_bytes()
 
 

@@ -319,6 +319,8 @@ def on_s3(world: World) -> Iterator[tuple[World, S3Server]]:
         def change(policy: dict[str, Any]) -> None:
             policy["repositories"]["offsite"].update(
                 restic=server.address("bucket", world.name),
+                upload_limit="30MiB",
+                download_limit="30MiB",
                 environment={name: f"file:{world.root}/{name}.key" for name in server.environment("admin")},
             )
 
