@@ -11,24 +11,64 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from typing import Protocol
+
+from tests.rig.s3_bucket import Bucket
 
 _BLOCK = 16
 _PRIME = (1 << 130) - 5
 
 
-def make_cheap(repository: Path, password: str) -> None:
-    """Replace the only key of a local repository by the same master key under a cheap derivation; one with more keys is left alone."""
-    paths = list((repository / "keys").iterdir())
-    if len(paths) != 1:
+class _Keys(Protocol):
+    """Where a repository keeps its key files, by name."""
+
+    def names(self) -> list[str]: ...
+    def read(self, name: str) -> bytes: ...
+    def write(self, name: str, body: bytes) -> None: ...
+    def remove(self, name: str) -> None: ...
+
+
+class _Directory:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def names(self) -> list[str]:
+        return os.listdir(self._path)
+
+    def read(self, name: str) -> bytes:
+        return (self._path / name).read_bytes()
+
+    def write(self, name: str, body: bytes) -> None:
+        (self._path / name).write_bytes(body)
+
+    def remove(self, name: str) -> None:
+        (self._path / name).unlink()
+
+
+def make_cheap(repository: Path | str, password: str) -> None:
+    """Replace the only key of a repository by the same master key under a cheap derivation; one with more keys is left alone.
+
+    It is a directory, one served from this machine by SFTP, or in a bucket whose keys stand in the environment.
+    """
+    keys = _keys_of(str(repository))
+    if keys is None or len(names := keys.names()) != 1:
         return
-    (path,) = paths
-    key = json.loads(path.read_bytes())
+    (name,) = names
+    key = json.loads(keys.read(name))
     master = _open(base64.b64decode(key["data"]), _derive(key, password))
     key.update(N=2, salt=base64.b64encode(os.urandom(64)).decode())
     key["data"] = base64.b64encode(_seal(master, _derive(key, password))).decode()
     body = json.dumps(key).encode()
-    path.unlink()
-    (repository / "keys" / hashlib.sha256(body).hexdigest()).write_bytes(body)
+    keys.write(hashlib.sha256(body).hexdigest(), body)
+    keys.remove(name)
+
+
+def _keys_of(repository: str) -> _Keys | None:
+    if repository.startswith("s3:http://"):
+        return Bucket(repository.removeprefix("s3:") + "/keys/", os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"])
+    _, _, path = repository.rpartition(":")
+    directory = Path(path, "keys")
+    return _Directory(directory) if directory.is_dir() else None
 
 
 def _derive(key: dict[str, object], password: str) -> bytes:
@@ -66,4 +106,4 @@ def _cipher(name: str, key: bytes, text: bytes, nonce: bytes | None = None) -> b
 
 
 if __name__ == "__main__":
-    make_cheap(Path(os.environ["RESTIC_REPOSITORY"]), os.environ["RESTIC_PASSWORD"])
+    make_cheap(os.environ["RESTIC_REPOSITORY"], os.environ["RESTIC_PASSWORD"])

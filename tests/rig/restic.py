@@ -23,14 +23,15 @@ _QUICK = """\
 #!/bin/sh
 case " $* " in *" init "*) ;; *) exec {real} "$@" ;; esac
 {real} "$@" || exit
-case ${{RESTIC_REPOSITORY:-}} in /*) [ -z "${{RESTIC_PASSWORD:-}}" ] || PYTHONPATH={root} exec {python} -m tests.rig.cheap_key >&2 ;; esac
+case ${{RESTIC_REPOSITORY:-}} in /* | sftp:*:/* | s3:http://*) ;; *) exit 0 ;; esac
+[ -z "${{RESTIC_PASSWORD:-}}" ] || PYTHONPATH={root} exec {python} -m tests.rig.cheap_key >&2
 """
 
 
 def binary(version: Version) -> Path:
-    """A restic whose fresh local repositories are quick to open: `real`, with the cost of their key turned down after `init`."""
+    """A restic whose fresh repositories are quick to open: `real`, with the cost of their key turned down after `init`."""
     found, root = real(version), Path(__file__).parents[2]
-    mark = hashlib.sha256(f"{root}\0{sys.executable}\0{found}".encode()).hexdigest()[:16]
+    mark = hashlib.sha256(f"{_QUICK}\0{root}\0{sys.executable}\0{found}".encode()).hexdigest()[:16]
     quick = _CACHE / "quick" / mark / "restic"
     if not quick.exists():
         quick.parent.mkdir(parents=True, exist_ok=True)
