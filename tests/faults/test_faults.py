@@ -311,6 +311,7 @@ def test_a_drill_finds_damage(world: World, how: str) -> None:
 
 @pytest.fixture
 def on_s3(world: World) -> Iterator[tuple[World, S3Server]]:
+    """The world with a copy on an S3 server, slow enough to be stopped in the middle."""
     with S3Server() as server:
         for name, value in server.environment("admin").items():
             (world.root / f"{name}.key").write_text(value + "\n")

@@ -13,8 +13,6 @@ import subprocess
 from pathlib import Path
 from typing import Protocol
 
-from tests.rig.s3_bucket import Bucket
-
 _BLOCK = 16
 _PRIME = (1 << 130) - 5
 
@@ -51,7 +49,8 @@ def make_cheap(repository: Path | str, password: str) -> None:
     It is a directory, one served from this machine by SFTP, or in a bucket whose keys stand in the environment.
     """
     keys = _keys_of(str(repository))
-    if keys is None or len(names := keys.names()) != 1:
+    names = keys.names()
+    if len(names) != 1:
         return
     (name,) = names
     key = json.loads(keys.read(name))
@@ -63,12 +62,14 @@ def make_cheap(repository: Path | str, password: str) -> None:
     keys.remove(name)
 
 
-def _keys_of(repository: str) -> _Keys | None:
-    if repository.startswith("s3:http://"):
-        return Bucket(repository.removeprefix("s3:") + "/keys/", os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"])
-    _, _, path = repository.rpartition(":")
-    directory = Path(path, "keys")
-    return _Directory(directory) if directory.is_dir() else None
+def _keys_of(repository: str) -> _Keys:
+    if repository.startswith("s3:"):
+        from tests.rig.s3_bucket import Bucket  # noqa: PLC0415 - its client is heavy, and most repositories are directories
+
+        return Bucket(f"{repository.removeprefix('s3:')}/keys/")
+    if repository.startswith("sftp:"):
+        _, _, repository = repository.split(":", 2)
+    return _Directory(Path(repository, "keys"))
 
 
 def _derive(key: dict[str, object], password: str) -> bytes:

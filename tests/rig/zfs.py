@@ -9,7 +9,7 @@ import pytest
 from tests.rig.missing import MissingToolError
 
 ALONE = pytest.mark.xdist_group("zfs")
-"""One test at a time: the daemon stops answering when several appliances keep it busy at once."""
+"""One test at a time: appliances share the daemon of a machine, and ending one as a power cut would ends the daemon it started too."""
 STORAGES = ("directories", pytest.param("zfs", marks=ALONE))
 """What an appliance of a test keeps its datasets on."""
 

@@ -20,12 +20,9 @@ LOCK: Final = "/run/lock/drtool-lab-zfs"
 _SECONDS: Final = 60.0
 _TICK_SECONDS: Final = 0.02
 _SECONDS_TO_LET_GO: Final = 0.03
-_SECONDS_TO_REMEMBER: Final = "60"
-"""For so long the kernel need not ask the daemon again for each part of each path in each call."""
-_OPTIONS: Final = (
-    *("--no-daemon", "--no-kstat-mount", "--enable-xattr"),
-    *("--fuse-attr-timeout", _SECONDS_TO_REMEMBER, "--fuse-entry-timeout", _SECONDS_TO_REMEMBER),
-)
+_REMEMBERED: Final = ("--fuse-attr-timeout", "60", "--fuse-entry-timeout", "60")
+"""For so many seconds the kernel need not ask the daemon again for each part of each path in each call."""
+_OPTIONS: Final = ("--no-daemon", "--no-kstat-mount", "--enable-xattr", *_REMEMBERED)
 _BROKEN_PIPE: Final = 1 << 12
 """SIGPIPE among the signals of /proc/PID/status."""
 _DIRECTORIES: Final = ("/run/zfs", "/run/lock/zfs", "/var/lib/zfs")
