@@ -136,14 +136,16 @@ class Workshop:
     def sweep_and_observe(self, names: tuple[str, ...], *, due: bool) -> tuple[tuple[str, ...], Inventory]:
         """Sweep quietly with what a run looks at anyway; returns as `observe_run`."""
         dead = settle_dead_runs(self.state_directory, self.hands)
-        names, found = self.observe_run(names, due=due)
-        self._release(found, dead)
-        return names, found
+        asked, found = self.observe_run(names, due=due)
+        if self._release(found, dead):  # a cutover that was finished only now brings back what the look missed
+            asked, found = self.observe_run(names, due=due)
+        return asked, found
 
-    def _release(self, found: Inventory, dead: DeadRuns) -> None:
+    def _release(self, found: Inventory, dead: DeadRuns) -> bool:
         plan = self.plan_sweep(found, dead)
         if plan.steps:
             self.carry_out(plan)
+        return bool(plan.steps)
 
     def plan_whole_sweep(self, *, kept: bool) -> Plan:
         """Settle what dead runs owe, and plan to release everything that is over, in the repositories too."""
