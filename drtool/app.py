@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from drtool.catalog.index import Index
 from drtool.engine.clock import SystemClock
-from drtool.model.errors import NotFound, Refused, Unavailable, UnknownName
+from drtool.model.errors import NotFound, Unavailable, UnknownName
 from drtool.model.hold import Hold
 from drtool.model.inventory import Inventory, Listing
 from drtool.model.nearest import named
 from drtool.model.policy import DrillPolicy, Policy
 from drtool.model.secret import Secret, SecretReference
+from drtool.origin import Operator, Origin
 from drtool.planning.status import SetStatus, assess
 from drtool.planning.verify import ReadingStatus, reading_status
 
@@ -69,13 +70,13 @@ class App:
         state_directory: str,
         listeners: Iterable[Listener] = (),
         binary: str = "restic",
-        trusted: bool = True,
+        origin: Origin | None = None,
         deadline_seconds: float | None = None,
     ) -> None:
         self.policy = policy
         self.state_directory = state_directory
         self._binary = binary
-        self._trusted = trusted
+        self._origin = origin or Operator()
         self._deadline_seconds = deadline_seconds
         self._listeners = tuple(listeners)
         self._clock = SystemClock()
@@ -94,6 +95,7 @@ class App:
             listeners=self._listeners,
             binary=self._binary,
             deadline_seconds=self._deadline_seconds,
+            origin=self._origin,
         )
 
     @property
@@ -332,7 +334,7 @@ class App:
         with self.workshop.working():
             declared = self._clock.now()
             sets = self._sets(request.sets)
-            request = replace(request, sets=sets, trusted=request.trusted and self._trusted)
+            request = replace(request, sets=sets)
             chosen: dict[str, ChosenPoint] = {}
             read: dict[str, Manifest] = {}
             for name in sets:
@@ -340,8 +342,6 @@ class App:
                 chosen[name], read[name] = self.archive.choose(
                     name, preferred, point=request.point, at=request.at, workloads=request.workloads
                 )
-            if not request.trusted and request.destination.form == "original":
-                self._refuse_elsewhere(read)
             plan = plan_restore(
                 self.policy,
                 request,
@@ -351,7 +351,7 @@ class App:
                 declared=declared,
                 run=self._clock.fresh_id(),
             )
-            return self._with_forecast(plan, read)
+            return self._with_forecast(self._origin.on_paper(plan, self.policy), read)
 
     def plan_drill(self, name: str) -> Plan:
         """Return what `drill` would do; a set's name stands for a drill of that set in the only sandbox."""
@@ -560,17 +560,6 @@ class App:
         if left_out:
             raise Unavailable(f"{done}, but not in {', '.join(left_out)}: it could not be read", hint=hint, safe="elsewhere it counts")
 
-    def _refuse_elsewhere(self, read: Mapping[str, Manifest]) -> None:
-        for manifest in read.values():
-            for member in manifest.members:
-                source = manifest.policy.get("sources", {}).get(member.source, {})
-                if source.get("settings", {}).get("ssh"):
-                    raise Refused(
-                        f"{member.workload} belongs on another machine, and that address comes from the repository",
-                        hint="add --trust-commands to go there, or --to directory PATH",
-                        safe="nothing was restored",
-                    )
-
 
 def open_policy(
     policy: str | None = None,
@@ -597,20 +586,21 @@ def open_repository(
     state_directory: str | None = None,
     listeners: Iterable[Listener] = (),
     binary: str | None = None,
-    trusted: bool = False,
+    trust_commands: bool = False,
     ssh_config: str = "",
 ) -> App:
     """Open a repository on a bare machine, with a key and nothing else: the policy is read from its newest manifests.
 
-    Credentials are taken from the environment by name (AWS_* and the like). Commands of that policy run only when `trusted`.
+    Credentials are taken from the environment by name (AWS_* and the like). Nothing of that policy is run, connected to or
+    looked up as a secret unless `trust_commands`.
     """
-    from drtool.bare import policy_from_repository
+    from drtool.bare import given_to, policy_from_repository
+    from drtool.origin import FromRepository
 
     state = state_directory or default_state_directory(os.environ)
-    policy = policy_from_repository(
-        location, os.path.abspath(password_file), os.environ, binary=binary or "restic", trusted=trusted, ssh_config=ssh_config
-    )
-    return App(policy, state_directory=state, listeners=listeners, binary=binary or "restic", trusted=trusted)
+    policy = policy_from_repository(location, os.path.abspath(password_file), os.environ, binary=binary or "restic", ssh_config=ssh_config)
+    origin = Operator() if trust_commands else FromRepository(given_to(policy))
+    return App(policy, state_directory=state, listeners=listeners, binary=binary or "restic", origin=origin)
 
 
 def default_state_directory(environment: Mapping[str, str]) -> str:

@@ -22,7 +22,7 @@ _CREDENTIALS = ("AWS_", "RESTIC_REST_", "B2_", "AZURE_", "GOOGLE_", "OS_", "ST_"
 
 
 def policy_from_repository(
-    location: str, password_file: str, environment: Mapping[str, str], *, binary: str, trusted: bool, ssh_config: str = ""
+    location: str, password_file: str, environment: Mapping[str, str], *, binary: str, ssh_config: str = ""
 ) -> Policy:
     """Return a policy that can restore what lies in a repository, put together from the newest manifest of each set.
 
@@ -46,10 +46,17 @@ def policy_from_repository(
     if not newest:
         raise NotFound("there is no recovery point of drtool in this repository", hint="restic snapshots shows what else lies in it")
     read = [manifests.read(repository.read(point.manifest), digest=point.digest) for point in newest.values()]
-    return _joined(read, described, trusted=trusted)
+    return _joined(read, described)
 
 
-def _joined(read: list[Manifest], repository: RepositoryPolicy, *, trusted: bool) -> Policy:
+def given_to(policy: Policy) -> frozenset[SecretReference]:
+    """Return the references of such a policy that the command line and its environment gave: those of its repository."""
+    addresses = [repository.address for repository in policy.repositories.values()]
+    variables = [value for address in addresses for value in address.environment.values()]
+    return frozenset((*(address.password for address in addresses), *(value for value in variables if isinstance(value, SecretReference))))
+
+
+def _joined(read: list[Manifest], repository: RepositoryPolicy) -> Policy:
     names = {manifest.by for manifest in read}
     if len(names) > 1:
         raise Conflict(
@@ -65,10 +72,5 @@ def _joined(read: list[Manifest], repository: RepositoryPolicy, *, trusted: bool
         except (KeyError, TypeError, ValueError) as error:
             raise Corrupt(f"the policy inside the manifest of {manifest.set} cannot be read: {error}") from None
         sets[manifest.set] = replace(backup_set, to=NAME, copies=())
-        sources.update({name: source if trusted else _at_home(source) for name, source in policy.sources.items()})
+        sources.update(policy.sources)
     return Policy(name=names.pop(), site="", repositories={NAME: repository}, sources=sources, sets=sets)
-
-
-def _at_home(source: SourcePolicy) -> SourcePolicy:
-    """Forget another machine's address: nobody vouched for it."""
-    return replace(source, settings={name: value for name, value in source.settings.items() if name not in ("ssh", "ssh_config")})

@@ -186,7 +186,6 @@ class LandRequest:
     reserved: str = ""
     """The place a Reserve step made, for a sandbox."""
     bytes: int = 0
-    trusted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +249,7 @@ class Source(Protocol):
     def land(self, request: LandRequest) -> AbstractContextManager[Landing]:
         """Open a fresh staging place near the destination; Refused where the destination was not given to it or cannot be served."""
 
-    def cutover(self, landed: Landed, *, trusted: bool = True) -> Landed:
+    def cutover(self, landed: Landed) -> Landed:
         """Put what was landed into service, keeping what was in the way aside; finishes forward when repeated after a crash."""
 
     def reserve(self, request: ReserveRequest) -> Leftover:
@@ -472,6 +471,8 @@ class Check(Protocol):
     """A question to a restored thing; asks where the thing can be seen, changes nothing, never raises for a wrong answer."""
 
     kind: str
+    beyond: Mapping[str, str]
+    """Keys that lead it beyond what was restored, each with what it names there in words: a command, an address."""
 
     def ask(self, question: Question) -> Answer: ...
 

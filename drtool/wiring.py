@@ -7,7 +7,11 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from drtool import __version__
+from drtool.model.kind import KindFacts
 from drtool.policy.kinds import Kinds
+from drtool.sources.files import kind as files
+from drtool.sources.stream import kind as stream
+from drtool.sources.truenas import kind as truenas
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -18,42 +22,41 @@ if TYPE_CHECKING:
     from drtool.ports import Check, Clock, Runner, SecretStore, Source
 
 
-def make_hands(policy: Policy, *, state_directory: str, clock: Clock, binary: str = "restic") -> Hands:
-    """Build everything a run may touch the world with, and its wrapped forms for a drill."""
+def make_hands(policy: Policy, *, state_directory: str, clock: Clock, binary: str = "restic", secrets: SecretStore | None = None) -> Hands:
+    """Build everything a run may touch the world with, and its wrapped forms for a drill; `secrets` resolves its references."""
     from drtool.catalog.evidence_folder import EvidenceFolder
     from drtool.engine.hands import Hands
     from drtool.model.point import MANIFEST_FORMAT
     from drtool.offsite.append_only import AppendOnly
     from drtool.offsite.restic.keys import ResticKeys
     from drtool.runners.local import LocalRunner
-    from drtool.secrets.store import Secrets
     from drtool.secrets.stranger import Stranger
     from drtool.sources.sandbox_only import SandboxOnly
 
     local = LocalRunner()
-    secrets = Secrets(os.environ, local)
-    sources = {name: SOURCES[source.kind](source, policy, local, clock, secrets) for name, source in policy.sources.items()}
+    store = secrets or make_secrets()
+    sources = {name: SOURCES[source.kind](source, policy, local, clock, store) for name, source in policy.sources.items()}
 
-    def open_with(store: SecretStore) -> dict[str, ResticRepository]:
+    def open_with(resolver: SecretStore) -> dict[str, ResticRepository]:
         return {
-            name: _restic(policy, name, local=local, clock=clock, secrets=store, state_directory=state_directory, binary=binary)
+            name: _restic(policy, name, local=local, clock=clock, secrets=resolver, state_directory=state_directory, binary=binary)
             for name in policy.repositories
         }
 
-    repositories = open_with(secrets)
+    repositories = open_with(store)
     passwords = [address.password for each in policy.repositories.values() for address in (each.address, *each.seen_from.values())]
     return Hands(
         policy=policy,
         sources=sources,
         repositories=repositories,
-        checks=_checks(),
+        checks=make_checks(),
         clock=clock,
         local=local,
         versions={"drtool": __version__, "format": MANIFEST_FORMAT},
-        evidence=EvidenceFolder(state_directory, key=policy.evidence_key, resolve=secrets.resolve),
+        evidence=EvidenceFolder(state_directory, key=policy.evidence_key, resolve=store.resolve),
         read_only={name: AppendOnly(repository) for name, repository in repositories.items()},
         sandbox_only={name: SandboxOnly(source) for name, source in sources.items()},
-        locked_out={name: AppendOnly(repository) for name, repository in open_with(Stranger(secrets, passwords)).items()},
+        locked_out={name: AppendOnly(repository) for name, repository in open_with(Stranger(store, passwords)).items()},
         key_rings={name: ResticKeys(repository) for name, repository in repositories.items()},
     )
 
@@ -128,8 +131,12 @@ SOURCES: Mapping[str, Callable[[SourcePolicy, Policy, Runner, Clock, SecretStore
     "truenas": _truenas,
 }
 
+FACTS: Mapping[str, KindFacts] = {"files": files.FACTS, "stream": stream.FACTS, "truenas": truenas.FACTS}
+"""What each kind says of itself."""
 
-def _checks() -> Mapping[str, Check]:
+
+def make_checks() -> Mapping[str, Check]:
+    """Build every kind of check."""
     from drtool.checks.archive import ArchiveCheck
     from drtool.checks.canary import CanaryCheck
     from drtool.checks.census import CensusCheck
@@ -149,11 +156,11 @@ def _checks() -> Mapping[str, Check]:
 
 def _schemas(name: str) -> Callable[[], Mapping[str, type[BaseModel]]]:
     def load() -> Mapping[str, type[BaseModel]]:
-        from drtool.sources.files import schema as files
-        from drtool.sources.stream import schema as stream
-        from drtool.sources.truenas import schema as truenas
+        from drtool.sources.files import schema as of_files
+        from drtool.sources.stream import schema as of_stream
+        from drtool.sources.truenas import schema as of_truenas
 
-        return {"files": getattr(files, name), "stream": getattr(stream, name), "truenas": getattr(truenas, name)}
+        return {"files": getattr(of_files, name), "stream": getattr(of_stream, name), "truenas": getattr(of_truenas, name)}
 
     return load
 

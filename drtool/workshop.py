@@ -25,13 +25,13 @@ from drtool.model.plan import Plan
 from drtool.model.policy import Policy
 from drtool.model.report import Report
 from drtool.model.secret import SecretReference
+from drtool.origin import Operator, Origin
 from drtool.planning.backup import plan_run as plan_backup
 from drtool.planning.keys import opened_with
 from drtool.planning.schedule import due_sets, with_due_maintenance
 from drtool.planning.sweep import plan_sweep as plan_what_to_sweep
 from drtool.ports import Clock
 from drtool.process import Interrupt
-from drtool.wiring import make_hands
 
 KEPT_RUNS = 500
 EVER = float("inf")
@@ -48,12 +48,14 @@ class Workshop:
     listeners: Sequence[Listener] = ()
     binary: str = "restic"
     deadline_seconds: float | None = None
+    origin: Origin = field(default_factory=Operator)
+    """Who wrote the policy."""
     interrupt: Interrupt = field(default_factory=Interrupt)
 
     @cached_property
     def hands(self) -> Hands:
         """Everything a run may touch the world with."""
-        return make_hands(self.policy, state_directory=self.state_directory, clock=self.clock, binary=self.binary)
+        return self.origin.hands(self.policy, state_directory=self.state_directory, clock=self.clock, binary=self.binary)
 
     @cached_property
     def archive(self) -> Archive:

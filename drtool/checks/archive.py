@@ -7,7 +7,7 @@ import os
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import IO, Final, cast
 
@@ -40,6 +40,7 @@ class ArchiveCheck:
     """Opens a tar, zip, gz, bz2 or xz among what was restored and reads every member to its end, against its checksums."""
 
     kind = "archive"
+    beyond: Mapping[str, str] = {}
 
     def ask(self, question: Question) -> Answer:
         """Answer by reading the archive here; `compared` counts its members, `bytes` what came out of them."""

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 
 from drtool.checks.subject import Subject, nothing, subjects
 from drtool.model.codec import encode
@@ -19,6 +20,7 @@ class CanaryCheck:
     """Requires exactly the record that was planted before this point was read: this point and no other, and how old its data is."""
 
     kind = "canary"
+    beyond: Mapping[str, str] = {}
 
     def ask(self, question: Question) -> Answer:
         """Answer from one small file of each subject; `compared` counts the records that are right, `bytes` what was read."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from drtool.checks.subject import ENVIRONMENT, Subject, nothing, stream_fields, subjects
@@ -54,6 +55,7 @@ class CensusCheck:
     """Compares what was restored with what was counted and sampled at the source when the point was made."""
 
     kind = "census"
+    beyond: Mapping[str, str] = {}
 
     def ask(self, question: Question) -> Answer:
         """Answer from one listing and the SHA-256 of each sampled file.

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from drtool.checks.subject import nothing, respelled, subjects
 from drtool.checks.units import parse_duration
@@ -17,6 +18,7 @@ class CommandCheck:
     """Runs an operator's command where the restored thing can be seen and compares its exit code and output."""
 
     kind = "command"
+    beyond: Mapping[str, str] = {"run": "the command"}
 
     def ask(self, question: Question) -> Answer:
         """Answer by one command per subject, with DRTOOL_RESTORED and the sandbox's own variables; `compared` counts the commands."""

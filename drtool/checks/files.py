@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -34,6 +35,7 @@ class FilesCheck:
     """Asks how many regular files were restored, how large and how new they are, and whether some are among them."""
 
     kind = "files"
+    beyond: Mapping[str, str] = {}
 
     def ask(self, question: Question) -> Answer:
         """Answer from one listing of each subject; `compared` is how many regular files were counted, `bytes` is 0: none was read."""

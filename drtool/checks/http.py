@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import http.client
 import ssl
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ class HttpCheck:
     """Asks a web address once, from this machine; certificates are verified, redirections are not followed."""
 
     kind = "http"
+    beyond: Mapping[str, str] = {"url": "the address"}
 
     def ask(self, question: Question) -> Answer:
         """Answer from status and body (the first 4 MiB); `bytes` is what was read."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -25,6 +26,7 @@ class SqlCheck:
     """Opens a restored database, an SQLite file or one loaded into a scratch PostgreSQL, and asks it."""
 
     kind = "sql"
+    beyond: Mapping[str, str] = {"database": "the server of the database"}
 
     def ask(self, question: Question) -> Answer:
         """Answer from the database of each subject; `compared` counts the databases, `bytes` what was read of SQLite files."""

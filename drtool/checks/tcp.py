@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Mapping
 
 from drtool.checks.subject import NOBODY, respelled
 from drtool.checks.units import parse_duration
@@ -13,6 +14,7 @@ class TcpCheck:
     """Asks whether something accepts connections, from this machine."""
 
     kind = "tcp"
+    beyond: Mapping[str, str] = {"address": "the address"}
 
     def ask(self, question: Question) -> Answer:
         """Answer by one connection that is closed at once."""

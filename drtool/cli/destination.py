@@ -65,7 +65,7 @@ def restore_options(function: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--directory", hidden=True),
             click.option("--sandbox", metavar="SANDBOX", help="Which sandbox, where the policy has several."),
             click.option("--from", "copies", multiple=True, metavar="REPOSITORY", help="Prefer this copy; may be repeated."),
-            click.option("--trust-commands", is_flag=True, help="Run commands of a policy that travelled in the point."),
+            click.option("--trust-commands", is_flag=True, help="On a bare machine: obey the policy out of the repository."),
             click.option("--repository", metavar="LOCATION", help="On a bare machine: where the repository is."),
             click.option("--password-file", metavar="PATH", help="On a bare machine: the file with its key."),
             click.option("--ssh-config", metavar="PATH", help="On a bare machine: OpenSSH settings for an sftp: repository."),
@@ -82,7 +82,6 @@ def request_of(app: App, given: dict[str, Any]) -> RestoreRequest:
 
     form: str = given["form"]
     at: datetime | None = given["at"]
-    bare = given["repository"] is not None
     sandbox = _sandbox(app, given["sandbox"]) if form == "sandbox" else ""
     return RestoreRequest(
         sets=given["sets"],
@@ -92,7 +91,6 @@ def request_of(app: App, given: dict[str, Any]) -> RestoreRequest:
         workloads=given["workloads"],
         paths=given["paths"],
         repositories=given["copies"] or None,
-        trusted=given["trust_commands"] or not bare,
     )
 
 

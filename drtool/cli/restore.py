@@ -53,7 +53,7 @@ def open_app(session: Session, given: dict[str, Any]) -> App:
         state_directory=session.options.state_directory,
         listeners=(session.progress,),
         binary=session.options.restic,
-        trusted=given["trust_commands"],
+        trust_commands=given["trust_commands"],
         ssh_config=given["ssh_config"] or "",
     )
 

@@ -38,7 +38,6 @@ def fetch(
         paths=action.paths,
         reserved=reserved,
         bytes=sum(artifact.census.bytes for artifact in member.artifacts),
-        trusted=action.trusted,
     )
     failed: dict[str, str] = {}
     last: DrtoolError | None = None

@@ -93,7 +93,6 @@ class RunHook:
 
     phase: str
     hook: Hook
-    trusted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +243,6 @@ class Restore:
     paths: tuple[str, ...] = ()
     expires: datetime | None = None
     fresh_cache: bool = False
-    trusted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +261,6 @@ class Ask:
     cutovers: Mapping[str, str]
     instant: datetime
     """The point's instant: ages are counted back from it."""
-    trusted: bool = True
     early: bool = False
     """Asked before anything is restored, of nothing: right when nobody answers."""
     before: str = ""

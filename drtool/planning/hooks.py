@@ -21,9 +21,7 @@ class Gate:
     after: tuple[str, ...] = ()
 
 
-def hook_steps(
-    set_name: str, phase: str, hooks: tuple[Hook, ...], *, gate: Gate | None = None, trusted: bool = True
-) -> tuple[tuple[Step, ...], Gate]:
+def hook_steps(set_name: str, phase: str, hooks: tuple[Hook, ...], *, gate: Gate | None = None) -> tuple[tuple[Step, ...], Gate]:
     """Return the steps of one phase, one after the other, and the gate that what follows has to pass.
 
     A hook with `on_failure: continue` is waited for and not needed. Steps of the phase `after` are always carried out.
@@ -33,7 +31,7 @@ def hook_steps(
     for number, hook in enumerate(hooks, start=1):
         step = Step(
             id=f"{set_name}/{phase}/{number}",
-            action=RunHook(phase=phase, hook=hook, trusted=trusted),
+            action=RunHook(phase=phase, hook=hook),
             why=_WHY[phase],
             set=set_name,
             needs=gate.needs,

@@ -29,8 +29,7 @@ _ANY_PLACE = "/var/lib/drtool/sandbox"
 class RestoreRequest:
     """What a person asks for: which sets, as of when, which parts of them, and where to.
 
-    `workloads` and `paths` empty: everything. `repositories` is the preferred order of copies. `trusted` is False when the
-    policy travelled in the manifest and nobody vouched for its commands.
+    `workloads` and `paths` empty: everything. `repositories` is the preferred order of copies.
     """
 
     sets: tuple[str, ...]
@@ -40,7 +39,6 @@ class RestoreRequest:
     workloads: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
     repositories: tuple[str, ...] | None = None
-    trusted: bool = True
 
 
 @dataclass(slots=True)
@@ -171,7 +169,6 @@ def _set_steps(
         "before_restore",
         backup_set.hooks.before_restore if in_place else (),
         gate=Gate(needs=(frozen[0].id, *waited)),
-        trusted=request.trusted,
     )
     draft.steps.extend((*frozen, *before))
     restores = [_restore_step(draft, name, manifest, item, copies=copies, gate=gate) for item in items]
@@ -186,7 +183,6 @@ def _set_steps(
         "after_restore",
         backup_set.hooks.after_restore if in_place else (),
         gate=Gate(after=(*(step.id for step in before), *cutovers.values())),
-        trusted=request.trusted,
     )
     draft.steps.extend(after)
     _tell_missing(draft, manifest, items)
@@ -208,7 +204,6 @@ def _restore_step(draft: _Draft, name: str, manifest: Manifest, item: Selected, 
             paths=item.paths,
             expires=draft.expires,
             fresh_cache=draft.fresh_cache,
-            trusted=draft.request.trusted,
         ),
         why=f"from {copies[0]}{others}" if member.complete else f"from {copies[0]}{others}; it was stored incompletely",
         set=name,
@@ -295,7 +290,7 @@ def _ask_steps(
         draft.steps.append(
             Step(
                 id=identifier,
-                action=Ask(check=check, cutovers=cutovers, instant=manifest.instant, trusted=draft.request.trusted),
+                action=Ask(check=check, cutovers=cutovers, instant=manifest.instant),
                 why=why_asked(check),
                 set=name,
                 workload=concerned[0] if len(concerned) == 1 else "",

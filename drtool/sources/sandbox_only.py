@@ -72,14 +72,14 @@ class SandboxOnly:
             raise self._refusal(f"restore into {request.reserved}, which it did not reserve,")
         return self._source.land(request)
 
-    def cutover(self, landed: Landed, *, trusted: bool = True) -> Landed:
+    def cutover(self, landed: Landed) -> Landed:
         if landed.destination.form != "sandbox":
             raise self._refusal(f"put {landed.workload} into service at {landed.target}")
         places = (landed.staging, landed.content, landed.target, landed.marker)
         for place in (*places, *(path for move in landed.moves for path in (move.content, move.target, move.aside))):
             if place and not self._is_inside(place):
                 raise self._refusal(f"put {landed.workload} into service at {place}")
-        return self._source.cutover(landed, trusted=trusted)
+        return self._source.cutover(landed)
 
     def reserve(self, request: ReserveRequest) -> Leftover:
         if request.destination.form != "sandbox":

@@ -127,8 +127,7 @@ class MemorySource:
             raise
         self._landings[str(staging)] = request
 
-    def cutover(self, landed: Landed, *, trusted: bool = True) -> Landed:
-        del trusted
+    def cutover(self, landed: Landed) -> Landed:
         if landed.staging in self._done:
             return self._done[landed.staging]
         request = self._landings.get(landed.staging)

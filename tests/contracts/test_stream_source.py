@@ -107,12 +107,3 @@ def test_without_a_restore_command_the_original_is_refused(tmp_path: Path) -> No
     with pytest.raises(Refused) as caught, subject.source.land(land_request(subject, member, "original")):
         pass
     assert "--to directory" in caught.value.hint
-
-
-def test_an_untrusted_command_is_not_run(subject: Subject, tmp_path: Path) -> None:
-    member, content = take(subject)
-    landed = pour(subject.source, land_request(subject, member, "original"), content)
-    with pytest.raises(Refused) as caught:
-        subject.source.cutover(landed, trusted=False)
-    assert "--trust-commands" in caught.value.hint
-    assert (tmp_path / "database").read_bytes() == b"rows\n"

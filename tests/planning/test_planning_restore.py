@@ -123,7 +123,7 @@ def _restore(request: RestoreRequest, manifests: dict[str, Manifest] | None = No
 
 
 def test_a_whole_restore() -> None:
-    plan = _restore(RestoreRequest(("documents",), ORIGINAL, trusted=False))
+    plan = _restore(RestoreRequest(("documents",), ORIGINAL))
     assert [step.id for step in plan.steps] == [
         "documents/freeze/near",
         "documents/freeze/offsite",
@@ -150,7 +150,6 @@ def test_a_whole_restore() -> None:
     assert isinstance(restore.action, Restore)
     assert restore.action.copies == ("near", "offsite")
     assert restore.action.expires == NOW + LEASE
-    assert not restore.action.trusted
     after = steps["documents/after_restore/1"]
     assert not after.always
     assert "documents/cutover/billing" in after.after

@@ -127,9 +127,8 @@ def _hooks(steps: list[Step]) -> list[str]:
     for step in steps:
         if isinstance(step.action, RunHook):
             hook = step.action.hook
-            told = "" if step.action.trusted else "  NOT run: it travelled with the point; --trust-commands runs it"
             phase = step.action.phase.replace("_", " ")
-            lines.append(f"     {phase}: {printable(' '.join(hook.run))} (on {printable(hook.on)}){told}")
+            lines.append(f"     {phase}: {printable(' '.join(hook.run))} (on {printable(hook.on)})")
     return lines
 
 

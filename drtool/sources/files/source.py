@@ -60,8 +60,7 @@ class FilesSource:
         site = self._site_of_original(path, request) if original else site_inside(self._owner, request, path)
         return land(self._owner, request=request, site=site, kind=KIND)
 
-    def cutover(self, landed: Landed, *, trusted: bool = True) -> Landed:
-        del trusted  # no command of the policy is run here
+    def cutover(self, landed: Landed) -> Landed:
         return cut_over(self._owner, landed)
 
     def reserve(self, request: ReserveRequest) -> Leftover:

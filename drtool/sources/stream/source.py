@@ -104,15 +104,15 @@ class StreamSource:
         path = request.member.artifacts[0].path
         if path != f"/{self.name}":
             raise Refused(f"{path} is not a stream of {self.name}", hint="restore with: --to directory PATH", safe="nothing was written")
-        self._require_commands(request.destination.form, trusted=request.trusted)
+        self._require_command(request.destination.form)
         original = request.destination.form == "original"
         site = Site(self._staging, "", "", ()) if original else site_inside(self._owner, request, path)
         return self._land(request, site, path)
 
-    def cutover(self, landed: Landed, *, trusted: bool = True) -> Landed:
+    def cutover(self, landed: Landed) -> Landed:
         form = landed.destination.form
         opened = bool(self._restore) if form == "original" else form == "sandbox" and bool(self._sandbox)
-        self._require_commands(form, trusted=trusted)
+        self._require_command(form)
         marker = require_landed(self._owner, landed)
         if marker is not None and marker.state in ("landed", "moving"):
             if form == "original" and self._restore:
@@ -168,18 +168,11 @@ class StreamSource:
         with land(self._owner, request=request, site=site, kind=KIND) as landing:
             yield replace(landing, landed=replace(landing.landed, content=f"{landing.directory}{path}"))
 
-    def _require_commands(self, form: str, *, trusted: bool) -> None:
+    def _require_command(self, form: str) -> None:
         if form == "original" and not self._restore:
             raise Refused(
                 f"{self.name} has no `restore` command",
                 hint="write one in the policy, or restore to a file with: --to directory PATH",
-                safe="nothing was changed",
-            )
-        needed = {"original": self._restore, "sandbox": self._sandbox}.get(form)
-        if needed and not trusted:
-            raise Refused(
-                f"the command {' '.join(needed)} comes from the repository and is not run",
-                hint="read it, then repeat with --trust-commands; or restore to a file with: --to directory PATH",
                 safe="nothing was changed",
             )
 

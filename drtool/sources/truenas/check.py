@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from drtool.model.command import Command
@@ -16,6 +17,7 @@ class ApplianceCheck:
     """Looks at the restored configuration of an appliance without any NAS: what a drill of it is."""
 
     kind = CHECK
+    beyond: Mapping[str, str] = {}
 
     def ask(self, question: Question) -> Answer:
         """Answer from the restored files; `compared` counts what was looked at."""

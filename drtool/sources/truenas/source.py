@@ -127,8 +127,7 @@ class TruenasSource:
             return land_stream(self._parts, request)
         return open_landing(self._parts, request)
 
-    def cutover(self, landed: Landed, *, trusted: bool = True) -> Landed:
-        del trusted  # no command of the policy is run here
+    def cutover(self, landed: Landed) -> Landed:
         return cut_over_live(self._parts, landed) if landed.moves else cut_over(self._parts, landed)
 
     def reserve(self, request: ReserveRequest) -> Leftover:

@@ -1,0 +1,90 @@
+"""Where a policy came from, and so what it may do: the operator wrote it, or it came out of a repository."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
+
+from drtool.model.kind import named_by
+
+if TYPE_CHECKING:
+    from drtool.engine.hands import Hands
+    from drtool.model.plan import Plan
+    from drtool.model.policy import Policy, SourcePolicy
+    from drtool.model.secret import SecretReference
+    from drtool.ports import Clock
+
+
+class Origin(Protocol):
+    """Gives a policy the hands it deserves, and shows on paper what they will not do."""
+
+    def hands(self, policy: Policy, *, state_directory: str, clock: Clock, binary: str) -> Hands:
+        """Build everything a run of this policy may touch the world with."""
+
+    def on_paper(self, plan: Plan, policy: Policy) -> Plan:
+        """Return a plan without what those hands refuse, told; Refused when nothing useful would be left."""
+
+
+class Operator:
+    """The operator wrote it, or vouched for it."""
+
+    def hands(self, policy: Policy, *, state_directory: str, clock: Clock, binary: str) -> Hands:
+        from drtool.wiring import make_hands
+
+        return make_hands(policy, state_directory=state_directory, clock=clock, binary=binary)
+
+    def on_paper(self, plan: Plan, policy: Policy) -> Plan:
+        del policy
+        return plan
+
+
+@dataclass(frozen=True, slots=True)
+class FromRepository:
+    """It came out of a repository, where whoever holds the key may have written it: data, not orders.
+
+    `given` are the references of the command line, the only ones that are looked up.
+    """
+
+    given: Collection[SecretReference]
+
+    def hands(self, policy: Policy, *, state_directory: str, clock: Clock, binary: str) -> Hands:
+        from drtool.checks.restored_only import RestoredOnly
+        from drtool.offsite.append_only import AppendOnly
+        from drtool.offsite.look_only import LookOnly
+        from drtool.planning.withhold import reached_by
+        from drtool.runners.refusing import Refusing
+        from drtool.secrets.given import OnlyGiven
+        from drtool.sources.at_home import AtHome
+        from drtool.sources.sandbox_only import SandboxOnly
+        from drtool.wiring import FACTS, make_hands, make_secrets
+
+        at_home = replace(policy, sources={name: _at_home(source) for name, source in policy.sources.items()}, evidence_key=None)
+        secrets = OnlyGiven(make_secrets(), self.given)
+        bare = make_hands(at_home, state_directory=state_directory, clock=clock, binary=binary, secrets=secrets)
+        refusing = Refusing(bare.local)
+        sources = {name: AtHome(source, refusing, reaches=reached_by(policy.sources[name], FACTS)) for name, source in bare.sources.items()}
+        return replace(
+            bare,
+            sources=sources,
+            repositories={name: LookOnly(repository) for name, repository in bare.repositories.items()},
+            checks={kind: RestoredOnly(check) for kind, check in bare.checks.items()},
+            read_only={name: AppendOnly(repository) for name, repository in bare.repositories.items()},
+            sandbox_only={name: SandboxOnly(source) for name, source in sources.items()},
+            key_rings={},
+        )
+
+    def on_paper(self, plan: Plan, policy: Policy) -> Plan:
+        from drtool.planning.withhold import withhold
+        from drtool.wiring import FACTS, make_checks
+
+        beyond = {kind: check.beyond for kind, check in make_checks().items()}
+        return withhold(plan, sources=policy.sources, facts=FACTS, beyond=beyond)
+
+
+def _at_home(source: SourcePolicy) -> SourcePolicy:
+    """Forget where somebody else's source is reached: what lay in the point can still be put into a directory of this machine."""
+    from drtool.wiring import FACTS
+
+    elsewhere = source.kind not in FACTS or named_by(FACTS[source.kind].connects, source.settings)
+    return replace(source, kind="files", settings={}) if elsewhere else source

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import Final
+
+from drtool.model.errors import Refused
+from drtool.model.kind import KindFacts, named_by
+from drtool.model.outcome import Outcome
+from drtool.model.plan import Ask, Cutover, Plan, Restore, RunHook, Skipped, Step
+from drtool.model.policy import Hook, SourcePolicy
+
+_CAME: Final = "came out of the repository"
+_HINT: Final = "restore with: --to directory PATH, which needs none of it; or read it, and repeat with --trust-commands"
+
+
+def withhold(
+    plan: Plan, *, sources: Mapping[str, SourcePolicy], facts: Mapping[str, KindFacts], beyond: Mapping[str, Mapping[str, str]]
+) -> Plan:
+    """Take out of a restore what a policy that came out of a repository would run or connect to, and tell it.
+
+    `facts` are those of the kinds of sources, `beyond` those of the kinds of checks; a check that leads beyond what was restored stays
+    in the plan, as one that is not asked. Raises Refused, by name, when nothing would be restored, or only without a hook that the
+    policy lets nothing be restored without.
+    """
+    reaching = {
+        step.id: f"{step.workload} by {' and '.join(reached)}"
+        for step in plan.steps
+        if isinstance(step.action, Restore)
+        and step.action.destination.form == "original"
+        and (reached := reached_by(sources.get(step.action.member.source), facts))
+    }
+    restores = {step.id for step in plan.steps if isinstance(step.action, Restore)}
+    stopping = [*(reaching.values() if reaching.keys() == restores else ()), *_required(plan)]
+    if stopping:
+        raise Refused(f"what {_CAME} puts nothing in place: {'; '.join(stopping)}", hint=_HINT, safe="nothing was changed")
+    without = _without(plan, reaching)
+    skipped = [Skipped(words, f"this {_CAME}; {_HINT}", Outcome.REFUSED.value, _set_of(plan, name)) for name, words in reaching.items()]
+    for step in without:
+        if isinstance(step.action, RunHook):
+            what = f"{step.action.phase.replace('_', ' ')}: {_spelled(step.action.hook)}"
+            skipped.append(Skipped(what, f"it {_CAME} and is not run", Outcome.PARTIAL.value, step.set))
+    hooks = {step.id for step in without if isinstance(step.action, RunHook)}
+    kept = tuple(_waiting_less(step, hooks) for step in without if step.id not in hooks)
+    return replace(plan, steps=kept, skipped=(*plan.skipped, *skipped), notes=(*plan.notes, *_not_asked(kept, beyond)))
+
+
+def reached_by(source: SourcePolicy | None, facts: Mapping[str, KindFacts]) -> tuple[str, ...]:
+    """Spell what a source would connect to or run to put something in place; a kind that nobody knows says nothing of itself."""
+    if source is None:
+        return ("a source that its policy does not have",)
+    known = facts.get(source.kind)
+    if known is None:
+        named = ", ".join(f"{key} {value}" for key, value in source.settings.items())
+        return (f"a platform of a kind that this release does not know, {source.kind} ({named})",)
+    return (*named_by(known.connects, source.settings), *named_by(known.runs, source.settings))
+
+
+def _set_of(plan: Plan, name: str) -> str:
+    return next(step.set for step in plan.steps if step.id == name)
+
+
+def _required(plan: Plan) -> list[str]:
+    return [
+        f"before it the policy runs {_spelled(step.action.hook)}"
+        for step in plan.steps
+        if isinstance(step.action, RunHook) and step.action.phase == "before_restore" and step.action.hook.on_failure == "stop"
+    ]
+
+
+def _spelled(hook: Hook) -> str:
+    return f"{' '.join(hook.run)} (on {hook.on})"
+
+
+def _without(plan: Plan, restores: Collection[str]) -> tuple[Step, ...]:
+    """Leave out restores, their cutovers, and the questions to what they would have restored."""
+    cutovers = {step.id for step in plan.steps if isinstance(step.action, Cutover) and step.action.restore in restores}
+    gone = {*restores, *cutovers}
+    kept = []
+    for step in plan.steps:
+        if step.id in gone:
+            continue
+        action = step.action
+        if isinstance(action, Ask) and action.cutovers:
+            left = {workload: name for workload, name in action.cutovers.items() if name not in cutovers}
+            if not left:
+                continue
+            step = replace(step, action=replace(action, cutovers=left))  # noqa: PLW2901 - the same step, of less
+        kept.append(_waiting_less(step, gone))
+    return tuple(kept)
+
+
+def _waiting_less(step: Step, gone: Collection[str]) -> Step:
+    needs, after = (tuple(name for name in names if name not in gone) for names in (step.needs, step.after))
+    return replace(step, needs=needs, after=after)
+
+
+def _not_asked(steps: tuple[Step, ...], beyond: Mapping[str, Mapping[str, str]]) -> tuple[str, ...]:
+    checks = [step.action.check for step in steps if isinstance(step.action, Ask)]
+    return tuple(
+        f"not asked: {check.name}: {' and '.join(named)} {_CAME}; --trust-commands asks it"
+        for check in checks
+        if (named := named_by(beyond.get(check.kind, {}), check.settings))
+    )

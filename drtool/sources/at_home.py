@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+
+from drtool.model.errors import Refused
+from drtool.model.plan import Landed, Restored
+from drtool.model.policy import Settings
+from drtool.model.workload import Leftover, Snapshot, Workload
+from drtool.ports import Export, Finding, Inspection, Landing, LandRequest, ReserveRequest, Runner, Source
+
+_FORMS = ("original", "directory")
+
+
+class AtHome:
+    """The source of a policy that came out of a repository: it puts back on this machine what lay in a point, and does nothing else.
+
+    Args:
+        source: of this machine; it connects to nothing.
+        runner: for commands of the policy; one that refuses.
+        reaches: what this source would connect to or run to put something in place, in words; empty: nothing.
+    """
+
+    def __init__(self, source: Source, runner: Runner, *, reaches: tuple[str, ...] = ()) -> None:
+        self.name = source.name
+        self.kind = source.kind
+        self.runner: Runner = runner
+        self._source = source
+        self._reaches = reaches
+
+    def discover(self, selector: Settings) -> tuple[Workload, ...]:
+        del selector
+        raise self._refusal("look for anything to store")
+
+    def snapshot(self, workload: Workload, label: str, *, together: Sequence[Workload] = ()) -> Snapshot:
+        del label, together
+        raise self._refusal(f"take a snapshot of {workload.name}")
+
+    def export(self, snapshot: Snapshot) -> AbstractContextManager[Export]:
+        raise self._refusal(f"read {snapshot.workload.name}")
+
+    def land(self, request: LandRequest) -> AbstractContextManager[Landing]:
+        self._require(request.destination.form)
+        return self._source.land(request)
+
+    def cutover(self, landed: Landed) -> Landed:
+        self._require(landed.destination.form)
+        return self._source.cutover(landed)
+
+    def reserve(self, request: ReserveRequest) -> Leftover:
+        raise self._refusal(f"reserve a place for {request.destination.form}")
+
+    def inspect(self, restored: Restored) -> Inspection:
+        """Tell what is there; no variable of the policy reaches a program."""
+        return replace(self._source.inspect(restored), environment={})
+
+    def leftovers(self, places: Iterable[Settings]) -> tuple[Leftover, ...]:
+        """Return none: where to look would be said by the policy."""
+        del places
+        return ()
+
+    def release(self, leftover: Leftover) -> None:
+        raise self._refusal(f"release {leftover.what} {leftover.locator}")
+
+    def examine(self) -> tuple[Finding, ...]:
+        return ()
+
+    def _require(self, form: str) -> None:
+        if form not in _FORMS:
+            raise self._refusal(f"restore to {form}")
+        if form == "original" and self._reaches:
+            raise self._refusal(f"put anything in place by {' and '.join(self._reaches)}")
+
+    def _refusal(self, what: str) -> Refused:
+        return Refused(
+            f"{self.name} comes out of the repository and may not {what}",
+            hint="restore with: --to directory PATH; or read that policy, and use it with --trust-commands",
+            safe="nothing was changed",
+        )
