@@ -96,7 +96,7 @@ def _opened(exhibit: Exhibit, chains: dict[str, _Chain], faults: list[EvidenceFa
 def _said(document: SignedEvidence | None) -> Evidence | None:
     try:
         return document.summary() if document is not None else None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         return None
 
 

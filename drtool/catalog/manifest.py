@@ -1,19 +1,23 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from drtool.model.codec import decode, encode
+from drtool.catalog.door import admit
+from drtool.model.bounds import shown
+from drtool.model.codec import decode, encode, parse
 from drtool.model.errors import Corrupt, Refused
 from drtool.model.evidence import EvidenceHead
 from drtool.model.inventory import Listing
 from drtool.model.plan import Stored
 from drtool.model.point import MANIFEST_FORMAT, Manifest, Member, MissingMember
 from drtool.model.policy import BackupSet, Policy
+
+_ANOTHER = "drtool points shows others"
+_IDENTIFIER = 26
 
 
 def build(
@@ -52,16 +56,23 @@ def build(
 
 
 def read(data: bytes, *, digest: str) -> Manifest:
-    """Return a manifest whose bytes have that SHA-256; Corrupt when they differ or are no manifest of a known format."""
+    """Return a manifest whose bytes have that SHA-256, admitted by the one door; Corrupt when they differ or it is none of ours."""
     if hashlib.sha256(data).hexdigest() != digest:
         raise Corrupt("the manifest differs from the digest it was sealed with")
     try:
-        manifest = decode(Manifest, json.loads(data))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise Corrupt(f"the manifest cannot be read: {error}") from None
+        manifest = decode(Manifest, parse(data))
+    except (ValueError, KeyError, TypeError) as error:
+        raise Corrupt(f"the manifest cannot be read: {error}", hint=_ANOTHER) from None
     if manifest.format.partition("/")[0] != MANIFEST_FORMAT.partition("/")[0]:
-        raise Corrupt(f"this is no manifest but {manifest.format!r}")
-    return manifest
+        raise Corrupt(f"this is no manifest but {shown(manifest.format)}", hint=_ANOTHER)
+    try:
+        return admit(manifest)
+    except ValueError as error:
+        raise Corrupt(
+            f"the manifest of {manifest.point[:_IDENTIFIER]} is none that drtool writes: {error}",
+            hint=f"somebody with the key of the repository wrote it: do not restore from it; {_ANOTHER}",
+            safe="nothing of it was used",
+        ) from None
 
 
 def needed_policy(policy: Policy, backup_set: BackupSet) -> Mapping[str, Any]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 from drtool.catalog import sshsig
+from drtool.catalog.door import admit_record
 from drtool.catalog.signer import Signer
-from drtool.model.codec import canonical, decode
+from drtool.model.codec import canonical, decode, parse
 from drtool.model.errors import Corrupt
 from drtool.model.evidence import SIGNED_FORMAT, EvidenceRecord, SignedEvidence
 from drtool.model.identifier import is_identifier
@@ -21,8 +20,8 @@ def seal(signer: Signer, record: EvidenceRecord) -> SignedEvidence:
 def read_sealed(data: bytes) -> SignedEvidence:
     """Return the document that these bytes are, its signature not yet looked at; Corrupt when they are none."""
     try:
-        document = decode(SignedEvidence, json.loads(data))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        document = decode(SignedEvidence, parse(data))
+    except (ValueError, KeyError, TypeError):
         raise Corrupt("that is no signed evidence") from None
     if document.format.partition("/")[0] != SIGNED_FORMAT.partition("/")[0]:
         raise Corrupt(f"this is no evidence but {document.format!r}")
@@ -34,8 +33,12 @@ def unseal(document: SignedEvidence) -> EvidenceRecord:
     public_key = sshsig.verify(document.signature, document.record.encode("utf-8", "surrogatepass"))
     try:
         record = document.opened()
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise Corrupt(f"the record cannot be read: {error}") from None
+    try:
+        admit_record(record)
+    except ValueError as error:
+        raise Corrupt(f"the record is none that drtool writes: {error}") from None
     if not document.record.isascii() or not is_identifier(record.id) or record.number < 1:
         raise Corrupt("the record is none that drtool writes")  # its id names a file when it is exported
     if record.public_key != public_key or record.signer != sshsig.fingerprint(public_key):

@@ -52,8 +52,23 @@ def encode(value: Any, *, tagged: bool = False) -> Any:  # noqa: ANN401 - any no
 
 def decode(cls: type[type_variable], data: Any) -> type_variable:  # noqa: ANN401
     """Turn JSON values back into the noun `cls`; raises KeyError, TypeError or ValueError on a shape that does not fit."""
-    result: type_variable = _decoder(cls)(data)  # type: ignore[arg-type]  # a class is hashable
+    try:
+        result: type_variable = _decoder(cls)(data)  # type: ignore[arg-type]  # a class is hashable
+    except (OverflowError, AttributeError, RecursionError) as error:
+        raise ValueError(f"{cls.__name__} is shaped otherwise: {error}") from None
     return result
+
+
+def parse(text: str | bytes) -> Any:  # noqa: ANN401
+    """Return the JSON values of a document from outside; ValueError for what is none, too deep, or holds a number that is none."""
+    try:
+        return json.loads(text, parse_constant=_no_number)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+
+
+def _no_number(name: str) -> Any:  # noqa: ANN401
+    raise ValueError(f"{name} is no number")
 
 
 def canonical(value: Any) -> bytes:  # noqa: ANN401

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
-from drtool.model.codec import decode
+from drtool.model.codec import decode, parse
 
 EVIDENCE_FORMAT = "drtool.evidence/1"
 SIGNED_FORMAT = "drtool.evidence/2"
@@ -142,7 +141,7 @@ class SignedEvidence:
 
     def opened(self) -> EvidenceRecord:
         """Return what the record says, believed or not; raises ValueError, KeyError or TypeError when it says nothing."""
-        return decode(EvidenceRecord, json.loads(self.record))
+        return decode(EvidenceRecord, parse(self.record))
 
     def summary(self) -> Evidence:
         """Return the record as a listing tells it; raises as `opened`."""

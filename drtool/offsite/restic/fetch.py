@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from drtool.model.bounds import is_plain, shown
 from drtool.model.command import Command
 from drtool.model.errors import Corrupt, NotFound, Refused
 from drtool.model.point import Artifact
@@ -27,7 +28,13 @@ LISTING_GOOD_SECONDS = 600.0
 
 
 def find_data(client: Client, artifact: Artifact, *, point: str, workload: str) -> Row:
-    """Return the snapshot that holds an artifact; NotFound when this repository has none."""
+    """Return the snapshot that holds an artifact; NotFound when this repository has none, Corrupt when its path leads elsewhere."""
+    if not is_plain(artifact.path):
+        raise Corrupt(
+            f"{workload} of the point {point} is said to lie at {shown(artifact.path)}, which is no plain path",
+            hint="somebody with the key of the repository wrote that: do not restore from this point",
+            safe="nothing was written",
+        )
     for age in (LISTING_GOOD_SECONDS, 0.0):
         rows = client.read(maximum_age_seconds=age).of_point(point, "data")
         for row in rows:

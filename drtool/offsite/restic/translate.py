@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from drtool.model import bounds
+from drtool.model.codec import parse
 from drtool.model.evidence import EVIDENCE_FORMAT, SIGNED_FORMAT, TOLD_IN_LISTINGS, Evidence
 from drtool.model.evidence import Reading as SliceReading
 from drtool.model.hold import Hold
 from drtool.model.inventory import Listing
 from drtool.model.point import DataSnapshot, RecoveryPoint, Unsealed
 from drtool.offsite.restic.labels import from_tags
+
+_REASON_CHARACTERS = 1000
+"""Longer than any that we write: a reason is cut, for a hold counts whatever it says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,7 @@ def read_snapshots(document: Any, *, repository: str, taken: datetime) -> Readin
         try:
             if row is not None and row.role != "data":
                 made[row.id] = _noun(row)
-        except (KeyError, ValueError):
+        except (KeyError, TypeError, ValueError):
             row = None
         if row is None:
             foreign.add(str(entry.get("id", "")) if isinstance(entry, dict) else "")
@@ -102,19 +106,31 @@ def _row(entry: Any) -> Row | None:  # noqa: ANN401
     labels = from_tags(str(tag) for tag in entry.get("tags") or ())
     if labels is None or not labels.get("by"):
         return None
-    if labels["role"] == "data" and not all(labels.get(key) for key in ("set", "point", "workload")):
-        return None
     try:
+        bounds.policy_name(labels["by"])
+        if labels["role"] == "data":
+            _check_data(labels)
+        paths = tuple(bounds.plain_path(str(path), "a snapshot") for path in entry["paths"])
+        if not paths:
+            return None
         return Row(
             id=str(entry["id"]),
             tree=str(entry["tree"]),
-            paths=tuple(str(path) for path in entry["paths"]),
+            paths=paths,
             stored=_instant(entry["time"]),
             copied=bool(entry.get("original")),
             labels=labels,
         )
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def _check_data(labels: Mapping[str, str]) -> None:
+    for key in ("set", "point"):
+        bounds.name(labels[key], f"a {key}")
+    bounds.optional_name(labels.get("run", ""), "a run")
+    if not bounds.words(labels["workload"], "a workload", characters=bounds.NAME_CHARACTERS + bounds.PATH_CHARACTERS):
+        raise ValueError("a workload has a name")
 
 
 def _points(rows: list[Row], made: Mapping[str, Evidence | Hold | RecoveryPoint]) -> tuple[tuple[RecoveryPoint, ...], tuple[Unsealed, ...]]:
@@ -157,21 +173,23 @@ def _unsealed(row: Row) -> Unsealed:
 def _noun(row: Row) -> Evidence | Hold | RecoveryPoint:
     labels = row.labels
     if row.role == "manifest":
-        return RecoveryPoint(
-            point=labels["point"],
-            set=labels["set"],
-            by=row.by,
-            run=labels["run"],
-            instant=_instant(labels["instant"]),
-            complete=labels["complete"] == "yes",
-            bytes=int(labels["bytes"]),
-            files=int(labels["files"]),
-            members=int(labels["members"]),
-            digest=labels["digest"],
-            manifest=row.id,
-            sealed=_instant(labels["sealed"]),
+        return bounds.check_point(
+            RecoveryPoint(
+                point=labels["point"],
+                set=labels["set"],
+                by=row.by,
+                run=labels["run"],
+                instant=_instant(labels["instant"]),
+                complete=labels["complete"] == "yes",
+                bytes=int(labels["bytes"]),
+                files=int(labels["files"]),
+                members=int(labels["members"]),
+                digest=labels["digest"],
+                manifest=row.id,
+                sealed=_instant(labels["sealed"]),
+            )
         )
-    return _evidence(row) if row.role == "evidence" else _hold(row)
+    return bounds.check_evidence(_evidence(row)) if row.role == "evidence" else bounds.check_hold(_hold(row))
 
 
 def _evidence(row: Row) -> Evidence:
@@ -194,7 +212,7 @@ def _evidence(row: Row) -> Evidence:
         checks_passed=int(passed),
         checks_planned=int(planned),
         key=labels.get("key", ""),
-        details={key: json.loads(labels[key]) for key in TOLD_IN_LISTINGS if key in labels},
+        details={key: parse(labels[key]) for key in TOLD_IN_LISTINGS if key in labels},
         format=SIGNED_FORMAT if labels.get("signer") else EVIDENCE_FORMAT,
         signer=labels.get("signer", ""),
         number=int(labels.get("number", "0")),
@@ -219,9 +237,9 @@ def _hold(row: Row) -> Hold:
         id=labels["hid"],
         set=labels.get("set", ""),
         by=row.by,
-        reason=labels.get("reason", ""),
+        reason=labels.get("reason", "").replace("\0", "")[:_REASON_CHARACTERS],
         created=_instant(labels["created"]),
-        until=_instant(labels["until"]) if "until" in labels else None,
+        until=_until(labels),
         point=labels.get("point", ""),
         releases=labels.get("releases", ""),
         kind=labels.get("kind", ""),
@@ -229,8 +247,21 @@ def _hold(row: Row) -> Hold:
     )
 
 
+def _until(labels: Mapping[str, str]) -> datetime | None:
+    """Return when a hold ends; one that ends beyond every calendar does not: whoever wrote it wanted it kept."""
+    if "until" not in labels:
+        return None
+    try:
+        return bounds.instant(_instant(labels["until"]), "the end of a hold")
+    except ValueError:
+        return None
+
+
 def _instant(text: str) -> datetime:
     instant = datetime.fromisoformat(text)
     if instant.tzinfo is None:
         raise ValueError(f"an instant needs a zone: {text}")
-    return instant.astimezone(UTC)
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"an instant beyond the calendar: {text}") from None
