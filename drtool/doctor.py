@@ -6,11 +6,14 @@ from collections.abc import Callable
 from drtool.engine.attest import evidence_folder
 from drtool.engine.hands import Hands
 from drtool.keys.opening import require_open
+from drtool.model.command import Command
 from drtool.model.errors import DrtoolError, Refused
 from drtool.model.policy import DrillPolicy
 from drtool.model.secret import SecretReference
-from drtool.ports import Finding
+from drtool.ports import Finding, Runner
+from drtool.process import shown
 
+_LOGIN_SECONDS = 60.0
 OpenAlone = Callable[[str, SecretReference], Hands]
 """Return hands for one repository that know one key and no other."""
 
@@ -24,6 +27,7 @@ def examine(hands: Hands, state_directory: str, subjects: tuple[str, ...], *, op
         for name, thing in group.items():
             if not subjects or name in subjects:
                 findings += _asked(f"{kind} {name}", thing.examine)
+    findings += _logins(hands, subjects)
     for sandbox in hands.policy.sandboxes.values():
         for source, place in sandbox.places.items():
             directory = place.get("directory")
@@ -65,6 +69,23 @@ def _asked(subject: str, examine_it: Callable[[], tuple[Finding, ...]]) -> tuple
         return examine_it()
     except DrtoolError as error:
         return (Finding(subject, good=False, text=error.what, remedy=error.hint),)
+
+
+def _logins(hands: Hands, subjects: tuple[str, ...]) -> list[Finding]:
+    asked = (name for name in hands.sources if not subjects or name in subjects)
+    return [finding for name in asked for finding in _login(name, hands.sources[name].runner)]
+
+
+def _login(source: str, runner: Runner) -> tuple[Finding, ...]:
+    """Tell what the login shell of another machine prints: drtool passes over it, sftp and scp do not."""
+    try:
+        printed = shown(runner.run(Command(("true",), timeout_seconds=_LOGIN_SECONDS)).beside)
+    except DrtoolError:  # told where the source is examined
+        return ()
+    if not printed:
+        return ()
+    text = f"the login shell of {runner.name} prints: {printed}; drtool passes over it, and sftp breaks by it"
+    return (Finding(f"source {source}: login", good=None, text=text, remedy="let it print nothing for those who are no terminal"),)
 
 
 def _signer(hands: Hands) -> tuple[Finding, ...]:

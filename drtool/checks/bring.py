@@ -13,7 +13,7 @@ MOST_BYTES: Final = 16 * 1024**3
 def size_of(runner: Runner, path: str) -> int | None:
     """Return the bytes of a regular file where a runner runs; None when it is missing or something else, a link included."""
     completed = runner.run(Command(("find", path, "-maxdepth", "0", "-type", "f", "-printf", "%s")))
-    return int(completed.standard_output) if completed.exit_code == 0 and completed.standard_output else None
+    return completed.number(f"the size of {path}") if completed.exit_code == 0 and completed.standard_output else None
 
 
 def bring(runner: Runner, path: str, target: str, *, most_bytes: int = MOST_BYTES) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from drtool.checks.subject import ENVIRONMENT, Subject, nothing, stream_fields, subjects
 from drtool.checks.tags import tagged_directories
 from drtool.model.attributes import ENTRY, Tally, changed_groups, differences
-from drtool.model.command import Command
+from drtool.model.command import Command, understanding
 from drtool.model.control import Fault
 from drtool.model.errors import NotFound
 from drtool.model.extended import EXTENDED, read_extended
@@ -213,11 +213,13 @@ def _told(runner: Runner, paths: list[str]) -> dict[str, _Told]:
     if printed is not None and printed.exit_code == 0:
         extended = read_extended(printed.standard_output, digests)
     told = {}
-    for record in listed.standard_output.split(b"\0")[:-1]:
-        mode, user, group, modified, name = record.split(b" ", 4)
-        if name in digests:
-            seconds = int(modified.partition(b".")[0])
-            told[os.fsdecode(name)] = _Told(digests[name], mode.decode("ascii"), int(user), int(group), seconds, extended.get(name, ""))
+    with understanding(f"find on {runner.name}"):
+        for record in listed.standard_output.split(b"\0")[:-1]:
+            mode, user, group, modified, name = record.split(b" ", 4)
+            if name in digests:
+                seconds = int(modified.partition(b".")[0])
+                facts = (mode.decode("ascii"), int(user), int(group), seconds)
+                told[os.fsdecode(name)] = _Told(digests[name], *facts, extended.get(name, ""))
     return told
 
 

@@ -5,11 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from drtool.model.command import Command, Completed
+from drtool.model.command import Command, Completed, understanding
 from drtool.model.plan import Answer, Restored
 from drtool.ports import Question, Runner
 
 ENVIRONMENT: Final = {"LC_ALL": "C"}
+LONGEST_FIELD_BYTES: Final = 1 << 20
 NOBODY: Final = "127.0.0.1:1"
 """An address where nothing listens: below 1024 only root could, and this port serves a protocol that nobody runs."""
 NEVER_SAID: Final = "drtool-negative-control-expects-what-nobody-says"
@@ -52,10 +53,13 @@ def stream_fields(runner: Runner, argv: tuple[str, ...], take: Callable[[bytes],
     def consume(chunk: bytes) -> None:
         nonlocal rest
         *fields, rest = (rest + chunk).split(b"\0")
+        if len(rest) > LONGEST_FIELD_BYTES:
+            raise ValueError("a name without end")
         for field in fields:
             take(field)
 
-    return runner.pipe(Command(argv, environment=ENVIRONMENT), consume=consume).command
+    with understanding(f"{argv[0]} on {runner.name}"):
+        return runner.pipe(Command(argv, environment=ENVIRONMENT), consume=consume).command
 
 
 def _root(restored: Restored, of: str) -> str | None:

@@ -35,10 +35,10 @@ class LocalRunner:
         return process.pipe(command, producer=producer, consume=consume, on_output=on_output, on_error=on_error)
 
     def find(self, label_prefix: str) -> tuple[ProcessInfo, ...]:
-        return tuple(ProcessInfo(pid, label) for pid, label in process.find_labelled(label_prefix))
+        return process.find_labelled(label_prefix)
 
     def end(self, processes: Iterable[ProcessInfo]) -> None:
-        process.end_processes(tuple(info.pid for info in processes))
+        process.end_processes(processes)
 
     def host_name(self) -> str:
         return socket.gethostname()

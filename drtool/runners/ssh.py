@@ -2,28 +2,49 @@ from __future__ import annotations
 
 import contextlib
 import re
+import secrets
 import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from drtool import process
-from drtool.model.command import Command, Completed
-from drtool.model.errors import Interrupted, NotFound, Refused, TimedOut, Unavailable
+from drtool.model.command import Command, Completed, Marks, whole_number
+from drtool.model.errors import DrtoolError, Interrupted, NotFound, Refused, TimedOut, Unavailable
 from drtool.ports import LineListener, Piped, ProcessInfo
 
-_READ_ENVIRONMENT = 'while IFS= read -r line && [ -n "$line" ]; do export "$line"; done; exec "$@"'
-"""Environment and secrets arrive on standard input before the data: they are in no argument list, here or there."""
+_KEPT = " ".join(f'${{{name}+"{name}=${name}"}}' for name in process.INHERITED)
+_EMPTY = f'exec env -i {_KEPT} sh -c "$@"'
+"""What the login there sets beside this (a RESTIC_HOST, an AWS_PROFILE) would change what a command means."""
+_ANSWER = """
+begin="$1:$2" end="$2:$1" place=$3 program=$4; shift 4
+IFS= read -r line && [ "$line" = "$begin" ] || { echo "something at the login there read what was sent to the command" >&2; exit 97; }
+while IFS= read -r line && [ -n "$line" ]; do export "$line"; done
+printf '%s\\n' "$begin"; printf '%s\\n' "$begin" >&2
+how=
+[ -z "$place" ] || cd -- "$place" || how=place
+for each in "$1" "$program"; do [ -n "$how" ] || command -v -- "$each" >/dev/null || [ -e "$each" ] || how=missing; done
+[ -n "$how" ] || { trap : INT TERM HUP; (exec "$@"); how=$?; }
+printf '%s %s\\n' "$end" "$how"; printf '%s %s\\n' "$end" "$how" >&2
+"""
+"""Environment and secrets arrive on standard input before the data: they are in no argument list, here or there.
+
+The answer stands between two marks; the shell that writes them outlives a signal that was meant for the program.
+"""
+_READ_NOTHING = 97
 
 _IS_ALIVE = 'grep -qs "^State:[[:space:]]*[^ZX[:space:]]" "/proc/$1/status"'
 _END = """
-alive() { for p in "$@"; do grep -qs "^State:[[:space:]]*[^ZX[:space:]]" "/proc/$p/status" && return 0; done; return 1; }
+label=$1; shift
+ours() { grep -qzs "^DRTOOL_LABEL=$label" "/proc/$1/environ" && grep -qs "^State:[[:space:]]*[^ZX[:space:]]" "/proc/$1/status"; }
+alive() { for p in "$@"; do ours "$p" && return 0; done; return 1; }
 for step in INT:100 TERM:30 KILL:30; do
-  for p in "$@"; do kill -"${step%:*}" "$p" 2>/dev/null; done
+  for p in "$@"; do ours "$p" && kill -"${step%:*}" "$p" 2>/dev/null; done
   n=${step#*:}
   while [ "$n" -gt 0 ]; do alive "$@" || exit 0; sleep 0.1; n=$((n - 1)); done
 done
 exit 1
 """
+"""A process id may meanwhile be another's: nothing is sent a signal whose label was not compared just before."""
 _FIND = 'grep -lzs "^DRTOOL_LABEL=$1" /proc/[0-9]*/environ | cut -d/ -f3 | sort -rn'
 """Youngest first: with a feeder ended before its reader, the reader would take what is half for the whole."""
 _FIND_SOON = f'for wait in 0 0.3 0.7 1.5 3; do sleep "$wait"; found=$({_FIND}); [ -z "$found" ] || break; done; printf "%s\\n" "$found"'
@@ -31,7 +52,12 @@ _FIND_SOON = f'for wait in 0 0.3 0.7 1.5 3; do sleep "$wait"; found=$({_FIND}); 
 _SPECIAL = re.compile(r"[][\\.*^$]")
 
 _NO_CONNECTION = 255
-_NOT_FOUND = 127
+_KILLED = 128 + 9
+_SAID_BYTES = 300
+_QUICK_SECONDS = 60.0
+_HOST_NAME = re.compile(rb"[A-Za-z0-9._-]{1,253}")
+_MOST_PROCESSES = 10_000
+_LARGEST_PID = 1 << 22
 
 
 class SshRunner:
@@ -99,21 +125,28 @@ class SshRunner:
         return self._find(f"{_FIND}; true", label_prefix)
 
     def end(self, processes: Iterable[ProcessInfo]) -> None:
-        pids = tuple(str(info.pid) for info in processes)
-        if pids:
-            self.run(Command(("sh", "-c", _END, "drtool", *pids)))
+        labels: dict[str, list[str]] = {}
+        for info in processes:
+            labels.setdefault(info.label, []).append(str(info.pid))
+        for label, pids in labels.items():
+            self.run(Command(("sh", "-c", _END, "drtool", _pattern(label), *pids)))
 
     def host_name(self) -> str:
         if self._host_name is None:
-            self._host_name = self.run(Command(("uname", "-n"))).standard_output.decode("utf-8", "replace").strip()
+            name = self.run(Command(("uname", "-n"), timeout_seconds=_QUICK_SECONDS)).standard_output.strip()
+            if not _HOST_NAME.fullmatch(name):
+                raise Refused(f"{self._host} does not tell its name, but {process.shown(name)!r}", hint=f"try: ssh {self._host} uname -n")
+            self._host_name = name.decode("ascii")
         return self._host_name
 
     def is_alive(self, pid: int) -> bool:
         return self.run(Command(("sh", "-c", _IS_ALIVE, "drtool", str(pid)))).exit_code == 0
 
     def _find(self, script: str, label_prefix: str) -> tuple[ProcessInfo, ...]:
-        completed = self.run(Command(("sh", "-c", script, "drtool", _SPECIAL.sub(r"\\\g<0>", label_prefix))))
-        pids = [int(word) for word in completed.standard_output.split() if word.isdigit()]
+        completed = self.run(Command(("sh", "-c", script, "drtool", _pattern(label_prefix))))
+        pids = [whole_number(word, f"the process id that {self._host} tells") for word in completed.standard_output.split()]
+        if len(pids) > _MOST_PROCESSES or any(not 1 < pid <= _LARGEST_PID for pid in pids):
+            raise Refused(f"{self._host} tells process ids that cannot be", hint="look what answers there", safe="nothing was ended")
         return tuple(ProcessInfo(pid, label_prefix) for pid in pids)
 
     def _translate(self, command: Command) -> Command:
@@ -125,33 +158,51 @@ class SshRunner:
                 raise Refused(f"the value of {name} has a line break and cannot be sent to {self._host}")
         header = "".join(f"{name}={value}\n" for name, value in variables.items()) + "\n"
         argv = (*process.PRIORITY, *command.argv) if command.nice else command.argv
-        change = f"cd {shlex.quote(command.directory)} && " if command.directory else ""
-        remote = change + shlex.join(("exec", "sh", "-c", _READ_ENVIRONMENT, "drtool", *argv))
+        marks = Marks(secrets.token_hex(16), secrets.token_hex(16), f"the login shell of {self._host}")
+        answer = (_ANSWER, "drtool", marks.first, marks.second, command.directory or "", command.argv[0], *argv)
+        remote = shlex.join(("exec", "sh", "-c", _EMPTY, "drtool", *answer))
         options = ("-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=15")
         return replace(
             command,
             argv=("ssh", *self._options, "-T", *options, "--", self._host, remote),
             environment={},
             secrets={},
-            standard_input=header.encode("utf-8", "surrogateescape") + (command.standard_input or b""),
+            standard_input=marks.begin + header.encode("utf-8", "surrogateescape") + (command.standard_input or b""),
             nice=False,
             directory=None,
+            marks=marks,
         )
 
     def _judge(self, completed: Completed, command: Command) -> Completed:
-        if completed.exit_code == _NO_CONNECTION and not completed.standard_error.strip():
-            raise Unavailable(
-                f"{command.argv[0]} was killed on {self._host}, or the connection was lost",
-                hint=f"look there: ssh {self._host} dmesg",
-            )
-        if completed.exit_code == _NO_CONNECTION:
-            raise Unavailable(
-                f"{self._host} cannot be reached over SSH: {completed.said(300)}",
-                hint=f"try: ssh {self._host} true",
-            )
-        if completed.exit_code == _NOT_FOUND:
+        if completed.ended == "missing":
             raise NotFound(f"the program {command.argv[0]} is not installed on {self._host}")
-        return completed
+        if completed.ended == "place":
+            raise NotFound(f"{command.directory} on {self._host} is no directory that can be entered")
+        if not completed.begun:
+            raise self._never_begun(completed)
+        if completed.ended and completed.exit_code != _KILLED:
+            return completed
+        said = process.shown(completed.standard_error[-_SAID_BYTES:])
+        raise Unavailable(
+            f"{command.argv[0]} was killed on {self._host}, or the connection was lost{f': {said}' if said else ''}",
+            hint=f"look there: ssh {self._host} dmesg",
+        )
+
+    def _never_begun(self, completed: Completed) -> DrtoolError:
+        said = process.shown(completed.beside[-_SAID_BYTES:], _SAID_BYTES)
+        if completed.exit_code == _NO_CONNECTION:
+            return Unavailable(f"{self._host} cannot be reached over SSH: {said or 'no word'}", hint=f"try: ssh {self._host} true")
+        if completed.exit_code == _READ_NOTHING:
+            return Refused(
+                f"something at the login on {self._host} reads what is sent to a command",
+                hint=f"let the login files there read nothing: ssh {self._host} cat </etc/hostname",
+                safe="nothing was started there",
+            )
+        return Refused(
+            f"the login shell of {self._host} carries no command out; it prints: {said or 'nothing'}",
+            hint=f"drtool needs a login shell there that runs commands, and sh, env, grep: try: ssh {self._host} echo yes",
+            safe="nothing was started there",
+        )
 
     def _end_own_step(self) -> None:
         """End what this step started there, also when it begins only now, as far as the machine can still be reached."""
@@ -159,5 +210,9 @@ class SshRunner:
         if not current.label:
             return
         alone = process.scope(replace(current, interrupt=process.Interrupt(), deadline=None, label=""))
-        with alone, contextlib.suppress(Unavailable, TimedOut):
+        with alone, contextlib.suppress(Unavailable, Refused, NotFound):
             self.end(self._find(_FIND_SOON, current.label))
+
+
+def _pattern(label: str) -> str:
+    return _SPECIAL.sub(r"\\\g<0>", label)

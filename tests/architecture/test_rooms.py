@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "drtool"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "manager", "base"}
-CLOCK_ROOMS = ("engine/", "process.py")
+CLOCK_ROOMS = ("engine/", "process/")
 
 
 def place(module: Path) -> str:
@@ -46,7 +46,7 @@ def outside(places: set[str], *rooms: str) -> set[str]:
 @pytest.mark.parametrize(
     ("library", "rooms"),
     [
-        ("subprocess", ("process.py",)),
+        ("subprocess", ("process/",)),
         ("multiprocessing", ()),
         ("click", ("cli/",)),
         ("rich", ("cli/",)),
@@ -73,7 +73,7 @@ def test_the_system_starts_no_process_past_the_one_door() -> None:
         for node in ast.walk(tree(module))
         if isinstance(node, ast.Attribute) and ast.unparse(node) in doors
     }
-    assert outside(found, "process.py") == set()
+    assert outside(found, "process/") == set()
 
 
 def test_only_the_clock_reads_the_clock() -> None:
@@ -123,7 +123,7 @@ def test_modules_are_short() -> None:
         for module in MODULES
         if not place(module).startswith("testing/") and (count := len(module.read_text(encoding="utf-8").splitlines())) > 320
     }
-    assert long.keys() <= {"model/plan.py", "ports.py", "app.py", "process.py"}, long
+    assert long.keys() <= {"model/plan.py", "ports.py", "app.py"}, long
 
 
 def test_siblings_do_not_import_each_other() -> None:

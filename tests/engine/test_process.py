@@ -125,7 +125,7 @@ def test_deadline_of_the_scope() -> None:
 
 @pytest.mark.parametrize("stubborn", [False, True])
 def test_interrupt_ends_the_whole_group(tmp_path: Path, *, stubborn: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "GRACE_SECONDS", 0.5)
+    monkeypatch.setattr("drtool.process.child.GRACE_SECONDS", 0.5)
     trap = "trap : INT TERM;" if stubborn else ""
     script = (
         f'{trap} sh -c "{trap} echo \\$\\$ > $1/grandchild; sleep 100; sleep 100; sleep 100" & echo $$ > "$1/pid"; wait; wait; sleep 100'
@@ -198,7 +198,7 @@ def test_labelled_processes_are_found_and_ended() -> None:
     assert ready.wait(10)
     wait_until(lambda: len(process.find_labelled(label)) >= 2)
     assert process.find_labelled(f"{label}/other") == ()
-    process.end_processes(tuple(pid for pid, _label in process.find_labelled(label)))
+    process.end_processes(process.find_labelled(label))
     thread.join(10)
     assert process.find_labelled(label) == ()
     assert results

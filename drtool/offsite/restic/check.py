@@ -77,8 +77,9 @@ def _summary(line: bytes) -> Message | None:
 
 
 def _damage(client: Client, said: str, summary: Message | None) -> Corrupt:
-    packs = (summary or {}).get("broken_packs") or ()
-    named = [f"pack {pack}" for pack in packs][:_NAMED] or [line for line in said.splitlines() if is_damage(line)][:_NAMED]
+    packs = (summary or {}).get("broken_packs")
+    named = [f"pack {pack}" for pack in packs if _PACK.fullmatch(str(pack))][:_NAMED] if isinstance(packs, list) else []
+    named = named or [line for line in said.splitlines() if is_damage(line)][:_NAMED]
     return Corrupt(
         f"the repository {client.name} is damaged: {'; '.join(named) or said[-500:]}",
         hint="keep it as it is, restore from another copy, and read restic's page on repairing a repository",

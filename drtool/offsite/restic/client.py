@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from drtool.ports import Clock, LineListener, Piped, Runner, SecretStore
 
 type_variable = TypeVar("type_variable")
 
+_ID = re.compile(r"[0-9a-f]{64}")
 PROBE_GOOD_SECONDS = 10.0
 LOOK_SECONDS = 20.0
 _COLLECTED_WITHIN = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
@@ -271,7 +273,7 @@ class Client:
     def _ask_identity(self) -> str:
         completed = self.run(Call(commands.CONFIG, "read its configuration"))
         try:
-            return str(parse_document(completed.standard_output)["id"])
+            return _ID.fullmatch(str(parse_document(completed.standard_output)["id"]))[0]  # type: ignore[index]  # TypeError is caught
         except (ValueError, KeyError, TypeError):
             raise Unavailable(f"the repository {self.name} did not tell its id", hint=f"drtool doctor {self.name}") from None
 

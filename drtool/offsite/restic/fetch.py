@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from drtool.model.bounds import is_plain, shown
-from drtool.model.command import Command
+from drtool.model.command import Command, whole_number
 from drtool.model.errors import Corrupt, NotFound, Refused
 from drtool.model.point import Artifact
 from drtool.offsite.restic import command as commands
@@ -179,7 +179,7 @@ def _count(runner: Runner, root: str) -> GetResult | None:
 
     def take(line: bytes) -> None:
         nonlocal sizes, files
-        sizes += int(line)
+        sizes += whole_number(line, f"the size of a file in {root}")
         files += 1
 
     completed = runner.run(Command(("find", root, "-type", "f", "-printf", "%s\\n")), on_output=take)
@@ -225,4 +225,4 @@ def _remote_digest(runner: Runner, path: str) -> tuple[int, str]:
     digest = runner.run(Command(("sha256sum", "--zero", "--", path)))
     if size.exit_code != 0 or digest.exit_code != 0:
         raise Corrupt(f"restic said that it restored {path}, but it cannot be read: {size.said(200)}", hint="use another copy")
-    return int(size.standard_output), digest.standard_output.split()[0].decode("ascii")
+    return size.number(f"the size of {path}"), digest.standard_output[:64].decode("ascii", "replace")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from drtool.model.errors import Locked
 from drtool.offsite.restic.output import parse_document
@@ -39,10 +39,10 @@ def parse_lock(lock: str, output: bytes) -> Lock | None:
             host=str(document["hostname"]),
             user=str(document.get("username", "")),
             pid=int(document["pid"]),
-            since=datetime.fromisoformat(document["time"]),
+            since=datetime.fromisoformat(document["time"]).astimezone(UTC),
             exclusive=bool(document.get("exclusive")),
         )
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return None
 
 

@@ -7,12 +7,14 @@ import re
 from typing import Any
 
 from drtool.model.command import Completed
+from drtool.model.errors import Refused
 from drtool.ports import Progress, ProgressListener
 
 Message = dict[str, Any]
 
 _KEPT_ITEMS = 1000
 _NO_ENTRY = 2
+_LARGEST_COUNT = 1 << 62
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -27,7 +29,7 @@ def parse_line(line: bytes) -> Message | None:
         return None
     try:
         message = json.loads(line.decode("utf-8", "replace"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return message if isinstance(message, dict) else None
 
@@ -40,7 +42,10 @@ def parse_document(output: bytes) -> Any:  # noqa: ANN401 - whatever restic wrot
     lines = output.decode("utf-8", "replace").splitlines()
     for number, line in enumerate(lines):
         if line.startswith(("[", "{", "null")):
-            return json.loads("\n".join(lines[number:]))
+            try:
+                return json.loads("\n".join(lines[number:]))
+            except RecursionError:
+                raise ValueError("a JSON document without bottom") from None
     raise ValueError("no JSON document")
 
 
@@ -86,9 +91,17 @@ def is_vanished(message: Message) -> bool:
 
 
 def number(message: Message, key: str) -> int:
-    """Return a count; restic leaves zeros out."""
+    """Return a count; restic leaves zeros out. Refused for what no restic would count: it may be any program that answers there."""
     value = message.get(key, 0)
-    return int(value) if isinstance(value, int | float) else 0
+    if isinstance(value, int) and 0 <= value <= _LARGEST_COUNT:
+        return int(value)
+    if isinstance(value, float) and 0 <= value <= _LARGEST_COUNT and value == int(value):
+        return int(value)
+    raise Refused(
+        f"restic tells {key} as {str(value)[:60]!r}, which is no count",
+        hint="look which program answers there: restic version",
+        safe="what was stored before is untouched",
+    )
 
 
 class OutputReader:

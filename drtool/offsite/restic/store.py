@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from drtool.model.codec import canonical
 from drtool.model.command import Completed
 from drtool.model.errors import Corrupt, Refused
@@ -13,6 +15,7 @@ from drtool.offsite.restic.output import Message, OutputReader, number, words
 from drtool.ports import Body, Piped, ProgressListener, PutRequest, PutResult
 
 _INCOMPLETE = 3
+_SNAPSHOT = re.compile(r"[0-9a-f]{8,64}")
 _COUNTS = ("files_new", "files_changed", "files_unmodified")
 
 
@@ -139,12 +142,12 @@ def _require_whole(client: Client, piped: Piped, workload: str, program: str) ->
 def _take_back(client: Client, reader: OutputReader) -> None:
     """Remove a snapshot that restic stored although its input was not whole."""
     snapshot = str((reader.summary or {}).get("snapshot_id") or "")
-    if snapshot:
+    if _SNAPSHOT.fullmatch(snapshot):
         client.run(Call(commands.forget((snapshot,)), "remove an incomplete stream"))
 
 
 def _summary(client: Client, reader: OutputReader, completed: Completed, workload: str) -> Message:
-    if reader.summary is None or not reader.summary.get("snapshot_id"):
+    if reader.summary is None or not _SNAPSHOT.fullmatch(str(reader.summary.get("snapshot_id"))):
         raise Refused(
             f"restic ended with exit code {completed.exit_code} but did not say that it stored {workload}: {last_words(words(completed))}",
             hint=f"run again; if it stays so: drtool doctor {client.name}",

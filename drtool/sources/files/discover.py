@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 from typing import Any, Final
 
+from drtool.model.command import understanding
 from drtool.model.policy import Settings
 from drtool.model.workload import Workload
 from drtool.sources.places.filesystem import FileSystem
@@ -58,7 +59,8 @@ def _look(file_system: FileSystem, paths: list[str]) -> dict[str, tuple[str, int
     output = file_system.require("looking for what is protected", *_batch(_LOOK), standard_input=_joined(paths))
     fields = output.split(b"\0")
     groups = zip(fields[0::3], fields[1::3], fields[2::3], strict=False)
-    return {os.fsdecode(path): (kind.decode("ascii"), int(size)) for kind, size, path in groups}
+    with understanding("what is protected"):
+        return {os.fsdecode(path): (kind.decode("ascii"), int(size)) for kind, size, path in groups}
 
 
 def _why(file_system: FileSystem, paths: list[str]) -> dict[str, str]:

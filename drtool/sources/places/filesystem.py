@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from drtool.model.command import Command, Completed
+from drtool.model.command import Command, Completed, understanding, whole_number
 from drtool.model.errors import Conflict, Refused
 from drtool.model.quantity import spell_bytes
 from drtool.ports import Runner
@@ -15,6 +15,7 @@ ENVIRONMENT: Final = {"LC_ALL": "C"}
 """Programs' words are compared, so they must not be translated."""
 
 _STAT = r"%y\0%D\0%i\0%p\0"
+LONGEST_FIELD_BYTES = 1 << 20
 _GONE = (b"No such file or directory", b"Not a directory")
 _MAKE_WHOLE = 'set -Ceu; umask 077; new="$1.new"; rm -f -- "$new"; cat >"$new"; sync -- "$new"; mv -T -- "$new" "$1"; sync -- "${1%/*}/"'
 
@@ -61,7 +62,10 @@ class FileSystem:
                 raise Refused(f"cannot look at a place: {line[6:].decode('utf-8', 'replace')}")
         fields = [os.fsdecode(field) for field in completed.standard_output.split(b"\0")]
         groups = zip(*[iter(fields)] * 4, strict=False)
-        return {path: Entry(kind, device, inode) for kind, device, inode, path in groups}
+        found = {path: Entry(kind, device, inode) for kind, device, inode, path in groups}
+        if not found.keys() <= set(wanted):
+            raise Refused(f"{self.runner.name} was asked for {wanted[0]} and tells of something else", hint="look what answers there")
+        return found
 
     def exists(self, path: str) -> bool:
         """Tell whether anything lies at `path`, a dangling link included."""
@@ -96,7 +100,7 @@ class FileSystem:
     def free_bytes(self, path: str) -> int:
         """Return the bytes this user may still write on the file system of `path`."""
         output = self.require(f"asking for the free space of {path}", "df", "--output=avail", "-B1", "--", path)
-        return int(output.split()[-1])
+        return whole_number(output.split()[-1] if output.strip() else b"", f"the free space of {path}")
 
     def require_space(self, path: str, needed: int, *, hint: str = "") -> None:
         """Refuse when fewer than `needed` bytes are free at `path`."""
@@ -113,7 +117,8 @@ class FileSystem:
         real_parent = self.require(f"resolving {path}", "realpath", "-z", "--", posixpath.dirname(path)).rstrip(b"\0")
         real = posixpath.join(os.fsdecode(real_parent), posixpath.basename(path))
         table = self.require("reading the mount table", "cat", "--", "/proc/self/mountinfo")
-        points = (os.fsdecode(_unescape(line.split(b" ")[4])) for line in table.splitlines())
+        with understanding("the mount table"):
+            points = [os.fsdecode(_unescape(line.split(b" ")[4])) for line in table.splitlines()]
         return tuple(point for point in points if is_inside(point, real))
 
     def make_directory(self, path: str, *, private: bool = False) -> None:
@@ -174,6 +179,8 @@ class FileSystem:
         def consume(chunk: bytes) -> None:
             nonlocal rest
             *fields, rest = (rest + chunk).split(b"\0")
+            if len(rest) > LONGEST_FIELD_BYTES:
+                raise Refused(f"{command.argv[0]} on {self.runner.name} prints without end", hint="look what answers there")
             for field in fields:
                 take(field)
 

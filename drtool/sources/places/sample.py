@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from drtool.model.attributes import ENTRY, Tally, unchanged
-from drtool.model.command import Command
+from drtool.model.command import Command, understanding
 from drtool.model.errors import NotFound, Refused
 from drtool.model.exclude import might_match
 from drtool.model.extended import EXTENDED, read_extended
@@ -60,7 +60,8 @@ def look_before(file_system: FileSystem, artifact: ArtifactRequest, *, limit: Li
     chosen = reservoir.chosen()
     digests = hash_files(file_system, chosen)
     extended = _extended(file_system, digests)
-    sample = {name: _sampled(chosen[name], name, digests[name], extended.get(name, "")) for name in sorted(digests)}
+    with understanding(f"digests of files in {artifact.path}"):
+        sample = {name: _sampled(chosen[name], name, digests[name], extended.get(name, "")) for name in sorted(digests)}
     return Look(sample, chosen, tally, frozenset(reservoir.tagged))
 
 
@@ -174,7 +175,8 @@ def _list(file_system: FileSystem, artifact: ArtifactRequest, take: Callable[[by
 
     boundary = ("-xdev",) if artifact.one_file_system else ()
     command = Command(("find", artifact.path, *boundary, "-printf", ENTRY), environment=ENVIRONMENT)
-    completed = file_system.stream(command, pair)
+    with understanding(f"what lies in {artifact.path}"):
+        completed = file_system.stream(command, pair)
     if completed.exit_code not in (0, 1):  # 1: something could not be read or vanished, which the repository tells
         raise Refused(f"counting {artifact.path} failed: {completed.said(300)}")
 

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Final, Protocol
 
+from drtool.model.command import understanding
 from drtool.model.errors import Conflict, NotFound, Refused
 from drtool.sources.places.filesystem import FileSystem
 from drtool.sources.truenas.client import Client
@@ -171,8 +172,9 @@ def _stat(files: FileSystem, path: str) -> tuple[int, int] | None:
     completed = files.run("stat", "-c", "%d %i", "--", path)
     if completed.exit_code != 0:
         return None
-    device, inode = completed.standard_output.split()
-    return int(device), int(inode)
+    with understanding(f"stat of {path}"):
+        device, inode = completed.standard_output.split()
+        return int(device), int(inode)
 
 
 def _mounted_there(client: Client, dataset: Dataset) -> str:

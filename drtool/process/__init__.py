@@ -1,0 +1,30 @@
+"""The only door to child processes: argument lists, own process groups, bounded output, limits of time, one way to stop."""
+
+from drtool.process.apart import start_apart
+from drtool.process.carry import execute, pipe
+from drtool.process.child import SILENCE_SECONDS
+from drtool.process.frame import shown
+from drtool.process.labelled import end_processes, find_labelled, process_exists
+from drtool.process.scope import Interrupt, Scope, check_time, current_scope, scope, stopwatch
+from drtool.process.spawn import INHERITED, LABEL_VARIABLE, PRIORITY, environment_of
+
+__all__ = [
+    "INHERITED",
+    "LABEL_VARIABLE",
+    "PRIORITY",
+    "SILENCE_SECONDS",
+    "Interrupt",
+    "Scope",
+    "check_time",
+    "current_scope",
+    "end_processes",
+    "environment_of",
+    "execute",
+    "find_labelled",
+    "pipe",
+    "process_exists",
+    "scope",
+    "shown",
+    "start_apart",
+    "stopwatch",
+]

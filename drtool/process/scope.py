@@ -1,0 +1,85 @@
+"""In which step work is done: its label, its deadline, and who can stop it."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from drtool.model.errors import Interrupted, TimedOut
+
+TICK_SECONDS = 0.1
+
+
+class Interrupt:
+    """Whether the run was told to stop, and by which signal; a second request also stops what is shielded."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self.signal_number = 0
+        self.requests = 0
+
+    def request(self, signal_number: int) -> None:
+        """Ask the run to stop; safe inside a signal handler."""
+        self.signal_number = self.signal_number or signal_number
+        self.requests += 1
+        self._event.set()
+
+    def stops(self, *, shielded: bool) -> bool:
+        """Tell whether work must stop now."""
+        return self.requests > (1 if shielded else 0)
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until asked to stop, or until `seconds` passed; True when asked."""
+        return self._event.wait(seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """In which step a child runs: its label, the monotonic deadline, and who can stop it."""
+
+    label: str = ""
+    deadline: float | None = None
+    interrupt: Interrupt = field(default_factory=Interrupt)
+    shielded: bool = False
+    on_start: Callable[[int, str], None] | None = None
+    """Told process id and program of each child, for the journal."""
+
+
+_scope: ContextVar[Scope] = ContextVar("drtool_scope", default=Scope())  # noqa: B039 - frozen; its default interrupt is never requested
+
+
+@contextlib.contextmanager
+def scope(value: Scope) -> Iterator[None]:
+    """Run children of this thread inside `value`."""
+    token = _scope.set(value)
+    try:
+        yield
+    finally:
+        _scope.reset(token)
+
+
+def current_scope() -> Scope:
+    """Return the scope of this thread."""
+    return _scope.get()
+
+
+def check_time(started: float, timeout_seconds: float | None, what: str) -> None:
+    """Raise Interrupted or TimedOut when the work must stop now."""
+    current = _scope.get()
+    if current.interrupt.stops(shielded=current.shielded):
+        raise Interrupted(f"{what} was stopped", signal_number=current.interrupt.signal_number)
+    now = time.monotonic()
+    if timeout_seconds is not None and now - started > timeout_seconds:
+        raise TimedOut(f"{what} did not end within {timeout_seconds:g} s")
+    if current.deadline is not None and now > current.deadline:
+        raise TimedOut(f"{what} did not end before the deadline of the run")
+
+
+def stopwatch(timeout_seconds: float, what: str) -> Callable[[], None]:
+    """Start to count for work that is no child process; what is returned raises Interrupted or TimedOut when it must stop."""
+    started = time.monotonic()
+    return lambda: check_time(started, timeout_seconds, what)
