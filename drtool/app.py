@@ -164,7 +164,7 @@ class App:
 
         if point is not None:
             view = self.archive.find(point, self.archive.listings(refresh=True))
-            holders, wanted = tuple(repositories) or view.repositories, view.point.point
+            holders, wanted = tuple(repositories) or view.listed, view.point.point
             return self._simple(lambda run, now: plan_verify_point(self.policy, point=wanted, repositories=holders, run=run, now=now))
         names = tuple(repositories) or tuple(self.policy.repositories)
         return self._simple(lambda run, now: plan_verify(self.policy, repositories=names, run=run, now=now))
@@ -438,9 +438,9 @@ class App:
         from drtool.planning.mount import plan_mount
 
         view = self.archive.find(point, self.archive.listings(refresh=True))
-        name = repository or view.repositories[0]
-        if name not in view.repositories:
-            raise NotFound(f"{name} does not hold that point", hint=f"it is in: {', '.join(view.repositories)}")
+        name = repository or view.listed[0]
+        if name not in view.listed:
+            raise NotFound(f"{name} does not hold that point", hint=f"it is in: {', '.join(view.listed)}")
         now = self._clock.now()
         return plan_mount(
             view.point,

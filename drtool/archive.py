@@ -55,13 +55,15 @@ class Archive:
         """Return our points, newest first, each with the repositories that hold it."""
         points: dict[str, RecoveryPoint] = {}
         places: dict[str, list[str]] = {}
+        broken: dict[str, list[str]] = {}
         verified: dict[str, list[str]] = {}
         for name, listing in listings.items():
             proven = verified_points(listing)
             for point in listing.points:
                 if point.by == self.policy.name:
-                    points.setdefault(point.point, point)
-                    places.setdefault(point.point, []).append(name)
+                    if point.point not in places:
+                        points[point.point] = point
+                    (places if point.whole else broken).setdefault(point.point, []).append(name)
                     if point.point in proven:
                         verified.setdefault(point.point, []).append(name)
         active = self.holds(listings)
@@ -69,9 +71,10 @@ class Archive:
         return tuple(
             PointView(
                 point,
-                tuple(places[point.point]),
+                tuple(places.get(point.point, ())),
                 tuple(verified.get(point.point, ())),
                 tuple(hold for hold in active if hold.set == point.set and hold.point in ("", point.point)),
+                tuple(broken.get(point.point, ())),
             )
             for point in ordered
         )
@@ -93,7 +96,7 @@ class Archive:
     def manifest(self, view: PointView, listings: Mapping[str, Listing]) -> Manifest:
         """Read the manifest of a point from the first repository that gives it as it was sealed."""
         last: DrtoolError | None = None
-        for name in view.repositories:
+        for name in view.listed:
             point = next((each for each in listings[name].points if each.point == view.point.point), view.point)
             try:
                 return manifests.read(self.hands.repositories[name].read(point.manifest), digest=view.point.digest)
@@ -127,7 +130,7 @@ class Archive:
         found = {}
         for manifest in manifests:
             for view in self.views(listings):
-                if view.point.set == manifest.set and view.point.complete and view.point.instant < manifest.instant:
+                if view.point.set == manifest.set and view.counts and view.point.instant < manifest.instant:
                     found[manifest.set] = self.manifest(view, listings)
                     break
         return found
@@ -173,7 +176,7 @@ class Archive:
         member, artifact = chosen[0]
         whole = path.rstrip("/") == artifact.path.rstrip("/")
         last: DrtoolError | None = None
-        for name in view.repositories:
+        for name in view.listed:
             with tempfile.TemporaryDirectory(prefix=".drtool-", dir=os.path.dirname(os.path.abspath(target))) as staging:
                 request = GetRequest(
                     artifact=artifact,
@@ -196,7 +199,7 @@ class Archive:
     def _browse(self, view: PointView, artifact: Artifact, workload: str, path: str, *, deep: bool = True) -> Iterator[Entry]:
         """List an artifact; where one copy breaks off, the next goes on: the same tree is listed in the same order."""
         given = 0
-        for name in view.repositories:
+        for name in view.listed:
             try:
                 entries = self.hands.repositories[name].browse(artifact, view.point.point, workload, path, deep=deep)
                 for entry in itertools.islice(entries, given, None):
@@ -205,7 +208,7 @@ class Archive:
             except Interrupted:
                 raise
             except DrtoolError:
-                if name == view.repositories[-1]:
+                if name == view.listed[-1]:
                     raise
             else:
                 return

@@ -40,7 +40,7 @@ def policy_from_repository(
     repository = ResticRepository(policy=described, by="", secrets=Secrets(environment, runner), clock=clock, local=runner, binary=binary)
     listing = repository.list()
     newest: dict[tuple[str, str], RecoveryPoint] = {}
-    for point in sorted(listing.points, key=lambda each: (each.complete, each.instant)):
+    for point in sorted(listing.points, key=lambda each: (each.counts, each.complete, each.instant)):
         if point.instant <= clock.now() + FUTURE_TOLERANCE:
             newest[point.by, point.set] = point
     if not newest:

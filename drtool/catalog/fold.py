@@ -13,7 +13,7 @@ from drtool.model.codec import decode, kind_of
 from drtool.model.control import Controlled, is_hollow
 from drtool.model.event import Event, EventKind
 from drtool.model.outcome import Outcome, worst
-from drtool.model.plan import Ask, Break, Cutover, EndHold, Guard, PlaceHold, Plan, Record, Restore, Seal, Step, Store
+from drtool.model.plan import Ask, Break, Cutover, EndHold, Guard, PlaceHold, Plan, Record, Restore, Seal, Step, Store, Verify
 from drtool.model.report import Failure, Report, SetReport, StepReport
 
 CENSUS = "census"
@@ -71,7 +71,7 @@ def fold(plan: Plan, events: Iterable[Event]) -> Report:
         steps=step_reports,
         failures=tuple(failures),
         skipped=tuple(f"{skipped.what}: {skipped.reason}" for skipped in plan.skipped),
-        notes=(*plan.notes, *notes, *_told_of_restores(steps.values())),
+        notes=(*plan.notes, *notes, *_told_of_restores(steps.values()), *_told_of_readings(plan, steps)),
         signal_number=signal_number,
         plan_digest=plan.digest,
     )
@@ -80,6 +80,11 @@ def fold(plan: Plan, events: Iterable[Event]) -> Report:
 def _told_of_restores(steps: Iterable[StepProgress]) -> tuple[str, ...]:
     results = [step.result for step in steps if step.result.get("kind") == "restored"]
     return tuple(f"{result['workload']}: {result['note']}" for result in results if result.get("note"))
+
+
+def _told_of_readings(plan: Plan, steps: Mapping[str, StepProgress]) -> tuple[str, ...]:
+    read = [(step.action.repository, steps[step.id].result.get("note")) for step in plan.steps if isinstance(step.action, Verify)]
+    return tuple(f"{repository}: {note}" for repository, note in read if note)
 
 
 def _take(progress: StepProgress, event: Event) -> None:

@@ -13,6 +13,9 @@ from drtool.model.inventory import Listing
 from drtool.model.point import RecoveryPoint
 from drtool.model.policy import RepositoryPolicy
 
+_SUFFIX = ".2.json"
+"""The first release did not know which points are whole: what it remembered is asked anew."""
+
 
 class Index:
     """The last listing of each repository on the local disk: a cache, absent or damaged means not known.
@@ -52,16 +55,16 @@ class Index:
     def _file(self, repository: str) -> str:
         location = self._repositories[repository].address.location
         digest = hashlib.sha256(location.encode("utf-8", "surrogateescape")).hexdigest()[:12]
-        return os.path.join(self._path, f"{quote(repository, safe='')}-{digest}.json")
+        return os.path.join(self._path, f"{quote(repository, safe='')}-{digest}{_SUFFIX}")
 
 
 def _slim(points: Iterable[RecoveryPoint]) -> tuple[RecoveryPoint, ...]:
-    """Forget what points consist of, but not the newest complete one of each set: its workloads are compared with what was proven."""
+    """Forget what points consist of, but not the newest of each set that counts: its workloads are compared with what was proven."""
     every = tuple(points)
     newest: dict[tuple[str, str], RecoveryPoint] = {}
     for point in every:
         known = newest.get((point.by, point.set))
-        if point.complete and (known is None or point.instant > known.instant):
+        if point.counts and (known is None or point.instant > known.instant):
             newest[point.by, point.set] = point
     kept = {id(point) for point in newest.values()}
-    return tuple(point if id(point) in kept else replace(point, data=()) for point in every)
+    return tuple(point if id(point) in kept else replace(point, data=(), trees=()) for point in every)

@@ -15,7 +15,7 @@ from drtool.engine.fetch import fetch
 from drtool.engine.hands import Hands
 from drtool.engine.mount import mount
 from drtool.engine.prove import ask_planned, record
-from drtool.engine.read import verify
+from drtool.engine.read import note_loss, verify
 from drtool.model import plan as actions
 from drtool.model.codec import canonical, decode, encode
 from drtool.model.command import Command
@@ -69,7 +69,7 @@ def perform(work: Work) -> Result:  # noqa: C901, PLR0912 - one line per action 
         case actions.Forget() as action:
             return safeguard.forget(work.hands, work.plan, action, set=work.step.set)
         case actions.Prune() as action:
-            return safeguard.prune(work.hands, action)
+            return safeguard.prune(work.hands, work.plan, action)
         case actions.PlaceHold() as action:
             return safeguard.place_hold(work.hands, work.plan, action, set=work.step.set)
         case actions.EndHold() as action:
@@ -230,9 +230,9 @@ def _seal(work: Work, action: actions.Seal) -> Sealed:
         repository.append(manifest)
     digest = hashlib.sha256(canonical(manifest)).hexdigest()
     sealed = next((point for point in repository.list().points if point.point == action.point), None)
-    if sealed is None or sealed.digest != digest:
+    if sealed is None or sealed.digest != digest or not sealed.whole:
         raise Conflict(
-            f"the repository {action.repository} does not show the point {action.point} as it was sealed",
+            f"the repository {action.repository} does not show the point {action.point} as it was sealed, with all its data",
             hint="drtool run again, and drtool doctor",
             safe="earlier points are untouched",
         )
@@ -252,10 +252,13 @@ def _seal(work: Work, action: actions.Seal) -> Sealed:
 
 def _copy(work: Work, action: actions.Copy) -> Copied:
     origin, target = work.hands.repositories[action.origin], work.hands.repositories[action.target]
-    present = {point.point for point in target.list().points}
-    wanted = tuple(point for point in action.points if point not in present)
+    listed = {point.point: point for point in target.list().points}
+    wanted = tuple(name for name in action.points if name not in listed or not listed[name].whole)
+    again = tuple(listed[name] for name in wanted if name in listed)
+    for point in again:  # before it looks whole again: what was read of it earlier says nothing of what comes now
+        note_loss(work.hands, point, work.plan, action.target, work.events())
     written = target.copy(wanted, origin, on_progress=work.on_progress) if wanted else 0
-    return Copied(wanted, tuple(point for point in action.points if point in present), written)
+    return Copied(wanted, tuple(name for name in action.points if name not in wanted), written, tuple(point.point for point in again))
 
 
 def _release(work: Work, action: actions.Release) -> Done:

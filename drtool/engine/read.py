@@ -16,8 +16,12 @@ from drtool.model.evidence import Evidence, Reading
 from drtool.model.inventory import Listing
 from drtool.model.outcome import Outcome
 from drtool.model.plan import Done, Plan
+from drtool.model.point import RecoveryPoint
 from drtool.model.reading import Packs, pack_text, packs_of, still_read
 from drtool.ports import Progress, Repository, VerifyRequest
+
+_NAMED = 5
+_NOTED = 20
 
 
 def verify(
@@ -44,7 +48,52 @@ def verify(
         with contextlib.suppress(DrtoolError):
             attest(hands, _failed(replace(evidence, ended=hands.clock.now()), error), plan=plan, events=events())
         raise
-    return _told(attest(hands, replace(evidence, ended=hands.clock.now(), bytes=read), plan=plan, events=events()), read)
+    points = _points_of(repository, plan, action.point)
+    broken = [point for point in points if not point.whole]
+    details = {**evidence.details, "points": len(points), "whole": len(points) - len(broken)}
+    evidence = replace(evidence, ended=hands.clock.now(), bytes=read, details=details)
+    if action.point and broken:
+        evidence = replace(evidence, outcome=Outcome.DATA_WRONG, details={**details, "what": _lost(broken, action.repository)})
+    attested = attest(hands, evidence, plan=plan, events=events())
+    if broken:
+        for point in broken[-_NOTED:] if not action.point else ():
+            note_loss(hands, point, plan, action.repository, events())
+        raise Corrupt(
+            _lost(broken, action.repository),
+            hint=f"drtool copy {broken[-1].set} brings it again where another repository holds it",
+            safe=f"what is there agrees with its digests; {len(points) - len(broken)} of {len(points)} points are whole",
+        )
+    return _told(attested, read, points=len(points))
+
+
+def note_loss(hands: Hands, point: RecoveryPoint, plan: Plan, repository: str, events: Sequence[Event]) -> None:
+    """Sign that a repository lost data of a point: until it is read again, nothing that was read of it before stands."""
+    now = hands.clock.now()
+    evidence = Evidence(
+        id=hands.clock.fresh_id(),
+        subject="verify",
+        by=plan.policy,
+        repository=repository,
+        outcome=Outcome.DATA_WRONG,
+        started=now,
+        ended=now,
+        point=point.point,
+        set=point.set,
+        details={"what": _lost([point], repository)},
+    )
+    with contextlib.suppress(DrtoolError):
+        attest(hands, evidence, plan=plan, events=events)
+
+
+def _points_of(repository: Repository, plan: Plan, point: str) -> tuple[RecoveryPoint, ...]:
+    return tuple(each for each in repository.list().points if each.by == plan.policy and point in ("", each.point))
+
+
+def _lost(broken: Sequence[RecoveryPoint], repository: str) -> str:
+    names = ", ".join(point.point for point in broken[-_NAMED:])
+    more = f" and {len(broken) - _NAMED} more" if len(broken) > _NAMED else ""
+    are = "a point is" if len(broken) == 1 else f"{len(broken)} points are"
+    return f"{are} not whole in {repository}, data is not listed there any more: {names}{more}"
 
 
 def _set_of(repository: Repository, point: str) -> str:
@@ -100,11 +149,12 @@ def _failed(evidence: Evidence, error: Corrupt) -> Evidence:
     return replace(evidence, outcome=Outcome.DATA_WRONG, reading=reading, details={**evidence.details, "what": error.what})
 
 
-def _told(attested: Attested, read: int) -> Done:
+def _told(attested: Attested, read: int, *, points: int) -> Done:
     evidence, reading = attested.evidence, attested.evidence.reading
     kept = f"; evidence lies on this disk only: {attested.on_disk_only}" if attested.on_disk_only else ""
-    data = {"bytes": read, "evidence": evidence.id, "on_disk_only": attested.on_disk_only}
+    data = {"bytes": read, "evidence": evidence.id, "on_disk_only": attested.on_disk_only, "points": points, "whole": points}
+    whole = "the point is whole" if evidence.point else f"{points} of {points} points are whole"
     if reading is None:
-        return Done(f"every byte agrees with its digest{kept}", data)
-    words = f"slice {reading.slice} agrees with its digests; {len(reading.done)} of {reading.slices} of this cycle are read"
+        return Done(f"every byte agrees with its digest; {whole}{kept}", data)
+    words = f"slice {reading.slice} agrees with its digests; {len(reading.done)} of {reading.slices} of this cycle are read; {whole}"
     return Done(f"{words}{kept}", {**data, "slice": reading.slice, "slices": reading.slices, "done": len(reading.done)})

@@ -10,12 +10,14 @@ from drtool import process
 from drtool.engine.hands import Hands
 from drtool.model import plan as actions
 from drtool.model.codec import decode, encode
-from drtool.model.errors import Conflict, DrtoolError, Interrupted, Locked, NotFound
+from drtool.model.errors import Conflict, DrtoolError, Interrupted, Locked, NotFound, Refused
 from drtool.model.hold import FREEZE, QUARANTINE, Hold, active_holds, frozen_by, looked_at, quarantines
 from drtool.model.inventory import Listing
-from drtool.model.plan import Done, Forgotten, Plan, Result
+from drtool.model.plan import Done, Forgotten, Plan, Result, Verdict
 from drtool.model.point import RecoveryPoint
 from drtool.model.quarantine import reasons_to_stop
+from drtool.planning.evidence import damage, verified_points
+from drtool.planning.retention import verdicts
 from drtool.ports import Repository
 
 RECENT_SECONDS = 5.0
@@ -108,8 +110,6 @@ def forget(hands: Hands, plan: Plan, action: actions.Forget, *, set: str) -> For
     points = {point.point: point for point in listing.points if point.by == plan.policy}
     if action.expected and action.expected not in points:
         raise Conflict(f"the point {action.expected} is not sealed in {action.repository}, so nothing is forgotten there")
-    if action.expected and not points[action.expected].complete:  # judged as complete when it was planned: law 9
-        return Forgotten((), dict.fromkeys(action.points, "the new point is partial"))
     stops = reasons_to_stop(
         _own(listing, plan, set).values(), action.rules, point=action.expected, now=now, looked=looked_at(listing.holds, set)
     )
@@ -117,16 +117,24 @@ def forget(hands: Hands, plan: Plan, action: actions.Forget, *, set: str) -> For
         return Forgotten((), dict.fromkeys(action.points, stops[0].words))
     holds = active_holds(listing.holds, now)
     kept = {name: hold.reason for name in action.points for hold in holds if hold.set == set and hold.point in ("", name)}
+    # The plan took the new point for complete and whole, and other points for what they were then.
+    kept |= {
+        each.point: ", ".join(each.reasons) for each in _judged(hands, listing, plan, set) if each.reasons and each.point in action.points
+    }
     forgotten = tuple(name for name in action.points if name in points and name not in kept)
     if forgotten:
         repository.forget(forgotten)
     return Forgotten(forgotten, kept)
 
 
-def prune(hands: Hands, action: actions.Prune) -> Done:
-    """Free space, unless a restore reads from there: it takes no lock, so what is moved under it would be missing."""
+def prune(hands: Hands, plan: Plan, action: actions.Prune) -> Done:
+    """Free space, unless a restore reads from there: it takes no lock, so what is moved under it would be missing.
+
+    Refused while a point of ours is not whole there: nothing claims the data that vanished, and pruning is what destroys it.
+    """
     repository = hands.repositories[action.repository]
-    frozen = frozen_by(repository.list().holds, hands.clock.now())
+    listing = repository.list()
+    frozen = frozen_by(listing.holds, hands.clock.now())
     if frozen:
         hold = frozen[0]
         raise Locked(
@@ -134,8 +142,31 @@ def prune(hands: Hands, action: actions.Prune) -> Done:
             hint=f"wait for it; if it is over: drtool hold release {hold.id}",
             safe="nothing was removed",
         )
+    broken = [point for point in listing.points if point.by == plan.policy and not point.whole]
+    if broken:
+        told = f"{broken[0].point} of {broken[0].set}" + (f" and {len(broken) - 1} more" if len(broken) > 1 else "")
+        raise Refused(
+            f"the repository {action.repository} is not pruned: data of {told} is not listed, and what may be left of it would go for good",
+            hint=f"bring it again: drtool copy {broken[0].set}; once you hold it lost: restic forget {broken[0].manifest[:8]}",
+            safe="nothing was removed",
+        )
     repository.prune()
     return Done("pruned")
+
+
+def _judged(hands: Hands, listing: Listing, plan: Plan, set: str) -> tuple[Verdict, ...]:  # noqa: A002 - the vocabulary's word
+    backup_set = hands.policy.sets.get(set)
+    if backup_set is None:
+        return ()
+    return verdicts(
+        _own(listing, plan, set).values(),
+        hands.policy.retention_in(backup_set, listing.repository),
+        repository=listing.repository,
+        set=set,
+        now=hands.clock.now(),
+        verified=verified_points(listing),
+        damaged=damage(listing) is not None,
+    )
 
 
 def _own(listing: Listing, plan: Plan, set: str) -> dict[str, RecoveryPoint]:  # noqa: A002 - the vocabulary's word

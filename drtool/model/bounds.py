@@ -136,7 +136,7 @@ def check_point(point: RecoveryPoint) -> RecoveryPoint:
     for text, what in ((point.point, "a point"), (point.set, "a set"), (point.run, "a run")):
         name(text, what)
     policy_name(point.by)
-    for number, what in ((point.bytes, "bytes"), (point.files, "files"), (point.members, "members")):
+    for number, what in ((point.bytes, "bytes"), (point.files, "files"), (point.members, "members"), (point.artifacts, "artifacts")):
         count(number, what)
     instant(point.instant, "the point")
     instant(point.sealed, "its seal")

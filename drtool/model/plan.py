@@ -358,6 +358,8 @@ class Copied:
     points: tuple[str, ...]
     present: tuple[str, ...] = ()
     bytes: int = 0
+    again: tuple[str, ...] = ()
+    """Those of them that were sealed there already, but not whole."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from drtool.model.evidence import EvidenceHead
 
 MANIFEST_FORMAT = "drtool.manifest/1"
+
+TREE_CHARACTERS = 8
+TREES_TOLD = 64
+"""How many trees of a point stand in its tags, each by so many characters: a listing stays bounded."""
 
 FUTURE_TOLERANCE = timedelta(minutes=10)
 """How far ahead of our clock a point may be dated before it is not believed."""
@@ -154,6 +158,11 @@ class Manifest:
         return sum(artifact.census.bytes for member in self.members for artifact in member.artifacts)
 
     @property
+    def artifacts(self) -> tuple[Artifact, ...]:
+        """Those of all members."""
+        return tuple(artifact for member in self.members for artifact in member.artifacts)
+
+    @property
     def files(self) -> int:
         """Regular files (a stream counts one)."""
         return sum(artifact.census.files for member in self.members for artifact in member.artifacts)
@@ -188,6 +197,39 @@ class RecoveryPoint:
     """Snapshot id of the manifest in this repository."""
     sealed: datetime
     data: tuple[DataSnapshot, ...] = ()
+    artifacts: int = 0
+    """How many the manifest has; 0: it was sealed by a release that did not tell."""
+    trees: tuple[str, ...] = ()
+    """The beginnings of their trees, as far as the tags tell them."""
+    lacking: int = 0
+    """How many of its artifacts this repository does not list."""
+
+    @property
+    def whole(self) -> bool:
+        """Its manifest and every artifact of it are listed in this repository."""
+        return not self.lacking
+
+    @property
+    def counts(self) -> bool:
+        """Complete and whole: only such a point counts for RPO, `keep` and the verified floor, and as the newest."""
+        return self.complete and self.whole
+
+    def listed_with(self, data: Iterable[DataSnapshot]) -> RecoveryPoint:
+        """Return the point with what a listing has of it; the one place where it is decided whether a point is whole.
+
+        Something else that bears its id, such as what a first attempt stored, stands in for nothing. A point of a release that told no
+        artifacts has at least one for each member.
+        """
+        there = tuple(data)
+        different = {(each.workload, each.tree) for each in there}
+        trees = {each.tree[:TREE_CHARACTERS] for each in there}
+        lacking = max(
+            self.artifacts - len(different),
+            self.members - len({workload for workload, _tree in different}),
+            sum(1 for tree in self.trees if tree not in trees),
+            0,
+        )
+        return replace(self, data=there, lacking=lacking)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,12 +21,23 @@ class InventoryLine:
 
 @dataclass(frozen=True, slots=True)
 class PointView:
-    """A point, the repositories that hold it, those in which it is verified, and what holds it."""
+    """A point, the repositories that hold it whole, those in which it is verified, what holds it, and those that lack data of it."""
 
     point: RecoveryPoint
     repositories: tuple[str, ...]
     verified: tuple[str, ...] = ()
     holds: tuple[Hold, ...] = ()
+    not_whole: tuple[str, ...] = ()
+
+    @property
+    def counts(self) -> bool:
+        """Complete, and whole somewhere."""
+        return self.point.complete and bool(self.repositories)
+
+    @property
+    def listed(self) -> tuple[str, ...]:
+        """Every repository that has something of it, those that hold it whole first."""
+        return (*self.repositories, *self.not_whole)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from drtool.model.inventory import Inventory, SetInventory
 from drtool.model.outcome import Outcome
 from drtool.model.plan import Plan, Release, Seal, Skipped, Step, Store, TakeSnapshot, Verdict
-from drtool.model.point import MissingMember, RecoveryPoint
+from drtool.model.point import DataSnapshot, MissingMember, RecoveryPoint
 from drtool.model.policy import BackupSet, Policy
 from drtool.model.workload import Workload
 from drtool.planning.copy import copy_step, lacking
@@ -61,7 +61,7 @@ def plan_run(
         if not workloads:
             draft.skipped.append(_nothing_to_store(name, missing))
             continue
-        fresh = _fresh_point(policy, backup_set, point=points[name], run=run, now=now, complete=not missing)
+        fresh = _fresh_point(policy, backup_set, workloads, point=points[name], run=run, now=now, complete=not missing)
         seal = _store_steps(backup_set, workloads, missing, draft, point=fresh.point, expires=now + lifetime)
         _after_seal(policy, backup_set, held, draft, fresh=fresh, seal=seal, now=now)
     written = {repository: tuple(steps) for repository, steps in draft.written.items()}
@@ -108,7 +108,9 @@ def _nothing_to_store(name: str, missing: tuple[MissingMember, ...]) -> Skipped:
     return Skipped(name, "nothing matched, which the policy allows", set=name)
 
 
-def _fresh_point(policy: Policy, backup_set: BackupSet, *, point: str, run: str, now: datetime, complete: bool) -> RecoveryPoint:
+def _fresh_point(
+    policy: Policy, backup_set: BackupSet, workloads: tuple[Workload, ...], *, point: str, run: str, now: datetime, complete: bool
+) -> RecoveryPoint:
     return RecoveryPoint(
         point=point,
         set=backup_set.name,
@@ -118,10 +120,11 @@ def _fresh_point(policy: Policy, backup_set: BackupSet, *, point: str, run: str,
         complete=complete,
         bytes=0,
         files=0,
-        members=0,
+        members=len(workloads),
         digest="",
         manifest="",
         sealed=now,
+        data=tuple(DataSnapshot("", "", workload.name, point) for workload in workloads),
     )
 
 
@@ -251,6 +254,7 @@ def _after_seal(
         target = copy.repository
         step = copy_step(
             backup_set,
+            held,
             target,
             points=lacking(policy, backup_set, held, target=target, now=now, fresh=fresh),
             needs=(seal,),

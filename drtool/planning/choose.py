@@ -32,12 +32,12 @@ def choose_point(
     now: datetime,
     workloads: Iterable[str] = (),
 ) -> ChosenPoint:
-    """Choose the point of a set to restore: the newest complete one that is not dated in the future.
+    """Choose the point of a set to restore: the newest that is complete, whole somewhere, and not dated in the future.
 
-    The order of `listings` is the order of preference; those that could not be read come last. `point` is an id, its beginning, its end, or
-    both around an ellipsis; `at` asks for the newest at or before it. A partial point is chosen only by name, or when it holds all the
-    `workloads` asked for. An empty `by` takes points of any policy. Raises NotFound with what there is, Conflict when
-    two repositories tell different things of one point.
+    The order of `listings` is the order of preference; those that could not be read, or do not hold the point whole, come last. `point` is
+    an id, its beginning, its end, or both around an ellipsis; `at` asks for the newest at or before it. A point that is partial, or whole
+    nowhere, is chosen only by name, or when a repository lists all the `workloads` asked for. An empty `by` takes points of any policy.
+    Raises NotFound with what there is, Conflict when two repositories tell different things of one point.
     """
     readable_first = sorted(listings.items(), key=lambda item: item[1].problem is not None)
     places: dict[str, dict[str, RecoveryPoint]] = {}
@@ -45,10 +45,12 @@ def choose_point(
         for found in listing.points:
             if found.set == set and by in ("", found.by):
                 places.setdefault(found.point, {}).setdefault(repository, found)
+    asked = frozenset(workloads)
+    # What can be restored from a repository is what this listing has of it, not what the manifest tells.
+    places = {name: dict(sorted(held.items(), key=lambda item: _rank(item[1], asked))) for name, held in places.items()}
     every = sorted((next(iter(held.values())) for held in places.values()), key=_age, reverse=True)
     if not every:
         raise NotFound(f"there is no recovery point of {set}", hint=_nothing_there(listings, set, by=by))
-    asked = frozenset(workloads)
     chosen = _by_name(every, point, set_name=set) if point else _newest(every, set_name=set, at=at, now=now, workloads=asked)
     held = places[chosen.point]
     if len({(found.digest, found.instant, found.complete) for found in held.values()}) > 1:
@@ -58,6 +60,10 @@ def choose_point(
             safe="nothing was restored",
         )
     return ChosenPoint(point=chosen.point, copies=tuple(held), recovery_point=chosen)
+
+
+def _rank(held: RecoveryPoint, workloads: frozenset[str]) -> tuple[bool, bool, int]:
+    return (not held.whole, not _holds_all(held, workloads), held.lacking)
 
 
 def _age(point: RecoveryPoint) -> tuple[datetime, str]:
@@ -92,7 +98,7 @@ def _shown(points: list[RecoveryPoint]) -> str:
 
 def _newest(every: list[RecoveryPoint], *, set_name: str, at: datetime | None, now: datetime, workloads: frozenset[str]) -> RecoveryPoint:
     past = [found for found in every if found.instant <= now + FUTURE_TOLERANCE]
-    usable = [found for found in past if found.complete or _holds_all(found, workloads)]
+    usable = [found for found in past if found.counts or _holds_all(found, workloads)]
     early_enough = [found for found in usable if at is None or found.instant <= at]
     if early_enough:
         return early_enough[0]
@@ -103,8 +109,10 @@ def _newest(every: list[RecoveryPoint], *, set_name: str, at: datetime | None, n
             hint=f"the oldest is {oldest.point} of {spell_instant(oldest.instant)}",
         )
     if past:
+        broken = [found for found in past if not found.whole]
+        words = f", and {len(broken)} of them not whole: data is gone" if broken else ""
         raise NotFound(
-            f"{set_name} has only partial points",
+            f"{set_name} has only partial points{words}" if len(broken) < len(past) else f"{set_name} has only points that are not whole",
             hint=f"`drtool restore {set_name} --point {past[0].point}` takes what is in the newest: {_shown(past)}",
         )
     raise NotFound(

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from drtool.model.inventory import Inventory
+from drtool.model.outcome import Outcome
 from drtool.model.plan import Copy, Plan, Skipped, Step
 from drtool.model.point import FUTURE_TOLERANCE, RecoveryPoint
 from drtool.model.policy import BackupSet, Policy
@@ -12,11 +13,16 @@ from drtool.planning.order import set_of
 from drtool.planning.retention import verdicts
 from drtool.planning.words import spell_count
 
+_NAMED = 5
+
+_Holdings = Mapping[str, Holding]
+
 
 def plan_copy(policy: Policy, inventory: Inventory, *, sets: Iterable[str], now: datetime, run: str) -> Plan:
     """Plan to bring the copies of sets up to date, each with the points its own retention would keep, oldest first.
 
-    A repository that could not be listed still gets its step, which then tells the error. Raises NotFound for an unknown set.
+    A point that is not whole is brought again from a repository that holds it whole, also into the one that is written to. A
+    repository that could not be listed still gets its step, which then tells the error. Raises NotFound for an unknown set.
     """
     held = holdings(inventory, policy.repositories, by=policy.name)
     steps: list[Step] = []
@@ -26,16 +32,19 @@ def plan_copy(policy: Policy, inventory: Inventory, *, sets: Iterable[str], now:
         if not backup_set.copies:
             skipped.append(Skipped(what=name, reason="the policy names no copies for it", set=name))
         origin = held[backup_set.to].listing
+        healing = _healing_steps(policy, backup_set, held, now=now)
+        steps += healing
         for copy in backup_set.copies:
             target = copy.repository
             points = lacking(policy, backup_set, held, target=target, now=now)
             what = f"{name}/{target}"
             if points:
-                steps.append(copy_step(backup_set, target, points=points))
+                steps.append(copy_step(backup_set, held, target, points=points))
             elif origin.problem is not None:
                 skipped.append(Skipped(what=what, reason=origin.problem.what, outcome="failed", set=name))
-            else:
+            elif not any(step.action.target == target for step in healing if isinstance(step.action, Copy)):
                 skipped.append(Skipped(what=what, reason=f"{target} lacks nothing it would keep", set=name))
+        skipped += _told_broken(policy, backup_set, held)
     return Plan(
         verb="copy",
         run=run,
@@ -46,37 +55,63 @@ def plan_copy(policy: Policy, inventory: Inventory, *, sets: Iterable[str], now:
     )
 
 
-def copy_step(backup_set: BackupSet, target: str, *, points: tuple[str, ...], needs: tuple[str, ...] = ()) -> Step:
+def copy_step(backup_set: BackupSet, held: _Holdings, target: str, *, points: tuple[str, ...], needs: tuple[str, ...] = ()) -> Step:
     """Return the step that copies points of a set from the repository it is written to into `target`."""
-    return Step(
-        id=f"{backup_set.name}/copy/{target}",
-        action=Copy(origin=backup_set.to, target=target, points=points),
-        why=f"{target} lacks {spell_count(len(points), 'point')} that it keeps",
-        set=backup_set.name,
-        needs=needs,
-        uses=(f"repository:{backup_set.to}", f"repository:{target}"),
-    )
+    return _step(backup_set, held, backup_set.to, target, points=points, needs=needs)
 
 
 def lacking(
     policy: Policy,
     backup_set: BackupSet,
-    held: Mapping[str, Holding],
+    held: _Holdings,
     *,
     target: str,
     now: datetime,
     fresh: RecoveryPoint | None = None,
 ) -> tuple[str, ...]:
-    """Return the points of a set that `target` lacks and its retention would keep, oldest first; `fresh` is about to be sealed.
+    """Return the points of a set that `target` lacks or does not hold whole, and its retention would keep, oldest first.
 
-    A point dated in the future is copied: retention never deletes it either.
+    `fresh` is about to be sealed. A point dated in the future is copied: retention never deletes it either.
     """
     there = held[target].of(backup_set.name)
-    present = {point.point for point in there}
-    candidates = {point.point: point for point in held[backup_set.to].of(backup_set.name) if point.point not in present}
+    present = {point.point for point in there if point.whole}
+    candidates = {point.point: point for point in held[backup_set.to].of(backup_set.name) if point.whole and point.point not in present}
+    oldest_first = _worth_having(policy, backup_set, held[target], candidates, target=target, now=now, fresh=fresh)
+    return (*oldest_first, fresh.point) if fresh is not None else oldest_first
+
+
+def _healing_steps(policy: Policy, backup_set: BackupSet, held: _Holdings, *, now: datetime) -> list[Step]:
+    """Bring what is not whole from a copy that holds it whole, where the repository that is written to cannot give it."""
+    repositories = policy.repositories_of(backup_set)
+    from_first = {point.point for point in held[backup_set.to].of(backup_set.name) if point.whole}
+    steps = []
+    for target in repositories:
+        broken = {point.point for point in held[target].of(backup_set.name) if not point.whole} - from_first
+        for origin in repositories:
+            if origin == target or not broken:
+                continue
+            candidates = {point.point: point for point in held[origin].of(backup_set.name) if point.whole and point.point in broken}
+            points = _worth_having(policy, backup_set, held[target], candidates, target=target, now=now)
+            if points:
+                steps.append(_step(backup_set, held, origin, target, points=points))
+            broken -= candidates.keys()
+    return steps
+
+
+def _worth_having(
+    policy: Policy,
+    backup_set: BackupSet,
+    holding: Holding,
+    candidates: Mapping[str, RecoveryPoint],
+    *,
+    target: str,
+    now: datetime,
+    fresh: RecoveryPoint | None = None,
+) -> tuple[str, ...]:
     if not candidates:
-        return (fresh.point,) if fresh is not None else ()
+        return ()
     horizon = now + FUTURE_TOLERANCE
+    there = [point for point in holding.of(backup_set.name) if point.point not in candidates]
     known = (*there, *candidates.values(), *([fresh] if fresh is not None else []))
     judged = verdicts(
         [point for point in known if point.instant <= horizon],
@@ -84,9 +119,43 @@ def lacking(
         repository=target,
         set=backup_set.name,
         now=now,
-        verified=held[target].verified,
+        verified=holding.verified,
     )
     kept = {verdict.point for verdict in judged if verdict.reasons}
     wanted = [point for point in candidates.values() if point.point in kept or point.instant > horizon]
-    oldest_first = tuple(point.point for point in sorted(wanted, key=lambda point: (point.instant, point.point)))
-    return (*oldest_first, fresh.point) if fresh is not None else oldest_first
+    return tuple(point.point for point in sorted(wanted, key=lambda point: (point.instant, point.point)))
+
+
+def _step(
+    backup_set: BackupSet, held: _Holdings, origin: str, target: str, *, points: tuple[str, ...], needs: tuple[str, ...] = ()
+) -> Step:
+    broken = {point.point for point in held[target].of(backup_set.name) if not point.whole}
+    again = [point for point in points if point in broken]
+    why = f"{target} lacks {spell_count(len(points), 'point')} that it keeps"
+    why += f" ({len(again)} of them not whole there, brought again)" if again else ""
+    return Step(
+        id=f"{backup_set.name}/copy/{target}" + ("" if origin == backup_set.to else f"/from/{origin}"),
+        action=Copy(origin=origin, target=target, points=points),
+        why=why,
+        set=backup_set.name,
+        needs=needs,
+        uses=(f"repository:{origin}", f"repository:{target}"),
+    )
+
+
+def _told_broken(policy: Policy, backup_set: BackupSet, held: _Holdings) -> list[Skipped]:
+    """Name the points that are listed and whole in no repository that could be read."""
+    name = backup_set.name
+    listed: dict[str, list[str]] = {}
+    whole: set[str] = set()
+    for repository in policy.repositories_of(backup_set):
+        for point in held[repository].of(name):
+            listed.setdefault(point.point, []).append(repository)
+            whole |= {point.point} if point.whole else set()
+    lost = sorted(listed.keys() - whole)
+    if not lost:
+        return []
+    places = ", ".join(dict.fromkeys(repository for point in lost for repository in listed[point]))
+    shown = ", ".join(lost[:_NAMED]) + (f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else "")
+    reason = f"data of {spell_count(len(lost), 'point')} is gone from {places} and no other repository has it: {shown}"
+    return [Skipped(f"{name}/whole", reason, Outcome.PARTIAL.value, set=name)]

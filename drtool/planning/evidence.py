@@ -63,13 +63,15 @@ def verified_points(listing: Listing) -> frozenset[str]:
 
     read = [each for each in here if each.subject == "verify" and each.outcome == Outcome.SUCCEEDED.value]
     own = [*read, *(each for each in here if each.subject == "drill" and passed(each))]
-    good = {each.point for each in own if each.point and stands(each, each.point)}
+    # Listed once: what a reading found good and is not whole any more is good no longer.
+    broken = {each.point for each in listing.points if not each.whole}
+    good = {each.point for each in own if each.point and each.point not in broken and stands(each, each.point)}
     everything = [(since, each) for each in read if (since := _everything_since(each)) is not None]
     newest = max((since for since, _each in everything), default=None)
     if newest is None:
         return frozenset(good)
-    good |= {each.point for each in listing.points if each.sealed < newest and each.point not in wrong}
-    doubted = [each for each in listing.points if each.point in wrong]
+    good |= {each.point for each in listing.points if each.sealed < newest and each.whole and each.point not in wrong}
+    doubted = [each for each in listing.points if each.point in wrong and each.whole]
     return frozenset(
         good | {each.point for each in doubted if any(each.sealed < since and stands(by, each.point) for since, by in everything)}
     )

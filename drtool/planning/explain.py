@@ -94,7 +94,11 @@ def _kept(keep: Retention, repository: str) -> list[str]:
     kept = "; ".join(rules) if rules else "every complete point, as no rule says otherwise"
     floor = f"a verified point until there are {keep.verified} newer ones" if keep.verified else ""
     always = ", ".join(filter(None, ("the newest complete point", floor, "what a hold names")))
-    return [f"In {repository} are kept: {kept}.", f"In {repository} are always kept: {always}."]
+    return [
+        f"In {repository} are kept: {kept}.",
+        f"In {repository} are always kept: {always}.",
+        f"In {repository} partial points follow the same rules among themselves; the newest with a member stays until a newer one has it.",
+    ]
 
 
 def _promises(policy: Policy, backup_set: BackupSet) -> list[str]:

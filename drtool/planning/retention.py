@@ -12,6 +12,9 @@ from drtool.planning.words import spell_duration
 _Reasons = dict[str, list[str]]
 _Bucket = Callable[[datetime], object]
 
+_AMONG = " among the partial"
+_NAMED = 3
+
 _BUCKETS: tuple[tuple[str, _Bucket, str], ...] = (
     ("hourly", lambda instant: (instant.toordinal(), instant.hour), "%Y-%m-%d %H:00"),
     ("daily", lambda instant: instant.toordinal(), "%Y-%m-%d"),
@@ -34,21 +37,24 @@ def verdicts(
 ) -> tuple[Verdict, ...]:
     """Give every point of a set in one repository its reasons to be kept, newest first; no reason: it is forgotten.
 
-    Only complete points not dated in the future count for `keep`, in UTC calendar buckets (ISO weeks), the newest of each
-    bucket. Rules that name nothing to keep keep everything. `verified` are point ids proven or re-read in this repository;
-    `holds` may hold ended ones. Of a repository that was found `damaged` nothing is forgotten: nobody knows which points are whole.
+    Only complete, whole points not dated in the future count for `keep`, in UTC calendar buckets (ISO weeks), the newest of each
+    bucket. The others follow the same rules among themselves, and the newest of them that holds a member stays until a newer point
+    holds it. Rules that name nothing to keep keep everything. `verified` are point ids proven or re-read in this repository;
+    `holds` may hold ended ones. Of a repository that was found `damaged` nothing is forgotten: nobody knows what can still be read.
     """
     unique = {point.point: point for point in points if point.set == set}
     newest_first = sorted(unique.values(), key=_age, reverse=True)
     horizon = now + FUTURE_TOLERANCE
     reasons: _Reasons = {point.point: [] for point in newest_first}
     future = [point for point in newest_first if point.instant > horizon]
-    counted = [point for point in newest_first if point.complete and point.instant <= horizon]
+    past = [point for point in newest_first if point.instant <= horizon]
+    counted = [point for point in past if point.counts]
     _apply_rules(counted, keep, reasons, now=now)
+    _apply_rules([point for point in past if not point.counts], keep, reasons, now=now, among=_AMONG)
+    _keep_last_of_members(past, reasons)
     _apply_verified_floor(counted, keep.verified, reasons, verified=verified)
     if counted:
         reasons[counted[0].point].append("newest complete")
-    _keep_partial(newest_first, counted, reasons)
     _keep_held(active_holds(holds, now), reasons, set_name=set)
     _stop_for_the_future(future, reasons)
     if damaged:
@@ -70,14 +76,14 @@ def _age(point: RecoveryPoint) -> tuple[datetime, str]:
     return (point.instant, point.point)
 
 
-def _apply_rules(counted: list[RecoveryPoint], keep: Retention, reasons: _Reasons, *, now: datetime) -> None:
+def _apply_rules(counted: list[RecoveryPoint], keep: Retention, reasons: _Reasons, *, now: datetime, among: str = "") -> None:
     for position, point in enumerate(counted[: max(keep.last, 0)], start=1):
-        reasons[point.point].append(f"last {position} of {keep.last}")
+        reasons[point.point].append(f"last {position} of {keep.last}{among}")
     for name, bucket, pattern in _BUCKETS:
         for point in _newest_of_each(counted, bucket, getattr(keep, name)):
-            reasons[point.point].append(f"{name} {point.instant.astimezone(UTC).strftime(pattern)}")
+            reasons[point.point].append(f"{name} {point.instant.astimezone(UTC).strftime(pattern)}{among}")
     if keep.within is not None:
-        reason = f"within {spell_duration(keep.within)}"
+        reason = f"within {spell_duration(keep.within)}{among}"
         oldest = now - keep.within
         for point in counted:
             if point.instant < oldest:
@@ -112,13 +118,15 @@ def _apply_verified_floor(counted: list[RecoveryPoint], floor: int, reasons: _Re
             reasons[point.point].append(f"verified floor {newer} of {floor}")
 
 
-def _keep_partial(newest_first: list[RecoveryPoint], counted: list[RecoveryPoint], reasons: _Reasons) -> None:
-    newest_complete = counted[0].instant if counted else None
+def _keep_last_of_members(newest_first: list[RecoveryPoint], reasons: _Reasons) -> None:
+    """Keep what is partial while it holds the newest there is of a member; what counts needs no such reason."""
+    held: set[str] = set()
     for point in newest_first:
-        if newest_complete is not None and point.instant < newest_complete:
-            return
-        if not point.complete:
-            reasons[point.point].append("partial until a newer complete one exists")
+        members = {each.workload for each in point.data}
+        if not point.counts and (newest := sorted(members - held)):
+            more = f" and {len(newest) - _NAMED} more" if len(newest) > _NAMED else ""
+            reasons[point.point].append(f"newest with {', '.join(newest[:_NAMED])}{more}")
+        held |= members
 
 
 def _keep_held(holds: tuple[Hold, ...], reasons: _Reasons, *, set_name: str) -> None:

@@ -13,7 +13,7 @@ from drtool.planning.verify import plan_due_verify
 
 
 def due_sets(policy: Policy, found: Inventory, *, sets: Iterable[str], now: datetime) -> tuple[str, ...]:
-    """Return the sets whose schedule asks for a run since their newest complete point; a set without a schedule is never due."""
+    """Return the sets whose schedule asks for a run since their newest complete, whole point; a set without a schedule is never due."""
     due = []
     for name in sets:
         backup_set = policy.sets[name]
@@ -55,7 +55,7 @@ def _after(step: Step, earlier: tuple[str, ...]) -> Step:
 
 def _newest(listing: Listing | None, set_name: str, *, by: str, now: datetime) -> datetime | None:
     points = listing.points if listing is not None else ()
-    instants = [point.instant for point in points if point.set == set_name and point.by == by and point.complete and point.instant <= now]
+    instants = [point.instant for point in points if point.set == set_name and point.by == by and point.counts and point.instant <= now]
     return max(instants, default=None)
 
 

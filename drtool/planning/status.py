@@ -24,7 +24,7 @@ _FOUND_OTHERWISE = frozenset({Outcome.PARTIAL.value, Outcome.FAILED.value, Outco
 class SetStatus:
     """How well a set is protected; seconds throughout, None where there is nothing to measure.
 
-    `copies` hold the newest complete point, `missing_copies` should and do not (or could not be read). `attention` are
+    `copies` hold the newest point that is complete and whole, `missing_copies` should and do not (or could not be read). `attention` are
     sentences; `next` is what to type about the first of them, empty when all is well.
     """
 
@@ -68,6 +68,8 @@ class _Seen:
     holders: set[str] = field(default_factory=set)
     partial: RecoveryPoint | None = None
     future: set[str] = field(default_factory=set)
+    broken: dict[str, set[str]] = field(default_factory=dict)
+    """By repository the points that are not whole there."""
     proof: Evidence | None = None
     drill: Evidence | None = None
     quarantines: dict[str, Hold] = field(default_factory=dict)
@@ -102,6 +104,8 @@ def _see_points(points: Iterable[RecoveryPoint], seen: dict[str, _Seen], *, repo
             continue
         if point.instant > horizon:
             found.future.add(point.point)
+        elif not point.whole:
+            found.broken.setdefault(repository, set()).add(point.point)
         elif not point.complete:
             if found.partial is None or point.instant > found.partial.instant:
                 found.partial = point
@@ -149,7 +153,8 @@ def _judge(
         *_about_damage(repositories, damaged, now=now),
         *_about_quarantines(backup_set.name, seen),
         *_about_points(backup_set, seen, age=age, now=now),
-        *_about_copies(backup_set.name, () if newest is None else missing, unread, written_to=backup_set.to),
+        *_about_broken(backup_set.name, seen),
+        *_about_copies(backup_set, () if newest is None else missing, unread, seen),
         *_about_drills(policy, backup_set, seen, moved),
         *_about_outlook(outlook, now=now),
     )
@@ -216,14 +221,23 @@ def _about_points(backup_set: BackupSet, seen: _Seen, *, age: float | None, now:
     return advice
 
 
-def _about_copies(name: str, missing: tuple[str, ...], unread: Mapping[str, str], *, written_to: str) -> list[tuple[str, str]]:
+def _about_broken(name: str, seen: _Seen) -> list[tuple[str, str]]:
+    told = []
+    for repository, points in seen.broken.items():
+        are = "is" if len(points) == 1 else "are"
+        told.append((f"{spell_count(len(points), 'point')} of {name} in {repository} {are} not whole: data is gone", f"drtool copy {name}"))
+    return told
+
+
+def _about_copies(backup_set: BackupSet, missing: tuple[str, ...], unread: Mapping[str, str], seen: _Seen) -> list[tuple[str, str]]:
+    name, newest = backup_set.name, "" if seen.newest is None else seen.newest.point
     return [
         (
             f"{repository} does not hold the newest point of {name}",
-            f"drtool run {name}" if repository == written_to else f"drtool copy {name}",
+            f"drtool run {name}" if repository == backup_set.to else f"drtool copy {name}",
         )
         for repository in missing
-        if repository not in unread
+        if repository not in unread and newest not in seen.broken.get(repository, ())
     ]
 
 

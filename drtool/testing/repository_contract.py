@@ -16,7 +16,7 @@ from drtool.model.command import Command
 from drtool.model.errors import Corrupt, DrtoolError, NoRepository, NotFound, Refused
 from drtool.model.evidence import Evidence, EvidenceRecord, Reading, SignedEvidence
 from drtool.model.hold import FREEZE, Hold
-from drtool.model.point import Artifact, Census, Manifest, Member, RecoveryPoint
+from drtool.model.point import TREE_CHARACTERS, Artifact, Census, Manifest, Member, RecoveryPoint
 from drtool.ports import ArtifactRequest, GetRequest, Labels, Progress, PutRequest, PutResult, Repository, Runner, VerifyRequest
 
 BY = "contract"
@@ -89,7 +89,10 @@ class RepositoryContract(ABC):
             manifest=point.manifest,
             sealed=manifest.sealed,
             data=point.data,
+            artifacts=1,
+            trees=(stored.tree[:TREE_CHARACTERS],),
         )
+        assert point.whole
         assert [(data.id, data.tree, data.workload) for data in point.data] == [(stored.id, stored.tree, WORKLOAD)]
         assert pair.repository.read(point.manifest) == canonical(manifest)
 

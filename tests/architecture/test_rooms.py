@@ -134,6 +134,7 @@ def test_siblings_do_not_import_each_other() -> None:
         if room in rooms:
             for name in imported(module):
                 parts = name.split(".")
-                if parts[0] == "drtool" and len(parts) > 1 and parts[1] in rooms - {room}:
+                allowed = {room, "planning"} if room == "engine" else {room}  # what it finds just before it acts is judged again
+                if parts[0] == "drtool" and len(parts) > 1 and parts[1] in rooms - allowed:
                     found.append((place(module), name))
     assert found == []

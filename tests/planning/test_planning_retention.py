@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 
 from drtool.model.hold import Hold
 from drtool.model.plan import Verdict
-from drtool.model.point import FUTURE_TOLERANCE, RecoveryPoint
+from drtool.model.point import FUTURE_TOLERANCE, DataSnapshot, RecoveryPoint
 from drtool.model.policy import Retention
 from drtool.planning.retention import verdicts
 from tests.planning.planning_values import DAY, NOW, daily, point
@@ -54,16 +55,38 @@ def test_buckets_are_utc_and_iso_weeks() -> None:
     assert reasons[1].reasons == ("daily 2024-02-29",)
 
 
-def test_partial_points_wait_for_a_complete_one() -> None:
+def _holding(name: str, age: timedelta, *workloads: str, **changes: object) -> RecoveryPoint:
+    return point(name, NOW - age, data=tuple(DataSnapshot(f"{name}-{each}", "", each, name) for each in workloads), **changes)
+
+
+def test_partial_points_follow_the_rules_among_themselves() -> None:
+    partial = tuple(point(f"H{number}", NOW - number * DAY, complete=False) for number in range(1, 6))
+    reasons = _judge((*partial, *daily(4)), Retention(last=2, daily=3))
+    assert reasons["H1"] == ("last 1 of 2 among the partial", "daily 2026-11-22 among the partial")
+    assert [name for name in reasons if reasons[name] and name.startswith("H")] == ["H1", "H2", "H3"]
+    assert [name for name in reasons if reasons[name] and name.startswith("P")] == ["P004", "P003", "P002"]
+
+
+def test_the_newest_that_holds_a_member_waits_for_a_newer_one_that_does() -> None:
     points = (
-        point("new", NOW - DAY, complete=False),
-        point("complete", NOW - 2 * DAY),
-        point("old", NOW - 3 * DAY, complete=False),
+        _holding("complete", 1 * DAY, "a"),
+        _holding("half", 2 * DAY, "a", complete=False),
+        _holding("last-b", 3 * DAY, "a", "b", complete=False),
+        _holding("old-b", 4 * DAY, "b", complete=False),
+        _holding("gutted", 5 * DAY, "c", lacking=1),
+        _holding("many", 6 * DAY, "c", "d", "e", "f", "g", complete=False),
     )
-    reasons = _judge(points, Retention(last=9))
-    assert reasons["new"] == ("partial until a newer complete one exists",)
-    assert reasons["old"] == ()
-    assert _judge(points[:1], Retention(last=1))["new"]
+    reasons = _judge(points, Retention(yearly=0, last=0, within=timedelta(hours=1)))
+    assert {name: kept for name, kept in reasons.items() if kept} == {
+        "complete": ("newest complete",),
+        "last-b": ("newest with b",),
+        "gutted": ("newest with c",),
+        "many": ("newest with d, e, f and 1 more",),
+    }
+    newer = _holding("again", timedelta(hours=3), "b", complete=False)
+    assert _judge((newer, *points), Retention(last=0, within=timedelta(hours=1)))["last-b"] == ()
+    ahead = _holding("ahead", -DAY, "b", complete=False)
+    assert "newest with b" in _judge((ahead, *points), Retention(last=0, within=timedelta(hours=1)))["last-b"], "the future takes no place"
 
 
 def test_verified_floor() -> None:
@@ -105,10 +128,14 @@ def test_no_rule_keeps_everything_and_other_sets_are_not_judged() -> None:
 
 POINTS = st.lists(
     st.builds(
-        lambda number, hours, complete: point(f"P{number:03d}", NOW - timedelta(hours=hours), complete=complete),
+        lambda number, hours, complete, lacking, members: _holding(
+            f"P{number:03d}", timedelta(hours=hours), *members, complete=complete, lacking=lacking
+        ),
         st.integers(0, 60),
         st.integers(0, 24 * 500),
         st.booleans(),
+        st.integers(0, 1),
+        st.sets(st.sampled_from("abc")),
     ),
     max_size=40,
     unique_by=lambda one: one.point,
@@ -136,14 +163,30 @@ def test_laws_of_retention(points: tuple[RecoveryPoint, ...], keep: Retention, v
     found = verdicts(points, keep, repository="near", set="documents", now=NOW, verified=verified)
     assert sorted(verdict.point for verdict in found) == sorted(one.point for one in points)
     kept = {verdict.point for verdict in found} - _forgotten(found)
-    complete = sorted((one for one in points if one.complete), key=lambda one: (one.instant, one.point), reverse=True)
+    complete = sorted((one for one in points if one.counts), key=lambda one: (one.instant, one.point), reverse=True)
     if complete:
         assert complete[0].point in kept
     good = [one.point for one in complete if one.point in verified]
     assert kept.issuperset(good[: keep.verified])
-    for partial in (one for one in points if not one.complete):
-        assert (partial.point in kept) == (not complete or complete[0].instant <= partial.instant)
     assert {one.point for one in complete[: keep.last]} <= kept
+
+
+@given(POINTS, RULES, VERIFIED)
+def test_partial_points_take_nobodys_place_and_nobody_theirs(
+    points: tuple[RecoveryPoint, ...], keep: Retention, verified: frozenset[str]
+) -> None:
+    def kept(given: tuple[RecoveryPoint, ...]) -> set[str]:
+        found = verdicts(given, keep, repository="near", set="documents", now=NOW, verified=verified)
+        return {verdict.point for verdict in found if verdict.reasons}
+
+    sound = tuple(one for one in points if one.counts)
+    partial = tuple(one for one in points if not one.counts)
+    assert kept(points) & {one.point for one in sound} == kept(sound)
+    by_rule = kept(tuple(replace(one, data=()) for one in partial))
+    newest_first = sorted(points, key=lambda one: (one.instant, one.point), reverse=True)
+    holders = {next(one.point for one in newest_first if any(each.workload == member for each in one.data)) for member in
+               {each.workload for one in points for each in one.data}}  # fmt: skip
+    assert kept(points) & {one.point for one in partial} == by_rule | (holders & {one.point for one in partial})
 
 
 @given(POINTS, RULES, VERIFIED)

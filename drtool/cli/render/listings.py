@@ -28,6 +28,7 @@ def points_lines(views: Sequence[PointView]) -> list[str]:
     for view in views:
         point = view.point
         notes = [] if point.complete else [f"partial {BAD}"]
+        notes += [f"not whole in {' '.join(map(printable, view.not_whole))} {BAD}"] if view.not_whole else []
         notes += [f"verified in {' '.join(map(printable, view.verified))} {GOOD}"] if view.verified else []
         notes += [_held(hold) for hold in view.holds]
         rows.append(

@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote
 from drtool.model.codec import canonical, encode
 from drtool.model.evidence import TOLD_IN_LISTINGS, Evidence, Reading, SignedEvidence
 from drtool.model.hold import Hold
-from drtool.model.point import Manifest
+from drtool.model.point import TREE_CHARACTERS, TREES_TOLD, Manifest
 from drtool.ports import Body, Labels
 
 MARK = "drtool"
@@ -97,6 +97,8 @@ def _manifest_labels(manifest: Manifest) -> dict[str, str]:
         "bytes": str(manifest.bytes),
         "files": str(manifest.files),
         "members": str(len(manifest.members)),
+        "artifacts": str(len(manifest.artifacts)),
+        "trees": ".".join(sorted({each.tree[:TREE_CHARACTERS] for each in manifest.artifacts})[:TREES_TOLD]),
         "digest": hashlib.sha256(canonical(manifest)).hexdigest(),
     }
 

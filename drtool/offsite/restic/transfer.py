@@ -13,11 +13,13 @@ IDS_PER_CALL = 200
 
 
 def copy_points(target: Client, origin: Client, points: Iterable[str]) -> None:
-    """Copy points in order and see in the target's next listing that each is sealed there with the same digest.
+    """Copy points in order and see in the target's next listing that each is whole there, with the same digest.
+
+    Of a point that is sealed in the target already, but not whole, what is gone is brought again.
 
     Raises:
         Refused: both are one repository, or restic cannot be given the credentials of both at once.
-        NotFound: a point is not sealed in the origin.
+        NotFound: a point is not sealed in the origin, or not whole there.
         Corrupt: data in the origin is damaged, or a point did not arrive whole.
     """
     wanted = tuple(points)
@@ -25,8 +27,14 @@ def copy_points(target: Client, origin: Client, points: Iterable[str]) -> None:
     for point in wanted:
         if point not in known:
             raise NotFound(f"the point {point} is not sealed in the repository {origin.name}", hint="drtool points --refresh")
+        if not known[point].whole:
+            raise NotFound(
+                f"data of the point {point} is gone from the repository {origin.name}: only what is whole is copied",
+                hint=f"drtool verify {origin.name}; drtool copy brings it there again from a copy that is whole",
+            )
     _require_apart(target, origin)
-    present = {point.point: point.digest for point in target.read(maximum_age_seconds=RECENT_SECONDS).listing.points}
+    there = target.read(maximum_age_seconds=RECENT_SECONDS).listing.points
+    present = {point.point: point.digest for point in there if point.whole}
     groups = [
         (*(data.id for data in known[point].data), known[point].manifest) for point in wanted if present.get(point) != known[point].digest
     ]
@@ -44,7 +52,7 @@ def copy_points(target: Client, origin: Client, points: Iterable[str]) -> None:
     arrived = {point.point: point for point in target.read().listing.points} if groups else {}
     for point in wanted if groups else ():
         found, sent = arrived.get(point), known[point]
-        if found is None or found.digest != sent.digest or {data.tree for data in found.data} != {data.tree for data in sent.data}:
+        if found is None or found.digest != sent.digest or not found.whole:
             raise Corrupt(
                 f"restic said that it copied the point {point} to {target.name}, but it is not there as it was sealed",
                 hint=f"drtool copy again, and drtool doctor {target.name}",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from drtool.model.evidence import EVIDENCE_FORMAT, SIGNED_FORMAT, TOLD_IN_LISTIN
 from drtool.model.evidence import Reading as SliceReading
 from drtool.model.hold import Hold
 from drtool.model.inventory import Listing
-from drtool.model.point import DataSnapshot, RecoveryPoint, Unsealed
+from drtool.model.point import TREE_CHARACTERS, TREES_TOLD, DataSnapshot, RecoveryPoint, Unsealed
 from drtool.offsite.restic.labels import from_tags
 
 _REASON_CHARACTERS = 1000
@@ -142,13 +142,9 @@ def _points(rows: list[Row], made: Mapping[str, Evidence | Hold | RecoveryPoint]
     for row in rows:  # sorted: a manifest written twice counts once, the last
         noun = made.get(row.id)
         if isinstance(noun, RecoveryPoint):
-            sealed[row.by, row.point] = _with_data(noun, data[row.by, row.point])
+            sealed[row.by, row.point] = noun.listed_with(data[row.by, row.point])
     unsealed = tuple(_unsealed(row) for row in rows if row.role == "data" and (row.by, row.point) not in sealed)
     return tuple(sorted(sealed.values(), key=lambda point: (point.instant, point.point))), unsealed
-
-
-def _with_data(point: RecoveryPoint, data: Iterable[DataSnapshot]) -> RecoveryPoint:
-    return replace(point, data=tuple(data))
 
 
 def _unsealed(row: Row) -> Unsealed:
@@ -187,6 +183,8 @@ def _noun(row: Row) -> Evidence | Hold | RecoveryPoint:
                 digest=labels["digest"],
                 manifest=row.id,
                 sealed=_instant(labels["sealed"]),
+                artifacts=int(labels.get("artifacts", "0")),
+                trees=tuple(tree[:TREE_CHARACTERS] for tree in labels.get("trees", "").split(".", TREES_TOLD)[:TREES_TOLD] if tree),
             )
         )
     return bounds.check_evidence(_evidence(row)) if row.role == "evidence" else bounds.check_hold(_hold(row))
