@@ -329,7 +329,9 @@ class App:
 
     def plan_restore(self, request: RestoreRequest) -> Plan:
         """Return what `restore` would do: the points are chosen and their manifests read."""
+        from drtool.engine.survey import survey
         from drtool.planning.restore import plan_restore
+        from drtool.planning.survey import with_surveys
 
         with self.workshop.working():
             declared = self._clock.now()
@@ -351,7 +353,8 @@ class App:
                 declared=declared,
                 run=self._clock.fresh_id(),
             )
-            return self._with_forecast(self._origin.on_paper(plan, self.policy), read)
+            plan = self._origin.on_paper(plan, self.policy)
+            return self._with_forecast(with_surveys(plan, survey(self.hands, plan)), read)
 
     def plan_drill(self, name: str) -> Plan:
         """Return what `drill` would do; a set's name stands for a drill of that set in the only sandbox."""

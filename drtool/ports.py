@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from drtool.model.carried import Survey
 from drtool.model.command import Command, Completed
 from drtool.model.control import Fault
 from drtool.model.evidence import Evidence, SignedEvidence
@@ -186,6 +187,10 @@ class LandRequest:
     reserved: str = ""
     """The place a Reserve step made, for a sandbox."""
     bytes: int = 0
+    missing: tuple[str, ...] = ()
+    """The workloads that are missing in the point."""
+    leave_excluded: bool = False
+    """Of what is in service and not in the point nothing is carried back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,8 +254,17 @@ class Source(Protocol):
     def land(self, request: LandRequest) -> AbstractContextManager[Landing]:
         """Open a fresh staging place near the destination; Refused where the destination was not given to it or cannot be served."""
 
+    def survey(self, request: LandRequest) -> Survey:
+        """Tell what putting a member in its original place would carry back and leave aside; reads only.
+
+        Refused, by name and before anything is restored, where what is in the way cannot be kept aside or carried back.
+        """
+
     def cutover(self, landed: Landed) -> Landed:
-        """Put what was landed into service, keeping what was in the way aside; finishes forward when repeated after a crash."""
+        """Put what was landed into service, keeping what was in the way aside; finishes forward when repeated after a crash.
+
+        What was in service and the point left out is back in service afterwards.
+        """
 
     def reserve(self, request: ReserveRequest) -> Leftover:
         """Make a labelled, leased sandbox place; Refused when it does not fit."""

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from drtool.checks.carried import carried_paths
 from drtool.checks.subject import ENVIRONMENT, Subject, nothing, stream_fields, subjects
 from drtool.checks.tags import tagged_directories
 from drtool.model.attributes import ENTRY, Tally, changed_groups, differences
@@ -129,10 +130,13 @@ def _compare_counts(count: _Count, subject: Subject, artifact: Artifact, *, owne
     )
     parts: list[bytes] = []
 
+    carried = carried_paths(subject)
+
     def take(part: bytes) -> None:
         parts.append(part)
         if len(parts) > 1:
-            tally.take(*parts)
+            if carried is None or parts[0].split(b" ", 9)[9] not in carried:
+                tally.take(*parts)
             parts.clear()
 
     root = subject.restored.path

@@ -65,6 +65,7 @@ def restore_options(function: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--directory", hidden=True),
             click.option("--sandbox", metavar="SANDBOX", help="Which sandbox, where the policy has several."),
             click.option("--from", "copies", multiple=True, metavar="REPOSITORY", help="Prefer this copy; may be repeated."),
+            click.option("--leave-excluded", is_flag=True, help="In place: carry nothing back into service that the point left out."),
             click.option("--trust-commands", is_flag=True, help="On a bare machine: obey the policy out of the repository."),
             click.option("--repository", metavar="LOCATION", help="On a bare machine: where the repository is."),
             click.option("--password-file", metavar="PATH", help="On a bare machine: the file with its key."),
@@ -91,6 +92,7 @@ def request_of(app: App, given: dict[str, Any]) -> RestoreRequest:
         workloads=given["workloads"],
         paths=given["paths"],
         repositories=given["copies"] or None,
+        leave_excluded=given["leave_excluded"],
     )
 
 
@@ -104,6 +106,8 @@ def check_usage(given: dict[str, Any]) -> None:
         raise click.UsageError("--ssh-config goes with --repository; a policy names its own")
     if given["point"] and given["at"]:
         raise click.UsageError("--point and --at exclude each other")
+    if given["leave_excluded"] and given["form"] != "original":
+        raise click.UsageError("--leave-excluded goes with --to original: elsewhere nothing is in service")
     if given["sandbox"] and given["form"] != "sandbox":
         raise click.UsageError("--sandbox goes with --to sandbox")
     if given["form"] == "directory" and not given["directory"]:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from drtool.engine.hands import Hands
 from drtool.model import plan as actions
@@ -28,17 +28,7 @@ def fetch(
     Another copy is tried when one is damaged, unreachable or does not open; never another point.
     """
     member = action.member
-    request = LandRequest(
-        member=member,
-        point=action.point,
-        run=plan.run,
-        by=plan.policy,
-        destination=action.destination,
-        expires=action.expires or hands.clock.now() + LEASE,
-        paths=action.paths,
-        reserved=reserved,
-        bytes=sum(artifact.census.bytes for artifact in member.artifacts),
-    )
+    request = land_request(plan, action, reserved=reserved, expires=action.expires or hands.clock.now() + LEASE)
     failed: dict[str, str] = {}
     last: DrtoolError | None = None
     for copy in action.copies:
@@ -50,6 +40,23 @@ def fetch(
             failed[copy] = f"{error.kind}: {error.what}"
             last = error
     raise _worst_of(failed, last, member)
+
+
+def land_request(plan: Plan, action: actions.Restore, *, reserved: str = "", expires: datetime) -> LandRequest:
+    """Return what the source of a member is asked for."""
+    return LandRequest(
+        member=action.member,
+        point=action.point,
+        run=plan.run,
+        by=plan.policy,
+        destination=action.destination,
+        expires=expires,
+        paths=action.paths,
+        reserved=reserved,
+        bytes=sum(artifact.census.bytes for artifact in action.member.artifacts),
+        missing=action.missing,
+        leave_excluded=action.leave_excluded,
+    )
 
 
 def _from_copy(hands: Hands, action: actions.Restore, request: LandRequest, copy: str, on_progress: Callable[[Progress], None]) -> Fetched:

@@ -294,6 +294,7 @@ def _cutover(work: Work, action: actions.Cutover) -> Restored:
         aside=landed.aside,
         note=landed.note,
         opened=landed.opened,
+        carried=landed.moves[0].carried if len(landed.moves) == 1 else None,
     )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from drtool.model.carried import Carried, Survey
 from drtool.model.codec import canonical
 from drtool.model.control import Controlled, Fault
 from drtool.model.forecast import Forecast
@@ -32,11 +33,15 @@ class Destination:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One rename of a cutover: from `content` in staging to `target`; `aside` is where what was in the way is kept."""
+    """One rename of a cutover: from `content` in staging to `target`; `aside` is where what was in the way is kept.
+
+    `carried` names the record of what goes back from `aside` into what was restored, as the point had left it out.
+    """
 
     content: str
     target: str
     aside: str = ""
+    carried: Carried | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,8 @@ class Restored:
     note: str = ""
     opened: bool = False
     """Its own program took it: a stream that its command loaded."""
+    carried: Carried | None = None
+    """What of it does not come from the point: it was in service, and the point had left it out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,14 +250,22 @@ class Restore:
     paths: tuple[str, ...] = ()
     expires: datetime | None = None
     fresh_cache: bool = False
+    missing: tuple[str, ...] = ()
+    """The workloads that are missing in the point: what is in service of them stays there."""
+    leave_excluded: bool = False
+    """What the point left out is not carried back into service."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cutover:
-    """Put what step `restore` landed into service, keeping what was in the way aside."""
+    """Put what step `restore` landed into service, keeping what was in the way aside.
+
+    `survey` is what was seen there when it was planned: what is carried back, and what is newer than the point.
+    """
 
     restore: str
     source: str
+    survey: Survey | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,8 @@ _ANY_PLACE = "/var/lib/drtool/sandbox"
 class RestoreRequest:
     """What a person asks for: which sets, as of when, which parts of them, and where to.
 
-    `workloads` and `paths` empty: everything. `repositories` is the preferred order of copies.
+    `workloads` and `paths` empty: everything. `repositories` is the preferred order of copies. With
+    `leave_excluded` nothing goes back into service that the point left out.
     """
 
     sets: tuple[str, ...]
@@ -39,6 +40,7 @@ class RestoreRequest:
     workloads: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
     repositories: tuple[str, ...] | None = None
+    leave_excluded: bool = False
 
 
 @dataclass(slots=True)
@@ -204,6 +206,8 @@ def _restore_step(draft: _Draft, name: str, manifest: Manifest, item: Selected, 
             paths=item.paths,
             expires=draft.expires,
             fresh_cache=draft.fresh_cache,
+            missing=tuple(missing.workload for missing in manifest.missing),
+            leave_excluded=draft.request.leave_excluded,
         ),
         why=f"from {copies[0]}{others}" if member.complete else f"from {copies[0]}{others}; it was stored incompletely",
         set=name,

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
+from drtool.model.carried import Survey
 from drtool.model.errors import Refused
 from drtool.model.plan import Landed, Restored
 from drtool.model.policy import Settings
@@ -43,6 +44,10 @@ class AtHome:
     def land(self, request: LandRequest) -> AbstractContextManager[Landing]:
         self._require(request.destination.form)
         return self._source.land(request)
+
+    def survey(self, request: LandRequest) -> Survey:
+        self._require(request.destination.form)
+        return self._source.survey(request)
 
     def cutover(self, landed: Landed) -> Landed:
         self._require(landed.destination.form)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NoReturn
 
+from drtool.model.carried import Survey
 from drtool.model.errors import Refused
 from drtool.model.plan import Landed, Restored
 from drtool.model.policy import Settings
@@ -71,6 +72,11 @@ class SandboxOnly:
         if request.reserved not in self._reserved:
             raise self._refusal(f"restore into {request.reserved}, which it did not reserve,")
         return self._source.land(request)
+
+    def survey(self, request: LandRequest) -> Survey:
+        if request.destination.form != "sandbox":
+            raise self._refusal(f"look at what is in service of {request.member.workload}")
+        return Survey()
 
     def cutover(self, landed: Landed) -> Landed:
         if landed.destination.form != "sandbox":

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from drtool.model.carried import Survey
 from drtool.model.errors import DrtoolError, NotFound, Refused
 from drtool.model.plan import Landed, Restored
 from drtool.model.point import Census
@@ -126,6 +127,10 @@ class MemorySource:
             self._remove(str(staging))
             raise
         self._landings[str(staging)] = request
+
+    def survey(self, request: LandRequest) -> Survey:
+        del request  # nothing of what is there is carried back
+        return Survey()
 
     def cutover(self, landed: Landed) -> Landed:
         if landed.staging in self._done:

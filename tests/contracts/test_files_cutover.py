@@ -42,7 +42,7 @@ class DyingRunner(LocalRunner):
         on_error: LineListener | None = None,
         keep_bytes: int = 64 * 1024 * 1024,
     ) -> Completed:
-        if self.program in ("", command.argv[0]):
+        if self.program in ("", *command.argv[:4]):
             if self.left == 0:
                 raise Interrupted
             self.left -= 1
@@ -143,7 +143,7 @@ def test_what_stood_aside_before_is_never_overwritten(live: Path) -> None:
 def test_something_new_in_the_way_is_a_conflict_and_stays(live: Path) -> None:
     landed = landed_in(source_at(live), request_for(str(live)))
     with pytest.raises(Interrupted):
-        source_at(live, runner=DyingRunner(1, program="mv")).cutover(landed)
+        source_at(live, runner=DyingRunner(1, program="drtool-rename")).cutover(landed)
     assert not live.exists()
     live.mkdir()
     (live / "newcomer").touch()

@@ -4,6 +4,7 @@ import posixpath
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 
+from drtool.model.carried import Survey
 from drtool.model.errors import DrtoolError, Refused
 from drtool.model.plan import Landed, Restored
 from drtool.model.policy import Settings, SourcePolicy
@@ -11,15 +12,17 @@ from drtool.model.workload import Leftover, Snapshot, Workload
 from drtool.ports import Clock, Export, Finding, Inspection, Landing, LandRequest, ReserveRequest, Runner
 from drtool.sources.files.discover import KIND, discover
 from drtool.sources.files.export import export
+from drtool.sources.places.carry import added, survey
 from drtool.sources.places.cutover import cut_over, refuse_mounts
 from drtool.sources.places.filesystem import FileSystem
-from drtool.sources.places.land import Site, land, site_inside, wanted_paths
+from drtool.sources.places.land import Site, land, left_out_of, site_inside, wanted_paths
 from drtool.sources.places.leftovers import leftovers
 from drtool.sources.places.marker import Owner
 from drtool.sources.places.release import release
+from drtool.sources.places.rename import RENAMES
 from drtool.sources.places.reserve import reserve
 
-_PROGRAMS = ("find", "xargs", "sha256sum", "stat", "mv", "df", "realpath", "sync")
+_PROGRAMS = ("find", "xargs", "sha256sum", "stat", "df", "realpath", "sync")
 
 
 class FilesSource:
@@ -60,6 +63,20 @@ class FilesSource:
         site = self._site_of_original(path, request) if original else site_inside(self._owner, request, path)
         return land(self._owner, request=request, site=site, kind=KIND)
 
+    def survey(self, request: LandRequest) -> Survey:
+        path = request.member.artifacts[0].path
+        if request.destination.form != "original":
+            return Survey()
+        site = self._site_of_original(path, request)
+        rules = left_out_of(self._owner, request)
+        found = self._files.look(target for _, target in site.wanted)
+        surveys = [
+            survey(self._files, tree=target, stored=stored, rules=rules, home=site.home, leave=request.leave_excluded)
+            for stored, target in site.wanted
+            if target in found and found[target].type == "d"
+        ]
+        return added(surveys)
+
     def cutover(self, landed: Landed) -> Landed:
         return cut_over(self._owner, landed)
 
@@ -79,12 +96,18 @@ class FilesSource:
     def examine(self) -> tuple[Finding, ...]:
         script = 'for program do command -v "$program" >/dev/null || printf "%s " "$program"; done'
         try:
-            missing = self._files.require(f"asking {self.runner.name}", "sh", "-c", script, "drtool", *_PROGRAMS).decode().split()
+            missing = self._files.require(f"asking {self.runner.name}", "sh", "-c", script, "drtool", *_PROGRAMS, *RENAMES).decode().split()
         except DrtoolError as error:
             return (Finding(f"source {self.name}", good=False, text=error.what, remedy=error.hint),)
+        if len(set(RENAMES) & set(missing)) < len(RENAMES):
+            missing = [program for program in missing if program not in RENAMES]
         if missing:
             text = f"{', '.join(missing)} not found on {self.runner.name}"
-            return (Finding(f"source {self.name}", good=False, text=text, remedy="install GNU coreutils and findutils there"),)
+            return (
+                Finding(
+                    f"source {self.name}", good=False, text=text, remedy="install GNU coreutils and findutils, and perl or python3 there"
+                ),
+            )
         return (Finding(f"source {self.name}", good=True, text=f"{self.runner.name} answers and has what is needed"),)
 
     def _site_of_original(self, path: str, request: LandRequest) -> Site:

@@ -1,14 +1,25 @@
 from __future__ import annotations
 
+import os
 import posixpath
+import shlex
+from collections.abc import Callable
 from dataclasses import replace
 
-from drtool.model.errors import Conflict, NotFound, Refused
+from drtool.model.carried import Carried, LeftOut
+from drtool.model.errors import Conflict, DrtoolError, Interrupted, Locked, NotFound, Refused, Unavailable
 from drtool.model.plan import Landed, Move
+from drtool.model.quantity import spell_bytes
+from drtool.sources.places import carry
 from drtool.sources.places.filesystem import FileSystem, ancestors, is_inside, require_plain
 from drtool.sources.places.marker import KEPT_SUFFIX, STAGING_PREFIX, Marker, Owner, read_marker, read_markers, write_marker
+from drtool.sources.places.rename import rename_all
 
 _NAMES_TRIED = 100
+
+
+def _untold(_words: str) -> None:
+    """A sweep has no report of the restore to write into."""
 
 
 def require_landed(owner: Owner, landed: Landed) -> Marker | None:
@@ -35,23 +46,34 @@ def cut_over(owner: Owner, landed: Landed) -> Landed:
     marker = require_landed(owner, landed)
     if marker is None and landed.staging in owner.done:
         return owner.done[landed.staging]
-    moves = _moves_done_before(owner, landed) if marker is None else finish(owner, landed.staging, marker)
-    result = replace(landed, moves=moves, aside=", ".join(move.aside for move in moves if move.aside))
+    told: list[str] = []
+    moves = _moves_done_before(owner, landed) if marker is None else finish(owner, landed.staging, marker, told=told.append)
+    note = "; ".join(filter(None, (landed.note, *told)))
+    result = replace(landed, moves=moves, aside=", ".join(move.aside for move in moves if move.aside), note=note)
     owner.done[landed.staging] = result
     return result
 
 
-def finish(owner: Owner, staging: str, marker: Marker) -> tuple[Move, ...]:
-    """Carry out the moves of a marker from whatever state they are in, then remove staging and marker."""
+def finish(owner: Owner, staging: str, marker: Marker, *, told: Callable[[str], None] = _untold) -> tuple[Move, ...]:
+    """Carry out the moves of a marker from whatever state they are in, then remove staging and marker.
+
+    `told` hears what a person must know of it. Where something cannot be carried back after all, everything is put back as it was.
+    """
     marker_path = f"{staging}.json"
     file_system = owner.file_system
+    if marker.state == "reversing":
+        marker = reverse(owner, staging, marker)
     if marker.state == "landed":
-        marker = replace(marker, state="moving", moves=_prepare(owner, staging, marker))
+        marker = replace(marker, state="moving", moves=_prepare(owner, staging, marker, told=told))
         write_marker(owner, marker_path, marker)
     if marker.state == "moving":
         for number, move in enumerate(marker.moves):
             _require_own_way(file_system, staging, marker, move)
-            _carry_out(owner, staging=staging, marker=marker, number=number)
+            try:
+                _carry_out(owner, staging=staging, marker=marker, number=number, told=told)
+            except CannotCarryError as failed:
+                reverse(owner, staging, marker)
+                raise failed.why from None
         for directory in sorted({posixpath.dirname(move.target) for move in marker.moves}):
             file_system.settle(directory)
         write_marker(owner, marker_path, replace(marker, state="done"))
@@ -60,11 +82,11 @@ def finish(owner: Owner, staging: str, marker: Marker) -> tuple[Move, ...]:
     return marker.moves
 
 
-def _prepare(owner: Owner, staging: str, marker: Marker) -> tuple[Move, ...]:
+def _prepare(owner: Owner, staging: str, marker: Marker, *, told: Callable[[str], None]) -> tuple[Move, ...]:
     file_system = owner.file_system
     home = posixpath.dirname(staging)
     moves = []
-    for move in marker.moves:
+    for number, move in enumerate(marker.moves):
         _require_own_way(file_system, staging, marker, move)
         parent = file_system.nearest_directory(posixpath.dirname(move.target))
         found = file_system.look((move.content, home, move.target))
@@ -75,12 +97,25 @@ def _prepare(owner: Owner, staging: str, marker: Marker) -> tuple[Move, ...]:
             )
         if len({entry.device for entry in devices.values()}) != 1:
             raise Refused(f"{move.target} lies on another file system than its staging place", hint="restore with: --to directory PATH")
-        aside = ""
+        aside, carried = "", None
         if move.target in found and marker.destination.form == "original":
             refuse_mounts(file_system, move.target)
-            aside = _free_name(file_system, f"{move.target}.before-{marker.point}")
-        moves.append(replace(move, aside=aside))
+            aside = free_name(file_system, f"{move.target}.before-{marker.point}")
+            if marker.left_out is not None and found[move.target].type == "d":
+                carried = _choose(file_system, staging, marker.left_out, move, number=number, told=told)
+        moves.append(replace(move, aside=aside, carried=carried))
     return tuple(moves)
+
+
+def _choose(
+    file_system: FileSystem, staging: str, rules: LeftOut, move: Move, *, number: int, told: Callable[[str], None]
+) -> Carried | None:
+    stored = move.content.removeprefix(staging)
+    chosen = carry.choose(file_system, tree=move.target, restored=move.content, stored=stored, rules=rules)
+    words = carry.words_of(move.target, chosen)
+    if words:
+        told(words)
+    return carry.write_record(file_system, chosen, f"{staging}.carried-{number}")
 
 
 def refuse_mounts(file_system: FileSystem, target: str) -> None:
@@ -89,9 +124,18 @@ def refuse_mounts(file_system: FileSystem, target: str) -> None:
     if mounts:
         raise Refused(
             f"{target} cannot be renamed aside: {mounts[0]} is a mount point",
-            hint="restore with: --to directory PATH, or restore single paths with: --path PATH",
+            hint=f"{_one_folder(file_system, target, mounts)}; or restore with: --to directory PATH",
             safe=f"{target} is untouched",
         )
+
+
+def _one_folder(file_system: FileSystem, target: str, mounts: tuple[str, ...]) -> str:
+    """Say how a part of it is restored that can be renamed."""
+    listed = file_system.run("find", target, "-mindepth", "1", "-maxdepth", "1", "-type", "d", "-print0").standard_output
+    folders = sorted(os.fsdecode(name) for name in listed.split(b"\0") if name)
+    free = (folder for folder in folders if not any(f"/{posixpath.basename(folder)}/" in f"{mount}/" for mount in mounts))
+    example = next(free, f"{target}/FOLDER")
+    return f"restore what can be renamed one by one: drtool restore SET --path {shlex.quote(example)}"
 
 
 def _require_own_way(file_system: FileSystem, staging: str, marker: Marker, move: Move) -> None:
@@ -104,7 +148,8 @@ def _require_own_way(file_system: FileSystem, staging: str, marker: Marker, move
         file_system.require_real_directories(marker.base, move.target, all_present=False)
 
 
-def _free_name(file_system: FileSystem, name: str) -> str:
+def free_name(file_system: FileSystem, name: str) -> str:
+    """Return `name`, or with the first number behind it that is free; Refused when all are taken."""
     names = [name, *(f"{name}-{number}" for number in range(2, _NAMES_TRIED))]
     taken = file_system.look([*names, *(item + KEPT_SUFFIX for item in names)])
     free = next((item for item in names if item not in taken and item + KEPT_SUFFIX not in taken), None)
@@ -113,7 +158,7 @@ def _free_name(file_system: FileSystem, name: str) -> str:
     return free
 
 
-def _carry_out(owner: Owner, *, staging: str, marker: Marker, number: int) -> None:
+def _carry_out(owner: Owner, *, staging: str, marker: Marker, number: int, told: Callable[[str], None]) -> None:
     move = marker.moves[number]
     file_system = owner.file_system
     found = file_system.look(item for item in (move.content, move.target, move.aside) if item)
@@ -135,11 +180,79 @@ def _carry_out(owner: Owner, *, staging: str, marker: Marker, number: int) -> No
                 safe="nothing was overwritten",
             )
         else:
-            kept = replace(marker, what="kept", expires=None, aside=move.aside, staging=staging, state="", moves=())
+            kept = replace(marker, what="kept", expires=None, aside=move.aside, staging=staging, state="", moves=(move,), left_out=None)
             write_marker(owner, _kept_marker(staging, move.aside, number), kept)
-            file_system.rename(move.target, move.aside)
+            _rename(file_system, move.target, move.aside)
+    if move.carried is not None:
+        _carry_back_into_service(file_system, move, move.carried, told=told)
     file_system.make_parents(move.target)
-    file_system.rename(move.content, move.target)
+    _rename(file_system, move.content, move.target)
+
+
+def _carry_back_into_service(file_system: FileSystem, move: Move, carried: Carried, *, told: Callable[[str], None]) -> None:
+    record = carry.read_record(file_system, carried)
+    try:
+        gone = carry.carry(file_system, record, origin=move.aside, target=move.content)
+    except Interrupted:
+        raise  # told to stop: the marker hands it to the sweep, which goes on
+    except (Unavailable, Locked):
+        raise  # what has begun goes on when it answers again
+    except DrtoolError as error:
+        error.hint = f"{error.hint or 'see why'}; or leave aside what the point left out: --leave-excluded"
+        error.safe = f"{move.target} is as it was before"
+        raise CannotCarryError(error) from None
+    if gone:
+        told(f"{len(gone)} of what was to be carried back went away meanwhile")
+    told(f"{spell_carried(carried)} that the point had left out {'was' if carried.entries == 1 else 'were'} carried back into service")
+
+
+def spell_carried(carried: Carried) -> str:
+    """Say how much is carried back."""
+    return f"{carried.files} {'file' if carried.files == 1 else 'files'} ({spell_bytes(carried.bytes)})"
+
+
+class CannotCarryError(Exception):
+    """What the point left out could not be carried back; the cutover is taken back."""
+
+    def __init__(self, why: DrtoolError) -> None:
+        super().__init__(why.what)
+        self.why = why
+
+
+def reverse(owner: Owner, staging: str, marker: Marker) -> Marker:
+    """Take back every move of a cutover that was not ended: what was in service is again, what was restored waits in staging."""
+    file_system = owner.file_system
+    marker = replace(marker, state="reversing")
+    write_marker(owner, f"{staging}.json", marker)
+    for number, move in reversed(list(enumerate(marker.moves))):
+        found = file_system.look(item for item in (move.content, move.target, move.aside) if item)
+        if move.content not in found and move.target in found:
+            _rename(file_system, move.target, move.content)
+            del found[move.target]
+        if move.aside in found:
+            if move.carried is not None:
+                carry.carry_back(file_system, carry.read_record(file_system, move.carried), origin=move.aside, target=move.content)
+            if move.target not in found:
+                _rename(file_system, move.aside, move.target)
+        if move.aside:
+            file_system.remove_file(_kept_marker(staging, move.aside, number))
+    marker = replace(marker, state="landed", moves=tuple(replace(move, aside="", carried=None) for move in marker.moves))
+    write_marker(owner, f"{staging}.json", marker)
+    return marker
+
+
+def _rename(file_system: FileSystem, origin: str, target: str) -> None:
+    """Rename without ever overwriting, and without ever copying; Conflict when something stands in the way."""
+    try:
+        gone = rename_all(file_system, ((origin, target),))
+    except Conflict:
+        raise Conflict(
+            f"{target} appeared while {origin} was to be put there",
+            hint=f"move {target} away and repeat",
+            safe=f"{origin} is untouched",
+        ) from None
+    if gone:
+        raise Conflict(f"{origin} is gone", hint="see what took it away; then restore again")
 
 
 def _kept_marker(staging: str, aside: str, number: int) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from drtool.model.command import Command, Completed, understanding, whole_number
-from drtool.model.errors import Conflict, Refused
+from drtool.model.errors import Refused
 from drtool.model.quantity import spell_bytes
 from drtool.ports import Runner
 
@@ -129,21 +129,6 @@ class FileSystem:
     def make_parents(self, path: str) -> None:
         """Make the missing directories above `path`."""
         self.require(f"making the directories above {path}", "mkdir", "-p", "--", posixpath.dirname(path))
-
-    def rename(self, origin: str, target: str) -> None:
-        """Rename on one file system without ever overwriting; Conflict when something stood in the way."""
-        before = self.look((origin, posixpath.dirname(target)))
-        if origin not in before:
-            raise Conflict(f"{origin} is gone", hint="see what took it away; then restore again")
-        self.require(f"renaming {origin} to {target}", "mv", "-T", "--no-clobber", "--", origin, target)
-        after = self.look((origin, target))
-        # older mv ends with 0 when it did not move
-        if origin in after or after.get(target) != before[origin]:
-            raise Conflict(
-                f"{target} appeared while {origin} was to be put there",
-                hint=f"move {target} away and repeat",
-                safe=f"{origin} is untouched",
-            )
 
     def write(self, path: str, content: bytes) -> None:
         """Write a small file whole or not at all, readable by this user only."""

@@ -5,6 +5,7 @@ import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from drtool.model.carried import LeftOut
 from drtool.model.errors import DrtoolError, Interrupted, Refused
 from drtool.model.plan import Destination, Landed, Move
 from drtool.ports import Landing, LandRequest
@@ -76,6 +77,7 @@ def land(owner: Owner, *, request: LandRequest, site: Site, kind: str) -> Iterat
         target=site.target,
         base=site.base,
         moves=moves,
+        left_out=left_out_of(owner, request) if request.destination.form == "original" and not request.leave_excluded else None,
     )
     write_marker(owner, marker_path, marker)
     try:
@@ -103,6 +105,21 @@ def land(owner: Owner, *, request: LandRequest, site: Site, kind: str) -> Iterat
             file_system.remove_file(marker_path)
         raise
     write_marker(owner, marker_path, replace(marker, state="landed"))
+
+
+def left_out_of(owner: Owner, request: LandRequest) -> LeftOut:
+    """Return by what the point left things out of a member, as the manifest tells it."""
+    rules, prefix = request.member.selector, f"{owner.source}:"
+    return LeftOut(
+        exclude=tuple(rules.get("exclude", ())),
+        exclude_if_present=tuple(rules.get("exclude_if_present", ())),
+        exclude_caches=bool(rules.get("exclude_caches", False)),
+        one_file_system=bool(rules.get("one_file_system", False)),
+        missing=tuple(name.removeprefix(prefix) for name in request.missing if name.startswith(prefix)),
+        unreadable=tuple(warning for warning in request.member.warnings if warning.endswith("could not be read")),
+        complete=request.member.complete,
+        instant=request.member.instant,
+    )
 
 
 def _home_of(owner: Owner, request: LandRequest) -> str:

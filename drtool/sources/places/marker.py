@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from drtool.model.carried import LeftOut
 from drtool.model.codec import canonical, decode
 from drtool.model.errors import Refused
 from drtool.model.plan import Destination, Landed, Move
@@ -47,7 +48,9 @@ class Owner:
 class Marker:
     """The label beside everything we make: owner, run, expiry, and how far a cutover got.
 
-    `state` of a staging place: `landing`, `landed`, `moving`, `done`. `base` is the directory below which every component must be real.
+    `state` of a staging place: `landing`, `landed`, `moving`, `reversing` (a cutover that could not be finished is taken back), `done`.
+    `left_out` tells what goes back from the old tree into the restored one; None: nothing does. `base` is the directory below which every
+    component must be real.
     `settings` are a sandbox's own keys (references, never secrets). `staging` of a kept thing names the landing that put it aside.
     """
 
@@ -66,6 +69,7 @@ class Marker:
     staging: str = ""
     moves: tuple[Move, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+    left_out: LeftOut | None = None
     format: str = FORMAT
 
 

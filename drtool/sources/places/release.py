@@ -4,7 +4,7 @@ import posixpath
 
 from drtool.model.errors import Refused
 from drtool.model.workload import Leftover
-from drtool.sources.places.cutover import finish, kept_markers
+from drtool.sources.places.cutover import finish, kept_markers, reverse
 from drtool.sources.places.filesystem import require_plain
 from drtool.sources.places.marker import SANDBOX_MARKER, SANDBOX_PREFIX, STAGING_PREFIX, Owner, read_marker
 
@@ -62,7 +62,11 @@ def _release_staging(owner: Owner, locator: str) -> None:
     if marker.state == "moving":
         finish(owner, locator, marker)
         return
+    if marker.state == "reversing":
+        marker = reverse(owner, locator, marker)
     owner.file_system.remove_tree(locator)
+    for number in range(len(marker.moves)):
+        owner.file_system.remove_file(f"{locator}.carried-{number}")
     owner.file_system.remove_file(f"{locator}.json")
 
 
@@ -74,7 +78,10 @@ def _release_kept(owner: Owner, locator: str) -> None:
     if ".before-" not in posixpath.basename(locator):
         raise _without_label(locator)
     owner.file_system.remove_tree(locator)
-    for path in markers:
+    for path, marker in markers.items():
+        for move in marker.moves:
+            if move.carried is not None and posixpath.basename(move.carried.record).startswith(STAGING_PREFIX):
+                owner.file_system.remove_file(move.carried.record)
         owner.file_system.remove_file(path)
 
 

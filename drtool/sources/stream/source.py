@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Final
 
+from drtool.model.carried import Survey
 from drtool.model.errors import DrtoolError, Interrupted, Refused
 from drtool.model.plan import Landed, Restored
 from drtool.model.point import Census
@@ -108,6 +109,10 @@ class StreamSource:
         original = request.destination.form == "original"
         site = Site(self._staging, "", "", ()) if original else site_inside(self._owner, request, path)
         return self._land(request, site, path)
+
+    def survey(self, request: LandRequest) -> Survey:
+        del request  # nothing of what is there is carried back
+        return Survey()
 
     def cutover(self, landed: Landed) -> Landed:
         form = landed.destination.form

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
+from drtool.model.carried import Survey
 from drtool.model.errors import Refused
 from drtool.model.plan import Landed, Restored
 from drtool.model.policy import Settings, SourcePolicy
@@ -126,6 +127,10 @@ class TruenasSource:
         if request.member.selector.get("way") in ways.STREAMS and request.destination.form in ("original", "sandbox"):
             return land_stream(self._parts, request)
         return open_landing(self._parts, request)
+
+    def survey(self, request: LandRequest) -> Survey:
+        del request
+        return Survey()
 
     def cutover(self, landed: Landed) -> Landed:
         return cut_over_live(self._parts, landed) if landed.moves else cut_over(self._parts, landed)

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from drtool.engine.fetch import LEASE, land_request
+from drtool.engine.hands import Hands
+from drtool.model.carried import Survey
+from drtool.model.errors import Refused, Unavailable
+from drtool.model.plan import Plan, Restore
+
+
+def survey(hands: Hands, plan: Plan) -> dict[str, Survey]:
+    """Look at every place that a plan exchanges, by the id of its restore step; nothing is changed.
+
+    A place that cannot be asked now is told in its survey; Refused where it could never be exchanged, with the command for one folder.
+    """
+    found: dict[str, Survey] = {}
+    for step in plan.steps:
+        action = step.action
+        if not isinstance(action, Restore) or action.destination.form != "original":
+            continue
+        request = land_request(plan, action, expires=action.expires or hands.clock.now() + LEASE)
+        try:
+            found[step.id] = hands.sources[action.member.source].survey(request)
+        except Unavailable as error:
+            found[step.id] = Survey(notes=(f"what is in service there could not be looked at: {error.what}",))
+        except Refused as error:
+            error.hint = error.hint.replace(" restore SET ", f" restore {step.set} ")
+            raise
+    return found

@@ -1,0 +1,86 @@
+"""A restore in place of a set with excludes, by the program: counted before, carried back, asked, told."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_end_to_end import Machine, machine  # noqa: F401 - a fixture
+
+pytestmark = pytest.mark.usefixtures("home")
+
+
+@pytest.fixture
+def excluding(machine: Machine) -> Machine:  # noqa: F811 - a fixture
+    policy = machine.directory / "policy.yaml"
+    rules = 'exclude: ["*.iso", "/data/media"], exclude_if_present: [.nobackup], exclude_caches: true'.replace("/data", str(machine.data))
+    text = policy.read_text().replace(f"paths: [{machine.data}]", f"paths: [{machine.data}], {rules}")
+    policy.write_text(text.replace("    copies: [offsite]\n", "").replace("from: offsite", "from: near"))
+    for name in ("media/film", "deep/big.iso", "scratch/.nobackup", "scratch/notes/today", "deep/kept"):
+        path = machine.data / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    machine.done("init")
+    machine.done("run")
+    return machine
+
+
+def test_in_place_what_was_left_out_stays_in_service(excluding: Machine) -> None:
+    machine = excluding  # noqa: F811
+    (machine.data / "letter.txt").write_text("broken")
+    (machine.data / "deep" / "kept").unlink()
+    (machine.data / "since then").write_text("newer")
+    (machine.data / "deep" / "since.iso").write_text("left out by its name")
+    planned = machine.done("plan", "restore", "documents")
+    assert "4 files (" in planned
+    assert "that the point left out are carried back into service" in planned
+    assert "newer than the point stay aside" in planned
+    said = machine.done("restore", "documents", "--yes")
+    assert "the point had left out were carried back into service" in said
+    assert (machine.data / "letter.txt").read_text() == "dear"
+    for name in ("media/film", "deep/big.iso", "scratch/notes/today", "deep/kept", "deep/since.iso"):
+        assert (machine.data / name).exists(), name
+    assert not (machine.data / "since then").exists()
+    (aside,) = machine.data.parent.glob("data.before-*[!n]")
+    assert sorted(os.listdir(aside)) == ["deep", "letter.txt", "scratch", "since then"]
+    assert "succeeded" in machine.done("run")
+    report = json.loads(machine.done("report", "last", "--json"))
+    assert report["outcome"] == "succeeded"
+
+
+def test_after_an_intrusion_it_is_left_aside(excluding: Machine) -> None:
+    machine = excluding  # noqa: F811
+    assert "left out of it stay aside" in machine.done("restore", "documents", "--yes", "--leave-excluded")
+    assert not (machine.data / "media").exists()
+    (aside,) = machine.data.parent.glob("data.before-*[!n]")
+    assert (aside / "media" / "film").exists()
+    usage = machine.call("restore", "documents", "--leave-excluded", "--to", "sandbox")
+    assert usage.returncode == 2
+    assert "--leave-excluded goes with --to original" in usage.stderr
+
+
+def test_a_single_folder_keeps_what_it_left_out(excluding: Machine) -> None:
+    machine = excluding  # noqa: F811
+    folder = machine.data / "deep"
+    (folder / "kept").write_text("broken")
+    machine.done("restore", "documents", "--yes", "--path", str(folder))
+    assert (folder / "kept").read_text() == "deep/kept"
+    assert (folder / "big.iso").exists()
+    assert (machine.data / "media" / "film").exists()
+
+
+def test_a_mount_refuses_before_anything_starts_by_name(excluding: Machine) -> None:
+    machine = excluding  # noqa: F811
+    if os.system(f"mount -t tmpfs -o size=64k drtool-rig {machine.data}/media") != 0:  # noqa: S605 - our own folder
+        pytest.skip("this machine lets nobody mount")
+    try:
+        refused = machine.call("restore", "documents", "--yes")
+    finally:
+        os.system(f"umount --lazy {machine.data}/media")  # noqa: S605 - our own folder
+    assert refused.returncode == 6
+    assert f"{machine.data}/media is a mount point" in refused.stderr
+    assert f"drtool restore documents --path {machine.data}/deep" in refused.stderr
+    assert sorted(Path(machine.directory).glob("*before*")) == []
