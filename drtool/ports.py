@@ -459,6 +459,10 @@ class KeyRing(Protocol):
     def list_keys(self) -> tuple[RepositoryKey, ...]:
         """Return every key, the oldest first; `last_proven` is left to whoever knows the evidence."""
 
+    @property
+    def needs_white_space(self) -> bool:
+        """Whether the key file opens the repository only with white space that the repository's own program cuts off a key file."""
+
     def current(self) -> str:
         """Open the repository and return the id of the key that did (empty: not told to whoever may only read); WrongKey when none does."""
 

@@ -21,10 +21,17 @@ def require_open(hands: Hands, repository: str, reference: SecretReference, *, w
             safe="nothing was started",
         ) from None
     try:
-        return UsedKey(hands.key_rings[repository].current(), str(reference))
+        used = UsedKey(hands.key_rings[repository].current(), str(reference))
     except WrongKey:
         raise WrongKey(
             f"{what}: {reference} does not open the repository {repository}",
             hint=f"look for the right key: drtool key list {repository}; or make a new one: drtool key add {repository} --file FILE",
             safe="nothing was started; the key in use was not asked",
         ) from None
+    if hands.key_rings[repository].needs_white_space:
+        raise WrongKey(
+            f"{what}: {reference} opens {repository} only with the white space around the passphrase, which restic cuts off",
+            hint=f"make a key that restic alone opens it with: drtool key add {repository} --file FILE",
+            safe="nothing was started",
+        )
+    return used

@@ -10,7 +10,7 @@ SCHEMES: Final = ("env", "file", "credential", "command")
 class SecretReference:
     """Where a secret is found at the moment of use: `env:NAME`, `file:PATH`, `credential:NAME`, `command:ARGV`.
 
-    A `command:` value is split like a shell does, but no shell runs it; its standard output without the last newline is the secret.
+    A `command:` value is split like a shell does, but no shell runs it; its standard output without white space around it is the secret.
     A `credential:` is a file in `$CREDENTIALS_DIRECTORY` (systemd.exec(5), LoadCredential).
     """
 
@@ -30,14 +30,20 @@ def parse_reference(text: str) -> SecretReference | None:
 class Secret:
     """A resolved secret: never printed, compared or written anywhere but into a child's environment or descriptor."""
 
-    __slots__ = ("_value",)
+    __slots__ = ("_untrimmed", "_value")
 
-    def __init__(self, value: str) -> None:
+    def __init__(self, value: str, *, untrimmed: str = "") -> None:
         self._value = value
+        self._untrimmed = untrimmed or value
 
     def reveal(self) -> str:
         """Hand out the value, to the one place that passes it on."""
         return self._value
+
+    @property
+    def untrimmed(self) -> Secret | None:
+        """The same file read with the white space around it, which repositories may have been made with; None where there is none."""
+        return Secret(self._untrimmed) if self._untrimmed != self._value else None
 
     def __repr__(self) -> str:
         return "Secret(…)"

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import os
 import shlex
-import stat
 from collections.abc import Mapping
 
 from drtool.model.command import Command
 from drtool.model.errors import NotFound, Refused, TimedOut
 from drtool.model.secret import Secret, SecretReference
 from drtool.ports import Runner
+from drtool.secrets.reading import read_as_restic
+from drtool.secrets.source_file import read_secret_file
 
 COMMAND_SECONDS = 60.0
 
@@ -27,7 +28,11 @@ class Secrets:
         self._printed: dict[str, Secret] = {}
 
     def resolve(self, reference: SecretReference) -> Secret:
-        """Return the secret without the one newline at its end; Refused names the reference and never the value."""
+        """Return the secret; Refused names the reference and never the value.
+
+        Files, credentials and what a command prints are read as restic reads a password file. A variable is taken as it is, but for a
+        newline at its end.
+        """
         match reference.scheme:
             case "env":
                 return self._variable(reference)
@@ -57,14 +62,7 @@ class Secrets:
         return self._file(reference, os.path.join(directory, reference.value), private=False)
 
     def _file(self, reference: SecretReference, path: str, *, private: bool) -> Secret:
-        try:
-            with open(path, "rb") as file:
-                if private and stat.S_ISREG(os.fstat(file.fileno()).st_mode) and os.fstat(file.fileno()).st_mode & 0o077:
-                    raise Refused(f"the secret {reference} may be read by others", hint=f"chmod 600 {shlex.quote(path)}")
-                data = file.read()
-        except OSError as error:
-            raise Refused(f"the secret {reference} cannot be read: {error.strerror}", hint=f"look at {path}") from None
-        return self._text(reference, data)
+        return self._text(reference, read_secret_file(reference, path, private=private))
 
     def _command(self, reference: SecretReference) -> Secret:
         known = self._printed.get(reference.value)
@@ -87,11 +85,11 @@ class Secrets:
     @staticmethod
     def _text(reference: SecretReference, data: bytes) -> Secret:
         try:
-            value = data.decode("utf-8").removesuffix("\n")
+            secret = read_as_restic(data)
         except UnicodeDecodeError:
             raise Refused(f"the secret {reference} is not UTF-8 text", hint="keys are text; check what lies there") from None
-        if not value:
+        if not secret.reveal():
             raise Refused(f"the secret {reference} is empty", hint="write the secret there")
-        if "\0" in value:
+        if "\0" in secret.reveal():
             raise Refused(f"the secret {reference} holds a zero byte", hint="keys are text; check what lies there")
-        return Secret(value)
+        return secret

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from pathlib import Path
 
 import pytest
 
-from drtool.model.errors import Refused
+from drtool import process
+from drtool.model.errors import Interrupted, Refused
 from drtool.model.secret import SecretReference
 from drtool.runners.local import LocalRunner
 from drtool.secrets.store import Secrets
@@ -16,14 +20,67 @@ def resolve(scheme: str, value: str, **environment: str) -> str:
     return Secrets(environment, LocalRunner()).resolve(SecretReference(scheme, value)).reveal()
 
 
-def test_each_scheme_gives_the_value_without_its_last_newline(tmp_path: Path) -> None:
+def test_each_scheme_gives_the_value_without_the_white_space_around_it(tmp_path: Path) -> None:
     file = tmp_path / "key"
-    file.write_text(VALUE + "\n\n", encoding="utf-8")
+    file.write_bytes(b"\xef\xbb\xbf " + VALUE.encode() + b"\r\n\n")
     file.chmod(0o600)
-    assert resolve("env", "NAME", NAME=VALUE) == VALUE
-    assert resolve("file", str(file)) == VALUE + "\n"
-    assert resolve("credential", "key", CREDENTIALS_DIRECTORY=str(tmp_path)) == VALUE + "\n"
-    assert resolve("command", f"printf '%s\\n' '{VALUE}'") == VALUE
+    assert resolve("env", "NAME", NAME=VALUE + " ") == VALUE + " "
+    assert resolve("file", str(file)) == VALUE
+    assert resolve("credential", "key", CREDENTIALS_DIRECTORY=str(tmp_path)) == VALUE
+    assert resolve("command", f"printf '%s \\n' '{VALUE}'") == VALUE
+
+
+def test_a_pipe_is_read_once_and_serves_every_store_of_the_process(tmp_path: Path) -> None:
+    fifo = tmp_path / "agent"
+    os.mkfifo(fifo, 0o600)
+    writer = threading.Thread(target=fifo.write_text, args=(VALUE + "\n",))
+    writer.start()
+    assert [resolve("file", str(fifo)) for _ in range(3)] == [VALUE] * 3
+    writer.join()
+
+
+def test_a_pipe_by_its_number_is_read_once() -> None:
+    reading, writing = os.pipe()
+    os.write(writing, VALUE.encode())
+    os.close(writing)
+    assert [resolve("file", f"/dev/fd/{reading}") for _ in range(2)] == [VALUE] * 2
+    os.close(reading)
+
+
+@pytest.mark.parametrize("content", ["", "half a secret"])
+def test_a_pipe_that_is_never_ended_hears_the_interrupt(tmp_path: Path, content: str) -> None:
+    fifo = tmp_path / "agent"
+    os.mkfifo(fifo, 0o600)
+    held = os.open(fifo, os.O_RDWR)
+    os.write(held, content.encode())
+    interrupt = process.Interrupt()
+    threading.Timer(0.3, interrupt.request, args=(signal.SIGTERM,)).start()
+    with process.scope(process.Scope(interrupt=interrupt)), pytest.raises(Interrupted):
+        resolve("file", str(fifo))
+    os.close(held)
+
+
+def test_a_pipe_that_nobody_writes_to_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fifo = tmp_path / "agent"
+    os.mkfifo(fifo, 0o600)
+    monkeypatch.setattr("drtool.secrets.source_file.PIPE_SECONDS", 0.3)
+    with pytest.raises(Refused, match="nobody writes to that pipe"):
+        resolve("file", str(fifo))
+
+
+@pytest.mark.parametrize("path", ["/dev/zero", "/dev/null", "/"])
+def test_what_is_neither_a_file_nor_a_pipe_is_refused(path: str) -> None:
+    with pytest.raises(Refused):
+        resolve("file", path)
+
+
+def test_a_secret_without_end_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    with file.open("wb") as stream:
+        stream.truncate(1 << 30)
+    file.chmod(0o600)
+    with pytest.raises(Refused, match="larger than a mebibyte"):
+        resolve("file", str(file))
 
 
 def test_a_file_that_others_may_read_is_refused(tmp_path: Path) -> None:

@@ -43,10 +43,11 @@ class _Directory:
         (self._path / name).unlink()
 
 
-def make_cheap(repository: Path | str, password: str) -> None:
+def make_cheap(repository: Path | str, password: str, *, becomes: str = "") -> None:
     """Replace the only key of a repository by the same master key under a cheap derivation; one with more keys is left alone.
 
-    It is a directory, one served from this machine by SFTP, or in a bucket whose keys stand in the environment.
+    `becomes` is the passphrase from now on, where it is to be another. The repository is a directory, one served from this machine by
+    SFTP, or in a bucket whose keys stand in the environment.
     """
     keys = _keys_of(str(repository))
     names = keys.names()
@@ -56,7 +57,7 @@ def make_cheap(repository: Path | str, password: str) -> None:
     key = json.loads(keys.read(name))
     master = _open(base64.b64decode(key["data"]), _derive(key, password))
     key.update(N=2, salt=base64.b64encode(os.urandom(64)).decode())
-    key["data"] = base64.b64encode(_seal(master, _derive(key, password))).decode()
+    key["data"] = base64.b64encode(_seal(master, _derive(key, becomes or password))).decode()
     body = json.dumps(key).encode()
     keys.write(hashlib.sha256(body).hexdigest(), body)
     keys.remove(name)

@@ -22,6 +22,8 @@ class Reach:
     environment: Mapping[str, str]
     secrets: Mapping[str, Secret]
     ssh_config: str = ""
+    needs_white_space: bool = False
+    """Its key file opens it only with the white space that restic cuts off."""
 
     @property
     def scheme(self) -> str:

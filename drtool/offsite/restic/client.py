@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from drtool.model.command import Command, Completed
-from drtool.model.errors import Locked, NotFound, Refused, TimedOut, Unavailable
+from drtool.model.errors import Locked, NotFound, Refused, TimedOut, Unavailable, WrongKey
 from drtool.model.policy import RepositoryPolicy
 from drtool.offsite.restic import command as commands
 from drtool.offsite.restic.address import Reach, address_from, resolve
@@ -17,6 +17,7 @@ from drtool.offsite.restic.errors import last_words, translate
 from drtool.offsite.restic.locks import Lock, is_dead, locked, parse_lock
 from drtool.offsite.restic.output import parse_document, words
 from drtool.offsite.restic.probe import Probe
+from drtool.offsite.restic.reading import fitting_reading
 from drtool.offsite.restic.translate import Reading, read_snapshots
 from drtool.offsite.restic.versions import Version, parse_version
 from drtool.offsite.restic.watch import LockGoneError, Watch
@@ -88,9 +89,20 @@ class Client:
     def reach(self, runner: Runner | None = None, source: str = "") -> Reach:
         """Return the address as `runner`, at `source`, sees it."""
         if runner is None or self.is_local(runner):
-            return self._once(("reach",), lambda: resolve(self.policy.address, self.secrets))
-        address = address_from(self.policy, source, runner=runner.name)
-        return self._once(("reach", source), lambda: resolve(address, self.secrets, environment=self.policy.address.environment))
+            return self._once(("reach",), lambda: self._fitting(self.local, resolve(self.policy.address, self.secrets)))
+        address, inherited = address_from(self.policy, source, runner=runner.name), self.policy.address.environment
+        return self._once(("reach", source), lambda: self._fitting(runner, resolve(address, self.secrets, environment=inherited)))
+
+    def _fitting(self, runner: Runner, reach: Reach) -> Reach:
+        def opens(tried: Reach) -> bool:
+            command = commands.Frame(self.binary).command(tried, commands.CONFIG, timeout_seconds=LOOK_SECONDS)
+            try:
+                completed = runner.run(command)
+            except TimedOut:  # nobody answers, which the command that is meant will tell
+                return True
+            return completed.exit_code == 0 or not isinstance(translate(completed, repository=self.name, verb="open it"), WrongKey)
+
+        return fitting_reading(reach, opens)
 
     def version(self, runner: Runner | None = None) -> Version:
         """Return the version of the restic there; asked once per machine."""

@@ -24,13 +24,27 @@ def examine(client: Client) -> tuple[Finding, ...]:
         findings += [Finding(f"{name}: restic {version}", good=None, text=text) for text in losses(version)]
         client.probe.look(client.reach())
         findings.append(Finding(f"{name}: address", good=True, text=f"{client.reach().scheme} answers"))
-        findings.append(Finding(f"{name}: key", good=True, text=f"opens the repository {client.identity()[:8]}"))
+        findings.append(_key(client))
         findings += _locks(client)
         findings += _space(client)
         findings += _clock(client)
     except DrtoolError as error:
         findings.append(Finding(f"{name}: {error.kind}", good=False, text=error.what, remedy=error.hint))
     return tuple(findings)
+
+
+def _key(client: Client) -> Finding:
+    subject, identity = f"{client.name}: key", client.identity()[:8]
+    if not client.reach().needs_white_space:
+        return Finding(subject, good=True, text=f"opens the repository {identity}")
+    reference = client.policy.address.password
+    return Finding(
+        subject,
+        good=False,
+        text=f"{reference} opens the repository {identity} only with the white space around the passphrase, which restic cuts off: "
+        "restic alone does not open it with that file",
+        remedy=f"drtool key rotate {client.name}",
+    )
 
 
 def _locks(client: Client) -> list[Finding]:

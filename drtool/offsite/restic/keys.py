@@ -30,6 +30,10 @@ class ResticKeys:
         except (ValueError, KeyError, TypeError) as error:
             raise Refused(f"the list of keys of {self.name} cannot be read: {error}", hint=f"drtool doctor {self.name}") from None
 
+    @property
+    def needs_white_space(self) -> bool:
+        return self._client.reach().needs_white_space
+
     def current(self) -> str:
         self._client.identity()
         try:
