@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from drtool.model.location import LocationError, parse_location
 from drtool.model.nearest import nearest
 from drtool.policy.document import SECTIONS
 from drtool.policy.validate import entry_of, source_kinds
@@ -135,13 +136,16 @@ def _aws(environment: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _one_repository_twice(document: Document) -> None:
-    first: dict[str, str] = {}
+    first: dict[tuple[str, ...], str] = {}
     for name in document.mapping("repositories"):
-        location = document.text("repositories", name, "restic").rstrip("/")
-        if location and location in first:
-            message = f"this is the same place as repository `{first[location]}`"
+        try:
+            place = parse_location(document.text("repositories", name, "restic")).place
+        except LocationError:  # told where the address is read
+            continue
+        if place in first:
+            message = f"this is the same place as repository `{first[place]}`"
             document.complain(("repositories", name, "restic"), message, "two names for one repository are no copy")
-        first.setdefault(location, name)
+        first.setdefault(place, name)
 
 
 def _keeping(document: Document) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import PlainValidator, StringConstraints, WithJsonSchema
 
+from drtool.model.location import LocationError, parse_location
 from drtool.model.nearest import nearest
 from drtool.model.secret import SCHEMES, SecretReference, parse_reference
 from drtool.policy.units import (
@@ -92,15 +93,17 @@ def _location(value: object) -> str:
     hint = "/absolute/path, sftp:user@host:/path or s3:https://host/bucket"
     if not isinstance(value, str) or not value:
         raise WrongValueError("must be the address of a restic repository", hint)
-    scheme, colon, rest = value.partition(":")
+    scheme, colon, _rest = value.partition(":")
     if value.startswith("/"):
         return value
     if not colon or not _SCHEME.match(value):
         raise WrongValueError("the path of a repository must be absolute", hint)
     if scheme not in ("sftp", "s3"):
         raise WrongValueError(f"repositories of the kind {shorten(scheme)} are not understood", hint)
-    if not re.search(r"[^/:]", rest) or any(character.isspace() for character in value):
-        raise WrongValueError(f"this is not the address of a repository on {scheme}", hint)
+    try:
+        parse_location(value)
+    except LocationError as error:
+        raise WrongValueError(f"{shorten(value)}: {error}", error.hint) from None
     return value
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 from drtool.model.errors import Refused
+from drtool.model.location import parse_location
 from drtool.model.policy import Address, RepositoryPolicy
 from drtool.model.secret import Secret, SecretReference
 from drtool.ports import SecretStore
@@ -39,11 +40,8 @@ class Reach:
     @property
     def ssh_destination(self) -> tuple[str, str]:
         """The destination and the port (empty: ssh's own) of an sftp repository."""
-        if self.location.startswith("sftp://"):
-            parts = urlsplit(self.location)
-            user = f"{parts.username}@" if parts.username else ""
-            return f"{user}{parts.hostname or ''}", str(parts.port or "")
-        return self.location.removeprefix("sftp:").partition(":")[0], ""
+        found = parse_location(self.location)
+        return found.ssh_destination, found.port
 
     @property
     def url(self) -> SplitResult:
