@@ -3,7 +3,9 @@ from __future__ import annotations
 import posixpath
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+from drtool.sources.files.patterns import pattern_problem, unmatched
 
 
 def _absolute(path: str) -> str:
@@ -24,6 +26,13 @@ AbsolutePath = Annotated[str, AfterValidator(_absolute)]
 SshDestination = Annotated[str, AfterValidator(_destination)]
 
 
+def _pattern(pattern: str) -> str:
+    problem = pattern_problem(pattern)
+    if problem:
+        raise ValueError(problem)
+    return pattern
+
+
 class Settings(BaseModel):
     """Keys of `files:` under `sources:`; empty: this machine."""
 
@@ -39,12 +48,20 @@ class Selector(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     paths: list[AbsolutePath] = Field(min_length=1)
-    exclude: list[str] = []
-    exclude_if_present: list[str] = []
+    exclude: list[Annotated[str, AfterValidator(_pattern)]] = []
+    exclude_if_present: list[Annotated[str, Field(min_length=1)]] = []
     exclude_caches: bool = False
     one_file_system: bool = False
     census: Literal["sample", "full"] = "sample"
     canary: bool = False
+
+    @field_validator("exclude")
+    @classmethod
+    def _may_match(cls, patterns: list[str], info: ValidationInfo) -> list[str]:
+        problem = unmatched(patterns, info.data.get("paths", ["/"]))
+        if problem:
+            raise ValueError(problem)
+        return patterns
 
 
 class Place(BaseModel):
