@@ -5,6 +5,7 @@ from drtool.process.carry import execute, pipe
 from drtool.process.child import SILENCE_SECONDS
 from drtool.process.frame import shown
 from drtool.process.labelled import end_processes, find_labelled, process_exists
+from drtool.process.pipes import read_pipe_once
 from drtool.process.scope import Interrupt, Scope, check_time, current_scope, scope, stopwatch
 from drtool.process.spawn import INHERITED, LABEL_VARIABLE, PRIORITY, environment_of
 
@@ -23,6 +24,7 @@ __all__ = [
     "find_labelled",
     "pipe",
     "process_exists",
+    "read_pipe_once",
     "scope",
     "shown",
     "start_apart",
