@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -11,13 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 from drtool.catalog.index import Index
 from drtool.engine.clock import SystemClock
-from drtool.model.errors import NotFound, Unavailable, UnknownName
+from drtool.engine.lock import drill_held, sets_held
+from drtool.model.attempt import Task
+from drtool.model.errors import DrtoolError, NotFound, Unavailable, UnknownName
 from drtool.model.hold import Hold
 from drtool.model.inventory import Inventory, Listing
 from drtool.model.nearest import named
 from drtool.model.policy import DrillPolicy, Policy
 from drtool.model.secret import Secret, SecretReference
 from drtool.origin import Operator, Origin
+from drtool.planning.overdue import TaskStatus
+from drtool.planning.schedule import left_out
 from drtool.planning.status import SetStatus, assess
 from drtool.planning.verify import ReadingStatus, reading_status
 
@@ -36,8 +41,10 @@ if TYPE_CHECKING:
     from drtool.model.view import InventoryLine, PointView, ShownEvidence
     from drtool.planning.choose import ChosenPoint
     from drtool.planning.restore import RestoreRequest
+    from drtool.planning.schedule import Agenda, Timed
     from drtool.ports import Entry, Finding, GetResult, KeyRing
     from drtool.process import Interrupt
+    from drtool.timetable import Timetable
     from drtool.workshop import Workshop
 
 
@@ -49,6 +56,9 @@ class StatusView:
     as_of: datetime
     now: datetime
     readings: tuple[ReadingStatus, ...] = ()
+    schedules: tuple[TaskStatus, ...] = ()
+    unscheduled: tuple[str, ...] = ()
+    """Sets without a schedule, where others have one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +108,13 @@ class App:
             origin=self._origin,
         )
 
+    @cached_property
+    def timetable(self) -> Timetable:
+        """What was tried when, and what is due."""
+        from drtool.timetable import Timetable
+
+        return Timetable(self.policy, self.state_directory, self._clock)
+
     @property
     def hands(self) -> Hands:
         """Everything this app may touch the world with."""
@@ -134,12 +151,38 @@ class App:
                 remove_key_file(made[name])
         return report
 
-    def run(self, sets: Iterable[str] = (), *, due: bool = False) -> Report:
-        """Back sets up: snapshot, store, seal, copy, forget; `due` takes only what its schedule asks for, and prunes and verifies too."""
+    def run(self, sets: Iterable[str] = ()) -> Report:
+        """Back sets up: snapshot, store, seal, copy, forget."""
         names = self._sets(sets)
         with self.workshop.alone_with(names):
-            names, found = self.workshop.sweep_and_observe(names, due=due)
-            return self.workshop.carry_out(self.workshop.plan_run(names, found, due=due))
+            found = self.workshop.sweep_and_observe(names)
+            return self.workshop.carry_out(self.workshop.plan_run(names, found))
+
+    def run_due(self, sets: Iterable[str] = ()) -> Report | None:
+        """Back up the sets whose time has come, and prune and read what is due; None when nothing was: then nobody was asked.
+
+        Raises Unscheduled when nothing could ever be due.
+        """
+        from drtool.planning.schedule import run_tasks
+
+        tasks = run_tasks(self.policy, self._sets(sets))
+        look = self.timetable.agenda(tasks)
+        if not (look.due or look.unknown or self.timetable.owes()):
+            return None
+        workshop = self.workshop
+        with workshop.working():
+            workshop.writable_state()
+            look = self._informed(look, tasks)
+            if not look.due:
+                workshop.sweep_quietly()
+                return None
+            with sets_held(self.state_directory, look.names("run")):
+                look = self._informed(self.timetable.agenda(tasks), tasks)  # another call may have taken them on while this one looked
+                if not look.due:
+                    return None
+                with self._remembering(look.due):
+                    found = workshop.sweep_and_observe(look.names("run"), also=look.names("verify"))
+                    return workshop.carry_out(workshop.plan_due(look, found))
 
     def restore(self, plan: Plan) -> Report:
         """Carry out a plan of `plan_restore`; an unwritable state directory does not stop it."""
@@ -157,6 +200,32 @@ class App:
             workshop, used_key = self._opened_for(drill)
             workshop.sweep_quietly()
             return workshop.carry_out(self._plan_drill(drill, workshop), hands=workshop.hands.for_drill(used_key))
+
+    def due_drills(self, names: Iterable[str] = ()) -> tuple[str, ...]:
+        """Name the drills whose time has come; the repositories are asked only about those of which nothing is remembered here.
+
+        Raises Unscheduled when nothing could ever be due.
+        """
+        from drtool.planning.schedule import drill_tasks
+
+        chosen = tuple(named(name, self.policy.drills, "drill") for name in dict.fromkeys(names)) or tuple(self.policy.drills)
+        tasks = drill_tasks(self.policy, chosen)
+        look = self.timetable.agenda(tasks)
+        if look.unknown:
+            with self.workshop.working():
+                look = self._informed(look, tasks)
+        elif not look.due and self.timetable.owes():
+            with self.workshop.working():
+                self.workshop.sweep_quietly()
+        return look.names("drill")
+
+    def drill_due(self, name: str) -> Report | None:
+        """Carry out a drill if its time has come; None when it has not, or another call took it on meanwhile."""
+        with drill_held(self.workshop.writable_state(), name):
+            if name not in self.due_drills([name]):
+                return None
+            with self._remembering((Task("drill", name),)):
+                return self.drill([name])
 
     def verify(self, repositories: Iterable[str] = (), *, point: str | None = None) -> Report:
         """Read every byte of repositories against its digests, and record that; with `point` only what that needs, wherever it lies."""
@@ -322,10 +391,16 @@ class App:
         return explain(self.policy, self._sets([set_name])[0], now=self._clock.now())
 
     def plan_run(self, sets: Iterable[str] = (), *, due: bool = False) -> Plan:
-        """Return what `run` would do now."""
+        """Return what `run`, or with `due` what `run_due`, would do now; nothing is written down."""
+        from drtool.planning.schedule import run_tasks
+
+        names = self._sets(sets)
         with self.workshop.working():
-            names, found = self.workshop.observe_run(self._sets(sets), due=due)
-            return self.workshop.plan_run(names, found, due=due)
+            if not due:
+                return self.workshop.plan_run(names, self.workshop.observe_run(names))
+            tasks = run_tasks(self.policy, names)
+            look = self._informed(self.timetable.agenda(tasks), tasks, remember=False)
+            return self.workshop.plan_due(look, self.workshop.observe_run(look.names("run"), also=look.names("verify")))
 
     def plan_restore(self, request: RestoreRequest) -> Plan:
         """Return what `restore` would do: the points are chosen and their manifests read."""
@@ -403,7 +478,12 @@ class App:
         as_of = min((listing.taken for listing in listings.values()), default=now)
         beyond = Forecasts(self.policy, self.state_directory).beyond(listings, now=now)
         return StatusView(
-            assess(self.policy, inventory, now=now, beyond=beyond), as_of, now, reading_status(self.policy, listings, now=now)
+            assess(self.policy, inventory, now=now, beyond=beyond),
+            as_of,
+            now,
+            reading_status(self.policy, listings, now=now),
+            self.timetable.statuses(listings),
+            left_out(self.policy),
         )
 
     def forecast(self, sets: Iterable[str] = (), *, refresh: bool = False) -> ForecastView:
@@ -489,11 +569,26 @@ class App:
 
     # the pieces
 
+    def _informed(self, look: Agenda, tasks: Mapping[Task, Timed], *, remember: bool = True) -> Agenda:
+        """Ask the repositories about what this host does not remember."""
+        if not look.unknown:
+            return look
+        return self.timetable.informed(look, tasks, self.workshop.listings_for(look), remember=remember)
+
     def _simple(self, make_plan: Callable[[str, datetime], Plan]) -> Report:
         with self.workshop.working():
             self.workshop.writable_state()
             self.workshop.sweep_quietly()
             return self.workshop.carry_out(make_plan(self._clock.fresh_id(), self._clock.now()))
+
+    @contextlib.contextmanager
+    def _remembering(self, tasks: Iterable[Task]) -> Iterator[None]:
+        """Count an error before there was a plan as an attempt too: it must not come again at every call."""
+        try:
+            yield
+        except DrtoolError as error:
+            self.timetable.failed(tasks, error)
+            raise
 
     def _with_forecast(self, plan: Plan, read: Mapping[str, Manifest]) -> Plan:
         from drtool.forecasts import Forecasts

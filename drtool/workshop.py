@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -20,7 +20,7 @@ from drtool.engine.session import Listener, Session, observing
 from drtool.engine.signals import listening
 from drtool.engine.sweep import DeadRuns, settle_dead_runs
 from drtool.model.errors import DrtoolError, Refused
-from drtool.model.inventory import Inventory, Problem
+from drtool.model.inventory import Inventory, Listing, Problem
 from drtool.model.plan import Plan
 from drtool.model.policy import Policy
 from drtool.model.report import Report
@@ -28,10 +28,11 @@ from drtool.model.secret import SecretReference
 from drtool.origin import Operator, Origin
 from drtool.planning.backup import plan_run as plan_backup
 from drtool.planning.keys import opened_with
-from drtool.planning.schedule import due_sets, with_due_maintenance
+from drtool.planning.schedule import Agenda, put_off, repository_of, with_maintenance
 from drtool.planning.sweep import plan_sweep as plan_what_to_sweep
 from drtool.ports import Clock
 from drtool.process import Interrupt
+from drtool.timetable import Timetable
 
 KEPT_RUNS = 500
 EVER = float("inf")
@@ -66,6 +67,11 @@ class Workshop:
     def runs(self) -> Runs:
         """The journals of this host."""
         return Runs(self.state_directory)
+
+    @cached_property
+    def timetable(self) -> Timetable:
+        """What was tried when, and what is due."""
+        return Timetable(self.policy, self.state_directory, self.clock)
 
     def opened_with(self, repository: str, reference: SecretReference) -> Workshop:
         """Return a workshop for one repository and one key, with no way to the key in use."""
@@ -110,7 +116,9 @@ class Workshop:
             listeners=self.listeners,
             deadline_seconds=self.deadline_seconds,
         )
+        self.timetable.begin(plan)  # before anything of it is done: killed right after this, it is repeated later and not at once
         report = session.carry_out(plan, hands=hands, needs_state=needs_state)
+        self.timetable.end(plan, report)
         Lanes(self.state_directory).take(plan, report)
         self._refresh_index(plan)
         self.runs.forget_all_but(KEPT_RUNS)
@@ -135,13 +143,14 @@ class Workshop:
         found = observe(self.hands, repositories=self.policy.repositories if dead.dead else (), leftovers=True)
         self._release(found, dead)
 
-    def sweep_and_observe(self, names: tuple[str, ...], *, due: bool) -> tuple[tuple[str, ...], Inventory]:
-        """Sweep quietly with what a run looks at anyway; returns as `observe_run`."""
+    def sweep_and_observe(self, names: tuple[str, ...], *, also: Iterable[str] = ()) -> Inventory:
+        """Sweep quietly with what a run looks at anyway: its sets, their repositories, and those named by `also`."""
         dead = settle_dead_runs(self.state_directory, self.hands)
-        asked, found = self.observe_run(names, due=due)
+        asked = tuple(self.policy.repositories if dead.dead else also)
+        found = self.observe_run(names, also=asked)
         if self._release(found, dead):  # a cutover that was finished only now brings back what the look missed
-            asked, found = self.observe_run(names, due=due)
-        return asked, found
+            found = self.observe_run(names, also=asked)
+        return found
 
     def _release(self, found: Inventory, dead: DeadRuns) -> bool:
         plan = self.plan_sweep(found, dead)
@@ -173,23 +182,27 @@ class Workshop:
             problems=problems,
         )
 
-    def observe_run(self, names: tuple[str, ...], *, due: bool) -> tuple[tuple[str, ...], Inventory]:
-        """Return the sets to run (with `due`, those whose time has come) and what exists for them."""
-        if not due:
-            return names, observe(self.hands, sets=names, repositories=self.repositories_of(names), leftovers=True)
-        listed = observe(self.hands, repositories=self.policy.repositories, leftovers=True)
-        names = due_sets(self.policy, listed, sets=names, now=self.clock.now())
-        return names, replace(listed, sets=observe(self.hands, sets=names).sets)
+    def observe_run(self, names: tuple[str, ...], *, also: Iterable[str] = ()) -> Inventory:
+        """Return what exists for the sets of a run."""
+        return observe(self.hands, sets=names, repositories=(*self.repositories_of(names), *also), leftovers=True)
 
-    def plan_run(self, names: tuple[str, ...], found: Inventory, *, due: bool) -> Plan:
-        """Plan a backup of sets; with `due` also the prunes and readings whose time has come."""
-        now = self.clock.now()
+    def listings_for(self, plan: Agenda) -> Mapping[str, Listing]:
+        """Ask the repositories that should know what this host does not remember."""
+        names = dict.fromkeys(repository_of(self.policy, task) for task in plan.unknown)
+        return self.observe(repositories=[name for name in names if name]).repositories
+
+    def plan_run(self, names: tuple[str, ...], found: Inventory) -> Plan:
+        """Plan a backup of sets."""
         points = {name: self.clock.fresh_id() for name in names}
-        plan = plan_backup(self.policy, found, sets=names, now=now, run=self.clock.fresh_id(), points=points)
-        if not due:
-            return plan
-        pruned = {name: self.runs.last_success("prune", name) for name, each in self.policy.repositories.items() if each.prune}
-        return with_due_maintenance(self.policy, found, plan, pruned=pruned, now=now)
+        return plan_backup(self.policy, found, sets=names, now=self.clock.now(), run=self.clock.fresh_id(), points=points)
+
+    def plan_due(self, due: Agenda, found: Inventory) -> Plan:
+        """Plan what a timer's call takes on: sets whose repository answers, then prunes and readings."""
+        waiting = put_off(self.policy, found, due.names("run"))
+        sets = tuple(name for name in due.names("run") if name not in {each.set for each in waiting})
+        plan = self.plan_run(sets, found)
+        plan = replace(plan, skipped=(*plan.skipped, *waiting))
+        return with_maintenance(self.policy, found, plan, prunes=due.names("prune"), readings=due.names("verify"))
 
     def repositories_of(self, sets: Iterable[str]) -> tuple[str, ...]:
         """Name the repositories of sets."""

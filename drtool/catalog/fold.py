@@ -22,6 +22,7 @@ STOPPED = "the run was told to stop"
 _OF_FAILURE = {
     "Corrupt": Outcome.DATA_WRONG,
     "Refused": Outcome.REFUSED,
+    "NotNow": Outcome.REFUSED,
     "Interrupted": Outcome.INTERRUPTED,
 }
 

@@ -6,7 +6,6 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 
 from drtool.catalog.fold import fold
 from drtool.catalog.journal import read_journal
@@ -14,7 +13,6 @@ from drtool.catalog.storage import make_folder, read_json, write_atomically
 from drtool.model.codec import canonical, decode
 from drtool.model.event import Event
 from drtool.model.identifier import is_identifier
-from drtool.model.outcome import Outcome
 from drtool.model.plan import Plan
 from drtool.model.report import Report
 
@@ -110,15 +108,6 @@ class Runs:
     def ended(self) -> frozenset[str]:
         """Return the runs that are over and settled."""
         return frozenset(folder.run for folder in self.all() if not os.path.exists(folder.lock))
-
-    def last_success(self, action: str, repository: str) -> datetime | None:
-        """Return when a step with that action last succeeded on a repository, as far as this host remembers."""
-        for folder in self.all():
-            report = folder.report()
-            for step in report.steps if report is not None else ():
-                if step.action == action and step.id.endswith(f"/{repository}") and step.outcome is Outcome.SUCCEEDED:
-                    return report.started if report is not None else None
-        return None
 
     def forget_all_but(self, newest: int) -> None:
         """Remove the folders of old runs that are over."""

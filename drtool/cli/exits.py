@@ -3,7 +3,7 @@
 ::
 
     0 succeeded, nothing due · 1 failed · 2 policy or usage · 3 partial · 4 objective missed · 5 data wrong · 6 refused
-    10 no repository · 11 locked · 12 wrong key · 124 timed out · 130 and 143 interrupted (128 + signal)
+    10 no repository · 11 locked · 12 wrong key · 75 a hook said not now · 124 timed out · 130 and 143 interrupted (128 + signal)
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from drtool.model.errors import DrtoolError, Interrupted
 from drtool.model.outcome import Outcome
 
 if TYPE_CHECKING:
-    from drtool.model.report import Report
+    from drtool.model.report import Failure, Report
 
 SUCCEEDED: Final = 0
 FAILED: Final = 1
@@ -42,8 +42,10 @@ BY_KIND: Final = {
     "WrongKey": 12,
     "NoRepository": 10,
     "Refused": 6,
+    "NotNow": 75,
     "NotFound": 1,
     "UnknownName": 2,
+    "Unscheduled": 2,
     "Conflict": 1,
     "Corrupt": 5,
     "Interrupted": 143,
@@ -69,13 +71,24 @@ def of_report(report: Report) -> int:
     """Return the code of a run: its worst member's; members that failed with different codes give 1."""
     if report.outcome is Outcome.INTERRUPTED and report.signal_number is not None:
         return SIGNAL_BASE + report.signal_number
+    if report.outcome is Outcome.REFUSED and {failure.kind for failure in _failures(report)} == {"NotNow"}:
+        return BY_KIND["NotNow"]
     if report.outcome is not Outcome.FAILED:
         return BY_OUTCOME[report.outcome]
-    failures = [*report.failures, *(step.failure for step in report.steps if step.failure is not None)]
-    codes = {of_kind(failure.kind) for failure in failures} & _RANK_AS_FAILED
+    codes = {of_kind(failure.kind) for failure in _failures(report)} & _RANK_AS_FAILED
     # A set that failed without an error of its own (nothing matched, say) is one more way of failing.
     explained = {step.set for step in report.steps if step.failure is not None}
     unexplained = any(entry.outcome is Outcome.FAILED and entry.set not in explained for entry in report.sets)
     if report.steps and unexplained:
         codes.add(FAILED)
     return codes.pop() if len(codes) == 1 else FAILED
+
+
+def joined(codes: set[int]) -> int:
+    """Return the code of several runs: that of the bad ones if they are of one mind, else 1."""
+    bad = codes - {SUCCEEDED}
+    return SUCCEEDED if not bad else bad.pop() if len(bad) == 1 else FAILED
+
+
+def _failures(report: Report) -> list[Failure]:
+    return [*report.failures, *(step.failure for step in report.steps if step.failure is not None)]

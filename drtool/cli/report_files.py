@@ -64,6 +64,14 @@ def leaves_reports(function: Callable[..., int]) -> Callable[..., int]:
     return leaving
 
 
+def files_of(reports: Sequence[ReportFile], name: str, *, among: int) -> tuple[ReportFile, ...]:
+    """Return where the report of one of several goes: the name stands before the ending, so that none replaces another."""
+    if among < 2:  # noqa: PLR2004 - one has the file to itself
+        return tuple(reports)
+    named = ((report, os.path.splitext(report.path)) for report in reports)
+    return tuple(ReportFile(report.form, f"{stem}-{name}{ending}") for report, (stem, ending) in named)
+
+
 def write_reports(reports: Sequence[ReportFile], report: Report, *, code: int, former: Callable[[], Iterable[Report]]) -> None:
     """Write a report to files; one that cannot be written is told, and changes neither outcome nor code."""
     for wanted in reports:

@@ -15,8 +15,9 @@ from drtool.cli.session import open_session
 def command(context: click.Context, sets: tuple[str, ...], due: bool, reports: tuple[ReportFile, ...]) -> int:  # noqa: FBT001 - click's shape
     """Protect SETs (all of them when none is named): snapshot, store, seal, release, copy off-site, forget.
 
-    A timer calls `drtool run --due` every few minutes; nothing due is success.
+    A timer calls `drtool run --due` every few minutes. When nothing is due that is success, and nothing is asked, said or written.
     """
     session = open_session(context)
     app = session.app()
-    return session.carry_out(lambda: app.run(sets, due=due), reports=reports, former=app.history)
+    work = (lambda: app.run_due(sets)) if due else (lambda: app.run(sets))
+    return session.carry_out(work, reports=reports, former=app.history)

@@ -39,11 +39,16 @@ class Session:
         )
 
     def carry_out(
-        self, work: Callable[[], Report], *, reports: Sequence[ReportFile] = (), former: Callable[[], Iterable[Report]] = tuple
+        self, work: Callable[[], Report | None], *, reports: Sequence[ReportFile] = (), former: Callable[[], Iterable[Report]] = tuple
     ) -> int:
-        """Carry something out under the progress display; print its report, leave it in files, and return its code."""
+        """Carry something out under the progress display; print its report, leave it in files, and return its code.
+
+        No report: there was nothing to do, and nothing is said. That nothing was due does not say that all is well.
+        """
         with self.progress:
             report = work()
+        if report is None:
+            return exits.SUCCEEDED
         code = self.report(report)
         if reports:
             from drtool.cli.report_files import write_reports  # noqa: PLC0415

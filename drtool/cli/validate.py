@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from drtool.cli import exits
 from drtool.cli.options import Verb
 from drtool.cli.render.words import GOOD, counted, printable
 from drtool.cli.session import open_session
+
+if TYPE_CHECKING:
+    from drtool.model.policy import Policy
 
 
 @click.command("validate", cls=Verb)
@@ -23,5 +28,12 @@ def command(context: click.Context) -> int:
             (policy.drills, "drill", ""),
         )
     )
-    session.answer("policy", policy, lambda: [f"{printable(policy.name)}: {summary} {GOOD}"])
+    session.answer("policy", policy, lambda: [f"{printable(policy.name)}: {summary} {GOOD}", *_unscheduled(policy)])
     return exits.SUCCEEDED
+
+
+def _unscheduled(policy: Policy) -> list[str]:
+    """Tell which sets a timer never runs: among others that have a schedule one is easily overlooked."""
+    from drtool.planning.schedule import left_out  # noqa: PLC0415
+
+    return [f"  {printable(name)} has no schedule: `drtool run --due` never takes it" for name in left_out(policy)]

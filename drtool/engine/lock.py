@@ -42,3 +42,12 @@ def sets_held(state_directory: str, sets: tuple[str, ...]) -> Iterator[None]:
         for name in sorted(sets):
             stack.enter_context(held(os.path.join(folder, f"{quote(name, safe='')}.lock"), what=f"the set {name}"))
         yield
+
+
+@contextlib.contextmanager
+def drill_held(state_directory: str, drill: str) -> Iterator[None]:
+    """Keep a second timer's call for the same drill on this host out."""
+    folder = os.path.join(state_directory, "locks")
+    make_folder(folder)
+    with held(os.path.join(folder, f"{quote(drill, safe='')}.drill"), what=f"the drill {drill}"):
+        yield

@@ -13,17 +13,16 @@ from drtool.engine.canary import with_canary, without_failed_canary
 from drtool.engine.control import Asked, control
 from drtool.engine.fetch import fetch
 from drtool.engine.hands import Hands
+from drtool.engine.hook import run_hook
 from drtool.engine.mount import mount
 from drtool.engine.prove import ask_planned, record
 from drtool.engine.read import note_loss, verify
 from drtool.model import plan as actions
 from drtool.model.codec import canonical, decode, encode
-from drtool.model.command import Command
-from drtool.model.errors import Conflict, NotFound, Refused
+from drtool.model.errors import Conflict, NotFound
 from drtool.model.event import Event
 from drtool.model.plan import Answer, Copied, Done, Fetched, Plan, Restored, Result, Sealed, Step, Stored
 from drtool.model.point import Artifact, Member, MissingMember
-from drtool.model.policy import Hook
 from drtool.model.workload import Leftover, Snapshot
 from drtool.ports import Labels, Progress, PutRequest, PutResult, ReserveRequest
 
@@ -103,22 +102,6 @@ def _initialise(work: Work, action: actions.Initialise) -> Done:
 def _run_hook(work: Work, action: actions.RunHook) -> Done:
     hook = action.hook
     return run_hook(work.hands, hook, set_name=work.step.set, run=work.plan.run, phase=action.phase)
-
-
-def run_hook(hands: Hands, hook: Hook, *, set_name: str, run: str, phase: str) -> Done:
-    """Run an operator's command on the machine of its source; Refused when it fails and may not."""
-    environment = {"DRTOOL_SET": set_name, "DRTOOL_RUN": run, "DRTOOL_PHASE": phase}
-    command = Command(hook.run, environment=environment, timeout_seconds=hook.timeout.total_seconds())
-    completed = hands.sources[hook.on].runner.run(command)
-    if completed.exit_code == 0:
-        return Done("ran", {"seconds": completed.seconds})
-    if hook.on_failure == "continue":
-        return Done(f"failed with exit code {completed.exit_code}, and the policy says to go on", {"exit_code": completed.exit_code})
-    raise Refused(
-        f"the {phase} hook {' '.join(hook.run)} ended with exit code {completed.exit_code}: {completed.said(500)}",
-        hint="run it by hand to see why",
-        safe="earlier points are untouched",
-    )
 
 
 def _reserve(work: Work, action: actions.Reserve) -> Done:

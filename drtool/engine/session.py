@@ -14,8 +14,8 @@ from drtool.catalog.journal import Journal
 from drtool.catalog.runs import RunFolder, Runs
 from drtool.engine.execute import Limits, execute, told
 from drtool.engine.hands import Hands
+from drtool.engine.hook import run_hook
 from drtool.engine.lock import held
-from drtool.engine.perform import run_hook
 from drtool.model.codec import encode
 from drtool.model.errors import DrtoolError, Refused
 from drtool.model.event import Event, EventKind
@@ -96,9 +96,10 @@ class Session:
     def _on_failure(self, plan: Plan, hands: Hands, recorder: _Recorder) -> None:
         if plan.verb != "run":
             return
-        for set_report in fold(plan, recorder.events).sets:
+        report = fold(plan, recorder.events)
+        for set_report in report.sets:
             backup_set = hands.policy.sets.get(set_report.set)
-            if backup_set is None or set_report.outcome is Outcome.SUCCEEDED:
+            if backup_set is None or set_report.outcome is Outcome.SUCCEEDED or _was_put_off(report, set_report.set):
                 continue
             for hook in backup_set.hooks.on_failure:
                 scope = process.Scope(label=f"{plan.run}/{backup_set.name}/on_failure", interrupt=self.interrupt, shielded=True)
@@ -136,6 +137,11 @@ class _Recorder:
 
     def note_failure(self, error: DrtoolError) -> None:
         self.emit(EventKind.NOTED, "", {"text": error.what, "failure": encode(Failure.of(error))})
+
+
+def _was_put_off(report: Report, name: str) -> bool:
+    """Tell whether a set only waits for a better time: nobody need be called for that."""
+    return {step.failure.kind for step in report.steps if step.set == name and step.failure is not None} == {"NotNow"}
 
 
 def _facts(plan: Plan) -> Mapping[str, object]:

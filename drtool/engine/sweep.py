@@ -9,8 +9,8 @@ from drtool import process
 from drtool.catalog.journal import Journal
 from drtool.catalog.runs import RunFolder, Runs
 from drtool.engine.hands import Hands
+from drtool.engine.hook import run_hook
 from drtool.engine.mount import take_down
-from drtool.engine.perform import run_hook
 from drtool.engine.prove import record_interrupted
 from drtool.model.errors import DrtoolError, Interrupted, TimedOut
 from drtool.model.event import Event, EventKind

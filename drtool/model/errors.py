@@ -10,8 +10,10 @@
     ├── WrongKey               the key does not open the repository
     ├── NoRepository           there is no repository at that address
     ├── Refused                permission, quota, wrong state, failed pre-flight: a person must act
+    │   └── NotNow             a precondition of the policy's own says not now
     ├── NotFound               a thing is missing
-    │   └── UnknownName        the policy has nothing of that name
+    │   ├── UnknownName        the policy has nothing of that name
+    │   └── Unscheduled        nothing that was asked for has a schedule
     ├── Conflict               two truths disagree (carries both)
     ├── Corrupt                digests disagree; never repaired silently
     ├── Interrupted            the run was told to stop
@@ -114,12 +116,20 @@ class Refused(DrtoolError):  # noqa: N818
     """Permission, quota, wrong state or a failed pre-flight: a person must act."""
 
 
+class NotNow(Refused):
+    """A hook of the policy said that this is no time for it (exit code 75): a timer's later call tries again."""
+
+
 class NotFound(DrtoolError):  # noqa: N818
     """A thing that was named does not exist."""
 
 
 class UnknownName(NotFound):
     """A set, drill, repository or sandbox was named that the policy does not have."""
+
+
+class Unscheduled(NotFound):
+    """A call of a timer asks for what has no schedule, and would never do anything."""
 
 
 class Conflict(DrtoolError):  # noqa: N818

@@ -10,8 +10,8 @@ from drtool.model.codec import decode, parse
 
 EVIDENCE_FORMAT = "drtool.evidence/1"
 SIGNED_FORMAT = "drtool.evidence/2"
-TOLD_IN_LISTINGS = ("fingerprint", "measured")
-"""These keys of `details` travel in tags too: a drill's proof and its measurements are judged from a listing alone."""
+TOLD_IN_LISTINGS = ("fingerprint", "measured", "drill")
+"""These keys of `details` travel in tags too: a drill's name, its proof and its measurements are judged from a listing alone."""
 
 
 @dataclass(frozen=True, slots=True)

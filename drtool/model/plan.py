@@ -456,6 +456,8 @@ class Skipped:
     reason: str
     outcome: str = "succeeded"
     set: str = ""
+    because: str = ""
+    """The class name of the errors behind it, where they are all of one."""
 
 
 @dataclass(frozen=True, slots=True)

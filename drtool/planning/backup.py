@@ -59,7 +59,7 @@ def plan_run(
             continue
         missing, workloads = _divide(backup_set, found, draft)
         if not workloads:
-            draft.skipped.append(_nothing_to_store(name, missing))
+            draft.skipped.append(_nothing_to_store(name, missing, found))
             continue
         fresh = _fresh_point(policy, backup_set, workloads, point=points[name], run=run, now=now, complete=not missing)
         seal = _store_steps(backup_set, workloads, missing, draft, point=fresh.point, expires=now + lifetime)
@@ -101,10 +101,12 @@ def _divide(backup_set: BackupSet, found: SetInventory, draft: _Draft) -> tuple[
     return members, tuple(workload for workload in ordered if not workload.problem)
 
 
-def _nothing_to_store(name: str, missing: tuple[MissingMember, ...]) -> Skipped:
+def _nothing_to_store(name: str, missing: tuple[MissingMember, ...], found: SetInventory) -> Skipped:
     if missing:
         reasons = "; ".join(f"{member.workload}: {member.reason}" for member in missing)
-        return Skipped(name, f"nothing could be stored ({reasons})", Outcome.FAILED.value, set=name)
+        kinds = {problem.kind for problem in found.problems}
+        because = kinds.pop() if len(kinds) == 1 and not found.empty and not found.workloads else ""
+        return Skipped(name, f"nothing could be stored ({reasons})", Outcome.FAILED.value, set=name, because=because)
     return Skipped(name, "nothing matched, which the policy allows", set=name)
 
 

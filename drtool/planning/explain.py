@@ -22,7 +22,7 @@ def explain(policy: Policy, set: str, *, now: datetime) -> tuple[str, ...]:  # n
     backup_set = set_of(policy, set)
     return (
         *_protection(policy, backup_set),
-        *_when(backup_set.schedule, backup_set.time_zone, now=now, what="It is backed up"),
+        *_when(backup_set.schedule, backup_set.time_zone, now=now, what="It is backed up", call="run", name=backup_set.name),
         *_flow(backup_set),
         *(
             line
@@ -55,14 +55,17 @@ def _spelled(key: str, value: object) -> str:
     return f"{name}: {', '.join(map(str, value)) if isinstance(value, list | tuple) else value}"
 
 
-def _when(schedule: str | None, time_zone: str, *, now: datetime, what: str) -> list[str]:
+def _when(schedule: str | None, time_zone: str, *, now: datetime, what: str, call: str, name: str) -> list[str]:
     if schedule is None:
-        return [f"{what} only when you ask for it: there is no schedule."]
+        return [f"{what} only when you type `drtool {call} {name}`: there is no schedule."]
     times = slots(schedule, time_zone, start=now, count=_NEXT)
     if not times:
         return [f"{what} by the schedule `{schedule}`, which never comes."]
     listed = ", ".join(spell_instant(time) for time in times)
-    return [f"{what} by the schedule `{schedule}` ({time_zone}); next: {listed}."]
+    return [
+        f"{what} by the schedule `{schedule}` ({time_zone}), when a timer calls `drtool {call} --due`; next: {listed}.",
+        "Once for each of these times; again after 5, 10, 20 … minutes only where waiting helps (not there, locked, interrupted, not now).",
+    ]
 
 
 def _flow(backup_set: BackupSet) -> list[str]:
@@ -124,5 +127,5 @@ def _drills(policy: Policy, backup_set: BackupSet, *, now: datetime) -> list[str
     for drill in policy.drills.values():
         if backup_set.name in drill.sets:
             what = f"The drill {drill.name} restores it from {drill.repository} into the sandbox {drill.sandbox}"
-            lines.extend(_when(drill.schedule, drill.time_zone, now=now, what=what))
+            lines.extend(_when(drill.schedule, drill.time_zone, now=now, what=what, call="drill", name=drill.name)[:1])
     return lines or ["No drill proves it: a backup that was never restored is a hope."]

@@ -83,8 +83,8 @@ def test_a_forget_planned_before_the_hold_leaves_the_point(world: World) -> None
     """The plan was made when nothing was held: what decides is the listing right before the forgetting."""
     app = world.app()
     oldest = world.points("near")[0]
-    names, found = app.workshop.observe_run(("documents",), due=False)
-    plan = app.workshop.plan_run(names, found, due=False)
+    names = ("documents",)
+    plan = app.workshop.plan_run(names, app.workshop.observe_run(names))
     assert any(oldest in step.action.points for step in plan.steps if isinstance(step.action, Forget))
     hold = Hold("H1", "documents", world.name, "somebody restores", app.hands.clock.now(), point=oldest, kind=FREEZE, run="R")
     world.app().hands.repositories["near"].append(hold)
@@ -198,8 +198,8 @@ def test_a_copy_that_never_got_the_hold_forgets_nothing_either(world: World) -> 
     good = world.points("offsite")
     shrink(world)
     app = world.app()
-    names, found = app.workshop.observe_run(("documents",), due=False)
-    plan = app.workshop.plan_run(names, found, due=False)
+    names = ("documents",)
+    plan = app.workshop.plan_run(names, app.workshop.observe_run(names))
     guards = [step for step in plan.steps if isinstance(step.action, Guard)]
     steps = tuple(step for step in plan.steps if step not in guards)
     with app.workshop.alone_with(names):

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from drtool.model.attempt import Attempts, Lesson
 from drtool.model.errors import Refused
-from drtool.planning.due import is_due, latest_slot, slots
+from drtool.planning.due import Turn, is_overdue, latest_slot, next_turn, slots
 
 ZONES = st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "America/Havana", "Australia/Lord_Howe"])
 SCHEDULES = st.sampled_from(
@@ -49,25 +50,13 @@ def test_slots_rise_and_the_latest_is_the_one_before(schedule: str, zone: str, s
         assert latest_slot(schedule, zone, later - timedelta(seconds=1)) == earlier
 
 
-@settings(deadline=None)
-@given(SCHEDULES, ZONES, INSTANTS, st.timedeltas(timedelta(0), timedelta(days=3)))
-def test_due_when_a_slot_lies_between(schedule: str, zone: str, success: datetime, passed: timedelta) -> None:
-    now = success + passed
-    assert is_due(schedule, zone, last_success=success, now=now) == (slots(schedule, zone, start=success, count=1)[0] <= now)
-
-
-def test_never_succeeded_and_future_success_are_due() -> None:
-    now = _at("2026-11-23 14:00")
-    assert is_due("@daily", last_success=None, now=now)
-    assert is_due("@daily", last_success=now + timedelta(days=9), now=now)
-    assert not is_due("@daily", last_success=now, now=now)
-
-
 def test_a_date_that_never_comes() -> None:
     now = _at("2026-11-23 14:00")
     assert slots("0 0 30 2 *", start=now, count=3) == ()
     assert latest_slot("0 0 30 2 *", "UTC", now) is None
-    assert not is_due("0 0 30 2 *", last_success=now - timedelta(days=900), now=now)
+    known = Attempts(begun=(now - timedelta(days=900),), lesson=Lesson.GOOD, succeeded=now - timedelta(days=900))
+    assert next_turn("0 0 30 2 *", known=known, now=now) == Turn(due=False, at=None, slot=None)
+    assert is_overdue("0 0 30 2 *", known=known, now=now) is None
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from drtool.planning.initialise import plan_initialise
 from drtool.planning.objectives import missed, realised
 from drtool.planning.order import recovery_order
 from drtool.planning.prune import plan_prune
-from drtool.planning.schedule import due_sets, with_due_maintenance
+from drtool.planning.schedule import with_maintenance
 from drtool.planning.status import assess
 from drtool.planning.sweep import plan_sweep
 from drtool.planning.verify import plan_verify
@@ -251,7 +251,7 @@ def test_explain() -> None:
     assert "Asked of what was restored: census, enough, answers." in lines
     assert any("No drill" in line for line in lines)
     plain = explain(of, "documents", now=NOW)
-    assert "It is backed up only when you ask for it: there is no schedule." in plain
+    assert "It is backed up only when you type `drtool run documents`: there is no schedule." in plain
     assert any(line.startswith("The drill monthly restores it from offsite") for line in plain)
     assert any("never comes" in line for line in explain(of, "leap", now=NOW))
     with pytest.raises(NotFound):
@@ -271,24 +271,13 @@ def test_a_sweep_that_could_not_ask_everybody_failed() -> None:
     assert [(entry.what, entry.reason, entry.outcome) for entry in plan.skipped] == [(away.what, away.hint, "failed")]
 
 
-def test_due_sets() -> None:
-    of = policy(backup_set(), backup_set("manual", schedule=None), backup_set("fresh"))
-    yesterday = daily(3, newest=NOW - DAY)
-    others = (point("PART", complete=False), point("X", by="another"), point("AHEAD", NOW + DAY), point("F", NOW, set="fresh"))
-    seen = inventory(listing("near", (*yesterday, *others)), listing("offsite"))
-    assert due_sets(of, seen, sets=of.sets, now=NOW) == ("documents",)
-    assert due_sets(of, inventory(listing("offsite")), sets=("fresh",), now=NOW) == ("fresh",)
-
-
-def test_maintenance_comes_last_when_it_is_due() -> None:
+def test_maintenance_comes_last() -> None:
     reading = VerifyPolicy(schedule="@daily")
     near = replace(repository("near"), prune="@daily", verify=reading)
-    offsite = replace(repository("offsite"), prune="@daily", verify=reading)
-    of = policy(repositories={"near": near, "offsite": offsite})
-    done = evidence(subject="verify", set="", point="", started=NOW - timedelta(hours=1))
-    seen = inventory(listing("offsite", evidence=(done,)))
+    of = policy(repositories={"near": near, "offsite": repository("offsite")})
+    seen = inventory(listing("offsite"))
     plan = plan_run(of, seen, sets=("documents",), now=NOW, run="R", points={"documents": "N"})
-    more = with_due_maintenance(of, seen, plan, pruned={"near": NOW - DAY, "offsite": NOW - timedelta(hours=1)}, now=NOW)
+    more = with_maintenance(of, seen, plan, prunes=("near",), readings=("near",))
     every_wait_is_known(more)
     assert [step.id for step in more.steps[len(plan.steps) :]] == ["prune/near", "verify/near"]
     assert set(more.steps[-1].after) == {step.id for step in more.steps[:-1]}

@@ -15,7 +15,7 @@ from drtool.model.plan import Verify
 from drtool.model.policy import VerifyPolicy
 from drtool.model.reading import pack_text, packs_of, still_read
 from drtool.planning.evidence import verified_points
-from drtool.planning.schedule import with_due_maintenance
+from drtool.planning.schedule import with_maintenance
 from drtool.planning.verify import next_slice, plan_due_verify, reading_status, slices_of
 from tests.planning.planning_values import DAY, NOW, daily, evidence, inventory, listing, policy, repository
 
@@ -79,11 +79,8 @@ def test_what_is_due_is_the_next_slice() -> None:
     plan = plan_due_verify(of, seen.repositories, repositories=("near", "offsite"), now=NOW, run="R")
     assert [step.action for step in plan.steps] == [Verify("near", 2, 30, NOW - DAY), Verify("offsite")]
     empty = replace(plan, steps=())
-    due = with_due_maintenance(of, seen, empty, pruned={}, now=NOW)
+    due = with_maintenance(of, seen, empty, prunes=(), readings=("near", "offsite"))
     assert [step.action for step in due.steps] == [Verify("near", 2, 30, NOW - DAY), Verify("offsite")]
-    alone = evidence(subject="verify", point="P1", started=NOW)
-    seen = inventory(listing("near", evidence=(begun, alone)), listing("offsite"))
-    assert len(with_due_maintenance(of, seen, empty, pruned={}, now=NOW).steps) == 2, "one point read is no slice read"
 
 
 def test_status_tells_how_far_and_how_old() -> None:

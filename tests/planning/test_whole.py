@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drtool.model.attempt import Task
 from drtool.model.errors import NotFound
 from drtool.model.inventory import Listing
 from drtool.model.plan import Copy
@@ -19,7 +20,7 @@ from drtool.planning.copy import plan_copy
 from drtool.planning.evidence import verified_points
 from drtool.planning.outlook import newest_points
 from drtool.planning.retention import verdicts
-from drtool.planning.schedule import due_sets
+from drtool.planning.schedule import told_by
 from drtool.planning.status import assess
 from tests.planning.planning_values import DAY, NOW, backup_set, daily, evidence, inventory, listing, point, policy
 
@@ -112,11 +113,14 @@ def replaced(gutted: RecoveryPoint) -> RecoveryPoint:
     return point(gutted.point, gutted.instant)
 
 
-def test_a_run_is_due_when_the_newest_point_is_not_whole() -> None:
+def test_a_repository_whose_newest_point_is_not_whole_tells_of_no_run() -> None:
     at = NOW.replace(hour=3)
     seen = inventory(listing("near", (point("P1", at, lacking=1),)))
-    assert due_sets(policy(), seen, sets=("documents",), now=NOW) == ("documents",)
-    assert due_sets(policy(), inventory(listing("near", (point("P1", at),))), sets=("documents",), now=NOW) == ()
+    task = Task("run", "documents")
+    assert told_by(policy(), task, seen.repositories["near"], now=NOW) is None
+    whole = told_by(policy(), task, listing("near", (point("P1", at),)), now=NOW)
+    assert whole is not None
+    assert whole.succeeded == at
 
 
 def test_copy_brings_again_what_is_not_whole_there_and_never_from_what_is_not_whole_here() -> None:

@@ -11,26 +11,45 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from drtool.planning.overdue import TaskStatus
     from drtool.planning.status import SetStatus
     from drtool.planning.verify import ReadingStatus
 
 
-def status_lines(sets: Sequence[SetStatus], *, as_of: datetime, now: datetime, readings: Sequence[ReadingStatus] = ()) -> list[str]:
+def status_lines(
+    sets: Sequence[SetStatus],
+    *,
+    as_of: datetime,
+    now: datetime,
+    readings: Sequence[ReadingStatus] = (),
+    schedules: Sequence[TaskStatus] = (),
+    unscheduled: Sequence[str] = (),
+) -> list[str]:
     """Return the table of sets, what needs attention, and the commands to type next."""
     rows: list[Sequence[str]] = [("SET", "POINT", "AGE", "RPO", "COPIES", "LAST PROOF", "RTO")]
     rows += [_row(entry, now) for entry in sets]
     lines = table(rows)
     troubled = [entry for entry in sets if entry.attention]
+    late = [entry for entry in schedules if entry.attention]
     age = (now - as_of).total_seconds()
     known = f"as of {duration(age)} ago" if age >= 1 else "as of now"
     count = f"{len(troubled)} needs attention" if len(troubled) == 1 else f"{len(troubled)} need attention"
-    lines.append(f"{counted(len(sets), 'set')}, {known}" + (f" · {count}:" if troubled else f" · all well {GOOD}"))
+    well = "look at the schedules:" if late else f"all well {GOOD}"
+    lines.append(f"{counted(len(sets), 'set')}, {known} · " + (f"{count}:" if troubled else well))
     lines += [f"  {_reading(entry)}" for entry in readings]
     # Sets may share a trouble (an unreadable repository): it is told once.
     lines += [f"  {text}" for text in dict.fromkeys(printable(sentence) for entry in troubled for sentence in entry.attention)]
+    lines += [f"  {printable(entry.attention)}" for entry in late]
     lines += [line for entry in sets for line in _never(entry)]
-    lines += [f"  next: {command}" for command in dict.fromkeys(printable(entry.next) for entry in troubled if entry.next)]
+    if unscheduled:
+        lines.append(f"  no schedule: {', '.join(map(printable, unscheduled))} (`drtool run --due` never takes {_them(unscheduled)})")
+    commands = (*(entry.next for entry in troubled), *(entry.next for entry in late))
+    lines += [f"  next: {command}" for command in dict.fromkeys(printable(command) for command in commands if command)]
     return lines
+
+
+def _them(names: Sequence[str]) -> str:
+    return "it" if len(names) == 1 else "them"
 
 
 def _reading(entry: ReadingStatus) -> str:

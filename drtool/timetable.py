@@ -1,0 +1,132 @@
+"""When what has a schedule is done: joins what this host remembers, what journals and repositories tell, and what is decided on paper."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from drtool.catalog.attempts import AttemptBook, ended_attempt, failed_attempt
+from drtool.catalog.runs import RunFolder, Runs
+from drtool.model.attempt import Attempts, Task
+from drtool.model.errors import DrtoolError
+from drtool.model.inventory import Listing
+from drtool.model.plan import Plan
+from drtool.model.policy import Policy
+from drtool.model.report import Report
+from drtool.planning.endings import KILLED, ending_of, endings, tasks_of
+from drtool.planning.overdue import TaskStatus, task_statuses
+from drtool.planning.schedule import Agenda, Timed, agenda, every_task, places, repository_of, told_by
+from drtool.ports import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Timetable:
+    """The attempts of one policy on one host."""
+
+    policy: Policy
+    state_directory: str
+    clock: Clock
+
+    @property
+    def book(self) -> AttemptBook:
+        """Where attempts are remembered."""
+        return AttemptBook(self.state_directory, by=self.policy.name)
+
+    def agenda(self, tasks: Mapping[Task, Timed]) -> Agenda:
+        """Decide what is due, by this host's disk alone."""
+        known, alive = self._settled()
+        return agenda(tasks, known, alive=alive, places=places(self.policy, tasks), now=self.clock.now())
+
+    def informed(self, plan: Agenda, tasks: Mapping[Task, Timed], listings: Mapping[str, Listing], *, remember: bool = True) -> Agenda:
+        """Decide again with what repositories tell of the tasks that nothing is remembered of, and remember it.
+
+        A repository that could not be read tells nothing: what it should know of is due, and says so when it is tried.
+        """
+        now = self.clock.now()
+        told: dict[Task, Attempts] = {}
+        silent: list[Task] = []
+        where = places(self.policy, tasks)
+        for task in plan.unknown:
+            listing = listings.get(repository_of(self.policy, task))
+            found = told_by(self.policy, task, listing, now=now) if listing is not None and listing.problem is None else None
+            if found is None:
+                silent.append(task)
+            else:
+                told[task] = replace(found, place=where.get(task, ""))
+        if remember:
+            self.book.learn(told)
+        known, alive = self._settled()
+        never = {task: Attempts(place=where.get(task, "")) for task in silent}
+        return agenda(tasks, {**known, **told, **never}, alive=alive, places=where, now=now)
+
+    def begin(self, plan: Plan) -> None:
+        """Write down that a plan's tasks are tried now; Refused when that cannot be."""
+        tasks = tasks_of(plan)
+        if tasks:
+            known, _alive = self._settled()
+            tried = {task: known.get(task, Attempts()) for task in tasks}
+            self.book.begin(tried, run=plan.run, now=self.clock.now(), places=places(self.policy, tasks))
+
+    def end(self, plan: Plan, report: Report) -> None:
+        """Write down how the tasks of a plan ended."""
+        self.book.end(endings(plan, report), run=plan.run, now=self.clock.now())
+
+    def failed(self, tasks: Iterable[Task], error: DrtoolError) -> None:
+        """Count an error that ended a call before it had a plan as an attempt at its tasks."""
+        known, _alive = self._settled()
+        now = self.clock.now()
+        names = tuple(tasks)
+        where = places(self.policy, names)
+        ending = ending_of(error.kind, error.what)
+        self.book.learn({task: failed_attempt(known.get(task, Attempts()), ending, now=now, place=where.get(task, "")) for task in names})
+
+    def statuses(self, listings: Mapping[str, Listing]) -> tuple[TaskStatus, ...]:
+        """Return how everything with a schedule stands; what the state does not know is taken from listings."""
+        tasks = every_task(self.policy)
+        where = places(self.policy, tasks)
+        known, alive = self._settled()
+        now = self.clock.now()
+        found = {task: each for task, each in known.items() if not each.place or each.place == where.get(task, "")}
+        for task in tasks.keys() - found.keys():
+            listing = listings.get(repository_of(self.policy, task))
+            told = told_by(self.policy, task, listing, now=now) if listing is not None and listing.problem is None else None
+            if told is not None:
+                found[task] = told
+        return task_statuses(tasks, found, alive=alive, now=now)
+
+    def owes(self) -> bool:
+        """Tell whether a run of this host died and is not tidied up yet."""
+        return any(folder.is_dead() for folder in Runs(self.state_directory).unfinished())
+
+    def _settled(self) -> tuple[dict[Task, Attempts], frozenset[Task]]:
+        """Return what is remembered, each attempt without an end as its run's journal tells, and the tasks that are under way now."""
+        found: dict[Task, Attempts] = {}
+        alive: set[Task] = set()
+        folders: dict[str, RunFolder] = {}
+        for task, attempts in self.book.load().items():
+            found[task] = attempts
+            if attempts.lesson is not None or not attempts.run:
+                continue
+            folder = folders.setdefault(attempts.run, Runs(self.state_directory).folder(attempts.run))
+            if os.path.exists(folder.lock) and not folder.is_dead():
+                alive.add(task)
+            else:
+                found[task] = _as_journal_tells(task, attempts, folder)
+        return found, frozenset(alive)
+
+
+def _as_journal_tells(task: Task, attempts: Attempts, folder: RunFolder) -> Attempts:
+    """Return an attempt whose end nobody wrote down: its run was killed, or ended a moment before that."""
+    plan, report = folder.plan(), folder.report()
+    ended = attempts.last
+    ending = KILLED
+    if plan is not None and report is not None:
+        ended = max(_last_sign(report), attempts.last or report.started)
+        ending = endings(plan, report).get(task, KILLED)
+    return ended_attempt(attempts, ending, now=ended) if ended is not None else attempts
+
+
+def _last_sign(report: Report) -> datetime:
+    return report.started + timedelta(seconds=report.seconds)
