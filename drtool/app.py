@@ -686,6 +686,7 @@ def open_repository(
     binary: str | None = None,
     trust_commands: bool = False,
     ssh_config: str = "",
+    deadline_seconds: float | None = None,
 ) -> App:
     """Open a repository on a bare machine, with a key and nothing else: the policy is read from its newest manifests.
 
@@ -698,7 +699,9 @@ def open_repository(
     state = state_directory or default_state_directory(os.environ)
     policy = policy_from_repository(location, os.path.abspath(password_file), os.environ, binary=binary or "restic", ssh_config=ssh_config)
     origin = Operator() if trust_commands else FromRepository(given_to(policy))
-    return App(policy, state_directory=state, listeners=listeners, binary=binary or "restic", origin=origin)
+    return App(
+        policy, state_directory=state, listeners=listeners, binary=binary or "restic", origin=origin, deadline_seconds=deadline_seconds
+    )
 
 
 def default_state_directory(environment: Mapping[str, str]) -> str:

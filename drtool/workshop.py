@@ -59,6 +59,11 @@ class Workshop:
         return self.origin.hands(self.policy, state_directory=self.state_directory, clock=self.clock, binary=self.binary)
 
     @cached_property
+    def deadline(self) -> float | None:
+        """When the work must be over, on the monotonic clock: one end for looking, sweeping and working together."""
+        return None if self.deadline_seconds is None else self.clock.monotonic() + self.deadline_seconds
+
+    @cached_property
     def archive(self) -> Archive:
         """What lies in the repositories."""
         return Archive(self.policy, self.clock, self.index, lambda: self.hands)
@@ -80,7 +85,7 @@ class Workshop:
     @contextlib.contextmanager
     def working(self) -> Iterator[None]:
         """Hear signals, and let observations be stopped, while this is open."""
-        with listening(self.interrupt), observing(self.interrupt, "drtool"):
+        with listening(self.interrupt), observing(self.interrupt, "drtool", deadline=self.deadline):
             yield
 
     @contextlib.contextmanager
@@ -114,7 +119,7 @@ class Workshop:
             state_directory=self.state_directory,
             interrupt=self.interrupt,
             listeners=self.listeners,
-            deadline_seconds=self.deadline_seconds,
+            deadline=self.deadline,
         )
         self.timetable.begin(plan)  # before anything of it is done: killed right after this, it is repeated later and not at once
         report = session.carry_out(plan, hands=hands, needs_state=needs_state)

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from drtool.cli.types import Seconds
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -18,6 +20,7 @@ class Options:
     quiet: bool = False
     verbose: bool = False
     restic: str | None = None
+    deadline: float | None = None
 
 
 def options_of(given: dict[str, Any]) -> Options:
@@ -34,6 +37,7 @@ def shared_options() -> list[click.Parameter]:
         _option("--json", is_flag=True, default=None, help="One JSON document on standard output."),
         _option("--quiet", "-q", is_flag=True, default=None, help="No progress; errors are still told."),
         _option("--verbose", "-v", is_flag=True, default=None, help="Tell every step and command."),
+        _option("--deadline", type=Seconds(), metavar="DURATION", help="End the work after so long, such as 90m; then it tidies up."),
         _option("--restic", metavar="PATH", help="The restic program to use."),
     ]
 

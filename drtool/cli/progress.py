@@ -96,7 +96,7 @@ class Progress:
                 self._tell(f"  {printable(event.step)}: {what}; trying again")
             case EventKind.COMMAND_STARTED if self._verbose:
                 self._tell(f"  {printable(event.step)}: started {printable(str(event.data.get('program', '')))}")
-            case EventKind.NOTED if self._verbose:
+            case EventKind.NOTED if self._verbose or event.data.get("stopping"):
                 self._tell(f"  {printable(str(event.data.get('text', event.data)))}")
             case _:
                 pass

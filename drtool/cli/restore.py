@@ -55,6 +55,7 @@ def open_app(session: Session, given: dict[str, Any]) -> App:
         binary=session.options.restic,
         trust_commands=given["trust_commands"],
         ssh_config=given["ssh_config"] or "",
+        deadline_seconds=session.options.deadline,
     )
 
 

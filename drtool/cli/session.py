@@ -36,6 +36,7 @@ class Session:
             state_directory=self.options.state_directory,
             listeners=(self.progress,),
             binary=self.options.restic,
+            deadline_seconds=self.options.deadline,
         )
 
     def carry_out(

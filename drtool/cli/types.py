@@ -36,6 +36,23 @@ class Until(Instant):
             return super().convert(value, param, ctx)
 
 
+class Seconds(click.ParamType[float]):
+    """A duration: `90m`."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401
+        from drtool.policy.units import WrongValueError, parse_duration  # noqa: PLC0415
+
+        try:
+            seconds = value if isinstance(value, float) else parse_duration(value).total_seconds()
+        except WrongValueError as error:
+            self.fail(f"{error}: {error.hint}", param, ctx)
+        if not seconds > 0:
+            self.fail("a deadline lies ahead: write 90s, 15m, 4h or 1h30m", param, ctx)
+        return seconds
+
+
 class Bytes(click.ParamType[int]):
     """A size: `8GiB`."""
 

@@ -90,10 +90,12 @@ class _Execution:
         self._known = {step.id for step in plan.steps}
         self._waiting = {step.id: step for step in plan.steps}
         self._running: dict[Future[Result | None], Step] = {}
+        self._stops_told = 0
 
     def run(self) -> Mapping[str, Result]:
         with ThreadPoolExecutor(max_workers=self._limits.workers, thread_name_prefix="drtool") as pool:
             while self._waiting or self._running:
+                self._tell_stopping()
                 self._start_ready(pool)
                 if not self._running:
                     continue
@@ -101,6 +103,18 @@ class _Execution:
                 for future in done:
                     self._finish(self._running.pop(future), future)
         return self._results
+
+    def _tell_stopping(self) -> None:
+        """Say at once that a stop was heard, and what is still waited for."""
+        if self._interrupt.requests <= self._stops_told:
+            return
+        self._stops_told = self._interrupt.requests
+        running = ", ".join(sorted(step.id for step in self._running.values())) or "nothing"
+        if self._interrupt.stops(shielded=True):
+            text = f"told to stop again: {running} is ended as it is; `drtool sweep` tidies up what is left"
+        else:
+            text = f"told to stop: ending {running}, then what was made is tidied up (once more ends that too)"
+        self._emit(EventKind.NOTED, "", {"text": text, "stopping": True})
 
     def _start_ready(self, pool: ThreadPoolExecutor) -> None:
         for step in list(self._waiting.values()):

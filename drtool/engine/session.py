@@ -40,7 +40,7 @@ class Session:
     interrupt: process.Interrupt
     listeners: Sequence[Listener] = ()
     limits: Limits = field(default_factory=Limits)
-    deadline_seconds: float | None = None
+    deadline: float | None = None
 
     def carry_out(self, plan: Plan, *, hands: Hands | None = None, needs_state: bool = True) -> Report:
         """Carry out a plan and return its report; never raises for a step that failed."""
@@ -51,13 +51,12 @@ class Session:
             stack.callback(journal.close)
             recorder = _Recorder(plan, hands, journal, self.listeners)
             recorder.emit(EventKind.RUN_STARTED, "", _facts(plan))
-            deadline = hands.clock.monotonic() + self.deadline_seconds if self.deadline_seconds else None
             execute(
                 plan,
                 hands,
                 emit=recorder.emit,
                 interrupt=self.interrupt,
-                deadline=deadline,
+                deadline=self.deadline,
                 limits=self.limits,
                 events=lambda: tuple(recorder.events),
             )
@@ -111,9 +110,9 @@ class Session:
 
 
 @contextlib.contextmanager
-def observing(interrupt: process.Interrupt, label: str) -> Iterator[None]:
+def observing(interrupt: process.Interrupt, label: str, *, deadline: float | None = None) -> Iterator[None]:
     """Let what is observed outside of a step be stopped, and found again, like a step."""
-    with process.scope(process.Scope(label=label, interrupt=interrupt)):
+    with process.scope(process.Scope(label=label, interrupt=interrupt, deadline=deadline)):
         yield
 
 

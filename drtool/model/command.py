@@ -37,7 +37,8 @@ class Command:
     """One child process to be: arguments, plain environment, secrets apart from it.
 
     `secrets` reach the child by its environment only. `standard_input` is given whole and then closed; `timeout_seconds` counts from the
-    start of this command, within the deadline of the step it belongs to. `nice` asks for low processor and disk priority.
+    start of this command, within the deadline of the step it belongs to; `still_seconds` is how long it may move nothing.
+    `nice` asks for low processor and disk priority.
     With `marks`, only what stands between them is its output, on both streams, and the end mark tells how it ended.
     """
 
@@ -46,6 +47,7 @@ class Command:
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     standard_input: bytes | None = None
     timeout_seconds: float | None = None
+    still_seconds: float = 3600.0
     nice: bool = False
     directory: str | None = None
     marks: Marks | None = None

@@ -6,8 +6,9 @@ from drtool.process.child import SILENCE_SECONDS
 from drtool.process.frame import shown
 from drtool.process.labelled import end_processes, find_labelled, process_exists
 from drtool.process.pipes import read_pipe_once
-from drtool.process.scope import Interrupt, Scope, check_time, current_scope, scope, stopwatch
+from drtool.process.scope import Interrupt, Scope, check_time, current_scope, patiently, scope, stopwatch
 from drtool.process.spawn import INHERITED, LABEL_VARIABLE, PRIORITY, environment_of
+from drtool.process.stillness import Pulse, read_pulses
 
 __all__ = [
     "INHERITED",
@@ -15,6 +16,7 @@ __all__ = [
     "PRIORITY",
     "SILENCE_SECONDS",
     "Interrupt",
+    "Pulse",
     "Scope",
     "check_time",
     "current_scope",
@@ -22,9 +24,11 @@ __all__ = [
     "environment_of",
     "execute",
     "find_labelled",
+    "patiently",
     "pipe",
     "process_exists",
     "read_pipe_once",
+    "read_pulses",
     "scope",
     "shown",
     "start_apart",

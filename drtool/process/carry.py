@@ -8,6 +8,7 @@ from collections.abc import Callable
 from drtool.model.command import Command, Completed
 from drtool.ports import LineListener, Piped
 from drtool.process.child import Child
+from drtool.process.stillness import TakePulse
 
 
 def execute(
@@ -16,12 +17,14 @@ def execute(
     on_output: LineListener | None = None,
     on_error: LineListener | None = None,
     keep_bytes: int = 64 * 1024 * 1024,
+    take_pulse: TakePulse | None = None,
 ) -> Completed:
     """Run a command to its end; see `drtool.ports.Runner.run`.
 
     An exception of a listener ends the child and is raised again.
     """
-    child = Child(command, on_output=on_output, on_error=on_error, keep_bytes=keep_bytes, stdin=command.standard_input)
+    stdin = command.standard_input
+    child = Child(command, on_output=on_output, on_error=on_error, keep_bytes=keep_bytes, stdin=stdin, take_pulse=take_pulse)
     try:
         child.pump(lambda: child.finished)
     except BaseException:
@@ -40,6 +43,7 @@ def pipe(
     on_output: LineListener | None = None,
     on_error: LineListener | None = None,
     interrupt_first: Callable[[], None] | None = None,
+    take_pulse: TakePulse | None = None,
 ) -> Piped:
     """Stream bytes into or out of a command, hashing them; see `drtool.ports.Runner.pipe`.
 
@@ -47,11 +51,12 @@ def pipe(
     elsewhere, before its input ends there.
     """
     if producer is None:
-        return _drain(command, consume, on_error)
-    return _feed(command, producer, on_output=on_output, on_error=on_error, interrupt_first=interrupt_first)
+        return _drain(command, consume, on_error, take_pulse)
+    consumer = Child(command, on_output=on_output, on_error=on_error, stdin=command.standard_input, keep_open=True, take_pulse=take_pulse)
+    return _feed(consumer, producer, interrupt_first=interrupt_first)
 
 
-def _drain(command: Command, consume: Callable[[bytes], None] | None, on_error: LineListener | None) -> Piped:
+def _drain(command: Command, consume: Callable[[bytes], None] | None, on_error: LineListener | None, take_pulse: TakePulse | None) -> Piped:
     digest = hashlib.sha256()
     count = 0
 
@@ -62,7 +67,7 @@ def _drain(command: Command, consume: Callable[[bytes], None] | None, on_error: 
         if consume is not None:
             consume(chunk)
 
-    child = Child(command, on_chunk=take, on_error=on_error, stdin=command.standard_input)
+    child = Child(command, on_chunk=take, on_error=on_error, stdin=command.standard_input, take_pulse=take_pulse)
     try:
         child.pump(lambda: child.finished)
     except BaseException:
@@ -73,17 +78,9 @@ def _drain(command: Command, consume: Callable[[bytes], None] | None, on_error: 
     return Piped(child.completed(), count, digest.hexdigest())
 
 
-def _feed(
-    command: Command,
-    producer: Command,
-    *,
-    on_output: LineListener | None,
-    on_error: LineListener | None,
-    interrupt_first: Callable[[], None] | None,
-) -> Piped:
+def _feed(consumer: Child, producer: Command, *, interrupt_first: Callable[[], None] | None) -> Piped:
     digest = hashlib.sha256()
     count = 0
-    consumer = Child(command, on_output=on_output, on_error=on_error, stdin=command.standard_input, keep_open=True)
     source: Child | None = None
 
     def take(chunk: bytes) -> None:

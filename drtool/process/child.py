@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import array
 import contextlib
-import fcntl
 import os
 import selectors
 import signal
 import subprocess
-import termios
 import time
 from collections.abc import Callable
 from typing import IO
@@ -17,10 +14,12 @@ from typing import IO
 from drtool.model.command import Command, Completed
 from drtool.model.errors import Refused, TimedOut
 from drtool.ports import LineListener
-from drtool.process.frame import Frame, shown
+from drtool.process.frame import Frame, ended_of, shown
 from drtool.process.lines import Lines
+from drtool.process.pipes import waiting_bytes
 from drtool.process.scope import TICK_SECONDS, check_time
 from drtool.process.spawn import CHUNK_BYTES, start, whole_input
+from drtool.process.stillness import Stillness, TakePulse, pulse_of_session
 
 GRACE_SECONDS = 10.0
 SILENCE_SECONDS = 1.0
@@ -30,6 +29,8 @@ HELD_SECONDS = 30.0
 """How long a stream may stay open, and silent, after its program has ended."""
 BEGIN_SECONDS = 90.0
 """How long a machine elsewhere may take until it begins a command: connecting, logging in, the files of a login shell."""
+LONGEST_SECONDS = 7 * 86400.0
+"""No command of ours takes longer, whatever it does."""
 _ERROR_BYTES = 256 * 1024
 _LOST = 254
 """Instead of 0 where the mark that tells how it ended did not come."""
@@ -48,6 +49,7 @@ class Child:
         keep_bytes: int = 1 << 20,
         stdin: bytes | None,
         keep_open: bool = False,
+        take_pulse: TakePulse | None = None,
     ) -> None:
         self._command = command
         self._program = command.argv[0].rpartition("/")[2]
@@ -65,6 +67,8 @@ class Child:
         self._selector = selectors.DefaultSelector()
         with whole_input(None if keep_open else stdin) as whole:
             self._process = start(command, stdin=subprocess.PIPE if keep_open else whole)
+        take_pulse = take_pulse or (lambda: pulse_of_session(self._process.pid))
+        self._stillness = Stillness(self._program, limit_seconds=command.still_seconds, take_pulse=take_pulse)
         for stream, event in ((self._process.stdout, selectors.EVENT_READ), (self._process.stderr, selectors.EVENT_READ)):
             if stream is not None:
                 os.set_blocking(stream.fileno(), False)
@@ -79,7 +83,7 @@ class Child:
         code = self._process.returncode if self._process.returncode is not None else -1
         if self._frames is None:
             return code
-        word = self._ended
+        word = ended_of(self._frames)
         return int(word) if word.isdigit() else code or _LOST
 
     @property
@@ -120,10 +124,11 @@ class Child:
     def pump(self, until: Callable[[], bool]) -> None:
         """Move bytes until `until` holds; raises Interrupted or TimedOut when the work must stop."""
         while not until():
-            check_time(self._started, self._command.timeout_seconds, self._program)
+            check_time(self._started, self._command.timeout_seconds or LONGEST_SECONDS, self._program)
             self._check_beginning()
             self._check_held()
             blocked = self._followed is not None and len(self._followed.pending) >= CHUNK_BYTES
+            self._check_movement(blocked=blocked)
             if self._followed is not None:
                 self._followed.turn(TICK_SECONDS if blocked else 0.0)
             if not blocked:
@@ -141,6 +146,7 @@ class Child:
                 break
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, number)
+                os.killpg(self._process.pid, signal.SIGCONT)  # one that was stopped hears nothing: woken, it can still tidy up
             until = time.monotonic() + patience
             while self._process.poll() is None and time.monotonic() < until:
                 self.turn(0.05, deliver=False)
@@ -162,30 +168,39 @@ class Child:
     def completed(self) -> Completed:
         """Return how it ended."""
         frames = self._frames or ()
-        begun = all(frame.begun for frame in frames)
-        beside = b"".join(frame.printed for frame in frames)
         return Completed(
             exit_code=self.exit_code,
             standard_output=bytes(self._output.tail),
             standard_error=bytes(self._error.tail[-_ERROR_BYTES:]),
             seconds=time.monotonic() - self._started,
-            begun=begun,
-            ended=self._ended,
-            beside=beside,
+            begun=all(frame.begun for frame in frames),
+            ended=ended_of(frames),
+            beside=b"".join(frame.printed for frame in frames),
         )
 
-    @property
-    def _ended(self) -> str:
-        return next((frame.ended for frame in self._frames or () if frame.ended), "")
+    def excuse(self) -> None:
+        """Expect no movement now: it waits for the other end of the pipe."""
+        self._stillness.moved()
+
+    def judge(self) -> None:
+        """Raise Unavailable when it runs and has stood still for too long."""
+        if self._process.poll() is None:
+            self._stillness.check()
+
+    def _check_movement(self, *, blocked: bool) -> None:
+        if self._followed is None:
+            self.judge()
+            return
+        judged, waiting = (self._followed, self) if blocked else (self, self._followed)
+        waiting.excuse()
+        judged.judge()
 
     def _check_beginning(self) -> None:
         if self._frames is None or self._frames[0].begun or time.monotonic() - self._started <= BEGIN_SECONDS:
             return
-        marks = self._command.marks
-        printed = shown(self._frames[0].printed + self._frames[1].printed)
         raise TimedOut(
-            f"{marks.who if marks else self._program} did not begin a command within {BEGIN_SECONDS:g} s"
-            + (f"; it prints: {printed}" if printed else ""),
+            f"{self._frames[0].who} did not begin a command within {BEGIN_SECONDS:g} s"
+            + shown(self._frames[0].printed + self._frames[1].printed, before="; it prints: "),
             hint="look what runs at a login there",
             safe="nothing was started there",
         )
@@ -206,9 +221,7 @@ class Child:
         if self._over_since is None:
             self._over_since = time.monotonic()
             for key in self._readers():
-                waiting = array.array("i", [0])
-                fcntl.ioctl(key.fd, termios.FIONREAD, waiting)
-                self._owed[key.fd] = waiting[0]
+                self._owed[key.fd] = waiting_bytes(key.fd)
 
     def _is_open(self, stream: IO[bytes] | None) -> bool:
         return stream is not None and not stream.closed and stream in self._selector.get_map()
@@ -237,6 +250,7 @@ class Child:
         try:
             while self.pending:
                 written = os.write(stream.fileno(), self.pending[:CHUNK_BYTES])
+                self._stillness.moved()
                 del self.pending[:written]
         except BlockingIOError:
             pass
@@ -274,8 +288,15 @@ class Child:
             if stream.fileno() in self._owed:
                 self._owed[stream.fileno()] -= len(chunk)
             self._silent_since = None
+            self._note_movement(stream, len(chunk))
             if deliver:
                 self._deliver(stream, chunk)
+
+    def _note_movement(self, stream: IO[bytes], count: int) -> None:
+        if self._on_chunk is not None and stream is self._process.stdout:
+            self._stillness.moved()
+        else:
+            self._stillness.words += count
 
     def _wait(self, seconds: float) -> None:
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from drtool.model.command import Marks
 from drtool.model.errors import Refused
@@ -26,6 +27,11 @@ class Frame:
         self.begun = False
         self.ended = ""
         self.beside = bytearray()
+
+    @property
+    def who(self) -> str:
+        """Who prints what stands around the answer."""
+        return self._marks.who
 
     @property
     def printed(self) -> bytes:
@@ -84,9 +90,15 @@ class Frame:
             )
 
 
-def shown(data: bytes, limit: int = 200) -> str:
-    """Return words of a stranger on one line, without what would move a cursor."""
-    return _CONTROLS.sub(" ", data.decode("utf-8", "replace")).strip()[:limit]
+def ended_of(frames: Iterable[Frame]) -> str:
+    """Return what the first end mark that came tells; empty: none did."""
+    return next((frame.ended for frame in frames if frame.ended), "")
+
+
+def shown(data: bytes, limit: int = 200, *, before: str = "") -> str:
+    """Return words of a stranger on one line, without what would move a cursor; `before` stands before them where there are any."""
+    words = _CONTROLS.sub(" ", data.decode("utf-8", "replace")).strip()[:limit]
+    return before + words if words else ""
 
 
 def _beginning(data: bytes, mark: bytes) -> int:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import array
+import fcntl
 import os
 import select
+import termios
 import threading
 
 from drtool.process.scope import stopwatch
@@ -44,3 +47,10 @@ def _drain(path: str, seconds: float, most_bytes: int) -> bytes:
     finally:
         os.close(descriptor)
     return data
+
+
+def waiting_bytes(descriptor: int) -> int:
+    """Return how many bytes lie in a pipe and were not read yet."""
+    waiting = array.array("i", [0])
+    fcntl.ioctl(descriptor, termios.FIONREAD, waiting)
+    return waiting[0]

@@ -8,8 +8,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import TypeVar
 
-from drtool.model.errors import Interrupted, TimedOut
+from drtool.model.errors import DrtoolError, Interrupted, TimedOut
+
+Answer = TypeVar("Answer")
 
 TICK_SECONDS = 0.1
 
@@ -77,6 +80,31 @@ def check_time(started: float, timeout_seconds: float | None, what: str) -> None
         raise TimedOut(f"{what} did not end within {timeout_seconds:g} s")
     if current.deadline is not None and now > current.deadline:
         raise TimedOut(f"{what} did not end before the deadline of the run")
+
+
+def patiently(call: Callable[[], Answer], *, seconds: float, what: str) -> Answer:
+    """Do what cannot be stopped (asking for a name, opening a connection) so that it is waited for no longer, and a stop is heard.
+
+    What does not come back is left behind; it must change nothing, and need nothing of this step's scope.
+    """
+    answers: list[Answer] = []
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            answers.append(call())
+        except (OSError, DrtoolError) as error:
+            failures.append(error)
+
+    started = time.monotonic()
+    thread = threading.Thread(target=work, daemon=True, name=f"drtool {what}")
+    thread.start()
+    while thread.is_alive():
+        check_time(started, seconds, what)
+        thread.join(TICK_SECONDS)
+    if failures:
+        raise failures[0]
+    return answers[0]
 
 
 def stopwatch(timeout_seconds: float, what: str) -> Callable[[], None]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from drtool import process
-from drtool.model.command import Command, Completed, Marks, whole_number
+from drtool.model.command import Command, Completed, Marks, understanding, whole_number
 from drtool.model.errors import DrtoolError, Interrupted, NotFound, Refused, TimedOut, Unavailable
 from drtool.ports import LineListener, Piped, ProcessInfo
 
@@ -47,6 +47,8 @@ exit 1
 """A process id may meanwhile be another's: nothing is sent a signal whose label was not compared just before."""
 _FIND = 'grep -lzs "^DRTOOL_LABEL=$1" /proc/[0-9]*/environ | cut -d/ -f3 | sort -rn'
 """Youngest first: with a feeder ended before its reader, the reader would take what is half for the whole."""
+_FEEL = f'for pid in $({_FIND}); do [ -r "/proc/$pid/io" ] && cat "/proc/$pid/stat" "/proc/$pid/io" && echo; done 2>/dev/null; true'
+_PULSE_SECONDS = 20.0
 _FIND_SOON = f'for wait in 0 0.3 0.7 1.5 3; do sleep "$wait"; found=$({_FIND}); [ -z "$found" ] || break; done; printf "%s\\n" "$found"'
 """A slow machine may not have started yet what was sent to it, and would then run it without its end."""
 _SPECIAL = re.compile(r"[][\\.*^$]")
@@ -80,7 +82,9 @@ class SshRunner:
         keep_bytes: int = 64 * 1024 * 1024,
     ) -> Completed:
         try:
-            completed = process.execute(self._translate(command), on_output=on_output, on_error=on_error, keep_bytes=keep_bytes)
+            completed = process.execute(
+                self._translate(command), on_output=on_output, on_error=on_error, keep_bytes=keep_bytes, take_pulse=self._pulse
+            )
         except (Interrupted, TimedOut, Unavailable):
             self._end_own_step()
             raise
@@ -109,6 +113,7 @@ class SshRunner:
                 on_output=on_output,
                 on_error=on_error,
                 interrupt_first=end_it,
+                take_pulse=self._pulse,
             )
         except (Interrupted, TimedOut, Unavailable):
             self._end_own_step()
@@ -203,6 +208,20 @@ class SshRunner:
             hint=f"drtool needs a login shell there that runs commands, and sh, env, grep: try: ssh {self._host} echo yes",
             safe="nothing was started there",
         )
+
+    def _pulse(self) -> process.Pulse | None:
+        """Feel what this step has moved there; a machine that does not answer now moves nothing that is known of."""
+        label = process.current_scope().label
+        if not label:
+            return None
+        asked = self._translate(Command(("sh", "-c", _FEEL, "drtool", _pattern(label)), timeout_seconds=_PULSE_SECONDS))
+        try:
+            with process.scope(replace(process.current_scope(), label="")):
+                told = process.execute(asked, take_pulse=lambda: None).standard_output
+            with understanding(f"what a step moves on {self._host}"):
+                return process.read_pulses(told)
+        except (Unavailable, Refused, NotFound):
+            return process.Pulse()
 
     def _end_own_step(self) -> None:
         """End what this step started there, also when it begins only now, as far as the machine can still be reached."""

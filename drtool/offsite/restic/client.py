@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import threading
 from collections.abc import Callable
@@ -26,6 +27,9 @@ from drtool.ports import Clock, LineListener, Piped, Runner, SecretStore
 type_variable = TypeVar("type_variable")
 
 _ID = re.compile(r"[0-9a-f]{64}")
+STILL_FACTOR = 4.0
+LEAST_STILL_SECONDS = 30.0
+"""A restic that moves nothing for so many times the repository's `timeout:` stands still: a dead mount, a half-open connection."""
 PROBE_GOOD_SECONDS = 10.0
 LOOK_SECONDS = 20.0
 _COLLECTED_WITHIN = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
@@ -49,6 +53,8 @@ class Call:
     standard_input: bytes | None = None
     nice: bool = False
     timeout_seconds: float | None = None
+    may_rest: bool = False
+    """It waits for a person: standing still is its work."""
 
 
 @dataclass(slots=True)
@@ -241,6 +247,7 @@ class Client:
             standard_input=call.standard_input,
             nice=call.nice,
             timeout_seconds=call.timeout_seconds,
+            still_seconds=math.inf if call.may_rest else max(LEAST_STILL_SECONDS, STILL_FACTOR * self.policy.timeout.total_seconds()),
         )
 
     def _probe(self, reach: Reach, *, must_exist: bool) -> None:

@@ -42,6 +42,7 @@ class Frame:
         standard_input: bytes | None = None,
         timeout_seconds: float | None = None,
         nice: bool = False,
+        still_seconds: float = 3600.0,
     ) -> Command:
         """Return the command that opens `reach` (and reads from `origin`) and carries out `arguments`."""
         environment = {**(origin.environment if origin else {}), **reach.environment}
@@ -65,6 +66,7 @@ class Frame:
             standard_input=standard_input,
             timeout_seconds=timeout_seconds,
             nice=nice,
+            still_seconds=still_seconds,
         )
 
 

@@ -30,4 +30,4 @@ def mount(client: Client, request: MountRequest) -> None:
             safe="nothing was mounted",
         )
     arguments = commands.mount(request.directory, point=request.point)
-    client.run(Call(arguments, "mount it", timeout_seconds=request.seconds))
+    client.run(Call(arguments, "mount it", timeout_seconds=request.seconds, may_rest=True))

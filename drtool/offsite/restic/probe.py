@@ -13,11 +13,14 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from drtool.model.command import Command
-from drtool.model.errors import NoRepository, Refused, Unavailable
+from drtool.model.errors import NoRepository, Refused, TimedOut, Unavailable
 from drtool.offsite.restic.address import Reach
 from drtool.ports import Clock, Runner
+from drtool.process import patiently
 
 LONGEST_SECONDS = 5.0
+LONGEST_PATH_SECONDS = 60.0
+"""How long a disk may take to wake up."""
 _HTTPS_PORT = 443
 _HTTP_PORT = 80
 
@@ -62,21 +65,30 @@ class Probe:
             connection = http.client.HTTPConnection(host, url.port or _HTTP_PORT, timeout=self.seconds)
         else:
             connection = http.client.HTTPSConnection(host, url.port or _HTTPS_PORT, timeout=self.seconds)
+
+        def ask() -> str | None:
+            try:
+                connection.request("HEAD", "/")
+                return connection.getresponse().getheader("Date")
+            except http.client.HTTPException as error:
+                raise OSError(str(error) or type(error).__name__) from None
+            finally:
+                connection.close()
+
         try:
-            connection.request("HEAD", "/")
-            header = connection.getresponse().getheader("Date")
+            header = patiently(ask, seconds=LONGEST_SECONDS, what=f"asking {host}")
         except ssl.SSLError:  # it answers; whether its certificate is good, restic judges with its own authorities
             return None
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, TimedOut) as error:
             raise self._silent(f"{host}: {error}") from None
-        finally:
-            connection.close()
         return _date(header)
 
     def _path(self, reach: Reach) -> None:
         path = Path(reach.path)
         try:
-            os.stat(path / "config")
+            patiently(lambda: os.stat(path / "config"), seconds=LONGEST_PATH_SECONDS, what=f"looking at {path}")
+        except TimedOut as error:
+            raise self._silent(f"{error.what}: is its disk, or its server, still there?") from None
         except PermissionError:
             raise Refused(
                 f"the repository {self.repository} may not be read at {path}", hint="check owner and mode, or run as root"
@@ -104,8 +116,10 @@ class Probe:
 
     def _connect(self, host: str, port: int) -> None:
         try:
-            socket.create_connection((host, port), timeout=self.seconds).close()
-        except OSError as error:
+            patiently(
+                lambda: socket.create_connection((host, port), timeout=self.seconds).close(), seconds=LONGEST_SECONDS, what=f"asking {host}"
+            )
+        except (OSError, TimedOut) as error:
             raise self._silent(f"{host} port {port}: {error}") from None
 
     def _silent(self, why: str) -> Unavailable:

@@ -5,6 +5,8 @@ from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from drtool.sources.stream.pour import LONGEST, seconds_of
+
 SCRATCH: Final = "/var/tmp"  # noqa: S108 - what is made in it is private, and nobody else may rename it
 
 
@@ -16,12 +18,21 @@ def _absolute(path: str) -> str:
     return "/" + posixpath.normpath(path).lstrip("/")
 
 
+def _duration(text: str) -> str:
+    if not seconds_of(text):
+        raise ValueError("must be a duration such as 90s, 15m, 4h or 1d12h")
+    return text
+
+
 CommandLine = Annotated[list[str], Field(min_length=1)]
 VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 
 class Settings(BaseModel):
-    """Keys of `stream:` under `sources:`; a value of `environment` is a text or a secret's reference."""
+    """Keys of `stream:` under `sources:`; a value of `environment` is a text or a secret's reference.
+
+    `timeout` is how long one of its commands may take.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -29,6 +40,7 @@ class Settings(BaseModel):
     restore: CommandLine | None = None
     sandbox: CommandLine | None = None
     environment: dict[VariableName, str] = {}
+    timeout: Annotated[str, AfterValidator(_duration)] = LONGEST
 
 
 class Selector(BaseModel):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from drtool.model.carried import Survey
+from drtool.model.command import Command
 from drtool.model.errors import DrtoolError, Interrupted, Refused
 from drtool.model.plan import Landed, Restored
 from drtool.model.point import Census
@@ -35,7 +36,7 @@ from drtool.sources.places.marker import SANDBOX_MARKER, Owner, read_marker, wri
 from drtool.sources.places.release import release
 from drtool.sources.places.reserve import reserve
 from drtool.sources.stream import postgresql
-from drtool.sources.stream.pour import command_of, pour
+from drtool.sources.stream.pour import LONGEST, command_of, pour, seconds_of
 
 KIND: Final = "stream"
 SANDBOX_VARIABLE: Final = "DRTOOL_SANDBOX_DIRECTORY"
@@ -85,6 +86,7 @@ class StreamSource:
         self._sandbox: list[str] = list(policy.settings.get("sandbox") or ())
         self._environment: dict[str, str] = dict(policy.settings.get("environment") or {})
         self._secrets = secrets
+        self._seconds = seconds_of(str(policy.settings.get("timeout") or LONGEST))
         self._staging = staging
         self._owner = Owner(policy.name, by, FileSystem(runner), clock)
 
@@ -98,7 +100,7 @@ class StreamSource:
 
     @contextlib.contextmanager
     def export(self, snapshot: Snapshot) -> Iterator[Export]:
-        producer = command_of(self._command, self._environment, self._secrets)
+        producer = self._command_of(self._command, self._environment)
         yield StreamExport((ArtifactRequest(snapshot.workload.name, "stream", f"/{self.name}", producer),), self.runner)
 
     def land(self, request: LandRequest) -> AbstractContextManager[Landing]:
@@ -121,12 +123,12 @@ class StreamSource:
         marker = require_landed(self._owner, landed)
         if marker is not None and marker.state in ("landed", "moving"):
             if form == "original" and self._restore:
-                command = command_of(self._restore, self._environment, self._secrets)
+                command = self._command_of(self._restore, self._environment)
                 write_marker(self._owner, landed.marker, replace(marker, state="moving"))
                 pour(self.runner, command=command, file=landed.content)
             elif form == "sandbox" and self._sandbox and self._owner.file_system.exists(landed.content):
                 environment = self._environment_of(posixpath.dirname(landed.staging))
-                pour(self.runner, command=command_of(self._sandbox, environment, self._secrets), file=landed.content)
+                pour(self.runner, command=self._command_of(self._sandbox, environment), file=landed.content)
         return replace(cut_over(self._owner, landed), opened=opened)
 
     def reserve(self, request: ReserveRequest) -> Leftover:
@@ -180,6 +182,9 @@ class StreamSource:
                 hint="write one in the policy, or restore to a file with: --to directory PATH",
                 safe="nothing was changed",
             )
+
+    def _command_of(self, argv: list[str], environment: Mapping[str, str]) -> Command:
+        return command_of(argv, environment, self._secrets, seconds=self._seconds)
 
     def _environment_of(self, reserved: str) -> dict[str, str]:
         """Return the place's own variables, what reaches its server, and where the sandbox is."""
