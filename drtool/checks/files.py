@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from drtool.checks.units import parse_duration, parse_size
 from drtool.model.command import Command
 from drtool.model.control import Fault
 from drtool.model.plan import Answer
+from drtool.model.point import FUTURE_TOLERANCE
 from drtool.ports import Question
 
 if TYPE_CHECKING:
@@ -21,14 +23,20 @@ if TYPE_CHECKING:
 class _Count:
     files: int = 0
     size: int = 0
+    latest: float = math.inf
+    """What is dated after this, in seconds since 1970, tells nothing of when it was written."""
     newest: float | None = None
+    ahead: int = 0
     problems: list[str] = field(default_factory=list)
 
     def take(self, record: bytes) -> None:
         size, _, changed = record.partition(b" ")
         self.files += 1
         self.size += int(size)
-        self.newest = float(changed) if self.newest is None else max(self.newest, float(changed))
+        if float(changed) > self.latest:
+            self.ahead += 1
+        else:
+            self.newest = float(changed) if self.newest is None else max(self.newest, float(changed))
 
 
 class FilesCheck:
@@ -49,7 +57,7 @@ class FilesCheck:
             return nothing(of, expected)
         if any(subject.restored.paths for subject in found):
             return Answer(passed=False, expected=expected, observed="", skipped="only some paths were restored")
-        count = _Count()
+        count = _Count(latest=(question.now + FUTURE_TOLERANCE).timestamp())
         for subject in found:
             completed = stream_fields(subject.runner, ("find", subject.root, "-type", "f", "-printf", r"%s %T@\0"), count.take)
             if completed.exit_code != 0:
@@ -58,6 +66,8 @@ class FilesCheck:
         observed = f"{count.files} files of {count.size} bytes"
         if count.newest is not None:
             observed += f", the newest of {datetime.fromtimestamp(count.newest, UTC).isoformat(timespec='seconds')}"
+        if count.ahead:
+            observed += f"; {count.ahead} dated in the future and not believed"
         return Answer(
             passed=not count.problems,
             expected=expected,

@@ -14,6 +14,7 @@ from drtool.checks.units import parse_duration
 from drtool.model.control import Fault
 from drtool.model.errors import TimedOut
 from drtool.model.plan import Answer
+from drtool.model.point import FUTURE_TOLERANCE
 from drtool.ports import Question
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def _ask_files(keys: schema.Sql, question: Question, found: tuple[Subject, ...],
             problems.append(error.what)
             continue
         read += asked.bytes
-        problem = asked.problem or _wrong(keys, asked.value, question.instant)
+        problem = asked.problem or _wrong(keys, asked.value, instant=question.instant, now=question.now)
         problems += [problem] if problem else []
         values += [f"{asked.value}"[:_SHOWN]] if keys.query is not None and not asked.problem else []
     observed = "; ".join((*values, *problems)) or "it opens"
@@ -95,7 +96,7 @@ def _ask_server(keys: schema.Sql, question: Question, found: tuple[Subject, ...]
         query=keys.query,
         timeout_seconds=_timeout(keys, question).total_seconds(),
     )
-    problem = said.problem or _wrong(keys, said.value, question.instant)
+    problem = said.problem or _wrong(keys, said.value, instant=question.instant, now=question.now)
     shown = f"{said.value}"[:_SHOWN] if keys.query is not None and not said.problem else ""
     observed = "; ".join(filter(None, (shown, problem))) or "it answers"
     return Answer(passed=not problem, expected=expected, observed=observed, compared=1)
@@ -121,7 +122,7 @@ def _expected(keys: schema.Sql) -> str:
     return f"{what}, answers {wanted}: {keys.query}"
 
 
-def _wrong(keys: schema.Sql, value: object, instant: datetime) -> str:
+def _wrong(keys: schema.Sql, value: object, *, instant: datetime, now: datetime) -> str:
     """Say what is wrong with an answer; empty: nothing."""
     if keys.query is None:
         return ""
@@ -141,6 +142,8 @@ def _wrong(keys: schema.Sql, value: object, instant: datetime) -> str:
     newest = _instant(value)
     if newest is None:
         return "it is not an instant"
+    if newest > now + FUTURE_TOLERANCE:
+        return "it lies in the future"
     return "" if newest >= instant - parse_duration(expect.within or "0s") else f"it is older than {expect.within} before the point"
 
 

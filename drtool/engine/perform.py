@@ -160,6 +160,8 @@ def _store(work: Work, action: actions.Store) -> Stored:
             request = PutRequest(artifact=offered, runner=export.runner, labels=labels, nice=action.nice)
             put = work.hands.repositories[action.repository].put(request, on_progress=work.on_progress)
             census = without_failed_canary(export.census(offered, put), offered.path, told.append)
+            if census.attributes is not None and census.attributes.undated:
+                told.append(f"{census.attributes.undated} entries are dated before 1677 or after 2262: restic restores another date")
             artifacts.append(Artifact(offered.name, offered.form, "", offered.path, census, put.stored_bytes))
             results.append(put)
     unreadable = [item for put in results for item in put.unreadable]

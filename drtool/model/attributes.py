@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 from zlib import crc32
 
+from drtool.model.dates import is_kept
 from drtool.model.exclude import might_match
 from drtool.model.point import Attributes
 
@@ -49,6 +50,9 @@ class Tally:
         """The first few directories of each group."""
         self.files = 0
         self.bytes = 0
+        self.undated = 0
+        """Entries with a date that the repository cannot keep: their groups cannot be compared."""
+        self.undated_groups: set[int] = set()
 
     def watch(self, facts: bytes, target: bytes) -> None:
         """Take one entry only to see later whether it changed."""
@@ -66,7 +70,11 @@ class Tally:
             return
         group = _group(kind, path)
         self.guards[group] += hash((facts, target))
-        shown = (path, kind, size if kind == b"f" else b"", b"" if kind == b"l" else mode, modified.partition(b".")[0], target)
+        seconds = modified.partition(b".")[0]
+        if not is_kept(int(seconds)):
+            self.undated += 1
+            self.undated_groups.add(group)
+        shown = (path, kind, size if kind == b"f" else b"", b"" if kind == b"l" else mode, seconds, target)
         self.sums[group] += _number(b"\0".join(shown))
         self.owners[group] += _number(b"\0".join((path, user, group_id)))
         place = KINDS.find(kind)
@@ -90,7 +98,7 @@ def unchanged(before: Tally, after: Tally) -> Attributes:
     left_out = 0
     for group in range(GROUPS):
         counts = after.counts[group]
-        if before.guards[group] != after.guards[group]:
+        if before.guards[group] != after.guards[group] or group in after.undated_groups:
             left_out += sum(counts)
             groups.append("")
             continue
@@ -98,7 +106,7 @@ def unchanged(before: Tally, after: Tally) -> Attributes:
         numbers = ".".join(str(count) for count in counts)
         groups.append(f"{numbers}:{after.sums[group] & _MASK:016x}:{after.owners[group] & _MASK:016x}")
     files, directories, symlinks, others = counted
-    return Attributes(files, directories, symlinks, others, left_out=left_out, groups=tuple(groups))
+    return Attributes(files, directories, symlinks, others, left_out=left_out, groups=tuple(groups), undated=after.undated)
 
 
 def changed_groups(recorded: Attributes) -> frozenset[int]:

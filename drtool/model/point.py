@@ -51,6 +51,8 @@ class Attributes:
     others: int
     left_out: int = 0
     groups: tuple[str, ...] = ()
+    undated: int = 0
+    """Entries dated before 1677 or after 2262, which restic restores with another date; their groups are left out."""
 
 
 CANARY_NAME = ".drtool-canary.json"

@@ -10,6 +10,7 @@ from typing import Final
 
 from drtool.model.attributes import ENTRY, Tally, unchanged
 from drtool.model.command import Command, understanding
+from drtool.model.dates import is_kept
 from drtool.model.errors import NotFound, Refused
 from drtool.model.exclude import might_match
 from drtool.model.extended import EXTENDED, read_extended
@@ -121,8 +122,11 @@ def _extended(file_system: FileSystem, names: Iterable[bytes]) -> dict[bytes, st
 
 def _sampled(facts: bytes, name: bytes, digest: str, extended: str) -> SampledFile:
     _kind, mode, user, group, size, modified, *_rest = facts.split(b" ", 9)
+    seconds = int(modified.partition(b".")[0])
+    if not is_kept(seconds):
+        return SampledFile(os.fsdecode(name), int(size), digest)
     file = SampledFile(os.fsdecode(name), int(size), digest, mode.decode("ascii"), extended=extended)
-    return replace(file, user=int(user), group=int(group), modified=int(modified.partition(b".")[0]))
+    return replace(file, user=int(user), group=int(group), modified=seconds)
 
 
 class _Reservoir:
