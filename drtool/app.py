@@ -262,16 +262,20 @@ class App:
             self.workshop.writable_state()
             return self.workshop.carry_out(self.workshop.plan_whole_sweep(kept=kept))
 
-    def rebuild(self) -> Report:
-        """Make the local cache anew from the repositories: one listing of each."""
+    def rebuild(self, *, accept: str | None = None) -> Report:
+        """Make the local cache anew from the repositories: one listing of each; what this machine remembers of them stays.
+
+        With `accept` that repository is right as it is listed now: what is missing there is missed no longer, and that is written down.
+        """
         from drtool.catalog.lanes import Lanes
         from drtool.model.plan import Plan
 
         with self.workshop.working():
+            notes = () if accept is None else self.archive.accept(named(accept, self.policy.repositories, "repository"))
             self._index.clear()
             self.archive.listings(refresh=True)
             Lanes(self.state_directory).rebuild()
-            plan = Plan("rebuild", self._clock.fresh_id(), self.policy.name, self._clock.now(), ())
+            plan = Plan("rebuild", self._clock.fresh_id(), self.policy.name, self._clock.now(), (), notes=notes)
             return self.workshop.carry_out(plan, needs_state=False)
 
     def hold_add(self, target: str, *, until: datetime | None, reason: str) -> Hold:

@@ -5,11 +5,15 @@ from collections.abc import Callable
 
 from drtool.engine.attest import evidence_folder
 from drtool.engine.hands import Hands
+from drtool.engine.observe import list_repository
 from drtool.keys.opening import require_open
 from drtool.model.command import Command
 from drtool.model.errors import DrtoolError, Refused
 from drtool.model.policy import DrillPolicy
 from drtool.model.secret import SecretReference
+from drtool.planning.caution import spell_damage
+from drtool.planning.evidence import damage
+from drtool.planning.memory import spell_vanished
 from drtool.ports import Finding, Runner
 from drtool.process import shown
 
@@ -28,6 +32,7 @@ def examine(hands: Hands, state_directory: str, subjects: tuple[str, ...], *, op
             if not subjects or name in subjects:
                 findings += _asked(f"{kind} {name}", thing.examine)
     findings += _logins(hands, subjects)
+    findings += _remembered(hands, subjects)
     for sandbox in hands.policy.sandboxes.values():
         for source, place in sandbox.places.items():
             directory = place.get("directory")
@@ -86,6 +91,20 @@ def _login(source: str, runner: Runner) -> tuple[Finding, ...]:
         return ()
     text = f"the login shell of {runner.name} prints: {printed}; drtool passes over it, and sftp breaks by it"
     return (Finding(f"source {source}: login", good=None, text=text, remedy="let it print nothing for those who are no terminal"),)
+
+
+def _remembered(hands: Hands, subjects: tuple[str, ...]) -> list[Finding]:
+    """Compare what each repository lists with what this machine knew; one that cannot be listed is told where it is examined."""
+    findings: list[Finding] = []
+    for name in (each for each in hands.repositories if not subjects or each in subjects):
+        listing = list_repository(hands, name)
+        remedy = f"find out who changed it, and bring back what is lost; if it was meant: drtool rebuild --accept {name}"
+        findings += [Finding(f"{name}: memory", good=False, text=text, remedy=remedy) for text in spell_vanished(name, listing.vanished)]
+        found = damage(listing)
+        if found is not None:
+            text = f"{spell_damage(name, found, now=hands.clock.now())}: {found.what}"
+            findings.append(Finding(f"{name}: data", good=False, text=text, remedy=f"drtool verify {name}"))
+    return findings
 
 
 def _signer(hands: Hands) -> tuple[Finding, ...]:

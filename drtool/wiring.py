@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 def make_hands(policy: Policy, *, state_directory: str, clock: Clock, binary: str = "restic", secrets: SecretStore | None = None) -> Hands:
     """Build everything a run may touch the world with, and its wrapped forms for a drill; `secrets` resolves its references."""
     from drtool.catalog.evidence_folder import EvidenceFolder
+    from drtool.catalog.memory import MemoryFolder
     from drtool.engine.hands import Hands
+    from drtool.engine.remembered import Remembered
     from drtool.model.point import MANIFEST_FORMAT
     from drtool.offsite.append_only import AppendOnly
     from drtool.offsite.restic.keys import ResticKeys
@@ -43,7 +45,9 @@ def make_hands(policy: Policy, *, state_directory: str, clock: Clock, binary: st
             for name in policy.repositories
         }
 
-    repositories = open_with(store)
+    bare = open_with(store)
+    folder = MemoryFolder(state_directory, policy.repositories)
+    repositories = {name: Remembered(each, folder=folder, by=policy.name, clock=clock) for name, each in bare.items()}
     passwords = [address.password for each in policy.repositories.values() for address in (each.address, *each.seen_from.values())]
     return Hands(
         policy=policy,
@@ -57,7 +61,7 @@ def make_hands(policy: Policy, *, state_directory: str, clock: Clock, binary: st
         read_only={name: AppendOnly(repository) for name, repository in repositories.items()},
         sandbox_only={name: SandboxOnly(source) for name, source in sources.items()},
         locked_out={name: AppendOnly(repository) for name, repository in open_with(Stranger(store, passwords)).items()},
-        key_rings={name: ResticKeys(repository) for name, repository in repositories.items()},
+        key_rings={name: ResticKeys(repository) for name, repository in bare.items()},
     )
 
 

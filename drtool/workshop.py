@@ -28,6 +28,7 @@ from drtool.model.secret import SecretReference
 from drtool.origin import Operator, Origin
 from drtool.planning.backup import plan_run as plan_backup
 from drtool.planning.keys import opened_with
+from drtool.planning.memory import spell_vanished
 from drtool.planning.schedule import Agenda, put_off, repository_of, with_maintenance
 from drtool.planning.sweep import plan_sweep as plan_what_to_sweep
 from drtool.ports import Clock
@@ -169,7 +170,12 @@ class Workshop:
         found = observe(self.hands, repositories=self.policy.repositories, leftovers=True)
         unlisted = (listing.problem for listing in found.repositories.values() if listing.problem is not None)
         unsettled = (Problem(error.kind, error.what, error.hint) for error in dead.failures)
-        return self.plan_sweep(found, dead, kept=kept, problems=(*found.unasked, *unlisted, *unsettled))
+        missed = (
+            Problem("Refused", f"{words}; nothing of what it holds is swept", f"drtool doctor {name}")
+            for name, listing in found.repositories.items()
+            for words in spell_vanished(name, listing.vanished)
+        )
+        return self.plan_sweep(found, dead, kept=kept, problems=(*found.unasked, *unlisted, *unsettled, *missed))
 
     def plan_sweep(self, found: Inventory, dead: DeadRuns, *, kept: bool = False, problems: Sequence[Problem] = ()) -> Plan:
         """Plan to release what runs that are over left behind, as found after `dead` was told."""
@@ -182,7 +188,8 @@ class Workshop:
             live_runs=dead.live,
             ended_runs=dead.ended,
             kept=kept,
-            unsealed={name: listing.unsealed for name, listing in found.repositories.items()},
+            # Where a manifest is missed, what it claims looks unsealed.
+            unsealed={name: () if listing.vanished else listing.unsealed for name, listing in found.repositories.items()},
             holds={name: listing.holds for name, listing in found.repositories.items()},
             problems=problems,
         )

@@ -111,11 +111,17 @@ def _judge(progress: StepProgress) -> Outcome:
         return Outcome.FAILED if result.get("skipped") else Outcome.DATA_WRONG
     if result.get("detected") is False:
         return Outcome.FAILED
-    if result.get("complete") is False:
+    if result.get("complete") is False or _is_unrecorded(result):
         return Outcome.PARTIAL
     if result.get("kind") == "stored" and not result["member"].get("complete", True):
         return Outcome.PARTIAL
     return Outcome.SUCCEEDED
+
+
+def _is_unrecorded(result: Mapping[str, Any]) -> bool:
+    """Tell whether the evidence of what was tested lies on one disk only: whoever looks at the repository does not find it."""
+    data = result.get("data")
+    return isinstance(data, Mapping) and bool(data.get("on_disk_only"))
 
 
 def outcome_of(failure: Failure) -> Outcome:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from urllib.parse import quote
 
+from drtool.catalog.memory import MemoryFolder
 from drtool.catalog.storage import make_folder, read_json, write_atomically
 from drtool.model.codec import canonical, decode
 from drtool.model.inventory import Listing
@@ -26,24 +27,26 @@ class Index:
     def __init__(self, state_directory: str, repositories: Mapping[str, RepositoryPolicy]) -> None:
         self._path = os.path.join(state_directory, "index")
         self._repositories = repositories
+        self._memories = MemoryFolder(state_directory, repositories)
 
     def save(self, listing: Listing) -> None:
         """Keep a listing; a state directory that cannot be written costs only the cache."""
         if listing.problem is not None:
             return
-        slim = replace(listing, points=_slim(listing.points), unsealed=())
+        slim = replace(listing, points=_slim(listing.points), unsealed=(), vanished=(), damage=())
         with contextlib.suppress(OSError):
             make_folder(self._path)
             write_atomically(self._file(listing.repository), canonical(slim))
 
     def load(self) -> dict[str, Listing]:
-        """Return what is known of the policy's repositories."""
+        """Return what is known of the policy's repositories, with what is missed there and was found damaged as remembered now."""
         known = {}
         for repository in self._repositories:
             data = read_json(self._file(repository))
             with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError):
                 if data is not None:
-                    known[repository] = decode(Listing, data)
+                    memory = self._memories.of(repository).read()
+                    known[repository] = replace(decode(Listing, data), vanished=memory.vanished, damage=memory.damage)
         return known
 
     def clear(self) -> None:

@@ -17,6 +17,7 @@ from drtool.model.plan import Done, Forgotten, Plan, Result, Verdict
 from drtool.model.point import RecoveryPoint
 from drtool.model.quarantine import reasons_to_stop
 from drtool.planning.evidence import damage, verified_points
+from drtool.planning.memory import spell_vanished
 from drtool.planning.retention import verdicts
 from drtool.ports import Repository
 
@@ -103,10 +104,11 @@ def guard(hands: Hands, plan: Plan, action: actions.Guard, *, set: str) -> Done:
 
 
 def forget(hands: Hands, plan: Plan, action: actions.Forget, *, set: str) -> Forgotten:  # noqa: A002 - the vocabulary's word
-    """Remove points by their ids, after a listing taken now: what is held, or looks wrong, stays."""
+    """Remove points by their ids, after a listing taken now: what is held, or looks wrong, stays; Refused when that misses something."""
     repository = hands.repositories[action.repository]
     now = hands.clock.now()
     listing = repository.list()
+    _require_unchanged(listing, "nothing is forgotten there")
     points = {point.point: point for point in listing.points if point.by == plan.policy}
     if action.expected and action.expected not in points:
         raise Conflict(f"the point {action.expected} is not sealed in {action.repository}, so nothing is forgotten there")
@@ -134,6 +136,7 @@ def prune(hands: Hands, plan: Plan, action: actions.Prune) -> Done:
     """
     repository = hands.repositories[action.repository]
     listing = repository.list()
+    _require_unchanged(listing, "it is not pruned")
     frozen = frozen_by(listing.holds, hands.clock.now())
     if frozen:
         hold = frozen[0]
@@ -147,7 +150,8 @@ def prune(hands: Hands, plan: Plan, action: actions.Prune) -> Done:
         told = f"{broken[0].point} of {broken[0].set}" + (f" and {len(broken) - 1} more" if len(broken) > 1 else "")
         raise Refused(
             f"the repository {action.repository} is not pruned: data of {told} is not listed, and what may be left of it would go for good",
-            hint=f"bring it again: drtool copy {broken[0].set}; once you hold it lost: restic forget {broken[0].manifest[:8]}",
+            hint=f"bring it again: drtool copy {broken[0].set}; once you hold it lost: restic forget {broken[0].manifest[:8]}"
+            f" and drtool rebuild --accept {action.repository}",
             safe="nothing was removed",
         )
     repository.prune()
@@ -167,6 +171,17 @@ def _judged(hands: Hands, listing: Listing, plan: Plan, set: str) -> tuple[Verdi
         verified=verified_points(listing),
         damaged=damage(listing) is not None,
     )
+
+
+def _require_unchanged(listing: Listing, done: str) -> None:
+    """Refuse to take anything away while something that should be there is not listed: a stale listing makes good data look unclaimed."""
+    told = spell_vanished(listing.repository, listing.vanished)
+    if told:
+        raise Refused(
+            f"{told[0]}; {done}",
+            hint=f"drtool doctor {listing.repository}",
+            safe="nothing was removed",
+        )
 
 
 def _own(listing: Listing, plan: Plan, set: str) -> dict[str, RecoveryPoint]:  # noqa: A002 - the vocabulary's word

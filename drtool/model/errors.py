@@ -137,7 +137,15 @@ class Conflict(DrtoolError):  # noqa: N818
 
 
 class Corrupt(DrtoolError):  # noqa: N818
-    """Digests disagree: the set stops, nothing is repaired silently."""
+    """Digests disagree: the set stops, nothing is repaired silently.
+
+    Args:
+        repository: whose stored data is wrong; empty when it is not known to lie there.
+    """
+
+    def __init__(self, what: str, *, where: str = "", hint: str = "", safe: str = "", repository: str = "") -> None:
+        super().__init__(what, where=where, hint=hint, safe=safe)
+        self.repository = repository
 
 
 class Interrupted(DrtoolError):  # noqa: N818

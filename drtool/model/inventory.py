@@ -6,6 +6,7 @@ from datetime import datetime
 
 from drtool.model.evidence import Evidence
 from drtool.model.hold import Hold
+from drtool.model.memory import Damage, Vanished
 from drtool.model.point import RecoveryPoint, Unsealed
 from drtool.model.workload import Leftover, Workload
 
@@ -32,6 +33,10 @@ class Listing:
     foreign: int = 0
     problem: Problem | None = None
     """Set when it could not be read; the rest is then empty (or old, when it comes from the index)."""
+    vanished: tuple[Vanished, ...] = ()
+    """What this machine knew there and misses now."""
+    damage: tuple[Damage, ...] = ()
+    """What steps of this machine found wrong there, and no reading or drill has taken back."""
 
 
 @dataclass(frozen=True, slots=True)

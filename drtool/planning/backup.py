@@ -11,6 +11,7 @@ from drtool.model.plan import Plan, Release, Seal, Skipped, Step, Store, TakeSna
 from drtool.model.point import DataSnapshot, MissingMember, RecoveryPoint
 from drtool.model.policy import BackupSet, Policy
 from drtool.model.workload import Workload
+from drtool.planning.caution import cautions
 from drtool.planning.copy import copy_step, lacking
 from drtool.planning.forget import ForgetDecision, decide_forget, forget_step
 from drtool.planning.holdings import Holding, holdings
@@ -64,6 +65,7 @@ def plan_run(
         fresh = _fresh_point(policy, backup_set, workloads, point=points[name], run=run, now=now, complete=not missing)
         seal = _store_steps(backup_set, workloads, missing, draft, point=fresh.point, expires=now + lifetime)
         _after_seal(policy, backup_set, held, draft, fresh=fresh, seal=seal, now=now)
+        draft.skipped.extend(cautions(policy, backup_set, held, now=now))
     written = {repository: tuple(steps) for repository, steps in draft.written.items()}
     draft.steps.extend(
         forget_step(backup_set, decision, expected=expected, needs=needs, written=written, rules=explained(backup_set, now=now))
@@ -272,6 +274,6 @@ def _after_seal(
             draft.notes.append(f"{backup_set.name}: nothing is forgotten in {repository}, which could not be listed")
             continue
         draft.verdicts.extend(decision.verdicts)
-        if decision.points:
+        if decision.points and not held[repository].listing.vanished:
             draft.forgets.append((backup_set, decision, fresh.point, needs))
     draft.written.setdefault(backup_set.to, []).extend(step.id for step in guard)

@@ -8,6 +8,7 @@ from drtool.model.outcome import Outcome
 from drtool.model.plan import Copy, Plan, Skipped, Step
 from drtool.model.point import FUTURE_TOLERANCE, RecoveryPoint
 from drtool.model.policy import BackupSet, Policy
+from drtool.planning.caution import cautions
 from drtool.planning.holdings import Holding, holdings
 from drtool.planning.order import set_of
 from drtool.planning.retention import verdicts
@@ -34,6 +35,7 @@ def plan_copy(policy: Policy, inventory: Inventory, *, sets: Iterable[str], now:
         origin = held[backup_set.to].listing
         healing = _healing_steps(policy, backup_set, held, now=now)
         steps += healing
+        skipped += cautions(policy, backup_set, held, now=now, forgets=False)
         for copy in backup_set.copies:
             target = copy.repository
             points = lacking(policy, backup_set, held, target=target, now=now)

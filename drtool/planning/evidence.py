@@ -4,6 +4,7 @@ from datetime import datetime
 
 from drtool.model.evidence import Evidence
 from drtool.model.inventory import Listing
+from drtool.model.memory import Damage
 from drtool.model.outcome import Outcome
 from drtool.model.point import FUTURE_TOLERANCE
 
@@ -24,24 +25,31 @@ def believable(listing: Listing) -> tuple[Evidence, ...]:
     return tuple(each for each in listing.evidence if each.repository == listing.repository and each.ended <= horizon)
 
 
-def damage(listing: Listing) -> Evidence | None:
-    """Return the newest reading of the repository that found data wrong, unless everything was read and found good since."""
-    readings = [each for each in believable(listing) if each.subject == "verify" and not each.point]
-    wrong = [each for each in readings if each.outcome == Outcome.DATA_WRONG.value]
-    found = max(wrong, key=lambda each: each.ended, default=None)
-    if found is None or any(_heals(each, found) for each in readings if each.outcome == Outcome.SUCCEEDED.value):
-        return None
-    return found
+def damage(listing: Listing) -> Damage | None:
+    """Return where data of the repository was last found wrong: by a reading, or by any step of this machine; None once that is healed."""
+    return max(_standing(listing), key=lambda each: each.at, default=None)
 
 
-def _heals(reading: Evidence, found: Evidence) -> bool:
+def stands(found: Damage, listing: Listing) -> bool:
+    """Tell whether nothing was read and found good since: the whole repository, or the point alone that it was found in."""
+    good = [each for each in believable(listing) if passed(each) and each.ended > found.at]
+    if found.point and any(each.point == found.point and each.subject in ("drill", "verify") for each in good):
+        return False
+    return not any(_heals(each, found) for each in good if each.subject == "verify" and not each.point)
+
+
+def _standing(listing: Listing) -> list[Damage]:
+    wrong = [each for each in believable(listing) if each.subject == "verify" and each.outcome == Outcome.DATA_WRONG.value]
+    read = [Damage(each.ended, "a reading", each.set, each.point, sliced=each.reading is not None) for each in wrong]
+    return [each for each in (*read, *listing.damage) if stands(each, listing)]
+
+
+def _heals(reading: Evidence, found: Damage) -> bool:
     """Tell whether a reading says that everything is good again; a cycle begun before the damage read its first slices too early.
 
     A slice that was found wrong is read again before its own cycle is complete.
     """
-    if reading.ended <= found.ended or reading.reading is None:
-        return reading.ended > found.ended
-    return reading.reading.complete and (found.reading is not None or reading.reading.cycle > found.ended)
+    return reading.reading is None or (reading.reading.complete and (found.sliced or reading.reading.cycle > found.at))
 
 
 def verified_points(listing: Listing) -> frozenset[str]:
@@ -51,9 +59,10 @@ def verified_points(listing: Listing) -> frozenset[str]:
     whole repository that succeeded: at once, or slice by slice in a cycle that was completed. What was found wrong later, in the
     whole repository or in the point alone, takes that back.
     """
-    found = damage(listing)
-    here = [each for each in believable(listing) if found is None or each.ended > found.ended]
-    wrong: dict[str, datetime] = {}
+    standing = _standing(listing)
+    found = max((each.at for each in standing if not each.point), default=None)
+    here = [each for each in believable(listing) if found is None or each.ended > found]
+    wrong = {each.point: each.at for each in sorted(standing, key=lambda each: each.at) if each.point}
     for each in here:
         if each.point and each.subject in ("drill", "verify") and each.outcome == Outcome.DATA_WRONG.value:
             wrong[each.point] = max(each.ended, wrong.get(each.point, each.ended))

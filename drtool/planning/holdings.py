@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from drtool.model.inventory import Inventory, Listing, Problem
+from drtool.model.memory import Damage
 from drtool.model.point import RecoveryPoint
 from drtool.planning.evidence import damage, verified_points
 
@@ -12,12 +13,17 @@ _Points = Mapping[str, tuple[RecoveryPoint, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """One repository as planning sees it: our own points by set, which of them are verified, and whether it was found damaged."""
+    """One repository as planning sees it: our own points by set, which of them are verified, and where it was found damaged."""
 
     listing: Listing
     points: _Points
     verified: frozenset[str]
-    damaged: bool = False
+    damage: Damage | None = None
+
+    @property
+    def damaged(self) -> bool:
+        """Whether data there was found wrong, and not good since."""
+        return self.damage is not None
 
     def of(self, set_name: str) -> tuple[RecoveryPoint, ...]:
         """Return our points of a set."""
@@ -45,6 +51,6 @@ def holdings(inventory: Inventory, repositories: Mapping[str, object], *, by: st
             listing=replace(listing, holds=tuple(holds.values())),
             points={set_name: tuple(points) for set_name, points in grouped.items()},
             verified=verified_points(listing) if listing.evidence else frozenset(),
-            damaged=damage(listing) is not None,
+            damage=damage(listing),
         )
     return found

@@ -8,11 +8,14 @@ from drtool.model.evidence import Evidence
 from drtool.model.forecast import Outlook
 from drtool.model.hold import Hold, quarantines
 from drtool.model.inventory import Inventory
+from drtool.model.memory import Damage
 from drtool.model.outcome import Outcome
 from drtool.model.point import FUTURE_TOLERANCE, RecoveryPoint
 from drtool.model.policy import BackupSet, Policy
+from drtool.planning.caution import advice_on_damage, went_back
 from drtool.planning.evidence import believable, damage, passed
 from drtool.planning.forecast import spell_source
+from drtool.planning.memory import spell_vanished
 from drtool.planning.outlook import worst
 from drtool.planning.proof import decayed, fingerprint
 from drtool.planning.words import spell_count, spell_duration
@@ -49,6 +52,10 @@ class SetStatus:
     """Why the last proof proves no longer; empty: it does, or there is none."""
     never_drilled: tuple[str, ...] = ()
     """Copies that no passed drill ever restored from."""
+    damaged_copies: tuple[str, ...] = ()
+    """Those that were found damaged: whatever they hold is no copy until it was read and found good."""
+    unknown: tuple[str, ...] = ()
+    """Repositories that could hold evidence of the set and were not read: what is not proven or measured may be so there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,10 @@ class _Seen:
     proof: Evidence | None = None
     drill: Evidence | None = None
     quarantines: dict[str, Hold] = field(default_factory=dict)
+    held: dict[str, RecoveryPoint] = field(default_factory=dict)
+    """By repository the newest complete point in it."""
+    vanished: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """By repository what was known there and is gone, in words."""
     drilled: set[str] = field(default_factory=set)
 
 
@@ -81,7 +92,7 @@ def assess(policy: Policy, inventory: Inventory, *, now: datetime, beyond: Beyon
     seen = {name: _Seen() for name in policy.sets}
     horizon = now + FUTURE_TOLERANCE
     unread: dict[str, str] = {}
-    damaged: dict[str, Evidence] = {}
+    damaged: dict[str, Damage] = {}
     for repository in policy.repositories:
         listing = inventory.repositories.get(repository)
         if listing is None or listing.problem is not None:
@@ -93,6 +104,7 @@ def assess(policy: Policy, inventory: Inventory, *, now: datetime, beyond: Beyon
                 damaged[repository] = found
             for name, sight in seen.items():
                 sight.quarantines.update({hold.id: hold for hold in quarantines(listing.holds, name, now)})
+                sight.vanished[repository] = spell_vanished(repository, listing.vanished, set=name)
     more = beyond or Beyond()
     return tuple(_judge(policy, backup_set, seen[name], (unread, damaged), more, now=now) for name, backup_set in policy.sets.items())
 
@@ -109,11 +121,14 @@ def _see_points(points: Iterable[RecoveryPoint], seen: dict[str, _Seen], *, repo
         elif not point.complete:
             if found.partial is None or point.instant > found.partial.instant:
                 found.partial = point
-        elif found.newest is None or (point.instant, point.point) > (found.newest.instant, found.newest.point):
-            found.newest = point
-            found.holders = {repository}
-        elif point.point == found.newest.point:
-            found.holders.add(repository)
+        else:
+            if repository not in found.held or point.instant > found.held[repository].instant:
+                found.held[repository] = point
+            if found.newest is None or (point.instant, point.point) > (found.newest.instant, found.newest.point):
+                found.newest = point
+                found.holders = {repository}
+            elif point.point == found.newest.point:
+                found.holders.add(repository)
 
 
 def _see_evidence(records: Iterable[Evidence], seen: dict[str, _Seen], *, by: str) -> None:
@@ -133,7 +148,7 @@ def _judge(
     policy: Policy,
     backup_set: BackupSet,
     seen: _Seen,
-    amiss: tuple[Mapping[str, str], Mapping[str, Evidence]],
+    amiss: tuple[Mapping[str, str], Mapping[str, Damage]],
     beyond: Beyond,
     *,
     now: datetime,
@@ -146,16 +161,18 @@ def _judge(
     realised = None if proof is None else proof.rto_seconds
     repositories = policy.repositories_of(backup_set)
     missing = tuple(name for name in repositories if name not in seen.holders)
+    unknown = tuple(name for name in unread if name in {*repositories, *_drilled_from(policy, backup_set)})
     moved = () if proof is None else (*_refuted(seen, proof, damaged), *_moved(policy, backup_set, proof, newest, beyond, now=now))
     outlook = worst(beyond.outlooks.get(backup_set.name, ()))
     advice = (
         *_about_repositories(repositories, unread),
-        *_about_damage(repositories, damaged, now=now),
+        *_about_vanished(backup_set, seen, repositories),
+        *advice_on_damage(repositories, damaged, now=now),
         *_about_quarantines(backup_set.name, seen),
         *_about_points(backup_set, seen, age=age, now=now),
         *_about_broken(backup_set.name, seen),
         *_about_copies(backup_set, () if newest is None else missing, unread, seen),
-        *_about_drills(policy, backup_set, seen, moved),
+        *_about_drills(policy, backup_set, seen, moved, unknown),
         *_about_outlook(outlook, now=now),
     )
     return SetStatus(
@@ -165,7 +182,7 @@ def _judge(
         age_seconds=age,
         rpo_seconds=rpo,
         rpo_met=age is not None and age <= rpo,
-        copies=tuple(name for name in repositories if name in seen.holders),
+        copies=tuple(name for name in repositories if name in seen.holders and name not in damaged),
         missing_copies=missing,
         last_proof=proof,
         proof_age_seconds=None if proof is None else max(0.0, (now - proof.ended).total_seconds()),
@@ -177,6 +194,8 @@ def _judge(
         outlook=outlook,
         moved=moved,
         never_drilled=tuple(name for name in repositories if name in seen.holders and name not in seen.drilled) if seen.drilled else (),
+        damaged_copies=tuple(name for name in repositories if name in seen.holders and name in damaged),
+        unknown=unknown,
     )
 
 
@@ -184,9 +203,12 @@ def _about_repositories(repositories: tuple[str, ...], unread: Mapping[str, str]
     return [(f"the repository {name} could not be read: {unread[name]}", "drtool doctor") for name in repositories if name in unread]
 
 
-def _about_damage(repositories: tuple[str, ...], damaged: Mapping[str, Evidence], *, now: datetime) -> list[tuple[str, str]]:
-    found = [(name, spell_duration(max(0.0, (now - damaged[name].ended).total_seconds()))) for name in repositories if name in damaged]
-    return [(f"{name} was found damaged {old} ago: nothing is forgotten there", f"drtool verify {name}") for name, old in found]
+def _about_vanished(backup_set: BackupSet, seen: _Seen, repositories: tuple[str, ...]) -> list[tuple[str, str]]:
+    advice = [(words, f"drtool doctor {name}") for name in repositories for words in seen.vanished.get(name, ())]
+    origin = backup_set.to
+    if seen.newest is None or seen.vanished.get(origin) or seen.newest.point in seen.broken.get(origin, ()):
+        return advice
+    return [*advice, *went_back(backup_set, seen.held.get(origin), seen.newest, holders=seen.holders)]
 
 
 def _about_quarantines(name: str, seen: _Seen) -> list[tuple[str, str]]:
@@ -241,12 +263,20 @@ def _about_copies(backup_set: BackupSet, missing: tuple[str, ...], unread: Mappi
     ]
 
 
-def _about_drills(policy: Policy, backup_set: BackupSet, seen: _Seen, moved: tuple[str, ...]) -> list[tuple[str, str]]:
+def _drilled_from(policy: Policy, backup_set: BackupSet) -> set[str]:
+    return {drill.repository for drill in policy.drills.values() if backup_set.name in drill.sets}
+
+
+def _about_drills(
+    policy: Policy, backup_set: BackupSet, seen: _Seen, moved: tuple[str, ...], unknown: tuple[str, ...]
+) -> list[tuple[str, str]]:
     name = backup_set.name
     drill = next((drill.name for drill in policy.drills.values() if name in drill.sets), name)
     again = f"drtool drill {drill}"
     if seen.drill is not None and not passed(seen.drill):
         return [(f"the last drill of {name} ended {seen.drill.outcome.replace('_', ' ')}", again)]
+    if seen.proof is None and unknown:
+        return [(f"whether {name} was ever proven is not known: {', '.join(unknown)} could not be read", f"drtool doctor {unknown[0]}")]
     if seen.proof is None:
         return [(f"{name} was never proven by a drill", again)]
     advice = [(f"{name} is not proven: {'; '.join(moved)}", again)] if moved else []
@@ -267,12 +297,12 @@ def _about_outlook(outlook: Outlook | None, *, now: datetime) -> list[tuple[str,
     return [(words, f"drtool forecast {name}")]
 
 
-def _refuted(seen: _Seen, proof: Evidence, damaged: Mapping[str, Evidence]) -> tuple[str, ...]:
+def _refuted(seen: _Seen, proof: Evidence, damaged: Mapping[str, Damage]) -> tuple[str, ...]:
     """Say what was found since the proof; a drill that was killed or never began says nothing of the data."""
     found = []
     if seen.drill is not None and seen.drill.outcome in _FOUND_OTHERWISE:
         found.append(f"a later drill ended {seen.drill.outcome.replace('_', ' ')}")
-    if proof.repository in damaged and damaged[proof.repository].ended > proof.ended:
+    if proof.repository in damaged and damaged[proof.repository].at > proof.ended:
         found.append(f"{proof.repository} was found damaged since")
     return tuple(found)
 

@@ -64,13 +64,14 @@ def _reading(entry: ReadingStatus) -> str:
 def _row(entry: SetStatus, now: datetime) -> tuple[str, ...]:
     point = f"{short_id(entry.point)} {clock_time(entry.instant, now)}" if entry.point and entry.instant else "none"
     age = duration(entry.age_seconds) if entry.age_seconds is not None else "never"
-    copies = " ".join(map(printable, entry.copies)) or f"none {BAD}"
+    copies = " ".join(map(printable, entry.copies)) or ("" if entry.damaged_copies else f"none {BAD}")
+    copies += "".join(f" ({printable(name)} damaged {BAD})" for name in entry.damaged_copies)
     return (
         printable(entry.set),
         point,
         age,
         f"{duration(entry.rpo_seconds)} {GOOD if entry.rpo_met else BAD}",
-        copies + "".join(f" ({printable(name)} {BAD})" for name in entry.missing_copies),
+        copies.lstrip() + "".join(f" ({printable(name)} {BAD})" for name in entry.missing_copies),
         _proof(entry),
         _rto(entry),
     )
@@ -83,7 +84,7 @@ def _never(entry: SetStatus) -> list[str]:
 def _proof(entry: SetStatus) -> str:
     proof = entry.last_proof
     if proof is None or entry.proof_age_seconds is None:
-        return f"never proven {BAD}"
+        return f"not known {BAD}" if entry.unknown else f"never proven {BAD}"
     mark = GOOD if proof.outcome in {"succeeded", "objective_missed"} and not entry.moved else BAD
     return f"{printable(proof.subject)} {duration(entry.proof_age_seconds)} {mark} ({printable(proof.repository)})"
 
@@ -96,6 +97,7 @@ def _rto(entry: SetStatus) -> str:
         limit = duration(entry.rto_objective_seconds)
         return f"forecast {duration(expected or 0.0)} of {limit} {BAD if outlook.met is False else GOOD}"
     if entry.rto_seconds is None:
-        return f"not measured, {duration(entry.rto_objective_seconds)} asked {BAD}"
+        measured = "not known" if entry.unknown else "not measured"
+        return f"{measured}, {duration(entry.rto_objective_seconds)} asked {BAD}"
     mark = GOOD if entry.rto_met else BAD
     return f"{duration(entry.rto_seconds)} of {duration(entry.rto_objective_seconds)} {mark}"

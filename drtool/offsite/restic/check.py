@@ -84,4 +84,5 @@ def _damage(client: Client, said: str, summary: Message | None) -> Corrupt:
         f"the repository {client.name} is damaged: {'; '.join(named) or said[-500:]}",
         hint="keep it as it is, restore from another copy, and read restic's page on repairing a repository",
         safe="other copies are untouched",
+        repository=client.name,
     )

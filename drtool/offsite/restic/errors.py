@@ -99,6 +99,7 @@ def translate_words(text: str, *, code: int, repository: str, verb: str) -> Drto
             f"data in the repository {repository} is damaged; restic could not {verb}: {said}",
             hint=f"drtool verify {repository}; use another copy for a restore",
             safe="other copies are untouched",
+            repository=repository,
         )
     if unreachable:
         return Unavailable(f"the repository {repository} does not answer: {said}", hint=doctor, safe="nothing was removed")

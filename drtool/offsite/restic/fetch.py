@@ -67,6 +67,7 @@ def get_tree(client: Client, request: GetRequest, on_progress: ProgressListener 
         raise Corrupt(
             f"restic said that it restored {request.workload} from {client.name}, but nothing came",
             hint=f"drtool verify {client.name}; use another copy for this restore",
+            repository=client.name,
         )
     return result
 
@@ -94,6 +95,7 @@ def get_stream(client: Client, request: GetRequest, on_progress: ProgressListene
             + ("" if count != census.bytes else ", and its SHA-256 differs"),
             hint="use another copy for this restore",
             safe="what is in service was not touched",
+            repository=client.name,
         )
     return GetResult(bytes=count, files=1)
 
@@ -109,7 +111,8 @@ def read_record(client: Client, snapshot: str) -> bytes:
     data = client.run(Call(commands.dump(row.id, row.paths[0]), "read a record")).standard_output
     digest = row.labels.get("digest")
     if digest is not None and hashlib.sha256(data).hexdigest() != digest:
-        raise Corrupt(f"the record {snapshot} in {client.name} differs from the digest it was written with", hint="use another copy")
+        what = f"the record {snapshot} in {client.name} differs from the digest it was written with"
+        raise Corrupt(what, hint="use another copy", repository=client.name)
     return data
 
 
@@ -158,6 +161,7 @@ def _require_counts(client: Client, summary: Message | None, workload: str) -> N
             raise Corrupt(
                 f"{workload} was not restored whole from {client.name}: {number(summary, done)} of {number(summary, total)} ({done})",
                 hint="use another copy for this restore",
+                repository=client.name,
             )
 
 

@@ -46,6 +46,7 @@ def copy_points(target: Client, origin: Client, points: Iterable[str]) -> None:
                 f"copying from {origin.name} to {target.name} met damage: {error.what}",
                 hint=f"drtool verify {origin.name}",
                 safe=f"points already sealed in {target.name} are untouched",
+                repository=origin.name,
             ) from None
         finally:
             target.changed()
@@ -57,6 +58,7 @@ def copy_points(target: Client, origin: Client, points: Iterable[str]) -> None:
                 f"restic said that it copied the point {point} to {target.name}, but it is not there as it was sealed",
                 hint=f"drtool copy again, and drtool doctor {target.name}",
                 safe=f"it is whole in {origin.name}",
+                repository=target.name,
             )
 
 

@@ -1,0 +1,106 @@
+"""What a machine remembers of a repository, so that one that went back in time, or was damaged, is noticed.
+
+It is no cache: a repository cannot tell what it lost. A lost memory is learned anew from the next listing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """Data of a repository that disagreed with its digests or was gone: when that was seen, and of which point if of one only."""
+
+    at: datetime
+    what: str
+    set: str = ""
+    point: str = ""
+    sliced: bool = False
+    """A reading of one slice found it, which is read again within the same cycle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vanished:
+    """Something this machine knew in a repository that is there no more, although drtool did not remove it.
+
+    `name` is a point's id, a signer's fingerprint, another repository's id, or what was written a moment ago; `before` what was
+    known of it.
+    """
+
+    kind: str
+    """`point`, `evidence`, `repository` or `written`."""
+    name: str
+    since: datetime
+    """When it was first missed."""
+    set: str = ""
+    instant: datetime | None = None
+    """The point's."""
+    before: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPoint:
+    """A point as it was last seen in a repository."""
+
+    point: str
+    set: str
+    instant: datetime
+    digest: str = ""
+    """Of its manifest."""
+    ours: bool = False
+    """This machine sealed or copied it there, so nobody else removes it."""
+    given_up: bool = False
+    """This machine forgets it, or has: it is not missed."""
+    missing_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownHead:
+    """The newest evidence of a signer that was ever listed in a repository."""
+
+    signer: str
+    number: int
+    digest: str
+    missing_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """A person's word that a repository is right as it was then: what is no longer missed since."""
+
+    at: datetime
+    given_up: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a machine knows of one repository; bounded, whatever the repository holds."""
+
+    repository: str
+    identity: str = ""
+    """The repository's own id; empty until it was asked for another reason."""
+    other_identity: str = ""
+    """The id that stands there now, when it is another one."""
+    other_since: datetime | None = None
+    points: tuple[KnownPoint, ...] = ()
+    heads: tuple[KnownHead, ...] = ()
+    damage: tuple[Damage, ...] = ()
+    accepted: tuple[Acceptance, ...] = ()
+
+    @property
+    def vanished(self) -> tuple[Vanished, ...]:
+        """What is missed, the oldest point first."""
+        return tuple(self._vanished())
+
+    def _vanished(self) -> Iterator[Vanished]:
+        if self.other_identity and self.other_since is not None:
+            yield Vanished("repository", self.other_identity, self.other_since, before=self.identity)
+        for point in sorted(self.points, key=lambda each: (each.instant, each.point)):
+            if point.missing_since is not None:
+                yield Vanished("point", point.point, point.missing_since, set=point.set, instant=point.instant)
+        for head in self.heads:
+            if head.missing_since is not None:
+                yield Vanished("evidence", head.signer, head.missing_since, before=str(head.number))
