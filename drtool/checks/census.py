@@ -32,6 +32,8 @@ class _Count:
     sampled: int = 0
     entries: int = 0
     left_out: int = 0
+    proven: int = 0
+    """Streams whose bytes were compared with their digest while they were fetched, and entries of trees of which some file was those."""
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -80,8 +82,12 @@ class CensusCheck:
             counted += f", attributes of {count.entries} entries compared"
         if count.left_out:
             count.note(f"attributes of {count.left_out} entries were not: something beside them changed while they were read")
+        proof = count.compared + count.proven
+        if not count.problems and not proof:
+            count.note("nothing of it stood still while it was counted, or rules concern all of it")
         return Answer(
-            passed=not count.problems,
+            passed=not count.problems and proof > 0,
+            skipped="" if count.problems or proof else "nothing could be compared with the source",
             expected=f"{count.expected_files} files of {count.expected_bytes} bytes, {count.sampled} sampled files the same",
             observed="; ".join([counted, *shown, *count.notes]),
             compared=count.compared,
@@ -158,6 +164,8 @@ def _compare_counts(count: _Count, subject: Subject, artifact: Artifact, *, owne
     problems, compared, left_out = differences(recorded, tally, owners=owners)
     count.problems += [f"{subject.restored.workload} {problem}" for problem in problems]
     count.entries += compared
+    if recorded.files or not artifact.census.files:  # folders alone say nothing of files
+        count.proven += compared
     count.left_out += left_out
 
 
@@ -188,11 +196,13 @@ def _compare_stream(count: _Count, subject: Subject, artifact: Artifact) -> None
     path = subject.restored.path
     if not path:
         count.note(f"{subject.restored.workload} is no file now: its bytes were verified while they were fetched")
+        count.proven += 1
         return
     count.sampled += 1
     digest = _hash(subject.runner, _names([path])).get(os.fsencode(path))
     if digest is None and subject.restored.opened and subject.runner.run(Command(("test", "-d", path))).exit_code == 0:
         count.note(f"{subject.restored.workload} is a directory now: its bytes were verified while they were fetched")
+        count.proven += 1
         count.sampled -= 1
         count.expected_files, count.expected_bytes = count.expected_files - 1, count.expected_bytes - artifact.census.bytes
         return

@@ -63,6 +63,8 @@ class FilesCheck:
             if completed.exit_code != 0:
                 count.problems.append(f"{subject.root} could not be listed: {completed.said(200)}")
         count.problems += _wrong(keys, count, question.instant) + _absent(keys, found)
+        if not count.files and not count.problems and keys.at_most != 0:
+            count.problems.append("there is no file, so nothing was asked of any")
         observed = f"{count.files} files of {count.size} bytes"
         if count.newest is not None:
             observed += f", the newest of {datetime.fromtimestamp(count.newest, UTC).isoformat(timespec='seconds')}"

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from drtool.catalog import manifest as manifests
 from drtool.engine import safeguard
 from drtool.engine.attest import known_heads
-from drtool.engine.canary import with_canary, without_failed_canary
 from drtool.engine.control import Asked, control
 from drtool.engine.fetch import fetch
 from drtool.engine.hands import Hands
@@ -17,14 +16,15 @@ from drtool.engine.hook import run_hook
 from drtool.engine.mount import mount
 from drtool.engine.prove import ask_planned, record
 from drtool.engine.read import note_loss, verify
+from drtool.engine.store import store
 from drtool.model import plan as actions
 from drtool.model.codec import canonical, decode, encode
 from drtool.model.errors import Conflict, NotFound
 from drtool.model.event import Event
 from drtool.model.plan import Answer, Copied, Done, Fetched, Plan, Restored, Result, Sealed, Step, Stored
-from drtool.model.point import Artifact, Member, MissingMember
+from drtool.model.point import MissingMember
 from drtool.model.workload import Leftover, Snapshot
-from drtool.ports import Labels, Progress, PutRequest, PutResult, ReserveRequest
+from drtool.ports import Progress, ReserveRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,49 +141,7 @@ def _store(work: Work, action: actions.Store) -> Stored:
     snapshot = work.result(action.snapshot) if action.snapshot else source.snapshot(workload, work.plan.run)
     if not isinstance(snapshot, Snapshot):
         raise Conflict(f"the step {action.snapshot} took no snapshot")
-    labels = Labels(
-        by=work.plan.policy,
-        set=work.step.set,
-        point=action.point,
-        run=work.plan.run,
-        workload=workload.name,
-        source=workload.source,
-        expires=action.expires,
-    )
-    instant = work.hands.clock.now()
-    snapshot = with_canary(snapshot, labels, instant=instant)
-    artifacts: list[Artifact] = []
-    results: list[PutResult] = []
-    told: list[str] = []
-    with source.export(snapshot) as export:
-        for offered in export.artifacts:
-            request = PutRequest(artifact=offered, runner=export.runner, labels=labels, nice=action.nice)
-            put = work.hands.repositories[action.repository].put(request, on_progress=work.on_progress)
-            census = without_failed_canary(export.census(offered, put), offered.path, told.append)
-            if census.attributes is not None and census.attributes.undated:
-                told.append(f"{census.attributes.undated} entries are dated before 1677 or after 2262: restic restores another date")
-            artifacts.append(Artifact(offered.name, offered.form, "", offered.path, census, put.stored_bytes))
-            results.append(put)
-    unreadable = [item for put in results for item in put.unreadable]
-    vanished = [item for put in results for item in put.vanished]
-    member = Member(
-        workload=workload.name,
-        source=workload.source,
-        kind=workload.kind,
-        selector=workload.selector,
-        instant=snapshot.instant or instant,
-        artifacts=tuple(artifacts),
-        warnings=(*_warnings("could not be read", unreadable), *_warnings("vanished while it was read", vanished), *told),
-        complete=not unreadable,
-    )
-    return Stored(
-        member, tuple(put.snapshot for put in results), sum(put.bytes for put in results), next((put.program for put in results), "")
-    )
-
-
-def _warnings(words: str, items: list[str], limit: int = 20) -> tuple[str, ...]:
-    more = (f"… and {len(items) - limit} more {words}",) if len(items) > limit else ()
-    return (*(f"{item} {words}" for item in items[:limit]), *more)
+    return store(work.hands, work.plan, action, snapshot, set=work.step.set, on_progress=work.on_progress)
 
 
 def _seal(work: Work, action: actions.Seal) -> Sealed:

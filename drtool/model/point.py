@@ -86,6 +86,10 @@ class Census:
     """Of a whole stream; empty for a tree."""
     attributes: Attributes | None = None
     canary: Canary | None = None
+    seen_files: int = -1
+    """Regular files that were there, whatever the rules leave out; -1: they were not counted."""
+    marks: int = 0
+    """How many of those are stored though all else is left out: what marks folders to be left out, and our own canary."""
 
 
 @dataclass(frozen=True, slots=True)

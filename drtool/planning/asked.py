@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from drtool.model.ladder import Level
 from drtool.model.point import Member
 from drtool.model.policy import CheckPolicy
+from drtool.planning.selection import Selected
 
 _WHY = {
     "census": "it is compared with what was counted at the source",
@@ -13,20 +14,29 @@ _WHY = {
 }
 
 
-def always_asked(members: Iterable[Member], *, whole: bool) -> list[tuple[str, CheckPolicy]]:
+def always_asked(items: Iterable[Selected]) -> list[tuple[str, CheckPolicy]]:
     """Return the checks that no policy has to name, each with its label: the census of every member, and its canary where it has one.
 
-    `whole` is False when only some paths are restored: a canary need not be among them.
+    When only some paths are restored, a canary need not be among them, and a census is asked where a file of its sample is.
     """
     found = []
-    for member in members:
-        kinds = ["census"]
-        if whole and any(artifact.census.canary is not None for artifact in member.artifacts):
+    for item in items:
+        member = item.member
+        kinds = ["census"] if not item.paths or _has_sample(member, item.paths) else []
+        if not item.paths and any(artifact.census.canary is not None for artifact in member.artifacts):
             kinds.append("canary")
         found += [
             (f"{kind}/{member.workload}", CheckPolicy(kind=kind, name=kind, of=member.workload, level=Level.COMPLETE)) for kind in kinds
         ]
     return found
+
+
+def _has_sample(member: Member, paths: tuple[str, ...]) -> bool:
+    wanted = [path.rstrip("/") + "/" for path in paths]
+    return any(
+        artifact.form != "tree" or any(f"{file.path}/".startswith(path) for file in artifact.census.sample for path in wanted)
+        for artifact in member.artifacts
+    )
 
 
 def address_of(check: CheckPolicy) -> str:

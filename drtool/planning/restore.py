@@ -269,7 +269,7 @@ def _ask_steps(
     nesting: Nesting,
 ) -> None:
     name, by_name = backup_set.name, {item.member.workload: item for item in items}
-    asked = always_asked((item.member for item in items), whole=not draft.request.paths)
+    asked = always_asked(items)
     if draft.request.paths:
         draft.skipped.extend(Skipped(f"check {check.name}", "only some paths are restored", set=name) for check in backup_set.checks)
     else:

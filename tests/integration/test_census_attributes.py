@@ -244,3 +244,24 @@ def test_census_full_hashes_every_file(tree: Path, tmp_path: Path) -> None:
         stream.write(b"x")
     os.utime(victim, ns=(facts.st_atime_ns, facts.st_mtime_ns))
     assert "sparse is not what it was" in ask(full).observed
+
+
+def test_a_census_that_compared_nothing_proves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "one.log").write_text("one", encoding="utf-8")
+    (tmp_path / "tree" / ".nobackup").touch()
+    restored = backed_up(tmp_path / "tree", tmp_path / "copy", exclude_if_present=[".nobackup"])
+    (tmp_path / "copy" / "one.log").write_text("two", encoding="utf-8")
+    answer = ask(restored)
+    assert (answer.passed, answer.compared) == (False, 0)
+    assert "nothing could be compared" in answer.skipped
+
+
+def test_what_was_there_is_counted_whatever_the_rules_leave_out(tmp_path: Path) -> None:
+    root = tmp_path / "tree"
+    for name in ("a", "a/below", "b"):
+        (root / name).mkdir(parents=True)
+        (root / name / "CACHEDIR.TAG").touch()
+        (root / name / "file").touch()
+    census = backed_up(root, tmp_path / "copy", exclude=["file"], exclude_caches=True).member.artifacts[0].census
+    assert (census.seen_files, census.marks) == (6, 2), "a mark inside what is left out is left out"

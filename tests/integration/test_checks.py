@@ -80,6 +80,15 @@ def test_files(restored: Restored, settings: dict[str, Any], *, passed: bool) ->
     assert "3 files of 6 bytes" in answer.observed
 
 
+def test_files_of_no_file_prove_nothing(restored: Restored, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    nothing = replace(restored, path=str(tmp_path / "empty"))
+    answer = ask(FilesCheck(), nothing, at_most=5)
+    assert not answer.passed
+    assert "no file" in answer.observed
+    assert ask(FilesCheck(), nothing, at_most=0).passed, "that there is none is what was asked"
+
+
 def test_files_of_a_part_of_another_and_of_nothing(restored: Restored) -> None:
     assert ask(FilesCheck(), restored, of="here:/docs/deep", at_least=2, at_most=2).passed
     assert not ask(FilesCheck(), restored, of="here:/docs/nowhere").passed

@@ -29,7 +29,16 @@ class TreeExport:
         if artifact not in self.artifacts:
             raise Bug(f"{artifact.name} was not exported here")
         sample, attributes = look_after(self.file_system, artifact, self.before, whole=not put.unreadable)
-        return Census(files=put.files, bytes=put.bytes, sample=sample, attributes=attributes, canary=self.canary)
+        planted = self.canary is not None and not self.canary.problem
+        return Census(
+            files=put.files,
+            bytes=put.bytes,
+            sample=sample,
+            attributes=attributes,
+            canary=self.canary,
+            seen_files=self.before.files,
+            marks=self.before.marks + planted,
+        )
 
 
 @contextlib.contextmanager

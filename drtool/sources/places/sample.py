@@ -43,6 +43,10 @@ class Look:
     facts: Mapping[bytes, bytes]
     tally: Tally
     tagged: frozenset[bytes] = field(default=frozenset())
+    files: int = 0
+    """Regular files, whatever the rules."""
+    marks: int = 0
+    """How many of them mark the outermost folders that are left out."""
 
 
 def look_before(file_system: FileSystem, artifact: ArtifactRequest, *, limit: Limit = SAMPLE) -> Look:
@@ -63,7 +67,7 @@ def look_before(file_system: FileSystem, artifact: ArtifactRequest, *, limit: Li
     extended = _extended(file_system, digests)
     with understanding(f"digests of files in {artifact.path}"):
         sample = {name: _sampled(chosen[name], name, digests[name], extended.get(name, "")) for name in sorted(digests)}
-    return Look(sample, chosen, tally, frozenset(reservoir.tagged))
+    return Look(sample, chosen, tally, frozenset(reservoir.tagged), reservoir.files, reservoir.marks())
 
 
 def look_after(
@@ -137,13 +141,16 @@ class _Reservoir:
         self._base = artifact.path.rstrip("/")
         self._limit = limit
         self._tags = _tags(artifact)
-        self.tagged: set[bytes] = set()
+        self.tagged: dict[bytes, int] = {}
+        self.files = 0
         self._heap: list[tuple[int, bytes, bytes]] = []
 
     def take(self, facts: bytes) -> None:
         relative = _path(facts)
         if self._tags and posixpath.basename(relative) in self._tags:
-            self.tagged.add(posixpath.dirname(_full(self._base, relative)))
+            folder = posixpath.dirname(_full(self._base, relative))
+            self.tagged[folder] = self.tagged.get(folder, 0) + facts.startswith(b"f ")
+        self.files += facts.startswith(b"f ")
         if not facts.startswith(b"f ") or _size(facts) > self._limit.bytes:
             return
         name = _full(self._base, relative)
@@ -152,6 +159,14 @@ class _Reservoir:
         if (full and rank < self._heap[0][0]) or self._excluded(os.fsdecode(name)):
             return
         (heapq.heappushpop if full else heapq.heappush)(self._heap, (rank, name, facts))
+
+    def marks(self) -> int:
+        """Return how many files mark folders that lie in no other marked one."""
+        return sum(
+            count
+            for folder, count in self.tagged.items()
+            if not any(os.fsencode(outer) in self.tagged for outer in ancestors(os.fsdecode(folder)))
+        )
 
     def chosen(self) -> dict[bytes, bytes]:
         chosen: dict[bytes, bytes] = {}

@@ -43,7 +43,14 @@ class ApplianceExport:
         if artifact not in self.artifacts:
             raise Bug(f"{artifact.name} was not exported here")
         sample, attributes = look_after(self.files, artifact, self.before, whole=not put.unreadable)
-        return Census(files=put.files, bytes=put.bytes, sample=sample, attributes=attributes)
+        return Census(
+            files=put.files,
+            bytes=put.bytes,
+            sample=sample,
+            attributes=attributes,
+            seen_files=self.before.files,
+            marks=self.before.marks,
+        )
 
 
 @contextlib.contextmanager

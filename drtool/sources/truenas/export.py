@@ -37,7 +37,14 @@ class DatasetExport:
                 hint="look whether the share of the NAS was unmounted here; run again",
             )
         sample, attributes = look_after(self.files, artifact, self.before, whole=not put.unreadable)
-        return Census(files=put.files, bytes=put.bytes, sample=sample, attributes=attributes)
+        return Census(
+            files=put.files,
+            bytes=put.bytes,
+            sample=sample,
+            attributes=attributes,
+            seen_files=self.before.files,
+            marks=self.before.marks,
+        )
 
 
 @contextlib.contextmanager
