@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from drtool.cli.types import Seconds
 
@@ -58,6 +59,26 @@ class Verb(click.Command):
     def __init__(self, *arguments: Any, **attributes: Any) -> None:  # noqa: ANN401
         super().__init__(*arguments, **attributes)
         self.params.extend(shared_options())
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,  # noqa: ANN401 - click's own
+    ) -> click.Context:
+        context = super().make_context(info_name, args, parent, **extra)
+        _refuse_empty(context)
+        return context
+
+
+def _refuse_empty(context: click.Context) -> None:
+    """Refuse words that are empty: a shell leaves them so where a variable is not set, and nobody means nothing by them."""
+    for parameter in context.command.params:
+        value = context.params.get(parameter.name or "")
+        given = context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
+        if given and ((isinstance(value, str) and not value.strip()) or (isinstance(value, tuple) and "" in value)):
+            raise click.BadParameter("it is empty; is a variable of the shell not set?", ctx=context, param=parameter)
 
 
 class VerbGroup(click.Group):

@@ -12,6 +12,7 @@ ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 """Thirty-two characters that nobody mistakes for another: five bits each."""
 GROUPS = 8
 GROUP_CHARACTERS = 4
+_PART = ".drtool-part"
 _FRESH = ".rotation-new"
 _ASIDE = ".rotation-old"
 
@@ -32,27 +33,65 @@ def make_key_file(reference: SecretReference) -> bool:
 
 def write_key_file(path: str, passphrase: Secret) -> None:
     """Write a key file (0600), whole or not at all and never over anything; Refused when something is there."""
-    part = f"{path}.drtool-part"
-    try:
-        os.makedirs(os.path.dirname(path) or ".", mode=0o700, exist_ok=True)
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(part)
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as stream:
-            stream.write(passphrase.reveal() + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        if os.path.lexists(path):
-            raise FileExistsError(17, "File exists")
-        os.rename(part, path)
-        _settle(path)
-    except OSError as error:
+    file = NewKeyFile(path)
+    file.write(passphrase)
+    file.finish()
+
+
+class NewKeyFile:
+    """A key file that takes its name only once its key opens something; until then it lies beside it as `.drtool-part`."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.part = f"{path}{_PART}"
+
+    def require_free(self) -> None:
+        """Refuse a name that is taken."""
+        if os.path.lexists(self.path):
+            raise self._refused(FileExistsError(17, "File exists"))
+
+    def write(self, passphrase: Secret) -> None:
+        """Write the passphrase to the part, over one that an earlier attempt left."""
+        try:
+            os.makedirs(os.path.dirname(self.path) or ".", mode=0o700, exist_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.part)
+            with os.fdopen(os.open(self.part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as stream:
+                stream.write(passphrase.reveal() + "\n")
+                stream.flush()
+                os.fsync(stream.fileno())
+        except OSError as error:
+            self.discard()
+            raise self._refused(error) from None
+
+    def read(self) -> Secret:
+        """Return the passphrase in the part."""
+        return _read(self.part)
+
+    def finish(self) -> None:
+        """Give the part its name; Refused when that is taken."""
+        try:
+            self.require_free()
+            os.rename(self.part, self.path)
+            _settle(self.path)
+        except OSError as error:
+            self.discard()
+            raise self._refused(error) from None
+        except Refused:
+            self.discard()
+            raise
+
+    def discard(self) -> None:
+        """Remove the part."""
         with contextlib.suppress(OSError):
-            os.unlink(part)
-        raise Refused(
-            f"the key file {path} cannot be written: {error.strerror}",
+            os.unlink(self.part)
+
+    def _refused(self, error: OSError) -> Refused:
+        return Refused(
+            f"the key file {self.path} cannot be written: {error.strerror}",
             hint="name a file that does not exist yet" if isinstance(error, FileExistsError) else "make its folder, or run as root",
             safe="nothing was changed",
-        ) from None
+        )
 
 
 def remove_key_file(reference: SecretReference) -> None:
@@ -94,8 +133,7 @@ class RotatingFile:
 
     def read_fresh(self) -> Secret:
         """Return the passphrase that lies beside the file."""
-        with open(self.fresh.value, encoding="ascii") as stream:
-            return Secret(stream.read().removesuffix("\n"))
+        return _read(self.fresh.value)
 
     def swap(self) -> None:
         """Keep the file beside itself and put the fresh key in its place, at once."""
@@ -122,6 +160,11 @@ class RotatingFile:
         """Remove the key from before, which opens nothing any more."""
         os.unlink(self.aside.value)
         _settle(self.path)
+
+
+def _read(path: str) -> Secret:
+    with open(path, encoding="ascii") as stream:
+        return Secret(stream.read().removesuffix("\n"))
 
 
 def _settle(path: str) -> None:

@@ -170,3 +170,21 @@ def test_instants_are_utc_unless_they_say_otherwise() -> None:
     assert timedelta(days=29, hours=23) < ahead <= timedelta(days=30)
     with pytest.raises(click.UsageError):
         Until().convert("soon", None, None)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["restore", "documents", "--point", ""],
+        ["restore", "documents", "--workload", ""],
+        ["restore", ""],
+        ["plan", "restore", "documents", "--point", " "],
+        ["ls", ""],
+        ["verify", "--point", ""],
+        ["hold", "add", "documents", "--until", "30d", "--reason", ""],
+    ],
+    ids=" ".join,
+)
+def test_an_empty_word_is_a_usage_error(policy: Path, arguments: list[str], capsys: Capture) -> None:
+    assert main([*arguments, "--policy", str(policy)]) == 2
+    assert "empty" in capsys.readouterr().err

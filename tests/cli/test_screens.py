@@ -368,3 +368,17 @@ def test_without_a_terminal_a_finished_step_is_one_line(capsys: pytest.CaptureFi
         "  ! d/store/here:/home: not run: told to stop",
         "  ✖ d/store/here:/home  2.0 s  broken\\x1b",
     ]
+
+
+@pytest.mark.parametrize(
+    ("remedy", "told"),
+    [
+        ("drtool doctor near", ""),
+        ("check the network and the server, then: drtool doctor near", "check the network and the server"),
+        ("drtool init near", "drtool init near"),
+        ("look at it; drtool doctor near, or call somebody", "look at it, or call somebody"),
+    ],
+)
+def test_doctor_does_not_send_back_to_itself(remedy: str, told: str) -> None:
+    lines = findings_lines((Finding("near", False, "does not answer", remedy),))
+    assert [line.strip() for line in lines[1:-1]] == ([f"next: {told}"] if told else [])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from drtool.model.errors import NotFound, PolicyError, Refused, WrongKey
+from drtool.model.secret import Secret
+from drtool.offsite.restic.keys import ResticKeys
 from drtool.planning.evidence import last_proof
 from tests.integration.key_world import LIVE, KeyWorld, make_key_world
 
@@ -182,3 +186,41 @@ def test_the_key_in_use_is_no_key_for_a_drill(newest: KeyWorld) -> None:
     assert problem.field == "drills.escrowed.key"
     assert "every day" in problem.message
     assert "drtool key add near" in problem.hint
+
+
+def killed_while_adding(world: KeyWorld, moment: str, file: Path) -> None:
+    """Let another process add a key and die right before or right after the repository took it."""
+    pid = os.fork()
+    if pid:
+        assert os.waitpid(pid, 0)[1] == signal.SIGKILL
+        return
+    real = ResticKeys.add
+
+    def add(self: ResticKeys, secret: Secret, *, user: str, host: str) -> None:
+        if moment == "after":
+            real(self, secret, user=user, host=host)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    ResticKeys.add = add  # type: ignore[method-assign]
+    world.app().key_add("near", file=str(file))
+    os._exit(0)
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_killed_while_a_key_is_added(newest: KeyWorld, moment: str) -> None:
+    file = newest.root / "media" / "escrow.key"
+    killed_while_adding(newest, moment, file)
+    assert not file.exists()
+    added, passphrase = newest.app().key_add("near", file=str(file))
+    assert file.read_text() == passphrase.reveal() + "\n"
+    assert newest.opens(passphrase.reveal())
+    assert len(newest.app().key_list()[0].keys) == 2
+    assert [path.name for path in file.parent.iterdir()] == ["escrow.key"]
+    assert added.id
+
+
+def test_no_key_is_added_for_a_medium_that_is_not_mounted(newest: KeyWorld) -> None:
+    with pytest.raises(Refused, match="nothing is mounted"):
+        newest.app().key_add("near", file="/media/nobody/stick/escrow.key")
+    assert len(newest.app().key_list()[0].keys) == 1
+    assert not Path("/media/nobody").exists()

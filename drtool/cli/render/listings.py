@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from typing import TYPE_CHECKING, Final
 
@@ -112,6 +113,10 @@ def _protection(line: InventoryLine) -> str:
     return f"{line.state} by {printable(line.set)}" if line.set else line.state
 
 
+_SELF: Final = re.compile(r"(, then:? |; )?`?drtool doctor\b[^,;]*")
+"""A remedy that sends back here."""
+
+
 def findings_lines(findings: Sequence[Finding]) -> list[str]:
     """Return what `doctor` found, each line with its remedy, and a sum."""
     lines = []
@@ -121,8 +126,9 @@ def findings_lines(findings: Sequence[Finding]) -> list[str]:
         strict=True,
     ):
         lines.append(row)
-        if finding.remedy and finding.good is not True:
-            lines.append(f"     next: {printable(finding.remedy)}")
+        remedy = _SELF.sub("", finding.remedy).strip(" ,;:")
+        if remedy and finding.good is not True:
+            lines.append(f"     next: {printable(remedy)}")
     bad = sum(1 for finding in findings if finding.good is False)
     verdict = f"{counted(bad, 'problem')} {BAD}" if bad else f"a run and a restore would work {GOOD}"
     return [*lines, f"{counted(len(findings), 'question')} asked: {verdict}"]
