@@ -653,9 +653,10 @@ class App:
     def _append_hold(self, hold: Hold, listings: Mapping[str, Listing]) -> tuple[str, ...]:
         """Write a hold wherever its set is kept; returns the repositories that could not be asked."""
         names = self.policy.repositories_of(self.policy.sets[hold.set])
-        for name in names:
-            if listings[name].problem is None:
-                self.hands.repositories[name].append(hold)
+        with self.workshop.working():  # it locks: killed, it must be known whose that lock was
+            for name in names:
+                if listings[name].problem is None:
+                    self.hands.repositories[name].append(hold)
         return tuple(name for name in names if listings[name].problem is not None)
 
     def _require_everywhere(self, done: str, left_out: tuple[str, ...], *, hint: str) -> None:

@@ -76,7 +76,7 @@ def make_secrets() -> SecretStore:
 def _restic(
     policy: Policy, name: str, *, local: Runner, clock: Clock, secrets: SecretStore, state_directory: str, binary: str
 ) -> ResticRepository:
-    from drtool.engine.sweep import dead_pids
+    from drtool.engine.sweep import started_by_a_dead_run
     from drtool.offsite.restic.repository import ResticRepository
 
     return ResticRepository(
@@ -86,7 +86,7 @@ def _restic(
         clock=clock,
         local=local,
         binary=binary,
-        known_dead=lambda pid: pid in dead_pids(state_directory),
+        known_dead=lambda pid, since: started_by_a_dead_run(state_directory, pid, since),
     )
 
 

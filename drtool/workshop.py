@@ -13,10 +13,11 @@ from drtool.catalog.index import Index
 from drtool.catalog.lanes import Lanes
 from drtool.catalog.runs import Runs
 from drtool.catalog.storage import make_folder
+from drtool.engine.desk import noting
 from drtool.engine.hands import Hands
 from drtool.engine.lock import sets_held
 from drtool.engine.observe import observe
-from drtool.engine.session import Listener, Session, observing
+from drtool.engine.session import Listener, Session
 from drtool.engine.signals import listening
 from drtool.engine.sweep import DeadRuns, settle_dead_runs
 from drtool.model.errors import DrtoolError, Refused
@@ -85,8 +86,11 @@ class Workshop:
 
     @contextlib.contextmanager
     def working(self) -> Iterator[None]:
-        """Hear signals, and let observations be stopped, while this is open."""
-        with listening(self.interrupt), observing(self.interrupt, "drtool", deadline=self.deadline):
+        """Hear signals, and let what is started be stopped and be known again, while this is open."""
+        with (
+            listening(self.interrupt),
+            noting(self.interrupt, state_directory=self.state_directory, clock=self.clock, deadline=self.deadline),
+        ):
             yield
 
     @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import sys
@@ -107,21 +108,32 @@ program = LazyGroup(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the program and return its exit code; errors become words on standard error."""
+    """Run the program and return its exit code; errors become words on standard error.
+
+    Output that cannot be written (a full disk, a closed pipe) decides nothing of what was done, nor the code of it.
+    """
+    if arguments is None and sys.getfilesystemencoding() != "utf-8":
+        from drtool.process.utf8 import begin_again_in_utf8  # noqa: PLC0415 - only where the locale has another encoding
+
+        begin_again_in_utf8()
+    code = _main(arguments)
+    screen.finish()
+    return code
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     # A listing is thousands of objects at once and none of them garbage: to look for it there costs a tenth of `status`.
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            # A terminal or a cron environment that is not UTF-8 must not turn a report into a traceback.
-            stream.reconfigure(errors="backslashreplace")
+    screen.prepare()
     given: dict[str, Any] = {}
     try:
         code = program.main(args=arguments, prog_name="drtool", standalone_mode=False, obj=given)
     except click.Abort:
-        click.echo("interrupted", err=True)
+        screen.words(["interrupted"])
         return exits.KEYBOARD
     except click.ClickException as error:
-        error.show()
+        with contextlib.suppress(OSError):
+            error.show()
         return error.exit_code
     except DrtoolError as error:
         return _tell(error, as_json=options_of(given).json)

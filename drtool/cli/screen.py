@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import locale
 import os
 import sys
 from collections.abc import Iterable
+from typing import TextIO
 
 import click
 
 from drtool.cli.render.words import BAD, GOOD
 
+_ERROR = 2
 _COLOURS = {GOOD: "green", BAD: "red"}
 
 
@@ -29,10 +33,50 @@ def is_colourful(*, error: bool) -> bool:
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
+def prepare() -> None:
+    """Make both streams fit to be written to: closed ones lead nowhere, and no character that a terminal has not ends anything."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _ERROR:  # else the next file that is opened would be printed into
+        continue
+    os.close(descriptor)
+    sys.stdout = sys.stdout or _nowhere()
+    sys.stderr = sys.stderr or _nowhere()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # In UTF-8 mode a terminal keeps the encoding of its locale; what goes into files and pipes is UTF-8.
+            encoding = locale.getencoding() if sys.flags.utf8_mode and stream.isatty() else None
+            stream.reconfigure(errors="backslashreplace", encoding=encoding)
+
+
+def finish() -> None:
+    """Hand on what is not written yet; where that cannot be, let the end of the program not stumble over it."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            setattr(sys, name, _nowhere())
+
+
+def _nowhere() -> TextIO:
+    return open(os.devnull, "w", encoding="utf-8")
+
+
 def _print(lines: Iterable[str], *, error: bool) -> None:
     colourful = is_colourful(error=error)
-    for line in lines:
-        click.echo(_coloured(line) if colourful else line, err=error, color=colourful)
+    try:
+        for line in lines:
+            click.echo(_coloured(line) if colourful else line, err=error, color=colourful)
+    except BrokenPipeError:  # who read it has read enough
+        _give_up(error=error)
+    except OSError as failed:
+        _give_up(error=error)
+        if not error:
+            words([f"        the output could not be written: {failed.strerror}; what was done stays done"])
+
+
+def _give_up(*, error: bool) -> None:
+    """Write nothing more there: half of an answer must not be followed by its end."""
+    setattr(sys, "stderr" if error else "stdout", _nowhere())
 
 
 def _coloured(line: str) -> str:

@@ -5,7 +5,7 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from drtool import process
@@ -107,13 +107,6 @@ class Session:
                         run_hook(hands, hook, set_name=backup_set.name, run=plan.run, phase="on_failure")
                 except DrtoolError as error:
                     recorder.note_failure(error)
-
-
-@contextlib.contextmanager
-def observing(interrupt: process.Interrupt, label: str, *, deadline: float | None = None) -> Iterator[None]:
-    """Let what is observed outside of a step be stopped, and found again, like a step."""
-    with process.scope(process.Scope(label=label, interrupt=interrupt, deadline=deadline)):
-        yield
 
 
 class _Recorder:

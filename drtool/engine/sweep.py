@@ -4,6 +4,7 @@ import contextlib
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from drtool import process
 from drtool.catalog.journal import Journal
@@ -19,6 +20,8 @@ from drtool.ports import Runner
 from drtool.scratch import clear_scratch
 
 _ROUNDS = 5
+CLOCK_GRAIN = timedelta(seconds=5)
+"""A process notes its lock after we note the process, by the same clock; so much may that have been set meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +63,16 @@ def settle_dead_runs(state_directory: str, hands: Hands) -> DeadRuns:
     return DeadRuns(frozenset(dead), frozenset(live), ended, tuple(failures))
 
 
-def dead_pids(state_directory: str) -> frozenset[int]:
-    """Return the process ids that dead runs of this host started: the proof that a lock in their name is stale."""
-    return frozenset(
-        event.data["pid"]
+def started_by_a_dead_run(state_directory: str, pid: int, since: datetime) -> bool:
+    """Tell whether a dead run of this host started a process of that number before `since`: the proof that a lock in its name is stale.
+
+    Numbers are used again, and two machines may bear one name: what was locked before our process began is somebody else's.
+    """
+    return any(
+        event.kind is EventKind.COMMAND_STARTED and event.data.get("pid") == pid and event.at - CLOCK_GRAIN <= since
         for folder in Runs(state_directory).all()
         if folder.is_dead()
         for event in folder.events()
-        if event.kind is EventKind.COMMAND_STARTED and isinstance(event.data.get("pid"), int)
     )
 
 
@@ -75,6 +80,10 @@ def _settle(folder: RunFolder, hands: Hands) -> None:
     plan, events = folder.plan(), folder.events()
     runners = {source.runner.name: source.runner for source in hands.sources.values()}
     runners[hands.local.name] = hands.local
+
+    def note(pid: int, program: str) -> None:  # what settles a dead run is started in its name, and known as its own if this is killed too
+        journal.write(_event(folder, hands, EventKind.COMMAND_STARTED, "", {"pid": pid, "program": program}))
+
     with open(os.devnull, "w", encoding="ascii") as nowhere, contextlib.closing(Journal(folder.journal, fallback=nowhere)) as journal:
         for runner in runners.values():
             _end_orphans(runner, folder, hands, journal)
@@ -87,11 +96,11 @@ def _settle(folder: RunFolder, hands: Hands) -> None:
         for step in _owed(plan, events):
             action = step.action
             if isinstance(action, RunHook) and action.hook.on in hands.sources:
-                with process.scope(process.Scope(label=f"{folder.run}/{step.id}", shielded=True)):
+                with process.scope(process.Scope(label=f"{folder.run}/{step.id}", shielded=True, on_start=note)):
                     run_hook(hands, action.hook, set_name=step.set, run=plan.run, phase=action.phase)
                 journal.write(_event(folder, hands, EventKind.STEP_ENDED, step.id, {"result": {"note": "swept"}}))
         for step, action in _unrecorded(plan, events):
-            with process.scope(process.Scope(label=f"{folder.run}/{step.id}", shielded=True)):
+            with process.scope(process.Scope(label=f"{folder.run}/{step.id}", shielded=True, on_start=note)):
                 record_interrupted(hands, plan, action, events)
             journal.write(_event(folder, hands, EventKind.STEP_ENDED, step.id, {"result": {"note": "recorded as interrupted"}}))
         journal.write(_event(folder, hands, EventKind.RUN_ENDED, "", {"signal_number": 9, "swept": True}))

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from drtool.policy.kinds import Kinds
 
 PHASES = ("before", "after", "before_restore", "after_restore", "on_failure")
+_HINTS = 100
+"""So many mistakes get the nearest right word: among thousands of names each costs a look at all of them."""
 RETENTION_RULES = ("last", "hourly", "daily", "weekly", "monthly", "yearly")
 _SINGULAR = dict(zip(SECTIONS, ("repository", "source", "set", "sandbox", "drill"), strict=True))
 
@@ -52,7 +54,8 @@ def _known(document: Document, path: Path, section: str, name: object) -> bool:
     known = document.mapping(section)
     if not isinstance(name, str) or not name or name in known:
         return isinstance(name, str) and name in known
-    document.complain(path, f"there is no {_SINGULAR[section]} `{name}`", nearest(name, known))
+    hint = nearest(name, known) if len(document.problems) < _HINTS else ""
+    document.complain(path, f"there is no {_SINGULAR[section]} `{name}`", hint)
     return False
 
 

@@ -47,6 +47,10 @@ def compile_policy(document: Document, policy: PolicySchema, compiled: Compiled)
     site = policy.site or policy.name
     defaults = policy.defaults
     sets = {name: _set(document, compiled, name, body, defaults=defaults) for name, body in policy.sets.items()}
+    places: dict[str, dict[str, Any]] = {}
+    for path, keys in compiled.items():
+        if path[0] == "sandboxes":
+            places.setdefault(str(path[1]), {})[str(path[2])] = keys
     return Policy(
         name=policy.name,
         site=site,
@@ -61,7 +65,7 @@ def compile_policy(document: Document, policy: PolicySchema, compiled: Compiled)
             name: Sandbox(
                 name=name,
                 lease=body.lease,
-                places={str(path[2]): keys for path, keys in compiled.items() if path[:2] == ("sandboxes", name)},
+                places=places.get(name, {}),
             )
             for name, body in policy.sandboxes.items()
         },

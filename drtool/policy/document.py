@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from drtool.model.errors import Place, PolicyProblem
+from drtool.policy.limits import MOST_TOLD
 
 Path = tuple[str | int, ...]
 
@@ -25,11 +26,13 @@ class Document:
     data: dict[str, Any] = field(default_factory=dict)
     spots: dict[Path, Spot] = field(default_factory=dict)
     problems: list[PolicyProblem] = field(default_factory=list)
+    _told: set[PolicyProblem] = field(default_factory=set)
 
     def complain(self, path: Path, message: str, hint: str = "", *, at_key: bool = False) -> None:
         """Note a mistake at the nearest known position of `path`; the same one is noted once."""
         problem = PolicyProblem(self.place(path, at_key=at_key), spell(path), message, hint)
-        if problem not in self.problems:
+        if problem not in self._told and len(self.problems) < MOST_TOLD:
+            self._told.add(problem)
             self.problems.append(problem)
 
     def place(self, path: Path, *, at_key: bool = False) -> Place:
@@ -83,15 +86,29 @@ def merge(documents: list[Document]) -> Document:
         merged.problems.extend(document.problems)
         if () in document.spots:
             merged.spots.setdefault((), document.spots[()])
+        below = _by_prefix(document)
         for key, value in document.data.items():
-            _merge_key(merged, document, key, value)
+            _merge_key(merged, document, key, value, below)
     return merged
 
 
-def _merge_key(merged: Document, document: Document, key: str, value: Any) -> None:  # noqa: ANN401
+_Below = dict["Path", dict["Path", Spot]]
+
+
+def _by_prefix(document: Document) -> _Below:
+    """Return the spots below each key, and below each name of a section: looked up by name, as many sets in many files are."""
+    found: _Below = {}
+    for path, spot in document.spots.items():
+        for size in (1, 2):
+            if len(path) >= size:
+                found.setdefault(path[:size], {})[path] = spot
+    return found
+
+
+def _merge_key(merged: Document, document: Document, key: str, value: Any, below: _Below) -> None:  # noqa: ANN401
     if key not in merged.data:
         merged.data[key] = dict(value) if key in SECTIONS and isinstance(value, dict) else value
-        _take(merged, document, (key,))
+        merged.spots.update(below.get((key,), {}))
         return
     known = merged.data[key]
     if key == "drtool" and type(known) is type(value) and known == value:
@@ -104,12 +121,7 @@ def _merge_key(merged: Document, document: Document, key: str, value: Any) -> No
             _twice(merged, document, (key, name))
         else:
             known[name] = entry
-            _take(merged, document, (key, name))
-
-
-def _take(merged: Document, document: Document, prefix: Path) -> None:
-    size = len(prefix)
-    merged.spots.update({path: spot for path, spot in document.spots.items() if path[:size] == prefix})
+            merged.spots.update(below.get((key, name), {}))
 
 
 def _twice(merged: Document, document: Document, path: Path) -> None:

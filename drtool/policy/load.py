@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import errno
+import os
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drtool.model.errors import Place, PolicyError, PolicyProblem
 from drtool.policy import cache
+from drtool.policy.limits import LARGEST_FILE, LARGEST_POLICY, MOST_FILES
 
 if TYPE_CHECKING:
     from drtool.model.policy import Policy
@@ -66,10 +70,16 @@ def _error(problems: list[PolicyProblem]) -> PolicyError:
 def _read_files(paths: tuple[str, ...]) -> list[tuple[str, bytes]]:
     found: dict[Path, tuple[str, bytes]] = {}
     problems: list[PolicyProblem] = []
+    total = 0
     for path in paths:
         try:
             for file in _files_of(Path(path)):
-                found.setdefault(file.resolve(), (str(file), file.read_bytes()))
+                body = _read_file(file)
+                total += len(body)
+                if len(found) >= MOST_FILES or total > LARGEST_POLICY:
+                    problems.append(PolicyProblem(Place(path, 1, 1), "", "this is more than any policy", "is this where policies lie?"))
+                    break
+                found.setdefault(file.resolve(), (str(file), body))
         except OSError as error:
             problem = f"cannot be read: {(error.strerror or str(error)).lower()}"
             problems.append(PolicyProblem(Place(str(error.filename or path), 1, 1), "", problem, "name a file or a directory"))
@@ -81,8 +91,19 @@ def _read_files(paths: tuple[str, ...]) -> list[tuple[str, bytes]]:
     return list(found.values())
 
 
+def _read_file(file: Path) -> bytes:
+    """Read a regular file and no more of it than a policy may be; a pipe or a device would never end, or wait for somebody."""
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file", str(file))
+        return stream.read(LARGEST_FILE + 1)
+
+
 def _files_of(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
     inside = [file for file in path.iterdir() if file.suffix in _SUFFIXES and not file.name.startswith(".")]
+    if len(inside) > MOST_FILES:
+        raise OSError(errno.E2BIG, "there are more files than any policy has", str(path))
     return sorted(file for file in inside if not file.is_dir())

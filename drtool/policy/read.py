@@ -7,11 +7,9 @@ from typing import Any
 
 from drtool.model.errors import Place, PolicyProblem
 from drtool.policy.document import SECTIONS, Document, Path, Spot, spell
+from drtool.policy.limits import DEEPEST, LARGEST_FILE, MOST_NODES, TooMuchError
 from drtool.policy.units import shorten
 
-_DEEPEST = 40
-_MOST_NODES = 100_000
-_LARGEST_FILE = 4 * 1024 * 1024
 _PREFIX = "tag:yaml.org,2002:"
 _TEXT_TAGS = ("str", "timestamp", "int", "float", "bool", "null", "merge", "value")
 
@@ -31,7 +29,7 @@ def read(file: str, body: bytes) -> Document:
         return document
     try:
         data = _Converter(document, file).convert(root, (), 0)
-    except _TooMuchError as error:
+    except TooMuchError as error:
         document.complain((), str(error), "write it out without aliases")
         return document
     # An empty section (`drills:` and nothing below) means the same as leaving it out.
@@ -39,15 +37,12 @@ def read(file: str, body: bytes) -> Document:
     return document
 
 
-class _TooMuchError(Exception):
-    """The document nests deeper, or unfolds to more, than any policy does."""
-
-
 def _compose(document: Document, file: str, body: bytes) -> Any:  # noqa: ANN401 - ruamel's nodes carry no types
-    from ruamel.yaml import YAML  # noqa: PLC0415 - heavy, and only needed when the cache misses
-    from ruamel.yaml.error import YAMLError  # noqa: PLC0415
+    from ruamel.yaml.error import YAMLError  # noqa: PLC0415 - heavy, and only needed when the cache misses
 
-    if len(body) > _LARGEST_FILE:
+    from drtool.policy.parts import safe_yaml  # noqa: PLC0415
+
+    if len(body) > LARGEST_FILE:
         document.complain((), "the file is larger than 4 MiB", "is this a policy?")
         return None
     try:
@@ -60,9 +55,11 @@ def _compose(document: Document, file: str, body: bytes) -> Any:  # noqa: ANN401
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an anchor that is used again is legal YAML
-            return YAML(typ="safe", pure=True).compose(text)
+            return safe_yaml().compose(text)
     except RecursionError:
         document.complain((), "the file nests too deep", "is this a policy?")
+    except TooMuchError as error:
+        document.complain((), str(error), "is this a policy?")
     except YAMLError as error:
         document.problems.append(_syntax(file, text, error))
     except ValueError as error:  # a directive or an escape with a number that no character has
@@ -101,10 +98,10 @@ class _Converter:
 
     def convert(self, node: Any, path: Path, depth: int) -> Any:  # noqa: ANN401
         self._nodes += 1
-        if depth > _DEEPEST:
-            raise _TooMuchError("the file nests too deep, or an alias contains itself")
-        if self._nodes > _MOST_NODES:
-            raise _TooMuchError("the file unfolds to more than 100,000 values")
+        if depth > DEEPEST:
+            raise TooMuchError("the file nests too deep, or an alias contains itself")
+        if self._nodes > MOST_NODES:
+            raise TooMuchError("the file unfolds to more than 100,000 values")
         if node.id == "mapping":
             return self._mapping(node, path, depth)
         if node.id == "sequence":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import PlainValidator, StringConstraints, WithJsonSchema
@@ -52,10 +53,15 @@ def reference_problem(reference: SecretReference) -> str:
 
 
 def _cron(value: object) -> str:
-    from croniter import croniter  # noqa: PLC0415 - only where a schedule is written
-
     if not isinstance(value, str):
         raise WrongValueError("must be a schedule", _CRON_HINT)
+    return _read_cron(value)
+
+
+@lru_cache(maxsize=1024)  # a thousand sets share a few schedules
+def _read_cron(value: str) -> str:
+    from croniter import croniter  # noqa: PLC0415 - only where a schedule is written
+
     text = value.strip()
     if text.startswith("@"):
         if text not in _CRON_NAMES:
@@ -73,10 +79,15 @@ def _cron(value: object) -> str:
     return text
 
 
-def _time_zone(value: object) -> str:
+@lru_cache(maxsize=1)
+def _zones() -> frozenset[str]:
     from zoneinfo import available_timezones  # noqa: PLC0415 - reads a directory tree
 
-    zones = available_timezones()
+    return frozenset(available_timezones())
+
+
+def _time_zone(value: object) -> str:
+    zones = _zones()
     if not isinstance(value, str) or value not in zones:
         hint = nearest(value, zones, what="for example") if isinstance(value, str) else "for example Europe/Berlin"
         raise WrongValueError("is not a time zone", hint)

@@ -9,6 +9,7 @@ from drtool.process.pipes import read_pipe_once
 from drtool.process.scope import Interrupt, Scope, check_time, current_scope, patiently, scope, stopwatch
 from drtool.process.spawn import INHERITED, LABEL_VARIABLE, PRIORITY, environment_of
 from drtool.process.stillness import Pulse, read_pulses
+from drtool.process.utf8 import begin_again_in_utf8
 
 __all__ = [
     "INHERITED",
@@ -18,6 +19,7 @@ __all__ = [
     "Interrupt",
     "Pulse",
     "Scope",
+    "begin_again_in_utf8",
     "check_time",
     "current_scope",
     "end_processes",

@@ -18,7 +18,7 @@ from drtool.engine.execute import Limits, execute
 from drtool.engine.hands import Hands
 from drtool.engine.retry import attempt
 from drtool.engine.session import Session
-from drtool.engine.sweep import dead_pids, settle_dead_runs
+from drtool.engine.sweep import settle_dead_runs, started_by_a_dead_run
 from drtool.model.command import Command
 from drtool.model.errors import Interrupted, Refused, Unavailable
 from drtool.model.event import Event, EventKind
@@ -177,7 +177,10 @@ def test_a_run_is_written_down_and_closed(hands: Hands, tmp_path: Path) -> None:
     folder = Runs(str(tmp_path)).folder(todo.run)
     assert folder.report() == report
     assert Runs(str(tmp_path)).ended() == {todo.run}
-    assert dead_pids(str(tmp_path))
+    pid = next(event.data["pid"] for event in folder.events() if event.kind is EventKind.COMMAND_STARTED)
+    assert started_by_a_dead_run(str(tmp_path), pid, report.started)
+    assert not started_by_a_dead_run(str(tmp_path), pid, report.started - timedelta(hours=1)), "that process was another's"
+    assert not started_by_a_dead_run(str(tmp_path), pid + 1, report.started)
     assert (tmp_path / "runs").stat().st_mode & 0o777 == 0o700
 
 
@@ -232,7 +235,9 @@ def test_what_a_dead_run_left_running_is_ended(hands: Hands, tmp_path: Path) -> 
     settle_dead_runs(str(tmp_path), hands)
     thread.join(10)
     assert not thread.is_alive()
-    assert len(dead_pids(str(tmp_path))) == 1
+    pids = [event.data["pid"] for event in folder.events() if event.kind is EventKind.COMMAND_STARTED]
+    assert len(pids) == 1
+    assert started_by_a_dead_run(str(tmp_path), pids[0], datetime.now(UTC))
 
 
 def test_what_locks_a_repository_is_alone_there(hands: Hands) -> None:

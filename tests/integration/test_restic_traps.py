@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -91,7 +91,7 @@ def open_repository(
     runner: Runner | None = None,
     password: str = CANARY,
     seconds: float = 5,
-    known_dead: Callable[[int], bool] = lambda _pid: False,
+    known_dead: Callable[[int, datetime], bool] = lambda _pid, _since: False,
     name: str = "near",
 ) -> ResticRepository:
     local = runner or LocalRunner()
@@ -320,11 +320,11 @@ def test_a_dead_lock_of_ours_is_removed_and_any_other_is_not(pair: RepositoryPai
     with pytest.raises(Locked, match=f"process {owner.pid}"):
         pair.repository.prune()
     address = Address(str(tmp_path / "near"), PASSWORD)
-    knowing = open_repository(address, binary, known_dead=lambda pid: pid == owner.pid)
+    knowing = open_repository(address, binary, known_dead=lambda pid, _since: pid == owner.pid)
     assert any("left behind" in finding.text for finding in knowing.examine())
     with holding_a_lock(binary, tmp_path / "near") as living, pytest.raises(Locked, match=f"process {living.pid}"):
         knowing.prune()
-    knowing = open_repository(address, binary, known_dead=lambda pid: pid in (owner.pid, living.pid))
+    knowing = open_repository(address, binary, known_dead=lambda pid, _since: pid in (owner.pid, living.pid))
     knowing.prune()
     assert list((tmp_path / "near" / "locks").iterdir()) == []
 
@@ -334,7 +334,7 @@ def test_a_lock_whose_dead_owner_is_collected_late_is_removed_then(pair: Reposit
         owner.send_signal(signal.SIGKILL)
         collected = threading.Timer(2, owner.wait)
         collected.start()
-        knowing = open_repository(Address(str(tmp_path / "near"), PASSWORD), binary, known_dead=lambda pid: pid == owner.pid)
+        knowing = open_repository(Address(str(tmp_path / "near"), PASSWORD), binary, known_dead=lambda pid, _since: pid == owner.pid)
         knowing.prune()
         collected.join()
     assert list((tmp_path / "near" / "locks").iterdir()) == []

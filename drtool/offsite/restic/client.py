@@ -7,6 +7,7 @@ import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, TypeVar
 
 from drtool.model.command import Command, Completed
@@ -68,7 +69,7 @@ class Client:
     local: Runner
     cache_directory: str | None
     binary: str
-    known_dead: Callable[[int], bool]
+    known_dead: Callable[[int, datetime], bool]
     _guard: threading.RLock = field(default_factory=threading.RLock)
     _list_guard: threading.RLock = field(default_factory=threading.RLock)
     _known: dict[tuple[str, ...], Any] = field(default_factory=dict)
@@ -199,7 +200,7 @@ class Client:
         """Tell whether a lock's owner is provably gone."""
         with self._guard:
             runners = {self.local.name: self.local, **self._runners}
-        hosts = {runner.host_name(): runner for runner in runners.values()}
+        hosts = tuple((runner.host_name(), runner) for runner in runners.values())
         return is_dead(lock, runners=hosts, known_dead=self.known_dead, now=self.clock.now())
 
     def clear_dead_locks(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -46,17 +46,18 @@ def parse_lock(lock: str, output: bytes) -> Lock | None:
         return None
 
 
-def is_dead(lock: Lock, *, runners: Mapping[str, Runner], known_dead: Callable[[int], bool], now: datetime) -> bool:
+def is_dead(lock: Lock, *, runners: Iterable[tuple[str, Runner]], known_dead: Callable[[int, datetime], bool], now: datetime) -> bool:
     """Tell whether a lock's owner is provably gone.
 
-    Its machine must be one that was used (`runners`, by host name) and its process not alive there. As a container may bear
-    the same host name and number its processes apart, that alone proves nothing: the process must also be one that a dead run of ours
-    started, or the lock older than restic itself lets any live one grow.
+    A lock older than restic lets any live one grow is nobody's, whoever has the number of its process now: that is restic's own rule.
+    A younger one must bear the name of a machine that was used (`runners`, each with its host name), its process must live on none that
+    is called so, and be one that a dead run of ours started before: two machines, or containers, may share a name and number
+    their processes alike.
     """
-    runner = runners.get(lock.host)
-    if runner is None or runner.is_alive(lock.pid):
-        return False
-    return known_dead(lock.pid) or now - lock.since > STALE_AFTER
+    if now - lock.since > STALE_AFTER:
+        return True
+    there = tuple(runner for host, runner in runners if host == lock.host)
+    return bool(there) and not any(runner.is_alive(lock.pid) for runner in there) and known_dead(lock.pid, lock.since)
 
 
 def locked(locks: Iterable[Lock], *, repository: str) -> Locked:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import datetime
 
 from drtool.model.errors import Refused
 from drtool.model.inventory import Listing
@@ -47,7 +48,7 @@ class ResticRepository:
         local: runs what is not bound to a source's machine.
         cache_directory: restic's cache on this machine; None: restic's own choice.
         binary: the program, here and on the machines of sources.
-        known_dead: tells whether a process id of this machine belongs to a run that is known to be over.
+        known_dead: tells whether a process id of this machine, locking at an instant, belongs to a run that is known to be over.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class ResticRepository:
         local: Runner,
         cache_directory: str | None = None,
         binary: str = "restic",
-        known_dead: Callable[[int], bool] = lambda _pid: False,
+        known_dead: Callable[[int, datetime], bool] = lambda _pid, _since: False,
     ) -> None:
         self.name = policy.name
         self._client = Client(policy, by, secrets, clock, local, cache_directory, binary, known_dead)
