@@ -189,6 +189,24 @@ class App:
         with self.workshop.working():
             return self.workshop.carry_out(plan, needs_state=False)
 
+    def plan_undo(self, run: str) -> Plan:
+        """Return what would take back what a run put into service; whatever a dead run left is finished or released first."""
+        from drtool.engine.observe import observe
+        from drtool.planning.undo import plan_undo
+
+        with self.workshop.working():
+            self.workshop.writable_state()
+            self.workshop.sweep_quietly()
+            found = observe(self.hands, leftovers=True)
+            return plan_undo(
+                found.leftovers,
+                undone=run,
+                run=self._clock.fresh_id(),
+                now=self._clock.now(),
+                by=self.policy.name,
+                problems=found.unasked,
+            )
+
     def drill(self, names: Iterable[str] = ()) -> Report:
         """Carry out drills: restore into a sandbox from the named copy, ask the checks, record the evidence, release."""
         drills = tuple(names) or tuple(self.policy.drills)

@@ -266,6 +266,13 @@ class Source(Protocol):
         What was in service and the point left out is back in service afterwards.
         """
 
+    def undo(self, leftover: Leftover, run: str) -> str:
+        """Take back an exchange of which `leftover` is what was kept aside; returns what is now true, in words.
+
+        What was restored is kept aside in the name of `run`; nothing is overwritten, and what was carried back goes along. Finishes forward
+        when repeated after a crash; Refused where the platform cannot.
+        """
+
     def reserve(self, request: ReserveRequest) -> Leftover:
         """Make a labelled, leased sandbox place; Refused when it does not fit."""
 

@@ -114,6 +114,12 @@ def check_usage(given: dict[str, Any]) -> None:
         raise click.UsageError("--to directory needs a path: --to directory PATH")
 
 
+def check_undo(given: dict[str, Any]) -> None:
+    """Raise a usage error for anything named beside the run that is taken back."""
+    if any(value for name, value in given.items() if name not in ("form", "repository", "password_file", "ssh_config", "trust_commands")):
+        raise click.UsageError("--undo takes back a whole run: name nothing else")
+
+
 def _sandbox(app: App, name: str | None) -> str:
     names = tuple(app.policy.sandboxes)
     if name is not None:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from drtool.cli import exits, screen
-from drtool.cli.destination import DestinationVerb, check_usage, request_of, restore_options
+from drtool.cli.destination import DestinationVerb, check_undo, check_usage, request_of, restore_options
+from drtool.cli.ids import whole_run
 from drtool.cli.report_files import ReportFile, leaves_reports
 from drtool.cli.session import Session, open_session
 from drtool.model.errors import Refused
@@ -17,23 +18,28 @@ if TYPE_CHECKING:
 
 @click.command("restore", cls=DestinationVerb)
 @restore_options
+@click.option("--undo", metavar="RUN", help="Take back what this run put into service: what was there before is there again.")
 @click.option("--yes", is_flag=True, help="Ask nothing.")
 @click.pass_context
 @leaves_reports
-def command(context: click.Context, /, yes: bool, reports: tuple[ReportFile, ...], **given: Any) -> int:  # noqa: FBT001, ANN401 - click's shape
+def command(context: click.Context, /, undo: str | None, yes: bool, reports: tuple[ReportFile, ...], **given: Any) -> int:  # noqa: FBT001, ANN401 - click's shape
     """Bring SETs back: shows the plan, asks, restores, puts into service, and asks the checks.
 
-    Nothing is overwritten: what was there is kept aside until `drtool sweep --kept`. On a bare machine
+    Nothing is overwritten: what was there is kept aside until `drtool sweep --kept`, and `--undo RUN` brings it
+    back. What the point left out of a place stays in service there. On a bare machine
     --repository and --password-file are enough: the policy travels in the recovery point.
     """
-    from drtool.cli.render.plan import restore_lines  # noqa: PLC0415
+    from drtool.cli.render.plan import plan_lines  # noqa: PLC0415
 
-    check_usage(given)
+    if undo is None:
+        check_usage(given)
+    else:
+        check_undo(given)
     session = open_session(context)
     app = open_app(session, given)
-    plan = app.plan_restore(request_of(app, given))
+    plan = app.plan_restore(request_of(app, given)) if undo is None else app.plan_undo(whole_run(app, undo))
     if not (session.options.quiet and yes):
-        screen.words(restore_lines(plan))
+        screen.words(plan_lines(plan))
     if not yes and not _go_on():
         screen.words(["Nothing was changed."])
         return exits.FAILED

@@ -83,6 +83,8 @@ def perform(work: Work) -> Result:  # noqa: C901, PLR0912 - one line per action 
             return fetch(work.hands, work.plan, action, reserved=_reserved(work), on_progress=work.on_progress)
         case actions.Cutover() as action:
             return _cutover(work, action)
+        case actions.Undo() as action:
+            return Done(work.hands.sources[action.leftover.source].undo(action.leftover, work.plan.run))
         case actions.Ask() as action:
             restored = tuple(_as_restored(work.result(step)) for step in action.cutovers.values())
             return ask_planned(work.hands, action, restored, before=work.results.get(action.before))

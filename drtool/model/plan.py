@@ -269,6 +269,13 @@ class Cutover:
 
 
 @dataclass(frozen=True, slots=True)
+class Undo:
+    """Take back one exchange of a restore: what was kept aside goes into service again, and what was restored is kept aside."""
+
+    leftover: Leftover
+
+
+@dataclass(frozen=True, slots=True)
 class Ask:
     """Ask one check of what the steps `cutovers` restored (workload name to step id)."""
 
@@ -332,6 +339,7 @@ Action = (
     | Mount
     | Restore
     | Cutover
+    | Undo
     | Ask
     | Break
     | Record

@@ -54,3 +54,5 @@ class Leftover:
     by: str
     expires: str = ""
     """RFC 3339; empty: never by itself (what was kept aside)."""
+    target: str = ""
+    """Where what was kept aside was in service, or (`placed`) what was restored where nothing was."""

@@ -28,10 +28,10 @@ def plan_sweep(
     """Plan to release what runs that are over left behind, on sources and (by repository, `unsealed`) among stored data.
 
     Released is what carries our name, of a run that died on this host or whose lease is past; of a run that ended in order
-    everything but its sandboxes, which live as long as their lease; never of a live run, and what was kept aside only with
-    `kept`. What stays for a reason that a person may want to know is told as skipped. A freeze (by repository, `holds`) of a
-    restore that is over here is released; that of a run on another machine ends with its lease. What could not be asked or settled
-    (`problems`) makes the sweep fail: what is left there is not known.
+    everything but its sandboxes and the labels of what it placed, which live as long as their lease; never of a live run, and what
+    was kept aside only with `kept`. What stays for a reason that a person may want to know is told as skipped. A freeze (by
+    repository, `holds`) of a restore that is over here is released; that of a run on another machine ends with its lease. What could
+    not be asked or settled (`problems`) makes the sweep fail: what is left there is not known.
     """
     alive = live_runs | {run}
     steps: dict[str, Step] = {}
@@ -48,7 +48,7 @@ def plan_sweep(
         if stays:
             skipped.append(Skipped(what=place, reason=stays))
             continue
-        why = _why_it_goes(leftover, now=now, dead_runs=dead_runs, ended_runs=ended_runs)
+        why = _why_it_goes(leftover, now=now, dead_runs=dead_runs, ended_runs=ended_runs, kept=kept)
         if why:
             room = "repository" if leftover.what == "unsealed" else "source"
             identifier = f"sweep/{leftover.source}/{leftover.what}/{leftover.locator}"
@@ -101,12 +101,12 @@ def _why_it_stays(leftover: Leftover, *, alive: frozenset[str], kept: bool) -> s
     return ""
 
 
-def _why_it_goes(leftover: Leftover, *, now: datetime, dead_runs: frozenset[str], ended_runs: frozenset[str]) -> str:
-    if leftover.what == "kept":
+def _why_it_goes(leftover: Leftover, *, now: datetime, dead_runs: frozenset[str], ended_runs: frozenset[str], kept: bool) -> str:
+    if leftover.what == "kept" or (leftover.what == "placed" and kept):
         return "it was asked for: what was kept aside"
-    if leftover.run in dead_runs:
+    if leftover.what != "placed" and leftover.run in dead_runs:
         return f"run {leftover.run} died on this host"
-    if leftover.run in ended_runs and leftover.what != "sandbox":
+    if leftover.run in ended_runs and leftover.what not in ("sandbox", "placed"):
         return f"run {leftover.run} ended without it"
     expires = _instant(leftover.expires)
     return f"its lease ended {spell_instant(expires)}" if expires is not None and expires <= now else ""

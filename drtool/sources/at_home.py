@@ -53,6 +53,10 @@ class AtHome:
         self._require(landed.destination.form)
         return self._source.cutover(landed)
 
+    def undo(self, leftover: Leftover, run: str) -> str:
+        del run
+        raise self._refusal(f"take back the restore of {leftover.target or leftover.locator}")
+
     def reserve(self, request: ReserveRequest) -> Leftover:
         raise self._refusal(f"reserve a place for {request.destination.form}")
 

@@ -87,6 +87,10 @@ class SandboxOnly:
                 raise self._refusal(f"put {landed.workload} into service at {place}")
         return self._source.cutover(landed)
 
+    def undo(self, leftover: Leftover, run: str) -> str:
+        del run
+        raise self._refusal(f"take back the restore of {leftover.target or leftover.locator}")
+
     def reserve(self, request: ReserveRequest) -> Leftover:
         if request.destination.form != "sandbox":
             raise self._refusal(f"reserve a place for {request.destination.form}")

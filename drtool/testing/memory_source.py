@@ -152,6 +152,14 @@ class MemorySource:
         self._done[landed.staging] = replace(landed, aside=aside)
         return self._done[landed.staging]
 
+    def undo(self, leftover: Leftover, run: str) -> str:
+        del run
+        raise Refused(
+            f"{self.name} cannot take back a restore",
+            hint="move it by hand",
+            safe=f"{leftover.locator} is untouched",
+        )
+
     def reserve(self, request: ReserveRequest) -> Leftover:
         capacity = request.settings.get("capacity")
         if capacity is not None and request.bytes > capacity:

@@ -203,6 +203,11 @@ HARMFUL: dict[type, Callable[[Drilled], Action]] = {
     actions.Prune: lambda _drilled: actions.Prune("near"),
     actions.Restore: lambda drilled: drilled.restore(ORIGINAL),
     actions.Cutover: with_result(landed_in_production, actions.Cutover("restored", "here")),
+    actions.Undo: lambda drilled: actions.Undo(
+        Leftover(
+            "here", "kept", f"{drilled.world.tree}.before-{drilled.manifest.point}", "01ANOTHERRUN", "keyed", target=str(drilled.world.tree)
+        )
+    ),
     actions.Ask: with_result(original, QUESTION),
     actions.Break: breaking_production,
 }

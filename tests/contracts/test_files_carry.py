@@ -147,6 +147,9 @@ ASIDE = {
 }
 
 
+SERVED_TREE = {**dict.fromkeys(("sub", "sub/new", "media", f"media/{ODD}", "cache", "cache/deep")), **SERVED}
+
+
 @pytest.fixture
 def live(tmp_path: Path) -> Path:
     root = tmp_path / "live" / "documents"
@@ -218,6 +221,9 @@ def test_killed_anywhere_nothing_is_lost_and_it_finishes_forward(live: Path, sto
                     source_at(live).release(leftover)
         assert everything_in(live) == EXPECTED
         assert everything_in(kept_of(live)) == ASIDE
+        if begun:  # the record is still what says how it is taken back
+            undone(live)
+            assert everything_in(live) == SERVED_TREE
         again(live)
         if not died:
             assert count > 5
@@ -447,3 +453,93 @@ def test_over_ssh_it_takes_few_round_trips(live: Path, ssh_server: SshServer) ->
     source.cutover(landed)
     assert len(commands) < 45
     assert len(everything_in(live)) == len(EXPECTED) + 601
+
+
+UNDOING = "01J0000000000000000000ND00"
+
+
+def undone(live: Path, runner: Runner | None = None) -> str:
+    source = source_at(live, runner=runner)
+    (kept,) = [leftover for leftover in source_at(live).leftovers(()) if leftover.run == RUN]
+    return source.undo(kept, UNDOING)
+
+
+def test_a_restore_is_taken_back_with_all_that_was_carried(live: Path) -> None:
+    before, times = everything_in(live), {name: (live / name).stat().st_mtime_ns for name in ("sub", "media", "sub/new")}
+    source = source_at(live)
+    source.cutover(landed_in(source, request_for(live, rules=RULES), STORED))
+    (live / "doc").write_bytes(b"written since")
+    (live / "media" / "film").write_bytes(b"changed since")
+    said = undone(live)
+    assert everything_in(live) == {**before, "media/film": b"changed since"}
+    assert {name: (live / name).stat().st_mtime_ns for name in times} == times
+    assert f"{live} is what it was before the restore" in said
+    (kept,) = source.leftovers(())
+    assert (kept.what, kept.run) == ("kept", UNDOING)
+    assert (Path(kept.locator) / "doc").read_bytes() == b"written since"
+    assert not (Path(kept.locator) / "media" / "film").exists()
+    assert str(kept.locator) in said
+    source.undo(kept, f"{UNDOING[:-1]}1")
+    assert (live / "doc").read_bytes() == b"written since"
+    assert (live / "media" / "film").read_bytes() == b"changed since"
+    for leftover in source.leftovers(()):
+        source.release(leftover)
+    assert os.listdir(live.parent) == ["documents"]
+
+
+@pytest.mark.parametrize("stops", [StopsAtRename, StopsAtCommand])
+def test_an_undo_killed_anywhere_finishes_forward(live: Path, stops: Callable[[int], LocalRunner]) -> None:
+    before = everything_in(live)
+    for count in range(200):
+        source = source_at(live)
+        source.cutover(landed_in(source, request_for(live, rules=RULES), STORED))
+        try:
+            undone(live, runner=stops(count))
+            died = False
+        except Interrupted:
+            died = True
+        for leftover in source_at(live).leftovers(()):
+            if leftover.what == "staging":
+                source_at(live).release(leftover)
+        if any(leftover.run == RUN for leftover in source_at(live).leftovers(())):
+            assert died
+            assert everything_in(live) == EXPECTED, "it had not begun"
+            undone(live)
+        assert everything_in(live) == before
+        for leftover in source_at(live).leftovers(()):
+            assert (leftover.what, leftover.run) == ("kept", UNDOING)
+            source_at(live).release(leftover)
+        assert os.listdir(live.parent) == ["documents"]
+        if not died:
+            assert count > 5
+            return
+        again(live)
+    pytest.fail("the undo never ended")
+
+
+def test_what_was_put_where_nothing_was_is_taken_back_too(live: Path) -> None:
+    shutil.rmtree(live)
+    source = source_at(live)
+    source.cutover(landed_in(source, request_for(live, rules=RULES), STORED))
+    (label,) = source.leftovers(())
+    assert (label.what, label.target, bool(label.expires)) == ("placed", str(live), True)
+    assert "nothing is at" in source.undo(label, UNDOING)
+    assert not live.exists()
+    (kept,) = source.leftovers(())
+    assert (Path(kept.locator) / "doc").read_bytes() == b"restored"
+    source.undo(kept, f"{UNDOING[:-1]}1")
+    assert (live / "doc").read_bytes() == b"restored"
+    (label,) = source.leftovers(())
+    source.release(label)
+    assert os.listdir(live.parent) == ["documents"]
+
+
+def test_an_undo_that_cannot_be_carried_out_leaves_everything(live: Path) -> None:
+    source = source_at(live)
+    source.cutover(landed_in(source, request_for(live, rules=RULES), STORED))
+    with unchangeable(live / "media"), pytest.raises(Refused, match="media"):
+        undone(live)
+    assert everything_in(live) == EXPECTED
+    assert [leftover.run for leftover in source.leftovers(())] == [RUN]
+    undone(live)
+    assert (live / "media" / "film").exists()

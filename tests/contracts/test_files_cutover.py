@@ -164,6 +164,9 @@ def test_what_is_missing_is_made_again_with_its_parents(tmp_path: Path) -> None:
     assert [leftover.what for leftover in source.leftovers(())] == ["staging"]
     assert source.cutover(landed).aside == ""
     assert (target / "file").read_bytes() == b"restored"
+    (label,) = source.leftovers(())
+    assert label.what == "placed"
+    source.release(label)
     assert os.listdir(tmp_path) == ["gone"]
 
 

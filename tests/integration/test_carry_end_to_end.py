@@ -84,3 +84,27 @@ def test_a_mount_refuses_before_anything_starts_by_name(excluding: Machine) -> N
     assert f"{machine.data}/media is a mount point" in refused.stderr
     assert f"drtool restore documents --path {machine.data}/deep" in refused.stderr
     assert sorted(Path(machine.directory).glob("*before*")) == []
+
+
+def test_a_restore_is_taken_back_by_its_run(excluding: Machine) -> None:
+    machine = excluding  # noqa: F811
+    (machine.data / "letter.txt").write_text("broken")
+    (machine.data / "since then").write_text("newer")
+    said = machine.done("restore", "documents", "--yes")
+    run = json.loads(machine.done("report", "last", "--json"))["run"]
+    assert f"drtool restore --undo {run}" in said
+    (machine.data / "media" / "film").write_text("changed since")
+    asked = machine.call("restore", "--undo", run)
+    assert asked.returncode == 6, "it asks, and there is no terminal"
+    assert f"what was there before is kept as {machine.data}.before-" in asked.stderr
+    assert (machine.data / "letter.txt").read_text() == "dear"
+    told = machine.done("restore", "--undo", run, "--yes")
+    assert "is what it was before the restore" in told
+    assert (machine.data / "letter.txt").read_text() == "broken"
+    assert (machine.data / "since then").exists()
+    assert (machine.data / "media" / "film").read_text() == "changed since"
+    again = machine.call("restore", "--undo", run, "--yes")
+    assert again.returncode == 1
+    assert "nothing that run" in again.stderr
+    usage = machine.call("restore", "documents", "--undo", run)
+    assert usage.returncode == 2

@@ -29,6 +29,10 @@ def report_lines(report: Report, *, code: int, steps: bool = False) -> list[str]
     for entry in report.sets:
         lines += _set_details(entry)
         lines += [f"  {printable(entry.set)}: kept aside: {printable(name)} (until {UNTIL_SWEPT})" for name in kept_aside(report, entry)]
+    if report.verb == "restore" and any(kept_aside(report, entry) for entry in report.sets):
+        lines.append(f"  to take it back: drtool restore --undo {printable(report.run)}")
+    if report.verb == "undo":
+        lines += [f"  {printable(str(step.result['note']))}" for step in report.steps if step.result.get("note")]
     if steps:
         lines += _step_lines(report.steps)
     lines += [f"  skipped: {printable(text)}" for text in report.skipped]

@@ -21,6 +21,7 @@ from drtool.sources.places.marker import Owner
 from drtool.sources.places.release import release
 from drtool.sources.places.rename import RENAMES
 from drtool.sources.places.reserve import reserve
+from drtool.sources.places.undo import undo
 
 _PROGRAMS = ("find", "xargs", "sha256sum", "stat", "df", "realpath", "sync")
 
@@ -79,6 +80,9 @@ class FilesSource:
 
     def cutover(self, landed: Landed) -> Landed:
         return cut_over(self._owner, landed)
+
+    def undo(self, leftover: Leftover, run: str) -> str:
+        return undo(self._owner, leftover=leftover, run=run)
 
     def reserve(self, request: ReserveRequest) -> Leftover:
         return reserve(self._owner, request=request)

@@ -207,9 +207,15 @@ def write_record(file_system: FileSystem, chosen: Chosen, place: str) -> Carried
     """Write down what is to be carried, before the first rename; None when that is nothing."""
     if not chosen.entries:
         return None
-    body = canonical(CarriedRecord(tuple(sorted(chosen.entries)), chosen.folders)) + b"\n"
+    counted = Carried(place, "", len(chosen.entries), chosen.files, chosen.bytes)
+    return write(file_system, CarriedRecord(tuple(sorted(chosen.entries)), chosen.folders), counted, place)
+
+
+def write(file_system: FileSystem, record: CarriedRecord, counted: Carried, place: str) -> Carried:
+    """Write a record whole or not at all, and return its name, digest and counts."""
+    body = canonical(record) + b"\n"
     file_system.write(place, body)
-    return Carried(place, hashlib.sha256(body).hexdigest(), len(chosen.entries), chosen.files, chosen.bytes)
+    return replace(counted, record=place, sha256=hashlib.sha256(body).hexdigest())
 
 
 def read_record(file_system: FileSystem, carried: Carried) -> CarriedRecord:

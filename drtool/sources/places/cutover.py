@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 import posixpath
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from drtool.model.carried import Carried, LeftOut
@@ -11,7 +11,7 @@ from drtool.model.errors import Conflict, DrtoolError, Interrupted, Locked, NotF
 from drtool.model.plan import Landed, Move
 from drtool.model.quantity import spell_bytes
 from drtool.sources.places import carry
-from drtool.sources.places.filesystem import FileSystem, ancestors, is_inside, require_plain
+from drtool.sources.places.filesystem import Entry, FileSystem, ancestors, is_inside, require_plain
 from drtool.sources.places.marker import KEPT_SUFFIX, STAGING_PREFIX, Marker, Owner, read_marker, read_markers, write_marker
 from drtool.sources.places.rename import rename_all
 
@@ -63,6 +63,8 @@ def finish(owner: Owner, staging: str, marker: Marker, *, told: Callable[[str], 
     file_system = owner.file_system
     if marker.state == "reversing":
         marker = reverse(owner, staging, marker)
+        if marker.undone:
+            return ()
     if marker.state == "landed":
         marker = replace(marker, state="moving", moves=_prepare(owner, staging, marker, told=told))
         write_marker(owner, marker_path, marker)
@@ -77,6 +79,8 @@ def finish(owner: Owner, staging: str, marker: Marker, *, told: Callable[[str], 
         for directory in sorted({posixpath.dirname(move.target) for move in marker.moves}):
             file_system.settle(directory)
         write_marker(owner, marker_path, replace(marker, state="done"))
+    if marker.undone:
+        _forget_undone(owner, marker)
     file_system.remove_tree(staging)
     file_system.remove_file(marker_path)
     return marker.moves
@@ -138,8 +142,21 @@ def _one_folder(file_system: FileSystem, target: str, mounts: tuple[str, ...]) -
     return f"restore what can be renamed one by one: drtool restore SET --path {shlex.quote(example)}"
 
 
+def _forget_undone(owner: Owner, marker: Marker) -> None:
+    """Remove the label of an exchange that was taken back: what it kept aside is in service."""
+    former = read_marker(owner, marker.undone)
+    for move in former.moves if former is not None else ():
+        if move.carried is not None and posixpath.basename(move.carried.record).startswith(STAGING_PREFIX):
+            owner.file_system.remove_file(move.carried.record)
+    owner.file_system.remove_file(marker.undone)
+
+
 def _require_own_way(file_system: FileSystem, staging: str, marker: Marker, move: Move) -> None:
     require_plain(move.target)
+    if marker.undone:
+        if move.content != marker.aside:
+            raise Refused(f"{move.content} is not what {marker.undone} kept", safe="nothing was moved")
+        return
     if not is_inside(require_plain(move.content), staging):
         raise Refused(f"{move.content} does not lie in {staging}", safe="nothing was moved")
     if move.content in file_system.look((move.content,)):
@@ -162,6 +179,9 @@ def _carry_out(owner: Owner, *, staging: str, marker: Marker, number: int, told:
     move = marker.moves[number]
     file_system = owner.file_system
     found = file_system.look(item for item in (move.content, move.target, move.aside) if item)
+    if not move.content:  # nothing was there before, so nothing comes back
+        _set_aside(owner, staging=staging, marker=marker, number=number, found=found)
+        return
     if move.content not in found:
         if move.target not in found:
             raise Conflict(
@@ -180,13 +200,24 @@ def _carry_out(owner: Owner, *, staging: str, marker: Marker, number: int, told:
                 safe="nothing was overwritten",
             )
         else:
-            kept = replace(marker, what="kept", expires=None, aside=move.aside, staging=staging, state="", moves=(move,), left_out=None)
-            write_marker(owner, _kept_marker(staging, move.aside, number), kept)
-            _rename(file_system, move.target, move.aside)
-    if move.carried is not None:
+            _set_aside(owner, staging=staging, marker=marker, number=number, found=found)
+            found[move.aside] = found.pop(move.target)
+    elif marker.destination.form == "original" and not move.aside:
+        placed = replace(marker, what="placed", aside="", staging=staging, state="", moves=(move,), left_out=None)
+        write_marker(owner, _kept_marker(staging, "", number), placed)
+    if move.carried is not None and move.aside in found:
         _carry_back_into_service(file_system, move, move.carried, told=told)
     file_system.make_parents(move.target)
     _rename(file_system, move.content, move.target)
+
+
+def _set_aside(owner: Owner, *, staging: str, marker: Marker, number: int, found: Mapping[str, Entry]) -> None:
+    move = marker.moves[number]
+    if move.target not in found or move.aside in found:
+        return
+    kept = replace(marker, what="kept", expires=None, aside=move.aside, staging=staging, state="", moves=(move,), left_out=None, undone="")
+    write_marker(owner, _kept_marker(staging, move.aside, number), kept)
+    _rename(owner.file_system, move.target, move.aside)
 
 
 def _carry_back_into_service(file_system: FileSystem, move: Move, carried: Carried, *, told: Callable[[str], None]) -> None:
@@ -203,7 +234,7 @@ def _carry_back_into_service(file_system: FileSystem, move: Move, carried: Carri
         raise CannotCarryError(error) from None
     if gone:
         told(f"{len(gone)} of what was to be carried back went away meanwhile")
-    told(f"{spell_carried(carried)} that the point had left out {'was' if carried.entries == 1 else 'were'} carried back into service")
+    told(f"{spell_carried(carried)} that the point had left out {'was' if carried.files == 1 else 'were'} carried back into service")
 
 
 def spell_carried(carried: Carried) -> str:
@@ -226,7 +257,7 @@ def reverse(owner: Owner, staging: str, marker: Marker) -> Marker:
     write_marker(owner, f"{staging}.json", marker)
     for number, move in reversed(list(enumerate(marker.moves))):
         found = file_system.look(item for item in (move.content, move.target, move.aside) if item)
-        if move.content not in found and move.target in found:
+        if move.content and move.content not in found and move.target in found:
             _rename(file_system, move.target, move.content)
             del found[move.target]
         if move.aside in found:
@@ -234,8 +265,12 @@ def reverse(owner: Owner, staging: str, marker: Marker) -> Marker:
                 carry.carry_back(file_system, carry.read_record(file_system, move.carried), origin=move.aside, target=move.content)
             if move.target not in found:
                 _rename(file_system, move.aside, move.target)
-        if move.aside:
-            file_system.remove_file(_kept_marker(staging, move.aside, number))
+        file_system.remove_file(_kept_marker(staging, move.aside, number))
+    if marker.undone:
+        for number in range(len(marker.moves)):
+            file_system.remove_file(f"{staging}.carried-{number}")
+        file_system.remove_file(f"{staging}.json")
+        return marker
     marker = replace(marker, state="landed", moves=tuple(replace(move, aside="", carried=None) for move in marker.moves))
     write_marker(owner, f"{staging}.json", marker)
     return marker

@@ -25,7 +25,9 @@ def leftovers(owner: Owner, *, places: Iterable[Settings], watch: Iterable[str])
         elif marker.what == "staging":
             found.append(_leftover(marker, path.removesuffix(".json")))
         elif marker.what == "kept":
-            found.append(_leftover(marker, marker.aside))
+            found.append(_leftover(marker, marker.aside, target=target_of(marker)))
+        elif marker.what == "placed":
+            found.append(_leftover(marker, path, target=target_of(marker)))
     labelled = {leftover.locator for leftover in found}
     for path in sandboxes:
         if path not in labelled and owner.file_system.is_empty_directory(path):  # died before it wrote its marker
@@ -34,9 +36,14 @@ def leftovers(owner: Owner, *, places: Iterable[Settings], watch: Iterable[str])
     return tuple(sorted(found, key=lambda leftover: leftover.locator))
 
 
-def _leftover(marker: Marker, locator: str) -> Leftover:
+def target_of(marker: Marker) -> str:
+    """Return where what a label is about was put into service; older labels say so by the name of what was kept."""
+    return marker.moves[0].target if marker.moves else marker.aside.rpartition(".before-")[0]
+
+
+def _leftover(marker: Marker, locator: str, *, target: str = "") -> Leftover:
     expires = marker.expires.isoformat() if marker.expires is not None else ""
-    return Leftover(marker.source, marker.what, locator, marker.run, marker.by, expires=expires)
+    return Leftover(marker.source, marker.what, locator, marker.run, marker.by, expires=expires, target=target)
 
 
 def _sandboxes(owner: Owner, roots: list[str]) -> list[str]:

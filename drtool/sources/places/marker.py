@@ -52,6 +52,7 @@ class Marker:
     `left_out` tells what goes back from the old tree into the restored one; None: nothing does. `base` is the directory below which every
     component must be real.
     `settings` are a sandbox's own keys (references, never secrets). `staging` of a kept thing names the landing that put it aside.
+    `placed` labels what was restored where nothing was, as long as that may be taken back.
     """
 
     what: str
@@ -70,6 +71,8 @@ class Marker:
     moves: tuple[Move, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     left_out: LeftOut | None = None
+    undone: str = ""
+    """The label of the exchange that is taken back here; `aside` is then what goes into service again."""
     format: str = FORMAT
 
 

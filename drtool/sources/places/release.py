@@ -12,7 +12,7 @@ from drtool.sources.places.marker import SANDBOX_MARKER, SANDBOX_PREFIX, STAGING
 def release(owner: Owner, *, leftover: Leftover) -> None:
     """Remove a leftover by its marker, or finish the cutover it died in; already gone is success, without our marker it is Refused."""
     require_plain(leftover.locator)
-    verbs = {"sandbox": _release_sandbox, "staging": _release_staging, "kept": _release_kept}
+    verbs = {"sandbox": _release_sandbox, "staging": _release_staging, "kept": _release_kept, "placed": _release_placed}
     if leftover.source != owner.source or leftover.what not in verbs:
         raise Refused(f"{leftover.what} {leftover.locator} is not a leftover of {owner.source}", safe="nothing was touched")
     verbs[leftover.what](owner, leftover.locator)
@@ -59,7 +59,7 @@ def _release_staging(owner: Owner, locator: str) -> None:
         return
     if marker.what != "staging":
         raise _without_label(locator)
-    if marker.state == "moving":
+    if marker.state in ("moving", "done"):
         finish(owner, locator, marker)
         return
     if marker.state == "reversing":
@@ -83,6 +83,16 @@ def _release_kept(owner: Owner, locator: str) -> None:
             if move.carried is not None and posixpath.basename(move.carried.record).startswith(STAGING_PREFIX):
                 owner.file_system.remove_file(move.carried.record)
         owner.file_system.remove_file(path)
+
+
+def _release_placed(owner: Owner, locator: str) -> None:
+    """Remove the label alone: what it is about is in service."""
+    marker = read_marker(owner, locator)
+    if marker is None:
+        return
+    if marker.what != "placed":
+        raise _without_label(locator)
+    owner.file_system.remove_file(locator)
 
 
 def _require_gone(owner: Owner, locator: str) -> None:

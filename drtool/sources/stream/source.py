@@ -131,6 +131,14 @@ class StreamSource:
                 pour(self.runner, command=self._command_of(self._sandbox, environment), file=landed.content)
         return replace(cut_over(self._owner, landed), opened=opened)
 
+    def undo(self, leftover: Leftover, run: str) -> str:
+        del run
+        raise Refused(
+            f"what {self.name} took cannot be given back: its own program loaded it",
+            hint="restore an older point of it",
+            safe=f"{leftover.locator} is untouched",
+        )
+
     def reserve(self, request: ReserveRequest) -> Leftover:
         reserved = reserve(self._owner, request=request)
         settings = request.settings.get("postgresql")

@@ -135,6 +135,14 @@ class TruenasSource:
     def cutover(self, landed: Landed) -> Landed:
         return cut_over_live(self._parts, landed) if landed.moves else cut_over(self._parts, landed)
 
+    def undo(self, leftover: Leftover, run: str) -> str:
+        del run
+        raise Refused(
+            f"{self.name} exchanges datasets on the NAS, and drtool does not take that back by itself",
+            hint=f"on the NAS: rename {leftover.target or 'the restored dataset'} away, then {leftover.locator} to its name",
+            safe=f"{leftover.locator} is untouched",
+        )
+
     def reserve(self, request: ReserveRequest) -> Leftover:
         return reserve(self._parts, request)
 

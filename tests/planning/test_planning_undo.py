@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import pytest
+
+from drtool.model.errors import NotFound, Refused
+from drtool.model.inventory import Problem
+from drtool.model.plan import Plan, Undo
+from drtool.model.workload import Leftover
+from drtool.planning.undo import plan_undo
+from tests.planning.planning_values import NOW
+
+
+def left(run: str, target: str, *, what: str = "kept", by: str = "us") -> Leftover:
+    return Leftover("here", what, f"{target}.before-{run}", run, by, target=target)
+
+
+def planned(*leftovers: Leftover, undone: str = "01A", problems: tuple[Problem, ...] = ()) -> Plan:
+    return plan_undo(leftovers, undone=undone, run="01Z", now=NOW, by="us", problems=problems)
+
+
+def test_inner_places_go_first_and_one_after_the_other() -> None:
+    plan = planned(
+        left("01A", "/srv"), left("01A", "/srv/a/b", what="placed"), left("01A", "/srv/a"), left("01A", "/srv/x", what="staging")
+    )
+    actions = [step.action for step in plan.steps]
+    assert [action.leftover.target for action in actions if isinstance(action, Undo)] == ["/srv/a/b", "/srv/a", "/srv"]
+    assert [len(step.after) for step in plan.steps] == [0, 1, 2]
+
+
+def test_what_was_exchanged_again_is_taken_back_first() -> None:
+    with pytest.raises(Refused, match="by run 01C") as caught:
+        planned(left("01A", "/srv"), left("01B", "/srv"), left("01C", "/srv"))
+    assert "--undo 01C" in caught.value.hint
+    assert planned(left("01A", "/srv"), left("01B", "/other"), left("01C", "/srv", by="them")).steps
+
+
+def test_a_run_of_which_nothing_is_kept_is_told_with_what_was_not_asked() -> None:
+    with pytest.raises(NotFound, match=r"01A.*pi: it is away"):
+        planned(left("01B", "/srv"), left("01A", "/srv", by="them"), problems=(Problem("Unavailable", "pi: it is away", ""),))
+
+
+def test_a_run_is_named_by_its_end_and_several_are_not() -> None:
+    assert planned(left("01A", "/srv"), left("02B", "/var"), undone="2b").steps[0].workload == "here:/var"
+    with pytest.raises(NotFound, match="fits 2 runs"):
+        planned(left("01A", "/srv"), left("02A", "/var"), undone="a")
