@@ -202,7 +202,11 @@ class Archive:
                 except DrtoolError as error:
                     last = error
                     continue
-                os.rename(staging + artifact.path if whole else staging + path, target)
+                place = staging + (artifact.path if whole else path)
+                if not _lies_in(staging, place):  # a path out of a manifest, or a link on the way, leads out
+                    last = NotFound(f"{path} leads out of this point", hint="ls shows what is in it", safe="nothing was taken")
+                    continue
+                os.rename(place, target)
                 return result
         raise last or NotFound(f"no repository holds the point {view.point.point}")
 
@@ -236,6 +240,11 @@ class Archive:
 
 def _sign(before: Entry | None, after: Entry | None) -> str:
     return "+" if before is None else "-" if after is None else "M"
+
+
+def _lies_in(directory: str, place: str) -> bool:
+    above = os.path.realpath(os.path.dirname(place))
+    return os.path.lexists(place) and f"{above}/".startswith(f"{os.path.realpath(directory)}/")
 
 
 def _inside(path: str, artifact_path: str) -> bool:

@@ -74,7 +74,10 @@ class ArchiveCheck:
 
 
 def _look(subject: Subject, path: str | None, watch: Callable[[], None]) -> _Read:
-    place = f"{subject.root.rstrip('/')}/{path}" if path is not None else subject.root
+    found = subject.inside(path or "")
+    if found.problem:
+        return _Read(problem=found.problem)
+    place = found.path
     if subject.runner.name == "local":
         if size_of(subject.runner, place) is None:
             return _Read(problem=f"{place} is missing or not a file")

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 
 from drtool.checks.subject import Subject, nothing, subjects
+from drtool.inside import regular_files
 from drtool.model.codec import encode
 from drtool.model.command import Command
 from drtool.model.control import Fault
@@ -63,9 +64,11 @@ class CanaryCheck:
 
 
 def _read(subject: Subject) -> bytes | None:
-    path = f"{subject.restored.path.rstrip('/')}/{CANARY_NAME}"
-    script = 'test -f "$1" && test ! -L "$1" && head -c "$2" -- "$1"'
-    completed = subject.runner.run(Command(("sh", "-c", script, "drtool", path, str(_MOST_BYTES))))
+    root = subject.restored.path
+    path = f"{root.rstrip('/')}/{CANARY_NAME}"
+    if path not in regular_files(subject.runner, root, [path]):
+        return None
+    completed = subject.runner.run(Command(("head", "-c", str(_MOST_BYTES), "--", path)))
     return completed.standard_output if completed.exit_code == 0 else None
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from drtool.checks.carried import carried_paths
 from drtool.checks.subject import ENVIRONMENT, Subject, nothing, stream_fields, subjects
 from drtool.checks.tags import tagged_directories
+from drtool.inside import regular_files
 from drtool.model.attributes import ENTRY, Tally, changed_groups, differences
 from drtool.model.command import Command, understanding
 from drtool.model.control import Fault
@@ -117,8 +118,10 @@ def _compare_tree(count: _Count, subject: Subject, artifact: Artifact) -> None:
         count.note(f"{subject.restored.workload} has no sampled file there")
     base = artifact.path.rstrip("/")
     places = {root.rstrip("/") + file.path[len(base) :] if base else _join(root, file.path): file for file in sample}
-    told = _told(subject.runner, list(places))
-    if any(file.mode and not file.extended for file in sample) or any(not each.extended for each in told.values()):
+    there = regular_files(subject.runner, root, list(places))
+    same_size = [place for place, size in there.items() if size == places[place].bytes]
+    told = {place: _Told("") for place in there} | _told(subject.runner, same_size)
+    if any(file.mode and not file.extended for file in sample) or any(each.sha256 and not each.extended for each in told.values()):
         count.note("extended attributes not compared: getfattr is not installed at both ends")
     for place, file in places.items():
         _judge(count, file, told.get(place), owners=owners)
@@ -199,7 +202,8 @@ def _compare_stream(count: _Count, subject: Subject, artifact: Artifact) -> None
         count.proven += 1
         return
     count.sampled += 1
-    digest = _hash(subject.runner, _names([path])).get(os.fsencode(path))
+    there = regular_files(subject.runner, path, [path])
+    digest = _hash(subject.runner, _names([path])).get(os.fsencode(path)) if there else None
     if digest is None and subject.restored.opened and subject.runner.run(Command(("test", "-d", path))).exit_code == 0:
         count.note(f"{subject.restored.workload} is a directory now: its bytes were verified while they were fetched")
         count.proven += 1

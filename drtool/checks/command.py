@@ -37,7 +37,15 @@ class CommandCheck:
         observed = []
         for subject in found:
             environment = dict(question.inspections[subject.restored.workload].environment)
-            environment["DRTOOL_RESTORED"] = subject.root
+            if subject.root:
+                place = subject.inside()
+                if place.problem:
+                    passed = False
+                    observed.append(place.problem)
+                    continue
+                environment["DRTOOL_RESTORED"] = place.path
+            else:
+                environment["DRTOOL_RESTORED"] = ""
             command = Command(tuple(keys.run), environment=environment, timeout_seconds=timeout.total_seconds())
             try:
                 completed = subject.runner.run(command)

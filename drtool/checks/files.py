@@ -59,7 +59,11 @@ class FilesCheck:
             return Answer(passed=False, expected=expected, observed="", skipped="only some paths were restored")
         count = _Count(latest=(question.now + FUTURE_TOLERANCE).timestamp())
         for subject in found:
-            completed = stream_fields(subject.runner, ("find", subject.root, "-type", "f", "-printf", r"%s %T@\0"), count.take)
+            place = subject.inside()
+            if place.problem:
+                count.problems.append(place.problem)
+                continue
+            completed = stream_fields(subject.runner, ("find", place.path, "-type", "f", "-printf", r"%s %T@\0"), count.take)
             if completed.exit_code != 0:
                 count.problems.append(f"{subject.root} could not be listed: {completed.said(200)}")
         count.problems += _wrong(keys, count, question.instant) + _absent(keys, found)
@@ -111,9 +115,10 @@ def _wrong(keys: schema.Files, count: _Count, instant: datetime) -> list[str]:
 def _absent(keys: schema.Files, found: tuple[Subject, ...]) -> list[str]:
     problems = []
     for relative in keys.contains:
-        places = [(subject, f"{subject.root.rstrip('/')}/{relative}") for subject in found]
-        if not any(_exists(subject, place) for subject, place in places):
-            problems.append(f"{relative} is missing")
+        places = [(subject, subject.inside(relative, last=False)) for subject in found]
+        if not any(not place.problem and _exists(subject, place.path) for subject, place in places):
+            out = [place.problem for _subject, place in places if place.problem]
+            problems.append("; ".join(out) or f"{relative} is missing")
     return problems
 
 

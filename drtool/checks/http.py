@@ -1,18 +1,19 @@
 from __future__ import annotations
 
 import http.client
-import ssl
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
+from drtool import process
 from drtool.checks.subject import NEVER_SAID, NOBODY, respelled
 from drtool.checks.units import parse_duration
+from drtool.checks.web import NobodyError, NoRouteError, ask_web
 from drtool.model.control import Fault
+from drtool.model.errors import TimedOut
 from drtool.model.plan import Answer
 from drtool.ports import Question
 
-MOST_BYTES: Final = 4 * 1024 * 1024
 _SHOWN: Final = 200
 
 
@@ -23,24 +24,35 @@ class HttpCheck:
     beyond: Mapping[str, str] = {"url": "the address"}
 
     def ask(self, question: Question) -> Answer:
-        """Answer from status and body (the first 4 MiB); `bytes` is what was read."""
+        """Answer from status and body, read to its end within one time limit; `bytes` is what was read."""
         from drtool.checks import schema  # noqa: PLC0415 - heavy, and only an asked check needs it
 
         keys = schema.Http.model_validate(dict(question.check.settings))
-        timeout = question.timeout if keys.timeout is None else parse_duration(keys.timeout)
+        seconds = (question.timeout if keys.timeout is None else parse_duration(keys.timeout)).total_seconds()
         expected = f"status {keys.expect.status}"
         if keys.expect.body is not None:
             expected += f" and a body with {keys.expect.body!r}"
+        watch = process.stopwatch(seconds, f"the whole answer of {keys.url}")
         try:
-            status, body = _get(keys.url, timeout.total_seconds())
+            said = ask_web(keys.url, words=keys.expect.body, watch=watch, timeout_seconds=seconds)
+        except NoRouteError as error:
+            return Answer(passed=False, expected=expected, observed="", skipped=str(error))
+        except NobodyError as error:
+            return Answer(passed=False, expected=expected, observed=f"no answer: {error}", compared=1, silent=True)
+        except TimedOut as error:
+            return Answer(passed=False, expected=expected, observed=f"no answer: {error.what}", compared=1)
+        except http.client.IncompleteRead as error:
+            words = f"no answer: it broke off {error.expected} bytes before its end" if error.expected else "no answer: it broke off"
+            return Answer(passed=False, expected=expected, observed=words, compared=1)
         except (OSError, http.client.HTTPException, ValueError) as error:
             return Answer(passed=False, expected=expected, observed=f"no answer: {error}", compared=1)
-        text = body.decode("utf-8", "replace")
-        right_body = keys.expect.body is None or keys.expect.body in text
-        observed = f"status {status}, {len(body)} bytes"
-        if not right_body:
-            observed += f" without it: {text[:_SHOWN]}"
-        return Answer(passed=status == keys.expect.status and right_body, expected=expected, observed=observed, compared=1, bytes=len(body))
+        observed = f"status {said.status}, {said.size} bytes"
+        if said.elsewhere:
+            observed += f", which sends to {said.elsewhere[:_SHOWN]} (not followed)"
+        if not said.has_words:
+            observed += f" without it: {said.begin.decode('utf-8', 'replace')[:_SHOWN]}"
+        passed = said.status == keys.expect.status and said.has_words
+        return Answer(passed=passed, expected=expected, observed=observed, compared=1, bytes=said.size)
 
     def spoil(self, question: Question, fault: Fault) -> Question | None:
         """Ask where nothing listens, or expect words that nobody says."""
@@ -50,19 +62,3 @@ class HttpCheck:
         if fault is Fault.WRONG_ANSWER:
             return respelled(question, expect={**settings.get("expect", {}), "body": NEVER_SAID})
         return None
-
-
-def _get(url: str, timeout_seconds: float) -> tuple[int, bytes]:
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    connection: http.client.HTTPConnection
-    if parts.scheme == "https":
-        connection = http.client.HTTPSConnection(host, parts.port, timeout=timeout_seconds, context=ssl.create_default_context())
-    else:
-        connection = http.client.HTTPConnection(host, parts.port, timeout=timeout_seconds)
-    try:
-        connection.request("GET", (parts.path or "/") + (f"?{parts.query}" if parts.query else ""), headers={"User-Agent": "drtool"})
-        response = connection.getresponse()
-        return response.status, response.read(MOST_BYTES)
-    finally:
-        connection.close()

@@ -66,9 +66,12 @@ def _ask_files(keys: schema.Sql, question: Question, found: tuple[Subject, ...],
     values: list[str] = []
     read = 0
     for subject in found:
-        path = subject.root if keys.sqlite == "." else f"{subject.root.rstrip('/')}/{keys.sqlite}"
+        place = subject.inside("" if keys.sqlite == "." else keys.sqlite or "")
+        if place.problem:
+            problems.append(place.problem)
+            continue
         try:
-            asked = ask_sqlite(subject.runner, path, integrity=keys.integrity, query=keys.query, watch=watch)
+            asked = ask_sqlite(subject.runner, place.path, integrity=keys.integrity, query=keys.query, watch=watch)
         except TimedOut as error:
             problems.append(error.what)
             continue

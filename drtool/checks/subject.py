@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from drtool.inside import Place, Tree, look_inside
 from drtool.model.command import Command, Completed, understanding
 from drtool.model.plan import Answer, Restored
 from drtool.ports import Question, Runner
@@ -23,17 +24,37 @@ class Subject:
     restored: Restored
     runner: Runner
     root: str
+    trees: tuple[Tree, ...] = ()
+    """This one and what was restored beside it; links may lead into them."""
+    below: str = ""
+    """Where `root` lies inside of it."""
+
+    def inside(self, path: str = "", *, last: bool = True) -> Place:
+        """Say where a path inside of `root` lies, and never out of what was restored."""
+        return look_inside(self.runner, self.trees, f"{self.below}/{path}".strip("/"), last=last)
 
 
 def subjects(question: Question, of: str) -> tuple[Subject, ...]:
     """Return what `of` names: a workload, a source, `source:path` inside a workload, or (empty) everything restored."""
     found = []
     for restored in question.restored:
-        root = _root(restored, of)
+        below = _below(restored, of)
         inspection = question.inspections.get(restored.workload)
-        if root is not None and inspection is not None:
-            found.append(Subject(restored, inspection.runner, root))
+        if below is not None and inspection is not None:
+            root = f"{restored.path.rstrip('/')}/{below}" if below else restored.path
+            found.append(Subject(restored, inspection.runner, root, _trees(question, restored), below))
     return tuple(found)
+
+
+def _trees(question: Question, restored: Restored) -> tuple[Tree, ...]:
+    """Name what was restored of the same source, this one first: what lay elsewhere is seen elsewhere."""
+    beside = [each for each in question.restored if each is not restored and each.source == restored.source]
+    return tuple(_tree(each) for each in (restored, *beside))
+
+
+def _tree(restored: Restored) -> Tree:
+    artifacts = restored.member.artifacts
+    return Tree(artifacts[0].path if artifacts else restored.path, restored.path)
 
 
 def nothing(of: str, expected: str) -> Answer:
@@ -62,14 +83,15 @@ def stream_fields(runner: Runner, argv: tuple[str, ...], take: Callable[[bytes],
         return runner.pipe(Command(argv, environment=ENVIRONMENT), consume=consume).command
 
 
-def _root(restored: Restored, of: str) -> str | None:
+def _below(restored: Restored, of: str) -> str | None:
+    """Return what `of` names inside of something restored, as a relative path; None when it is not inside."""
     if of in ("", restored.workload, restored.source):
-        return restored.path
+        return ""
     source, _, path = of.partition(":")
     if source != restored.source:
         return None
     for artifact in restored.member.artifacts:
         base = artifact.path.rstrip("/")
         if artifact.form == "tree" and path.startswith(f"{base}/") and posixpath.normpath(path) == path:
-            return restored.path.rstrip("/") + path[len(base) :]
+            return path[len(base) :].strip("/")
     return None

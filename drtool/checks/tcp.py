@@ -1,11 +1,13 @@
 from __future__ import annotations
 
-import socket
 from collections.abc import Mapping
 
+from drtool import process
 from drtool.checks.subject import NOBODY, respelled
 from drtool.checks.units import parse_duration
+from drtool.checks.web import NobodyError, NoRouteError, connect
 from drtool.model.control import Fault
+from drtool.model.errors import TimedOut
 from drtool.model.plan import Answer
 from drtool.ports import Question
 
@@ -24,11 +26,17 @@ class TcpCheck:
         host, _, port = keys.address.rpartition(":")
         timeout = question.timeout if keys.timeout is None else parse_duration(keys.timeout)
         expected = f"{keys.address} accepts a connection"
+        seconds = timeout.total_seconds()
+        watch = process.stopwatch(seconds, f"a connection to {keys.address}")
         try:
-            with socket.create_connection((host.strip("[]"), int(port)), timeout=timeout.total_seconds()):
-                return Answer(passed=True, expected=expected, observed="it does", compared=1)
-        except (OSError, UnicodeError) as error:
+            connect(host.strip("[]"), int(port), watch=watch, timeout_seconds=seconds).close()
+        except NoRouteError as error:
+            return Answer(passed=False, expected=expected, observed="", skipped=str(error))
+        except (NobodyError, TimedOut) as error:
+            return Answer(passed=False, expected=expected, observed=f"it does not: {error}", compared=1, silent=True)
+        except OSError as error:
             return Answer(passed=False, expected=expected, observed=f"it does not: {error}", compared=1)
+        return Answer(passed=True, expected=expected, observed="it does", compared=1)
 
     def spoil(self, question: Question, fault: Fault) -> Question | None:
         """Ask at a port where nothing listens."""

@@ -424,6 +424,8 @@ class Answer:
     bytes: int = 0
     skipped: str = ""
     """Why it could not be asked; a skipped check never counts as passed."""
+    silent: bool = False
+    """Nobody answered: refused, or not a word. Whether that is wrong depends on who was to answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from drtool.inside import regular_files
 from drtool.model.command import Command
 from drtool.model.errors import NotFound, Refused
 from drtool.model.secret import Secret, parse_reference
@@ -30,7 +31,7 @@ def command_of(argv: list[str], environment: Mapping[str, str], secrets: SecretS
 
 def pour(runner: Runner, *, command: Command, file: str) -> None:
     """Run a command with a file on its standard input; raises Refused with its last words when it fails."""
-    if runner.run(Command(("test", "-f", file))).exit_code != 0:
+    if file not in regular_files(runner, file, [file]):
         raise NotFound(f"{file} is not there", hint="restore again", safe="nothing was changed")
     piped = runner.pipe(command, producer=Command(("cat", "--", file)))
     if piped.command.exit_code != 0:

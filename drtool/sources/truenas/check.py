@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from drtool.inside import regular_files
 from drtool.model.command import Command
 from drtool.model.control import Fault
 from drtool.model.plan import Answer, Restored
@@ -10,6 +11,7 @@ from drtool.ports import Question, Runner
 from drtool.sources.truenas.verify import ARCHIVE, FACTS, KEYS, verify
 
 CHECK: Final = "truenas_config"
+_MOST_BYTES: Final = 512 * 1024 * 1024
 _EXPECTED: Final = "the archive opens, its database is whole, the secret seed and every dataset key are there"
 
 
@@ -47,5 +49,9 @@ class ApplianceCheck:
 
 
 def _content(runner: Runner, restored: Restored, name: str) -> bytes:
-    completed = runner.run(Command(("cat", "--", f"{restored.path}/{name}")), keep_bytes=512 * 1024 * 1024)
+    path = f"{restored.path.rstrip('/')}/{name}"
+    size = regular_files(runner, restored.path, [path]).get(path)
+    if size is None or size > _MOST_BYTES:
+        return b""
+    completed = runner.run(Command(("cat", "--", path)), keep_bytes=_MOST_BYTES)
     return completed.standard_output if completed.exit_code == 0 else b""
