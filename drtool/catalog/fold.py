@@ -13,10 +13,11 @@ from drtool.model.codec import decode, kind_of
 from drtool.model.control import Controlled, is_hollow
 from drtool.model.event import Event, EventKind
 from drtool.model.outcome import Outcome, worst
-from drtool.model.plan import Ask, Break, Cutover, EndHold, Guard, PlaceHold, Plan, Record, Restore, Seal, Step, Store, Verify
-from drtool.model.report import Failure, Report, SetReport, StepReport
+from drtool.model.plan import Ask, Break, Cutover, EndHold, Guard, PlaceHold, Plan, Record, Restore, Seal, Skipped, Step, Store, Verify
+from drtool.model.report import CheckCounts, Failure, Report, SetReport, StepReport
 
 CENSUS = "census"
+RECOVERIES = frozenset({"restore", "drill"})
 STOPPED = "the run was told to stop"
 
 _OF_FAILURE = {
@@ -48,7 +49,7 @@ def fold(plan: Plan, events: Iterable[Event]) -> Report:
             if "failure" in event.data:
                 failures.append(decode(Failure, event.data["failure"]))
         elif event.step in steps:
-            _take(steps[event.step], event)
+            _take(steps[event.step], event, verb=plan.verb)
     step_reports = tuple(_step_report(step, steps[step.id]) for step in plan.steps)
     signal_number = ended.data.get("signal_number") if ended else None
     recovery = _Recovery({report.id: report for report in step_reports}, started)
@@ -75,6 +76,13 @@ def fold(plan: Plan, events: Iterable[Event]) -> Report:
         notes=(*plan.notes, *notes, *_told_of_restores(steps.values()), *_told_of_readings(plan, steps)),
         signal_number=signal_number,
         plan_digest=plan.digest,
+        restored=_of_all([entry.restored for entry in sets if entry.restored]),
+        checks=CheckCounts(
+            planned=sum(entry.checks_planned for entry in sets),
+            passed=sum(entry.checks_passed for entry in sets),
+            wrong=sum(entry.checks_wrong for entry in sets),
+            not_asked=sum(entry.checks_not_asked for entry in sets),
+        ),
     )
 
 
@@ -88,7 +96,7 @@ def _told_of_readings(plan: Plan, steps: Mapping[str, StepProgress]) -> tuple[st
     return tuple(f"{repository}: {note}" for repository, note in read if note)
 
 
-def _take(progress: StepProgress, event: Event) -> None:
+def _take(progress: StepProgress, event: Event, *, verb: str) -> None:
     data = event.data
     if event.kind is EventKind.STEP_STARTED:
         progress.started, progress.started_at = event.elapsed_seconds, event.at
@@ -100,15 +108,15 @@ def _take(progress: StepProgress, event: Event) -> None:
         progress.result = data.get("result") or {}
         progress.not_run = str(data.get("not_run", ""))
         progress.failure = decode(Failure, data["failure"]) if data.get("failure") else None
-        progress.outcome = None if progress.not_run else _judge(progress)
+        progress.outcome = None if progress.not_run else _judge(progress, verb=verb)
 
 
-def _judge(progress: StepProgress) -> Outcome:
+def _judge(progress: StepProgress, *, verb: str) -> Outcome:
     if progress.failure is not None:
         return outcome_of(progress.failure)
     result = progress.result
     if result.get("passed") is False:
-        return Outcome.FAILED if result.get("skipped") else Outcome.DATA_WRONG
+        return _not_asked(verb) if result.get("skipped") else Outcome.DATA_WRONG
     if result.get("detected") is False:
         return Outcome.FAILED
     if result.get("complete") is False or _is_unrecorded(result):
@@ -122,6 +130,11 @@ def _is_unrecorded(result: Mapping[str, Any]) -> bool:
     """Tell whether the evidence of what was tested lies on one disk only: whoever looks at the repository does not find it."""
     data = result.get("data")
     return isinstance(data, Mapping) and bool(data.get("on_disk_only"))
+
+
+def _not_asked(verb: str) -> Outcome:
+    """Return what a question without an answer amounts to: a drill proved nothing by it, what a restore brought back is back."""
+    return Outcome.PARTIAL if verb == "restore" else Outcome.FAILED
 
 
 def outcome_of(failure: Failure) -> Outcome:
@@ -164,6 +177,7 @@ class _Tally:
     files: int = 0
     asked: int = 0
     passed: int = 0
+    wrong: int = 0
     compared: int = 0
     warnings: list[str] = field(default_factory=list)
     copies: list[str] = field(default_factory=list)
@@ -177,6 +191,7 @@ class _Tally:
             case Ask():
                 self.asked += 1
                 self.passed += result.get("passed") is True
+                self.wrong += result.get("passed") is False and not result.get("skipped")
                 if step.action.check.kind == CENSUS:  # what other kinds count was not compared with the source
                     self.compared += int(result.get("compared", 0))
             case Break() if result:
@@ -217,7 +232,9 @@ def _set_report(name: str, plan: Plan, progress: Mapping[str, StepProgress], rec
     tally = _Tally()
     for step in steps:
         tally.take(step, progress[step.id].result)
-    outcomes = [Outcome(skipped.outcome) for skipped in plan.skipped if skipped.set == name]
+    left_out = [skipped for skipped in plan.skipped if skipped.set == name and skipped.outcome != Outcome.SUCCEEDED]
+    unasked = sum(skipped.of == "check" for skipped in left_out)
+    outcomes = [_not_asked(plan.verb) if skipped.of == "check" else Outcome(skipped.outcome) for skipped in left_out]
     outcomes += [_outcome_in_set(step, progress[step.id], sealed=bool(tally.sealed)) for step in steps]
     idle = [progress[step.id].not_run for step in steps if progress[step.id].not_run]
     if idle and worst(outcomes).rank < Outcome.REFUSED.rank:  # what kept it from running lies elsewhere: in another set, or a signal
@@ -238,7 +255,10 @@ def _set_report(name: str, plan: Plan, progress: Mapping[str, StepProgress], rec
         files=int(sealed.get("files", tally.files)),
         stored_bytes=tally.stored,
         checks_passed=tally.passed,
-        checks_planned=tally.asked,
+        checks_planned=tally.asked + unasked,
+        checks_wrong=tally.wrong,
+        checks_not_asked=tally.asked + unasked - tally.passed - tally.wrong,
+        restored=_how_much(_restored(steps, progress), left_out) if plan.verb in RECOVERIES else "",
         compared=tally.compared,
         missing={entry["workload"]: entry["reason"] for entry in sealed.get("missing", ())},
         warnings=tuple(tally.warnings),
@@ -260,6 +280,19 @@ def _restored(steps: list[Step], progress: Mapping[str, StepProgress]) -> dict[s
         for step in steps
         if isinstance(step.action, kind)
     }
+
+
+def _of_all(restored: list[str]) -> str:
+    if len(set(restored)) == 1:
+        return restored[0]
+    return "part" if restored else ""
+
+
+def _how_much(restored: Mapping[str, bool], left_out: list[Skipped]) -> str:
+    missing = [skipped for skipped in left_out if not skipped.of]
+    if not any(restored.values()):
+        return "none" if restored or missing else ""
+    return "all" if all(restored.values()) and not missing else "part"
 
 
 def _opened(steps: list[Step], progress: Mapping[str, StepProgress]) -> frozenset[str]:

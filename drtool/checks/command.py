@@ -49,7 +49,9 @@ class CommandCheck:
             command = Command(tuple(keys.run), environment=environment, timeout_seconds=timeout.total_seconds())
             try:
                 completed = subject.runner.run(command)
-            except (NotFound, Refused, TimedOut) as error:
+            except NotFound as error:
+                return Answer(passed=False, expected=expected, observed=error.what, skipped=error.what)
+            except (Refused, TimedOut) as error:
                 passed = False
                 observed.append(error.what)
                 continue

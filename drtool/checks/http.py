@@ -36,7 +36,7 @@ class HttpCheck:
         try:
             said = ask_web(keys.url, words=keys.expect.body, watch=watch, timeout_seconds=seconds)
         except NoRouteError as error:
-            return Answer(passed=False, expected=expected, observed="", skipped=str(error))
+            return Answer(passed=False, expected=expected, observed=str(error), skipped=str(error))
         except NobodyError as error:
             return Answer(passed=False, expected=expected, observed=f"no answer: {error}", compared=1, silent=True)
         except TimedOut as error:

@@ -12,6 +12,7 @@ _TABLES: Final = (
     "select count(*) from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace "
     "where c.relkind in ('r', 'p', 'm') and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname not like 'pg_toast%'"
 )
+_NO_CONNECTION: Final = 2
 _FIELD, _ROW = "\x1f", "\x1e"
 
 
@@ -21,6 +22,10 @@ class Said:
 
     problem: str = ""
     value: str | None = None
+    nobody: bool = False
+    """No server answered."""
+    missing: str = ""
+    """The program is not there."""
 
 
 def ask_postgresql(runner: Runner, environment: Mapping[str, str], database: str, *, query: str | None, timeout_seconds: float) -> Said:
@@ -34,10 +39,12 @@ def ask_postgresql(runner: Runner, environment: Mapping[str, str], database: str
     )
     try:
         completed = runner.run(command)
-    except (NotFound, Refused, TimedOut) as error:
+    except NotFound as error:
+        return Said(error.what, missing=error.what)
+    except (Refused, TimedOut) as error:
         return Said(error.what)
     if completed.exit_code != 0:
-        return Said(completed.said(300))
+        return Said(completed.said(300), nobody=completed.exit_code == _NO_CONNECTION and b"FATAL:" not in completed.standard_error)
     text = completed.standard_output.decode("utf-8", "replace").removesuffix("\n").removesuffix(_ROW)
     value = text.split(_ROW)[0].split(_FIELD)[0] if text else None
     if query is None:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, computed_fiel
 from drtool.checks.units import parse_duration, parse_size
 from drtool.model.ladder import Level
 
+_SQLITE_ENDINGS: Final = (".db", ".sqlite", ".sqlite3", ".db3")
 _ANYTHING: Final = "\0what no program prints"
 
 
@@ -50,7 +51,20 @@ def _reading(text: str) -> str:
     return text
 
 
+def _database(text: str) -> str:
+    """A file is no database of a server, and connection words would lead away from the sandbox's own."""
+    if not text:
+        raise ValueError("must be the name of a database")
+    if ("/" in text and "://" not in text) or text.lower().endswith(_SQLITE_ENDINGS):
+        raise ValueError(f"is the name of a PostgreSQL database, and {text} looks like a file: for SQLite write `sqlite: {text}`")
+    if "://" in text or "=" in text:
+        raise ValueError("must be the name of a database alone: the server is the sandbox's own, or the source's environment names it")
+    return text
+
+
 def _address(text: str) -> str:
+    if "://" in text:
+        raise ValueError(f"must be host:port; for a web address write `http: {{url: {text}}}`")
     host, colon, port = text.rpartition(":")
     if not colon or not host or not port.isdigit() or not 0 < int(port) < 65536:  # noqa: PLR2004 - the ports there are
         raise ValueError("must be host:port")
@@ -60,7 +74,8 @@ def _address(text: str) -> str:
 def _web_address(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:  # `port` itself raises for one out of range
-        raise ValueError("must begin with http:// or https:// and name a host")
+        nearest = f": did you mean http://{text}?" if text and "://" not in text else ""
+        raise ValueError(f"must begin with http:// or https:// and name a host{nearest}")
     return text
 
 
@@ -177,7 +192,7 @@ class Sql(_Keys):
     """Keys of `sql:`: an SQLite file (`sqlite`, relative to what was restored, `.`: itself) or a database of the sandbox's PostgreSQL."""
 
     sqlite: Annotated[str, AfterValidator(_relative_or_itself)] | None = None
-    database: str | None = Field(default=None, min_length=1)
+    database: Annotated[str, AfterValidator(_database)] | None = None
     integrity: bool = True
     query: Annotated[str, AfterValidator(_reading)] | None = None
     expect: SqlExpect | None = None

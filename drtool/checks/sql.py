@@ -87,7 +87,7 @@ def _ask_server(keys: schema.Sql, question: Question, found: tuple[Subject, ...]
     served = [subject for subject in found if "PGHOST" in question.inspections[subject.restored.workload].environment]
     if not served and any(subject.restored.destination.form == "sandbox" for subject in found):
         words = "the sandbox has no PostgreSQL server: give the stream's place the key `postgresql: {}`"
-        return Answer(passed=False, expected=expected, observed=words)
+        return Answer(passed=False, expected=expected, observed=words, skipped=words)
     if not served and any(subject.restored.destination.form == "directory" for subject in found):
         return Answer(passed=False, expected=expected, observed="", skipped="it was restored to a directory, not into a server")
     subject = (served or list(found))[0]
@@ -99,10 +99,13 @@ def _ask_server(keys: schema.Sql, question: Question, found: tuple[Subject, ...]
         query=keys.query,
         timeout_seconds=_timeout(keys, question).total_seconds(),
     )
+    if said.missing:
+        return Answer(passed=False, expected=expected, observed=said.missing, skipped=said.missing)
     problem = said.problem or _wrong(keys, said.value, instant=question.instant, now=question.now)
     shown = f"{said.value}"[:_SHOWN] if keys.query is not None and not said.problem else ""
     observed = "; ".join(filter(None, (shown, problem))) or "it answers"
-    return Answer(passed=not problem, expected=expected, observed=observed, compared=1)
+    ours = subject.restored.destination.form == "sandbox"  # that server was started for this drill
+    return Answer(passed=not problem, expected=expected, observed=observed, compared=1, silent=said.nobody and not ours)
 
 
 def _timeout(keys: schema.Sql, question: Question) -> timedelta:

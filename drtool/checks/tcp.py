@@ -31,7 +31,7 @@ class TcpCheck:
         try:
             connect(host.strip("[]"), int(port), watch=watch, timeout_seconds=seconds).close()
         except NoRouteError as error:
-            return Answer(passed=False, expected=expected, observed="", skipped=str(error))
+            return Answer(passed=False, expected=expected, observed=str(error), skipped=str(error))
         except (NobodyError, TimedOut) as error:
             return Answer(passed=False, expected=expected, observed=f"it does not: {error}", compared=1, silent=True)
         except OSError as error:

@@ -14,6 +14,7 @@ from drtool.engine.fetch import fetch
 from drtool.engine.hands import Hands
 from drtool.engine.hook import run_hook
 from drtool.engine.mount import mount
+from drtool.engine.nobody import unless_nobody_was_to
 from drtool.engine.prove import ask_planned, record
 from drtool.engine.read import note_loss, verify
 from drtool.engine.store import store
@@ -87,7 +88,8 @@ def perform(work: Work) -> Result:  # noqa: C901, PLR0912 - one line per action 
             return Done(work.hands.sources[action.leftover.source].undo(action.leftover, work.plan.run))
         case actions.Ask() as action:
             restored = tuple(_as_restored(work.result(step)) for step in action.cutovers.values())
-            return ask_planned(work.hands, action, restored, before=work.results.get(action.before))
+            answer = ask_planned(work.hands, action, restored, before=work.results.get(action.before))
+            return unless_nobody_was_to(answer, work.step, work.plan, work.results)
         case actions.Break() as action:
             return control(work.hands, action, _asked(work, action), reserved=_reserved(work))
         case actions.Record() as action:

@@ -287,6 +287,8 @@ class Ask:
     """Asked before anything is restored, of nothing: right when nobody answers."""
     before: str = ""
     """The early step that must have found nobody, for a check that a drill asks at an address."""
+    started_by: tuple[str, ...] = ()
+    """Steps that may start what shall answer; with none of them, nobody's answer says nothing of what was restored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -468,6 +470,8 @@ class Skipped:
     set: str = ""
     because: str = ""
     """The class name of the errors behind it, where they are all of one."""
+    of: str = ""
+    """What it is where it is no data: a `hook` or a `check`."""
 
 
 @dataclass(frozen=True, slots=True)

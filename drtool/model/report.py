@@ -139,6 +139,20 @@ class SetReport:
     """What the negative control found, fault by fault."""
     key: str = ""
     """The id and the reference of the key that alone opened the repository; empty: the one in use."""
+    restored: str = ""
+    """`all`, `part` or `none` of what was to come back is there; empty: nothing was to."""
+    checks_wrong: int = 0
+    checks_not_asked: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CheckCounts:
+    """How many checks were planned, and what became of them; `not_asked` were neither right nor wrong."""
+
+    planned: int = 0
+    passed: int = 0
+    wrong: int = 0
+    not_asked: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,4 +173,7 @@ class Report:
     notes: tuple[str, ...] = ()
     signal_number: int | None = None
     plan_digest: str = ""
+    restored: str = ""
+    """Of a restore or a drill: `all`, `part` or `none` of what was to come back is there."""
+    checks: CheckCounts = CheckCounts()
     format: str = REPORT_FORMAT

@@ -284,17 +284,18 @@ def _ask_steps(
             chosen = bool(draft.request.workloads)
             outcome = Outcome.SUCCEEDED if chosen else Outcome.FAILED
             reason = f"{check.of} is not among what is restored"
-            draft.skipped.append(Skipped(f"check {check.name}", reason, outcome.value, set=name))
+            draft.skipped.append(Skipped(f"check {check.name}", reason, outcome.value, set=name, of="check"))
             continue
         taken[label] = taken.get(label, 0) + 1
         cutovers = {workload: draft.cutovers[name][workload] for workload in concerned}
         moving = dict.fromkeys(_cutover_id(name, outer) for workload in concerned for outer in nesting.around(workload))
         started = commands if address_of(check) else ()  # such a command may start what answers there
+        starters = (*after, *commands, *draft.cutovers[name].values()) if address_of(check) or check.kind == "sql" else ()
         identifier = f"{name}/ask/{label}" if taken[label] == 1 else f"{name}/ask/{label}:{taken[label]}"
         draft.steps.append(
             Step(
                 id=identifier,
-                action=Ask(check=check, cutovers=cutovers, instant=manifest.instant),
+                action=Ask(check=check, cutovers=cutovers, instant=manifest.instant, started_by=starters),
                 why=why_asked(check),
                 set=name,
                 workload=concerned[0] if len(concerned) == 1 else "",

@@ -39,7 +39,7 @@ def withhold(
     for step in without:
         if isinstance(step.action, RunHook):
             what = f"{step.action.phase.replace('_', ' ')}: {_spelled(step.action.hook)}"
-            skipped.append(Skipped(what, f"it {_CAME} and is not run", Outcome.PARTIAL.value, step.set))
+            skipped.append(Skipped(what, f"it {_CAME} and is not run", Outcome.PARTIAL.value, step.set, of="hook"))
     hooks = {step.id for step in without if isinstance(step.action, RunHook)}
     kept = tuple(_waiting_less(step, hooks) for step in without if step.id not in hooks)
     return replace(plan, steps=kept, skipped=(*plan.skipped, *skipped), notes=(*plan.notes, *_not_asked(kept, beyond)))

@@ -277,7 +277,7 @@ def test_a_page_begins_with_the_outcome_in_plain_words() -> None:
     [
         (WORST[0], "documents came back wrong: 1 of 1 check did not pass."),
         (WORST[1], "documents did not come back."),
-        (WORST[2], "documents came back, but is not proven: 1 of 1 check did not pass."),
+        (WORST[2], "documents came back, but is not proven: 1 of 1 check was not asked."),
         (WORST[3], "documents was protected only in part."),
         (WORST[4], "documents was not restored: it was refused."),
         (WORST[5], "documents is not back: the drill was interrupted."),

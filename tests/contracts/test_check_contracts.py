@@ -419,7 +419,7 @@ class TestPostgresql(Local, CheckContract):
 
 
 class TestCommandHere(Local, CheckContract):
-    controls = ("exit code", "output", "no program")
+    controls = ("exit code", "output")
 
     @pytest.fixture
     def subject(self, tmp_path: Path, runner: Runner) -> CheckSubject:
@@ -434,7 +434,6 @@ class TestCommandHere(Local, CheckContract):
             {
                 "exit code": spoilt(question(check, restored, runner, run=["false"]), lambda: None),
                 "output": spoilt(asked, lambda: (root / "one").write_text("wrong\n")),
-                "no program": spoilt(question(check, restored, runner, run=["no-such-program"]), lambda: None),
             },
             question(check, replace(restored, path=str(tmp_path / "nowhere")), runner, run=["sh", "-c", 'test -e "$DRTOOL_RESTORED"']),
             Level.RIGHT,

@@ -25,7 +25,7 @@ from drtool.model.hold import Hold
 from drtool.model.outcome import Outcome
 from drtool.model.plan import Action, Answer, Destination, Fetched, Landed, Plan, Restored, Result, Step
 from drtool.model.point import Manifest, Member
-from drtool.model.policy import CheckPolicy, Hook, Hooks, Policy, Quarantine, SourcePolicy
+from drtool.model.policy import CheckPolicy, Hook, Hooks, Policy, Quarantine, Retention, SourcePolicy
 from drtool.model.secret import SCHEMES, SecretReference
 from drtool.model.workload import Leftover, Workload
 from drtool.planning.restore import RestoreRequest
@@ -227,7 +227,7 @@ REFUSED: dict[type, Callable[[Stranger], Action]] = {
     actions.Seal: sealing,
     actions.Copy: lambda _stranger: actions.Copy("repository", "repository", ("01ABSENT",)),
     actions.Release: releasing,
-    actions.Forget: lambda stranger: actions.Forget("repository", (stranger.manifest.point,)),
+    actions.Forget: lambda stranger: actions.Forget("repository", (stranger.app.points()[-1].point.point,)),
     actions.Prune: lambda _stranger: actions.Prune("repository"),
     actions.Restore: lambda stranger: stranger.restore(ORIGINAL),
     actions.Cutover: cutting_over,
@@ -255,7 +255,8 @@ def test_every_action_has_a_decision() -> None:
 @pytest.mark.parametrize("kind", REFUSED, ids=lambda kind: str(kind.__name__))
 def test_what_a_strangers_policy_may_not_do(sealed: tuple[KeyWorld, Path], listener: Listener, kind: type) -> None:
     world, outside = sealed
-    seal_as(world, with_source(kind="truenas", url=f"wss://{listener.address}", user="root", key=f"file:{outside}/secret"))
+    far = with_source(kind="truenas", url=f"wss://{listener.address}", user="root", key=f"file:{outside}/secret")
+    seal_as(world, lambda policy: with_set(keep=Retention(last=1, verified=0))(far(policy)))
     app = opened(world)
     manifest = app.show(app.points(refresh=True)[0].point.point)
     assert isinstance(manifest, Manifest)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from drtool.cli.render.errors import failures_lines
 from drtool.cli.render.table import table
-from drtool.cli.render.verdict import UNTIL_SWEPT, kept_aside, outcome_words
+from drtool.cli.render.verdict import UNTIL_SWEPT, back_but, closing, kept_aside, outcome_words
 from drtool.cli.render.words import BAD, GOOD, counted, long_duration, printable, short_id, size, stamp
 from drtool.model.control import is_hollow
 from drtool.model.outcome import Outcome
@@ -23,7 +23,7 @@ def report_lines(report: Report, *, code: int, steps: bool = False) -> list[str]
     """Return the whole report; with `steps` every step is listed too."""
     mark = GOOD if report.outcome is Outcome.SUCCEEDED else BAD
     ended = f"in {long_duration(report.seconds)}" if report.ended else "and never ended"
-    head = f"{outcome_words(report.outcome)} {mark}  {printable(report.verb)} {short_id(report.run)} {ended}"
+    head = f"{back_but(report) or outcome_words(report.outcome)} {mark}  {printable(report.verb)} {short_id(report.run)} {ended}"
     lines = [head + (f"        exit {code}" if code else "")]
     lines += table([_set_row(entry) for entry in report.sets], indent="  ")
     for entry in report.sets:
@@ -39,6 +39,10 @@ def report_lines(report: Report, *, code: int, steps: bool = False) -> list[str]
     lines += [f"  {printable(note)}" for note in report.notes]
     failures = [*report.failures, *(step.failure for step in report.steps if step.failure is not None)]
     lines += failures_lines(failures)
+    if report.outcome is not Outcome.SUCCEEDED:
+        safe, hint = closing(report)
+        lines += [f"  safe: {printable(safe)}"] if not any(line.lstrip().startswith("safe: ") for line in lines) else []
+        lines += [f"  next: {printable(hint)}"] if not any(line.lstrip().startswith("next: ") for line in lines) else []
     if report.outcome is not Outcome.SUCCEEDED and not steps:
         lines.append(f"  every step: drtool report {printable(report.run)}")
     return lines
@@ -67,8 +71,11 @@ def _set_details(entry: SetReport) -> list[str]:
         lines.append(f"  {printable(entry.set)}: opened with the key {printable(entry.key)} alone {GOOD}")
     if entry.objective is not None:
         lines += _objective_lines(entry.objective)
-    red = (check for check in entry.checks if check.passed is False)
-    lines += [f"  {printable(entry.set)}: {BAD} {printable(check.name)}: {printable(check.observed)}" for check in red]
+    for check in entry.checks:
+        if check.skipped:
+            lines.append(f"  {printable(entry.set)}: not asked: {printable(check.name)}: {printable(check.skipped)}")
+        elif check.passed is False:
+            lines.append(f"  {printable(entry.set)}: {BAD} {printable(check.name)}: {printable(check.observed)}")
     return lines + _control_lines(entry)
 
 

@@ -36,8 +36,20 @@ def outcome_words(outcome: Outcome) -> str:
     return outcome.value.replace("_", " ")
 
 
+def back_but(report: Report) -> str:
+    """Return what is to be said first where everything is back and something else was left undone; empty elsewhere."""
+    if report.verb != "restore" or report.restored != "all" or report.outcome is not Outcome.PARTIAL:
+        return ""
+    unasked = report.checks.not_asked
+    if not unasked:
+        return "everything is back; not all else that the policy says was done"
+    return f"everything is back; {counted(unasked, 'check')} {'was' if unasked == 1 else 'were'} not asked"
+
+
 def headline(report: Report) -> str:
     """Return the whole run in one sentence, names as they are."""
+    if words := back_but(report):
+        return f"{words[0].upper()}{words[1:]}."
     if len(report.sets) == 1 and report.sets[0].outcome is report.outcome:
         return f"{sentence(report.verb, report.sets[0])}."
     well = sum(entry.outcome is Outcome.SUCCEEDED for entry in report.sets)
@@ -58,7 +70,7 @@ def sentence(verb: str, entry: SetReport) -> str:
         words = _NO_POINT.get(entry.outcome, point if entry.outcome is Outcome.SUCCEEDED else f"ended {outcome_words(entry.outcome)}")
         return f"{name} {words.format(verb=verb)}"
     if entry.outcome is Outcome.DATA_WRONG:
-        wrong = sum(check.passed is False for check in entry.checks)
+        wrong = sum(check.passed is False and not check.skipped for check in entry.checks)
         if wrong:
             return f"{name} came back wrong: {wrong} of {counted(len(entry.checks), 'check')} did not pass"
         return f"{name} did not come back whole: what is stored disagrees with its digests"
@@ -72,8 +84,10 @@ def sentence(verb: str, entry: SetReport) -> str:
 
 
 def _why_unproven(entry: SetReport) -> str:
-    if unasked := sum(check.passed is not True for check in entry.checks):
-        return f": {unasked} of {counted(len(entry.checks), 'check')} did not pass"
+    if unasked := [check for check in entry.checks if check.passed is not True]:
+        silent = all(check.skipped for check in unasked)
+        what = f"{'was' if len(unasked) == 1 else 'were'} not asked" if silent else "did not pass"
+        return f": {len(unasked)} of {counted(len(entry.checks), 'check')} {what}"
     if blind := dict.fromkeys(name for control in entry.controls for name in control.blind):
         return f": a fault was not seen by {', '.join(blind)}"
     return ": no fault could be injected into what a check looks at" if is_hollow(entry.controls) else ""
@@ -111,19 +125,44 @@ def _ended(outcome: Outcome) -> str:
 
 
 def check_words(check: CheckReport) -> str:
-    """Spell how a check was answered: `passed`, `failed`, `skipped` or `not asked`."""
+    """Spell how a check was answered: `passed`, `failed` or `not asked`."""
     if check.skipped:
-        return "skipped"
+        return "not asked"
     return {True: "passed", False: "failed", None: "not asked"}[check.passed]
 
 
 def advice(verb: str, entry: SetReport) -> tuple[str, str] | None:
     """Return what is still safe and what to type where an answer was wrong; None where no check failed."""
-    if all(check.passed is not False for check in entry.checks):
+    if all(check.passed is not False or check.skipped for check in entry.checks):
         return None
-    untouched = "a drill touches nothing in service" if verb == "drill" else "nothing was overwritten: what was there is kept aside"
+    untouched = _untouched(verb)
     verify = " ".join(("drtool verify", *entry.copies))
     return untouched, f"{verify} (tells whether the stored bytes are sound), drtool points {entry.set} (lists the others)"
+
+
+def _untouched(verb: str) -> str:
+    if verb == "drill":
+        return "a drill touches nothing in service"
+    return "nothing was overwritten: what was there is kept aside" if verb in RECOVERIES else "earlier points are untouched"
+
+
+def closing(report: Report) -> tuple[str, str]:
+    """Return what is still safe and what to type next, for a run that did not simply succeed."""
+    look = f"drtool report {report.run} shows every step"
+    for entry in report.sets:
+        if report.verb in RECOVERIES and (told := advice(report.verb, entry)) is not None:
+            return told
+    names = " ".join(entry.set for entry in report.sets if entry.outcome is not Outcome.SUCCEEDED) or "SET"
+    if report.verb not in RECOVERIES:
+        return _untouched(report.verb), f"drtool status, then drtool doctor; {look}"
+    if report.restored in ("part", "none"):
+        return _untouched(report.verb), f"drtool points {names} (an older point, or another copy, may hold it); {look}"
+    if report.checks.not_asked:
+        ask = "give each check that was not asked what it lacks, and drill again" if report.verb == "drill" else "ask those yourself"
+        return _untouched(report.verb), f"{ask}; {look}"
+    if report.outcome is Outcome.OBJECTIVE_MISSED:
+        return _untouched(report.verb), f"drtool forecast {names} (tells what takes how long); {look}"
+    return _untouched(report.verb), look
 
 
 def detected_words(controls: Sequence[Controlled]) -> str:

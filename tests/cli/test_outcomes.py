@@ -1,0 +1,64 @@
+"""Whatever became of a run: the screen says what is safe and what to type next."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import pytest
+from pydantic import ValidationError
+
+from drtool.checks import schema
+from drtool.cli.render.report import report_lines
+from drtool.cli.render.verdict import headline
+from drtool.model.outcome import Outcome
+from drtool.model.report import CheckCounts, Failure
+from tests.cli.report_values import check, entry, report, step
+
+VERBS = ("restore", "drill", "run", "copy", "verify", "prune", "sweep", "init")
+BAD = [outcome for outcome in Outcome if outcome is not Outcome.SUCCEEDED]
+FAILURES = (None, Failure("Refused", "no"), Failure("Refused", "no", hint="do"), Failure("Refused", "no", safe="all", hint="do"))
+
+
+@pytest.mark.parametrize(("verb", "outcome"), list(itertools.product(VERBS, BAD)))
+def test_every_outcome_has_its_safe_and_next(verb: str, outcome: Outcome) -> None:
+    for failure, restored in itertools.product(FAILURES, ("", "all", "part", "none")):
+        told = report(entry(outcome), verb=verb, steps=(step("x", failure=failure, outcome=outcome),), restored=restored)
+        lines = report_lines(told, code=1)
+        assert any(line.strip().startswith("safe: ") for line in lines), lines
+        assert any(line.strip().startswith("next: ") for line in lines), lines
+
+
+def test_success_asks_for_nothing() -> None:
+    assert not any("next: " in line for line in report_lines(report(entry(), verb="restore", restored="all"), code=0))
+
+
+def test_what_is_said_first() -> None:
+    unasked = replace(
+        report(entry(Outcome.PARTIAL, checks=(check(passed=False, skipped="no route"),)), verb="restore", restored="all"),
+        checks=CheckCounts(2, 1, 0, 1),
+    )
+    assert report_lines(unasked, code=3)[0].startswith("everything is back; 1 check was not asked")
+    assert headline(unasked) == "Everything is back; 1 check was not asked."
+    assert report_lines(replace(unasked, restored="part"), code=3)[0].startswith("partial")
+    assert report_lines(replace(unasked, verb="drill"), code=3)[0].startswith("partial")
+    hooks = replace(unasked, checks=CheckCounts(2, 2, 0, 0))
+    assert report_lines(hooks, code=3)[0].startswith("everything is back; not all else")
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "words"),
+    [
+        ("sql", {"database": "x.db"}, "sqlite: x.db"),
+        ("sql", {"database": "app/data.sqlite3"}, "sqlite: app/data.sqlite3"),
+        ("sql", {"database": "postgresql://production/x"}, "name of a database alone"),
+        ("sql", {"database": "host=production dbname=x"}, "name of a database alone"),
+        ("sql", {"database": ""}, "name of a database"),
+        ("tcp", {"address": "http://localhost:8080/"}, "http: {url: http://localhost:8080/}"),
+        ("http", {"url": "localhost:8080/status"}, "did you mean http://localhost:8080/status?"),
+    ],
+)
+def test_a_check_that_can_never_fit_gets_the_right_word(kind: str, settings: dict[str, str], words: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        schema.CHECKS[kind].model_validate(settings)
+    assert words in str(caught.value)
