@@ -466,12 +466,13 @@ class App:
         """Ask every source, repository, sandbox and key whether a run and a restore would work."""
         from drtool.doctor import examine
 
-        return examine(
-            self.hands,
-            self.state_directory,
-            tuple(subjects),
-            open_alone=lambda repository, key: self.workshop.opened_with(repository, key).hands,
-        )
+        with self.workshop.working():
+            return examine(
+                self.hands,
+                self.state_directory,
+                tuple(subjects),
+                open_alone=lambda repository, key: self.workshop.opened_with(repository, key).hands,
+            )
 
     def inventory(self) -> tuple[InventoryLine, ...]:
         """Return every workload the policy protects, and what stands in its way."""

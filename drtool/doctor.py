@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from drtool.engine.attest import evidence_folder
 from drtool.engine.hands import Hands
@@ -14,7 +14,7 @@ from drtool.model.secret import SecretReference
 from drtool.planning.caution import spell_damage
 from drtool.planning.evidence import damage
 from drtool.planning.memory import spell_vanished
-from drtool.ports import Finding, Runner
+from drtool.ports import Finding, Runner, WorkPlace
 from drtool.process import shown
 
 _LOGIN_SECONDS = 60.0
@@ -27,10 +27,10 @@ def examine(hands: Hands, state_directory: str, subjects: tuple[str, ...], *, op
     findings: list[Finding] = []
     if not subjects:
         findings += [_state(state_directory), *_signer(hands)]
-    for kind, group in (("repository", hands.repositories), ("source", hands.sources)):
-        for name, thing in group.items():
-            if not subjects or name in subjects:
-                findings += _asked(f"{kind} {name}", thing.examine)
+    for name in _asked_of(hands.repositories, subjects):
+        findings += _repository(hands, name)
+    for name in _asked_of(hands.sources, subjects):
+        findings += _asked(f"source {name}", hands.sources[name].examine)
     findings += _logins(hands, subjects)
     findings += _remembered(hands, subjects)
     for sandbox in hands.policy.sandboxes.values():
@@ -42,6 +42,20 @@ def examine(hands: Hands, state_directory: str, subjects: tuple[str, ...], *, op
         if drill.key is not None and (not subjects or drill.name in subjects or drill.repository in subjects):
             findings.append(_drill_key(hands, drill, drill.key, open_alone))
     return tuple(dict.fromkeys(findings))
+
+
+def _work_places(hands: Hands, repository: str) -> tuple[WorkPlace, ...]:
+    """Return the other machines whose restic will work on a repository: those of sources that are stored there, or restored from there."""
+    found: dict[str, WorkPlace] = {}
+    for backup_set in hands.policy.sets.values():
+        if repository not in hands.policy.repositories_of(backup_set):
+            continue
+        for name in (protect.source for protect in backup_set.protect):
+            runner = hands.sources[name].runner
+            if runner.name != hands.local.name:
+                writes = backup_set.to == repository or (name in found and found[name].writes)
+                found[name] = WorkPlace(name, runner, writes)
+    return tuple(found.values())
 
 
 def _drill_key(hands: Hands, drill: DrillPolicy, key: SecretReference, open_alone: OpenAlone) -> Finding:
@@ -76,9 +90,16 @@ def _asked(subject: str, examine_it: Callable[[], tuple[Finding, ...]]) -> tuple
         return (Finding(subject, good=False, text=error.what, remedy=error.hint),)
 
 
+def _asked_of(names: Iterable[str], subjects: tuple[str, ...]) -> list[str]:
+    return [name for name in names if not subjects or name in subjects]
+
+
+def _repository(hands: Hands, name: str) -> tuple[Finding, ...]:
+    return _asked(f"repository {name}", lambda: hands.repositories[name].examine(_work_places(hands, name)))
+
+
 def _logins(hands: Hands, subjects: tuple[str, ...]) -> list[Finding]:
-    asked = (name for name in hands.sources if not subjects or name in subjects)
-    return [finding for name in asked for finding in _login(name, hands.sources[name].runner)]
+    return [finding for name in _asked_of(hands.sources, subjects) for finding in _login(name, hands.sources[name].runner)]
 
 
 def _login(source: str, runner: Runner) -> tuple[Finding, ...]:
@@ -96,7 +117,7 @@ def _login(source: str, runner: Runner) -> tuple[Finding, ...]:
 def _remembered(hands: Hands, subjects: tuple[str, ...]) -> list[Finding]:
     """Compare what each repository lists with what this machine knew; one that cannot be listed is told where it is examined."""
     findings: list[Finding] = []
-    for name in (each for each in hands.repositories if not subjects or each in subjects):
+    for name in _asked_of(hands.repositories, subjects):
         listing = list_repository(hands, name)
         remedy = f"find out who changed it, and bring back what is lost; if it was meant: drtool rebuild --accept {name}"
         findings += [Finding(f"{name}: memory", good=False, text=text, remedy=remedy) for text in spell_vanished(name, listing.vanished)]

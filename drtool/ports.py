@@ -49,6 +49,15 @@ class Finding:
     remedy: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class WorkPlace:
+    """Another machine from which a repository is read, and written when `writes`: the source there, and the runner that leads to it."""
+
+    source: str
+    runner: Runner
+    writes: bool
+
+
 class Clock(Protocol):
     """Time and freshness; the only source of both."""
 
@@ -454,8 +463,8 @@ class Repository(Protocol):
 
     def guarantees(self) -> Guarantees: ...
 
-    def examine(self) -> tuple[Finding, ...]:
-        """Answer `doctor`: reachable, key, version with its losses, locks, space, clock."""
+    def examine(self, places: Sequence[WorkPlace] = ()) -> tuple[Finding, ...]:
+        """Answer `doctor`: reachable, key, version with its losses, locks, space, clock; listing and writing, here and at `places`."""
 
 
 class KeyRing(Protocol):

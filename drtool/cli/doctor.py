@@ -13,7 +13,7 @@ from drtool.cli.session import open_session
 def command(context: click.Context, subjects: tuple[str, ...]) -> int:
     """Ask every source, repository, sandbox and key whether a run and a restore would work.
 
-    Each line that is not well comes with its remedy. Nothing is changed.
+    Each line that is not well comes with its remedy. Nothing is changed; a lock is written and removed again to try writing.
     """
     from drtool.cli.render.listings import findings_lines  # noqa: PLC0415
 

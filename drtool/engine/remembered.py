@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from drtool.catalog.memory import MemoryFile, MemoryFolder
@@ -29,6 +29,7 @@ from drtool.ports import (
     PutResult,
     Repository,
     VerifyRequest,
+    WorkPlace,
 )
 
 RECENT_SECONDS = 60.0
@@ -159,8 +160,8 @@ class Remembered:
         self._learn(guarantees.identity)
         return guarantees
 
-    def examine(self) -> tuple[Finding, ...]:
-        findings = self._repository.examine()
+    def examine(self, places: Sequence[WorkPlace] = ()) -> tuple[Finding, ...]:
+        findings = self._repository.examine(places)
         if all(finding.good is not False for finding in findings):  # it was opened, so its id is known
             self._identify()
         return findings

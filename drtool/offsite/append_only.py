@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
 from drtool.model.errors import Refused
@@ -22,6 +22,7 @@ from drtool.ports import (
     PutResult,
     Repository,
     VerifyRequest,
+    WorkPlace,
 )
 
 
@@ -90,8 +91,8 @@ class AppendOnly:
     def guarantees(self) -> Guarantees:
         return self._repository.guarantees()
 
-    def examine(self) -> tuple[Finding, ...]:
-        return self._repository.examine()
+    def examine(self, places: Sequence[WorkPlace] = ()) -> tuple[Finding, ...]:
+        return self._repository.examine(places)
 
     def _refuse(self, verb: str) -> NoReturn:
         raise Refused(f"a drill may only read the repository {self.name}; it may not {verb}", safe="nothing was changed")

@@ -6,26 +6,24 @@ import math
 import re
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from drtool.model.command import Command, Completed
 from drtool.model.errors import Locked, NotFound, Refused, TimedOut, Unavailable, WrongKey
 from drtool.model.policy import RepositoryPolicy
 from drtool.offsite.restic import command as commands
 from drtool.offsite.restic.address import Reach, address_from, resolve
-from drtool.offsite.restic.errors import last_words, translate
+from drtool.offsite.restic.errors import as_of_disk, last_words, translate
 from drtool.offsite.restic.locks import Lock, is_dead, locked, parse_lock
 from drtool.offsite.restic.output import parse_document, words
 from drtool.offsite.restic.probe import Probe
 from drtool.offsite.restic.reading import fitting_reading
 from drtool.offsite.restic.translate import Reading, read_snapshots
 from drtool.offsite.restic.versions import Version, parse_version
-from drtool.offsite.restic.watch import LockGoneError, Watch
+from drtool.offsite.restic.watch import Watch, past_gone_locks, type_variable
 from drtool.ports import Clock, LineListener, Piped, Runner, SecretStore
-
-type_variable = TypeVar("type_variable")
 
 _ID = re.compile(r"[0-9a-f]{64}")
 STILL_FACTOR = 4.0
@@ -35,8 +33,6 @@ PROBE_GOOD_SECONDS = 10.0
 LOOK_SECONDS = 20.0
 _COLLECTED_WITHIN = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 """How long `version` and a look at a lock may take."""
-GONE_LOCKS = 5
-"""How often a command begins again because of a lock that was removed while it looked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +50,7 @@ class Call:
     standard_input: bytes | None = None
     nice: bool = False
     timeout_seconds: float | None = None
-    may_rest: bool = False
-    """It waits for a person: standing still is its work."""
+    may_rest: bool = False  # it waits for a person: standing still is its work
 
 
 @dataclass(slots=True)
@@ -125,12 +120,14 @@ class Client:
 
         def once() -> Completed:
             runner, command = self._prepare(call)
-            watch = self._watch(on_output, on_error)
-            return runner.run(command, on_output=watch.output if on_output else None, on_error=watch.error)
+            on_disk = self._on_disk(runner, call)
+            watch = self._watch(on_output, on_error, on_disk=on_disk)
+            completed = runner.run(command, on_output=watch.output if on_output else None, on_error=watch.error)
+            return as_of_disk(completed) if on_disk else completed
 
-        completed = _past_gone_locks(once)
+        completed = past_gone_locks(once)
         if completed.exit_code != 0 and self._clear_locks(call, completed):
-            completed = _past_gone_locks(once)
+            completed = past_gone_locks(once)
         if completed.exit_code not in call.accept:
             raise translate(completed, repository=self.name, verb=call.verb)
         return completed
@@ -148,14 +145,16 @@ class Client:
 
         def once() -> Piped:
             runner, command = self._prepare(call)
-            watch = self._watch(on_output, on_error, consume)
+            on_disk = self._on_disk(runner, call)
+            watch = self._watch(on_output, on_error, consume, on_disk=on_disk)
             listener = watch.output if on_output else None
             chunks = watch.chunk if consume else None
-            return runner.pipe(command, producer=producer, consume=chunks, on_output=listener, on_error=watch.error)
+            piped = runner.pipe(command, producer=producer, consume=chunks, on_output=listener, on_error=watch.error)
+            return replace(piped, command=as_of_disk(piped.command)) if on_disk else piped
 
-        piped = _past_gone_locks(once)
+        piped = past_gone_locks(once)
         if piped.command.exit_code != 0 and self._clear_locks(call, piped.command):
-            piped = _past_gone_locks(once)
+            piped = past_gone_locks(once)
         return piped
 
     def pour(self, call: Call, *, runner: Runner, into: Command) -> Piped:
@@ -262,9 +261,17 @@ class Client:
                 self._looked = now
 
     def _watch(
-        self, on_output: LineListener | None, on_error: LineListener | None, consume: Callable[[bytes], object] | None = None
+        self,
+        on_output: LineListener | None,
+        on_error: LineListener | None,
+        consume: Callable[[bytes], object] | None = None,
+        *,
+        on_disk: bool,
     ) -> Watch:
-        return Watch(self.name, self.clock, self.policy.timeout.total_seconds(), on_output, on_error, consume)
+        return Watch(self.name, self.clock, self.policy.timeout.total_seconds(), on_output, on_error, consume, on_disk=on_disk)
+
+    def _on_disk(self, runner: Runner, call: Call) -> bool:
+        return call.origin is None and self.reach(runner, call.source).scheme == "path"
 
     def _look(self, arguments: commands.Arguments, on_error: LineListener | None = None) -> Completed:
         frame = commands.Frame(self.binary)
@@ -291,11 +298,18 @@ class Client:
         return parse_version(completed.standard_output.decode("utf-8", "replace") + completed.said(300))
 
     def _ask_identity(self) -> str:
-        completed = self.run(Call(commands.CONFIG, "read its configuration"))
+        return self.identity_from(self.local)
+
+    def identity_from(self, runner: Runner, source: str = "") -> str:
+        """Return the id of the repository as a runner, at a source, sees it."""
+        completed = self.run(Call(commands.CONFIG, "read its configuration", runner=runner, source=source))
         try:
-            return _ID.fullmatch(str(parse_document(completed.standard_output)["id"]))[0]  # type: ignore[index]  # TypeError is caught
+            found = _ID.fullmatch(str(parse_document(completed.standard_output)["id"]))
         except (ValueError, KeyError, TypeError):
-            raise Unavailable(f"the repository {self.name} did not tell its id", hint=f"drtool doctor {self.name}") from None
+            found = None
+        if found is None:
+            raise Unavailable(f"the repository {self.name} did not tell its id", hint=f"drtool doctor {self.name}")
+        return found[0]
 
     def _once(self, key: tuple[str, ...], make: Callable[[], type_variable]) -> type_variable:
         with self._guard:
@@ -303,13 +317,3 @@ class Client:
                 self._known[key] = make()
             value: type_variable = self._known[key]
             return value
-
-
-def _past_gone_locks(once: Callable[[], type_variable]) -> type_variable:
-    """Begin again while restic only waits for a lock that others have removed; it meets that before it reads or writes anything."""
-    for _attempt in range(GONE_LOCKS):
-        try:
-            return once()
-        except LockGoneError:
-            continue
-    return once()

@@ -16,6 +16,8 @@ _KIB = 1024
 Arguments = tuple[str, ...]
 
 LIST: Arguments = ("snapshots", "--json", "--no-lock")
+LIST_UNDER_A_LOCK: Arguments = ("snapshots", "--json")
+"""Writes a lock and removes it again, as every backup does: who can do this can write."""
 CONFIG: Arguments = ("cat", "config", "--no-lock")
 LOCKS: Arguments = ("list", "locks", "--no-lock")
 UNLOCK: Arguments = ("unlock",)

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
-from drtool.model.errors import DrtoolError
-from drtool.offsite.restic.client import Client
+from drtool.model.command import Command
+from drtool.model.errors import DrtoolError, Locked
+from drtool.offsite.restic import command as commands
+from drtool.offsite.restic.client import Call, Client
+from drtool.offsite.restic.output import parse_document
 from drtool.offsite.restic.versions import losses
-from drtool.ports import Finding
+from drtool.ports import Finding, WorkPlace
+from drtool.process import shown
 
+_LOOK_SECONDS = 60.0
 _LEAST_FREE = 0.05
 _LARGEST_SKEW_SECONDS = 60.0
 _GIB = 1 << 30
 
 
-def examine(client: Client) -> tuple[Finding, ...]:
-    """Ask address, key, version, locks, space and clock; what builds on a failed answer is not asked."""
+def examine(client: Client, places: Sequence[WorkPlace] = ()) -> tuple[Finding, ...]:
+    """Ask address, key, version, locks, space and clock, and try the work; what builds on a failed answer is not asked."""
     name = client.name
     findings: list[Finding] = []
     try:
@@ -28,9 +34,67 @@ def examine(client: Client) -> tuple[Finding, ...]:
         findings += _locks(client)
         findings += _space(client)
         findings += _clock(client)
+        findings += _tried(client, WorkPlace("", client.local, writes=True))
     except DrtoolError as error:
         findings.append(Finding(f"{name}: {error.kind}", good=False, text=error.what, remedy=error.hint))
+    for place in places:
+        findings += _from_there(client, place)
     return tuple(findings)
+
+
+def _from_there(client: Client, place: WorkPlace) -> list[Finding]:
+    """Ask where the work will be done: the restic there, whether the address there leads to the same repository, and what may be done."""
+    subject = f"{client.name} from {place.source}"
+    findings: list[Finding] = []
+    try:
+        version = client.version(place.runner)
+        findings.append(Finding(f"{subject}: restic", good=True, text=f"version {version} on {place.runner.name}"))
+        if version != client.version():
+            findings += [Finding(f"{subject}: restic {version}", good=None, text=text) for text in losses(version)]
+        there, here = client.identity_from(place.runner, place.source), client.identity()
+        if there != here:
+            text = f"the address there leads to another repository ({there[:8]}) than the one from here ({here[:8]})"
+            remedy = f"correct seen_from: {place.source}: of {client.name}"
+            return [*findings, Finding(f"{subject}: address", good=False, text=text, remedy=remedy)]
+        findings.append(Finding(f"{subject}: address", good=True, text=f"leads to the same repository {there[:8]}"))
+        findings += _tried(client, place)
+    except DrtoolError as error:
+        # What is only a copy there need not be read from there: then a restore has one copy less to fall back on.
+        text = error.what if place.writes else f"a restore at {place.source} cannot read this copy: {error.what}"
+        findings.append(Finding(f"{subject}: {error.kind}", good=False if place.writes else None, text=text, remedy=error.hint))
+    return findings
+
+
+def _tried(client: Client, place: WorkPlace) -> list[Finding]:
+    """List it once; who will write does so under a lock, which is written and removed as by a backup."""
+    subject = f"{client.name} from {place.source}" if place.source else client.name
+    arguments = commands.LIST_UNDER_A_LOCK if place.writes else commands.LIST
+    try:
+        completed = client.run(Call(arguments, "list what it holds", runner=place.runner, source=place.source))
+    except Locked as error:
+        return [Finding(f"{subject}: writing", good=None, text=f"not tried: {error.what}", remedy=error.hint)]
+    try:
+        listed = parse_document(completed.standard_output)
+    except ValueError:
+        listed = ()
+    if listed is not None and not isinstance(listed, list):
+        text, remedy = "what it lists cannot be read", f"run restic by hand there: {place.runner.name}"
+        return [Finding(f"{subject}: listing", good=False, text=text, remedy=remedy)]
+    findings = [Finding(f"{subject}: listing", good=True, text=f"{len(listed or ())} snapshots")]
+    if place.writes:
+        findings.append(_writing(client, place, subject))
+    return findings
+
+
+def _writing(client: Client, place: WorkPlace, subject: str) -> Finding:
+    reach = client.reach(place.runner, place.source)
+    if reach.scheme == "path":  # a lock was written; packs go into folders of their own
+        argv = ("find", reach.path, "-maxdepth", "2", "-type", "d", "!", "-writable", "-print", "-quit")
+        barred = place.runner.run(Command(argv, timeout_seconds=_LOOK_SECONDS)).standard_output
+        if barred:
+            text = f"this user may not write {shown(barred)}"
+            return Finding(f"{subject}: writing", good=False, text=text, remedy="correct its owner or its mode")
+    return Finding(f"{subject}: writing", good=True, text="tried: a lock was written and removed")
 
 
 def _key(client: Client) -> Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import socket
@@ -19,6 +20,7 @@ from drtool.ports import Clock, Runner
 from drtool.process import patiently
 
 LONGEST_SECONDS = 5.0
+_NAMED = 5
 LONGEST_PATH_SECONDS = 60.0
 """How long a disk may take to wake up."""
 _HTTPS_PORT = 443
@@ -94,13 +96,22 @@ class Probe:
                 f"the repository {self.repository} may not be read at {path}", hint="check owner and mode, or run as root"
             ) from None
         except (FileNotFoundError, NotADirectoryError):
-            raise NoRepository(
-                f"there is no repository {self.repository} at {path}",
-                hint=f"check that its disk is mounted; only for a new one: drtool init {self.repository}",
-                safe="nothing was changed",
-            ) from None
+            raise self._nothing_at(path) from None
         except OSError as error:
             raise self._silent(f"{path}: {error.strerror}") from None
+
+    def _nothing_at(self, path: Path) -> NoRepository:
+        """Say that there is no repository; to make one is advised only where the folder is empty, or can be made in one that is there."""
+        what, hint = f"there is no repository {self.repository} at {path}", "check that its disk is mounted"
+        found: list[str] = []
+        with contextlib.suppress(FileNotFoundError):
+            found = sorted(os.listdir(path))[:_NAMED]
+        if found:
+            what = f"{path} has lost its config, or was never a repository ({self.repository}); there lie {', '.join(found)}"
+            hint = "nothing may be made over it: look whether that is the repository, and bring back its file `config`"
+        elif path.parent.is_dir():
+            hint += f"; only for a new one: drtool init {self.repository}"
+        return NoRepository(what, hint=hint, safe="nothing was changed")
 
     def _sftp(self, reach: Reach) -> None:
         destination, port = reach.ssh_destination

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -34,6 +34,7 @@ from drtool.ports import (
     Runner,
     SecretStore,
     VerifyRequest,
+    WorkPlace,
 )
 
 
@@ -147,8 +148,8 @@ class ResticRepository:
             lost=losses(version),
         )
 
-    def examine(self) -> tuple[Finding, ...]:
-        return examination.examine(self._client)
+    def examine(self, places: Sequence[WorkPlace] = ()) -> tuple[Finding, ...]:
+        return examination.examine(self._client, places)
 
 
 def _client_of(repository: Repository) -> Client:
