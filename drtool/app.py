@@ -20,10 +20,11 @@ from drtool.model.inventory import Inventory, Listing
 from drtool.model.nearest import named
 from drtool.model.policy import DrillPolicy, Policy
 from drtool.model.secret import Secret, SecretReference
+from drtool.model.view import GoneSet
 from drtool.origin import Operator, Origin
 from drtool.planning.overdue import TaskStatus
 from drtool.planning.schedule import left_out
-from drtool.planning.status import SetStatus, assess
+from drtool.planning.status import SetStatus, assess, gone_sets
 from drtool.planning.verify import ReadingStatus, reading_status
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from drtool.model.report import Report
     from drtool.model.view import InventoryLine, PointView, ShownEvidence
     from drtool.planning.choose import ChosenPoint
+    from drtool.planning.own_policy import Joined
     from drtool.planning.restore import RestoreRequest
     from drtool.planning.schedule import Agenda, Timed
     from drtool.ports import Entry, Finding, GetResult, KeyRing
@@ -59,6 +61,8 @@ class StatusView:
     schedules: tuple[TaskStatus, ...] = ()
     unscheduled: tuple[str, ...] = ()
     """Sets without a schedule, where others have one."""
+    gone: tuple[GoneSet, ...] = ()
+    """Sets whose points are there, and which the policy does not have any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,8 @@ class App:
         self._deadline_seconds = deadline_seconds
         self._listeners = tuple(listeners)
         self._clock = SystemClock()
+        self._workshops: dict[str, Workshop] = {}
+        """What can carry out a plan that reads points by their own policies, by run."""
         self._index = Index(state_directory, policy.repositories)
 
     @cached_property
@@ -186,8 +192,9 @@ class App:
 
     def restore(self, plan: Plan) -> Report:
         """Carry out a plan of `plan_restore`; an unwritable state directory does not stop it."""
-        with self.workshop.working():
-            return self.workshop.carry_out(plan, needs_state=False)
+        workshop = self._workshops.get(plan.run, self.workshop)
+        with workshop.working():
+            return workshop.carry_out(plan, needs_state=False)
 
     def plan_undo(self, run: str) -> Plan:
         """Return what would take back what a run put into service; whatever a dead run left is finished or released first."""
@@ -217,7 +224,8 @@ class App:
         with self.workshop.working():
             workshop, used_key = self._opened_for(drill)
             workshop.sweep_quietly()
-            return workshop.carry_out(self._plan_drill(drill, workshop), hands=workshop.hands.for_drill(used_key))
+            plan, workshop = self._plan_drill(drill, workshop)
+            return workshop.carry_out(plan, hands=workshop.hands.for_drill(used_key))
 
     def due_drills(self, names: Iterable[str] = ()) -> tuple[str, ...]:
         """Name the drills whose time has come; the repositories are asked only about those of which nothing is remembered here.
@@ -303,7 +311,7 @@ class App:
         """
         listings = self.archive.listings(refresh=True)
         set_name, point = target, ""
-        if target not in self.policy.sets:
+        if target not in self.policy.sets and target not in {view.point.set for view in self.archive.views(listings)}:
             view = self.archive.find(target, listings)
             set_name, point = view.point.set, view.point.point
         hold = Hold(self._clock.fresh_id(), set_name, self.policy.name, reason, self._clock.now(), until, point)
@@ -425,40 +433,50 @@ class App:
             return self.workshop.plan_due(look, self.workshop.observe_run(look.names("run"), also=look.names("verify")))
 
     def plan_restore(self, request: RestoreRequest) -> Plan:
-        """Return what `restore` would do: the points are chosen and their manifests read."""
+        """Return what `restore` would do: the points are chosen, their manifests read, and places, room and paths looked at."""
+        from drtool.engine.room import require_paths, require_room
         from drtool.engine.survey import survey
         from drtool.planning.restore import plan_restore
         from drtool.planning.survey import with_surveys
 
         with self.workshop.working():
             declared = self._clock.now()
-            sets = self._sets(request.sets)
+            sets = self._restorable(request)
             request = replace(request, sets=sets)
             chosen: dict[str, ChosenPoint] = {}
             read: dict[str, Manifest] = {}
             for name in sets:
-                preferred = request.repositories or self.policy.repositories_of(self.policy.sets[name])
+                preferred = request.repositories or self._kept_in(name)
                 chosen[name], read[name] = self.archive.choose(
                     name, preferred, point=request.point, at=request.at, workloads=request.workloads
                 )
+            copies = {name: choice.copies for name, choice in chosen.items()}
+            joined = self._joined(read, copies=copies, form=request.destination.form, renamed=request.renamed)
             plan = plan_restore(
-                self.policy,
+                joined.policy,
                 request,
-                manifests=read,
-                copies={name: choice.copies for name, choice in chosen.items()},
+                manifests=joined.manifests,
+                copies=copies,
                 now=declared,
                 declared=declared,
                 run=self._clock.fresh_id(),
+                unprotected=joined.unprotected,
+                notes=joined.notes,
             )
-            plan = self._origin.on_paper(plan, self.policy)
-            return self._with_forecast(with_surveys(plan, survey(self.hands, plan)), read)
+            if joined.policy != self.policy:
+                self._workshops[plan.run] = replace(self.workshop, policy=joined.policy)
+            plan = self._origin.on_paper(plan, joined.policy)
+            hands = self._workshops.get(plan.run, self.workshop).hands
+            require_room(hands, plan)
+            require_paths(hands, plan)
+            return self._with_forecast(with_surveys(plan, survey(hands, plan)), read)
 
     def plan_drill(self, name: str) -> Plan:
         """Return what `drill` would do; a set's name stands for a drill of that set in the only sandbox."""
         drill = self._drill(name)
         with self.workshop.working():
             workshop, _used_key = self._opened_for(drill)
-            return self._plan_drill(drill, workshop)
+            return self._plan_drill(drill, workshop)[0]
 
     # what only looks
 
@@ -507,6 +525,7 @@ class App:
             reading_status(self.policy, listings, now=now),
             self.timetable.statuses(listings),
             left_out(self.policy),
+            gone_sets(self.policy, listings),
         )
 
     def forecast(self, sets: Iterable[str] = (), *, refresh: bool = False) -> ForecastView:
@@ -645,33 +664,81 @@ class App:
         workshop = self.workshop.opened_with(drill.repository, drill.key)
         return workshop, require_open(workshop.hands, drill.repository, drill.key, what=f"the drill {drill.name}")
 
-    def _plan_drill(self, drill: DrillPolicy, workshop: Workshop) -> Plan:
+    def _plan_drill(self, drill: DrillPolicy, workshop: Workshop) -> tuple[Plan, Workshop]:
+        """Return the plan of a drill, and the workshop that can carry it out: its points are read by their own policies."""
         from drtool.planning.drill import plan_drill
+        from drtool.planning.own_policy import with_sources
 
         declared = self._clock.now()
         read = {each: workshop.archive.choose(each, (drill.repository,))[1] for each in drill.sets}
         older = workshop.archive.before(read.values(), drill.repository) if drill.negative_control else {}
+        joined = self._joined(read, copies=dict.fromkeys(read, (drill.repository,)), form="sandbox")
         plan = plan_drill(
-            self.policy,
+            joined.policy,
             drill,
-            manifests=read,
-            older=older,
+            manifests=joined.manifests,
+            older={each: with_sources(manifest, joined.renamed) for each, manifest in older.items()},
+            notes=joined.notes,
             repository=drill.repository,
             now=declared,
             declared=declared,
             run=self._clock.fresh_id(),
         )
-        return self._with_forecast(plan, read)
+        if joined.policy != self.policy:
+            workshop = replace(workshop, policy=replace(workshop.policy, sources=joined.policy.sources, sets=joined.policy.sets))
+        return self._with_forecast(plan, read), workshop
 
     def _drill_of_set(self, name: str) -> DrillPolicy:
-        named(name, self.policy.drills.keys() | self.policy.sets.keys(), "drill and no set")
+        if name not in self.policy.sets:
+            named(name, (*self.policy.drills, *self.policy.sets, *self._gone_sets()), "drill and no set")
         if not self.policy.sandboxes:
             raise NotFound("the policy has no sandbox to drill in", hint="add sandboxes: {lab: {lease: 2h, …}}")
-        return DrillPolicy(name, (name,), self.policy.repositories_of(self.policy.sets[name])[-1], next(iter(self.policy.sandboxes)))
+        return DrillPolicy(name, (name,), self._kept_in(name)[-1], next(iter(self.policy.sandboxes)))
+
+    def _restorable(self, request: RestoreRequest) -> tuple[str, ...]:
+        """Return the sets that a restore is about: those named, that of a point named alone, else all; one may live in its points only."""
+        if not request.sets and request.point:
+            return (self.archive.find(request.point, self.archive.listings(refresh=True)).point.set,)
+        unknown = [name for name in request.sets if name not in self.policy.sets]
+        if unknown:
+            known = (*self.policy.sets, *self._gone_sets())
+            for name in unknown:
+                named(name, known, "set")
+            return tuple(dict.fromkeys(request.sets))
+        return self._sets(request.sets)
+
+    def _gone_sets(self) -> tuple[str, ...]:
+        """Return the sets that have points of ours and are not in the policy."""
+        return tuple(each.set for each in gone_sets(self.policy, self.archive.listings(refresh=False)))
+
+    def _kept_in(self, set_name: str) -> tuple[str, ...]:
+        """Name the repositories that hold points of a set; of one that the policy does not have any may."""
+        known = self.policy.sets.get(set_name)
+        return self.policy.repositories_of(known) if known is not None else tuple(self.policy.repositories)
+
+    def _joined(
+        self,
+        read: Mapping[str, Manifest],
+        *,
+        copies: Mapping[str, tuple[str, ...]],
+        form: str,
+        renamed: Mapping[str, str] | None = None,
+    ) -> Joined:
+        """Read points by their own policies; one that cannot be read is done without."""
+        from drtool.catalog.manifest import policy_of
+        from drtool.model.errors import Corrupt
+        from drtool.planning.own_policy import join
+        from drtool.wiring import FACTS
+
+        own = {}
+        for name, manifest in read.items():
+            with contextlib.suppress(Corrupt):
+                own[name] = policy_of(manifest)
+        return join(self.policy, read, own=own, copies=copies, form=form, renamed=renamed, facts=FACTS)
 
     def _append_hold(self, hold: Hold, listings: Mapping[str, Listing]) -> tuple[str, ...]:
         """Write a hold wherever its set is kept; returns the repositories that could not be asked."""
-        names = self.policy.repositories_of(self.policy.sets[hold.set])
+        names = self._kept_in(hold.set)
         with self.workshop.working():  # it locks: killed, it must be known whose that lock was
             for name in names:
                 if listings[name].problem is None:

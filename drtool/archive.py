@@ -17,16 +17,20 @@ from drtool.engine.remembered import Remembered
 from drtool.model.errors import DrtoolError, Interrupted, NotFound, Refused
 from drtool.model.hold import Hold, active_holds
 from drtool.model.inventory import Listing
-from drtool.model.nearest import named
-from drtool.model.point import Artifact, Manifest, RecoveryPoint
+from drtool.model.nearest import named, nearest
+from drtool.model.point import FUTURE_TOLERANCE, Artifact, Manifest, Member, RecoveryPoint
 from drtool.model.policy import Policy
 from drtool.model.view import PointView
 from drtool.planning.choose import ChosenPoint, choose_point
 from drtool.planning.evidence import verified_points
 from drtool.planning.memory import spell_vanished
+from drtool.planning.names import fitting
 from drtool.ports import Clock, Entry, GetRequest, GetResult
 
 RECENT_SECONDS = 60.0
+LATEST = "latest"
+"""What names the newest complete point, of whatever set."""
+_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +99,31 @@ class Archive:
         return tuple({hold.id: hold for listing in listings.values() for hold in active_holds(listing.holds, now)}.values())
 
     def find(self, name: str, listings: Mapping[str, Listing]) -> PointView:
-        """Return the point whose id begins or ends so; NotFound when there is none, or more than one."""
-        wanted = name.upper()
-        matches = [view for view in self.views(listings) if view.point.point.startswith(wanted) or view.point.point.endswith(wanted)]
+        """Return a point by its id, the beginning or end of it, the name of its set (the newest complete one), or `latest`.
+
+        Raises NotFound when there is none, or more than one.
+        """
+        views = self.views(listings)
+        sets = {view.point.set for view in views}
+        if name in sets or name == LATEST:
+            return self._newest([view for view in views if name in (view.point.set, LATEST)], name)
+        if not name:
+            raise NotFound("an empty name names no point", hint="drtool points")
+        names = set(fitting((view.point.point for view in views), name))
+        matches = [view for view in views if view.point.point in names]
         if len(matches) != 1:
             count = "no point is" if not matches else f"{len(matches)} points are"
-            raise NotFound(f"{count} called {name}", hint="drtool points")
+            unread = [repository for repository, listing in listings.items() if listing.problem is not None]
+            told = f"{', '.join(unread)} could not be read: drtool doctor" if unread else _nearest(name, sets)
+            raise NotFound(f"{count} called {name}", hint=told)
         return matches[0]
+
+    def _newest(self, views: list[PointView], name: str) -> PointView:
+        now = self.clock.now()
+        usable = [view for view in views if view.point.complete and view.point.instant <= now + FUTURE_TOLERANCE]
+        if not usable:
+            raise NotFound(f"there is no complete point for {name}", hint="drtool points shows what there is; name one by its id")
+        return usable[0]
 
     def manifest(self, view: PointView, listings: Mapping[str, Listing]) -> Manifest:
         """Read the manifest of a point from the first repository that gives it as it was sealed."""
@@ -149,10 +171,20 @@ class Archive:
         """Yield what is inside a point, below `path`."""
         listings = self.listings(refresh=True)
         view = self.find(name, listings)
-        for member in self.manifest(view, listings).members:
-            for artifact in member.artifacts:
-                if workload in (None, member.workload) and (not path or _related(path, artifact.path)):
-                    yield from self._browse(view, artifact, member.workload, path)
+        manifest = self.manifest(view, listings)
+        wanted = _looked_for(path)
+        chosen = [
+            (member, artifact)
+            for member in manifest.members
+            for artifact in member.artifacts
+            if workload in (None, member.workload) and (not wanted or _related(wanted, artifact.path))
+        ]
+        if workload is not None and workload not in {member.workload for member in manifest.members}:
+            raise NotFound(f"the point holds no {workload}", hint=_holds(manifest))
+        if wanted and not chosen:
+            raise NotFound(f"{path} is not in this point", hint=_holds(manifest))
+        for member, artifact in chosen:
+            yield from self._browse(view, artifact, member.workload, wanted)
 
     def members(self, name: str) -> tuple[PointView, Manifest]:
         """Return a point and its manifest, read once for many looks inside."""
@@ -183,7 +215,17 @@ class Archive:
             raise NotFound(f"{path} is not in this point", hint="ls shows what is")
         if os.path.lexists(target):
             raise Refused(f"{target} exists already", hint="name another place: get FILE TARGET", safe="it was not touched")
-        member, artifact = chosen[0]
+        try:
+            return self._taken_out(view, chosen[0], path, target)
+        except OSError as error:
+            raise Refused(
+                f"{target} cannot be written: {error.strerror or error}",
+                hint="name another place, in a folder of this machine that is there and that you may write: get FILE TARGET",
+                safe="nothing was changed",
+            ) from None
+
+    def _taken_out(self, view: PointView, chosen: tuple[Member, Artifact], path: str, target: str) -> GetResult:
+        member, artifact = chosen
         whole = path.rstrip("/") == artifact.path.rstrip("/")
         last: DrtoolError | None = None
         for name in view.listed:
@@ -236,6 +278,26 @@ class Archive:
             for path in sorted(before.keys() | after.keys())
             if before.get(path) != after.get(path)
         )
+
+
+def _looked_for(path: str) -> str:
+    """Return an absolute path without what a shell leaves at its end, `` for everything; Refused for one that climbs or begins nowhere."""
+    if path.strip("/") in ("", "."):
+        return ""
+    if not path.startswith("/") or ".." in path.split("/") or "\0" in path:
+        raise Refused(f"`{path}` is no path inside a point", hint="write it from / on, without `..`, as `drtool ls POINT` shows it")
+    return "/" + "/".join(part for part in path.split("/") if part not in ("", "."))
+
+
+def _holds(manifest: Manifest) -> str:
+    shown = [f"{member.workload} at {artifact.path}" for member in manifest.members for artifact in member.artifacts]
+    more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
+    return f"the point holds {', '.join(shown[:_SHOWN]) or 'nothing'}{more}: drtool ls {manifest.point}"
+
+
+def _nearest(name: str, sets: Iterable[str]) -> str:
+    known = [*sets, LATEST]
+    return f"drtool points lists them; a set's name or `{LATEST}` means its newest ({nearest(name, known, what='there are')})"
 
 
 def _sign(before: Entry | None, after: Entry | None) -> str:

@@ -8,8 +8,7 @@ from datetime import timedelta
 
 from drtool.catalog import manifest as manifests
 from drtool.engine.clock import SystemClock
-from drtool.model.codec import decode
-from drtool.model.errors import Conflict, Corrupt, NotFound
+from drtool.model.errors import Conflict, NotFound
 from drtool.model.point import FUTURE_TOLERANCE, Manifest, RecoveryPoint
 from drtool.model.policy import Address, Policy, RepositoryPolicy, SourcePolicy
 from drtool.model.secret import SecretReference
@@ -66,11 +65,7 @@ def _joined(read: list[Manifest], repository: RepositoryPolicy) -> Policy:
     sources: dict[str, SourcePolicy] = {}
     sets = {}
     for manifest in read:
-        try:
-            policy = decode(Policy, manifest.policy)
-            backup_set = policy.sets[manifest.set]
-        except (KeyError, TypeError, ValueError) as error:
-            raise Corrupt(f"the policy inside the manifest of {manifest.set} cannot be read: {error}") from None
-        sets[manifest.set] = replace(backup_set, to=NAME, copies=())
+        policy = manifests.policy_of(manifest)
+        sets[manifest.set] = replace(policy.sets[manifest.set], to=NAME, copies=())
         sources.update(policy.sources)
     return Policy(name=names.pop(), site="", repositories={NAME: repository}, sources=sources, sets=sets)

@@ -75,6 +75,17 @@ def read(data: bytes, *, digest: str) -> Manifest:
         ) from None
 
 
+def policy_of(manifest: Manifest) -> Policy:
+    """Return the policy that travelled in a manifest, as data; Corrupt when it cannot be read, or does not name the manifest's set."""
+    try:
+        policy = decode(Policy, manifest.policy)
+    except (KeyError, TypeError, ValueError) as error:
+        raise Corrupt(f"the policy inside the manifest of {manifest.set} cannot be read: {error}", hint=_ANOTHER) from None
+    if manifest.set not in policy.sets:
+        raise Corrupt(f"the policy inside the manifest of {manifest.set} has no such set", hint=_ANOTHER)
+    return policy
+
+
 def needed_policy(policy: Policy, backup_set: BackupSet) -> Mapping[str, Any]:
     """Return the compiled policy as far as one set needs it, as JSON values; secrets are references only."""
     sources = {protect.source for protect in backup_set.protect}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -64,6 +65,13 @@ def restore_options(function: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--to", "form", default="original", type=click.Choice(FORMS), metavar="original|sandbox|directory PATH"),
             click.option("--directory", hidden=True),
             click.option("--sandbox", metavar="SANDBOX", help="Which sandbox, where the policy has several."),
+            click.option(
+                "--as",
+                "renamed",
+                multiple=True,
+                metavar="SOURCE",
+                help="Put back by this source of the policy what lay on one that it no longer has; OLD=SOURCE where several are gone.",
+            ),
             click.option("--from", "copies", multiple=True, metavar="REPOSITORY", help="Prefer this copy; may be repeated."),
             click.option("--leave-excluded", is_flag=True, help="In place: carry nothing back into service that the point left out."),
             click.option("--trust-commands", is_flag=True, help="On a bare machine: obey the policy out of the repository."),
@@ -86,20 +94,26 @@ def request_of(app: App, given: dict[str, Any]) -> RestoreRequest:
     sandbox = _sandbox(app, given["sandbox"]) if form == "sandbox" else ""
     return RestoreRequest(
         sets=given["sets"],
-        destination=Destination(form=form, path=given["directory"] or "", sandbox=sandbox),
+        destination=Destination(form=form, path=os.path.abspath(given["directory"]) if given["directory"] else "", sandbox=sandbox),
         point=given["point"],
         at=at,
         workloads=given["workloads"],
         paths=given["paths"],
         repositories=given["copies"] or None,
         leave_excluded=given["leave_excluded"],
+        renamed=_renamed(given["renamed"]),
     )
+
+
+def _renamed(given: tuple[str, ...]) -> dict[str, str]:
+    pairs = (text.rpartition("=") for text in given)
+    return {old: new for old, _equals, new in pairs}
 
 
 def check_usage(given: dict[str, Any]) -> None:
     """Raise a usage error for options that contradict each other."""
-    if not given["sets"] and not given["repository"]:
-        raise click.UsageError("name the sets to restore; `drtool status` lists them")
+    if not given["sets"] and not given["repository"] and not given["point"]:
+        raise click.UsageError("name the sets to restore, or a --point; `drtool status` lists them")
     if (given["repository"] is None) != (given["password_file"] is None):
         raise click.UsageError("--repository and --password-file go together")
     if given["ssh_config"] and not given["repository"]:
@@ -112,6 +126,10 @@ def check_usage(given: dict[str, Any]) -> None:
         raise click.UsageError("--sandbox goes with --to sandbox")
     if given["form"] == "directory" and not given["directory"]:
         raise click.UsageError("--to directory needs a path: --to directory PATH")
+    for option, name in (("--point", "point"), ("--workload", "workloads"), ("--path", "paths"), ("--as", "renamed")):
+        values = given[name] if isinstance(given[name], tuple) else (given[name],)
+        if "" in values:
+            raise click.UsageError(f"{option} is empty: a variable that is not set, perhaps?")
 
 
 def check_undo(given: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ from drtool.cli import exits, screen
 from drtool.cli.options import Verb
 from drtool.cli.render.words import printable
 from drtool.cli.session import open_session
+from drtool.model.nearest import named
 
 
 @click.command("points", cls=Verb)
@@ -19,8 +20,11 @@ def command(context: click.Context, name: str | None, refresh: bool) -> int:  # 
     session = open_session(context)
     app = session.app()
     listings = app.archive.listings(refresh=refresh)
-    views = tuple(view for view in app.archive.views(listings) if name in (None, view.point.set))
+    every = app.archive.views(listings)
+    views = tuple(view for view in every if name in (None, view.point.set))
     unread = [listing for listing in listings.values() if listing.problem]
+    if name is not None and not views and not unread:
+        named(name, {*app.policy.sets, *(view.point.set for view in every)}, "set")
     session.answer("points", views, lambda: points_lines(views) if views or not unread else [])
     screen.words(
         f"failed  the repository {printable(listing.repository)} could not be read: {printable(listing.problem.what)}  next: drtool doctor"

@@ -29,5 +29,11 @@ def _lines(view: StatusView) -> list[str]:
     from drtool.cli.render.status import status_lines  # noqa: PLC0415 - not needed with --json
 
     return status_lines(
-        view.sets, as_of=view.as_of, now=view.now, readings=view.readings, schedules=view.schedules, unscheduled=view.unscheduled
+        view.sets,
+        as_of=view.as_of,
+        now=view.now,
+        readings=view.readings,
+        schedules=view.schedules,
+        unscheduled=view.unscheduled,
+        gone=view.gone,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,11 +12,12 @@ class KindFacts:
     """Facts about a kind of source; each maps a key of its settings to what the key names, in words.
 
     `connects`: with one of these set it connects to another machine or a server. `runs`: the command by which it puts into service what
-    was restored.
+    was restored. `protects`: whether a selector means the workload of that name (without its source), as far as paper tells.
     """
 
     connects: Mapping[str, str] = field(default_factory=dict)
     runs: Mapping[str, str] = field(default_factory=dict)
+    protects: Callable[[Mapping[str, Any], str], bool] = field(default=lambda _selector, _name: True)
 
 
 def named_by(facts: Mapping[str, str], settings: Mapping[str, Any]) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from drtool.model.evidence import EvidenceRecord
 from drtool.model.examination import EvidenceView
@@ -38,6 +39,15 @@ class PointView:
     def listed(self) -> tuple[str, ...]:
         """Every repository that has something of it, those that hold it whole first."""
         return (*self.repositories, *self.not_whole)
+
+
+@dataclass(frozen=True, slots=True)
+class GoneSet:
+    """A set that has points and is not in the policy any more: how many, and of when the newest is."""
+
+    set: str
+    points: int
+    newest: datetime
 
 
 @dataclass(frozen=True, slots=True)

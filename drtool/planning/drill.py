@@ -27,6 +27,7 @@ def plan_drill(
     now: datetime,
     declared: datetime,
     run: str,
+    notes: tuple[str, ...] = (),
 ) -> Plan:
     """Plan a drill: the restore into a sandbox from one copy and a cold cache, then evidence, then release.
 
@@ -44,6 +45,7 @@ def plan_drill(
         run=run,
         fresh_cache=True,
         verb="drill",
+        notes=notes,
     )
     restore = _with_early_asks(restore)
     if drill.negative_control:

@@ -41,6 +41,8 @@ class RestoreRequest:
     paths: tuple[str, ...] = ()
     repositories: tuple[str, ...] | None = None
     leave_excluded: bool = False
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    """Which source of today stands for one of the point that is gone; the empty name: for every such."""
 
 
 @dataclass(slots=True)
@@ -71,21 +73,27 @@ def plan_restore(
     lease: timedelta | None = None,
     fresh_cache: bool = False,
     verb: str = "restore",
+    unprotected: frozenset[str] = frozenset(),
+    notes: tuple[str, ...] = (),
 ) -> Plan:
     """Plan to bring sets back, in recovery order: hooks, sandbox places, restores, cutovers, hooks, checks.
 
     `manifests` and `copies` (repositories in order of preference) are keyed by set. `lease` is how long staging and sandbox
     places live; without it the sandbox's own, else a day. Hooks belong to the original destination only. Every member's census
-    is asked for even when the policy names no check. Raises NotFound for an unknown set, workload, path or sandbox, Refused
-    for a sandbox without a place.
+    is asked for even when the policy names no check. `unprotected` are workloads that today's policy does not mean: a point's word alone
+    puts nothing in place, so they go there only when `workloads` names them. `notes` are told with the plan.
+    Raises NotFound for an unknown set, workload, path or sandbox, Refused for a sandbox without a place.
     """
     order = recovery_order(policy, request.sets)
     for name in order:
         if name not in manifests or not copies.get(name):
             raise NotFound(f"no recovery point of {name} was given", hint=f"drtool points {name}")
     selected = select_members({name: manifests[name] for name in order}, workloads=request.workloads, paths=request.paths)
+    selected, left_out = _without_unprotected(selected, request, unprotected)
     sandbox_lease = _check_sandbox(policy, request.destination, selected)
     draft = _Draft(policy, request, expires=now + (lease or sandbox_lease or LEASE), fresh_cache=fresh_cache, run=run)
+    draft.skipped.extend(left_out)
+    draft.notes.extend(notes)
     _reserve_steps(draft, selected)
     objectives = []
     for name in order:
@@ -114,6 +122,32 @@ def plan_restore(
         objectives=tuple(objectives),
         notes=tuple(draft.notes),
     )
+
+
+def _without_unprotected(
+    selected: Mapping[str, tuple[Selected, ...]], request: RestoreRequest, unprotected: frozenset[str]
+) -> tuple[dict[str, tuple[Selected, ...]], list[Skipped]]:
+    """Leave out of a restore in place what today's policy does not mean and nobody named; Refused when that is everything."""
+    if request.destination.form != "original":
+        return dict(selected), []
+    kept = {
+        name: tuple(item for item in items if item.member.workload not in unprotected or item.member.workload in request.workloads)
+        for name, items in selected.items()
+    }
+    without = {name: [item.member.workload for item in items if item not in kept[name]] for name, items in selected.items()}
+    names = [workload for workloads in without.values() for workload in workloads]
+    how = " ".join(f"--workload {workload}" for workload in names)
+    if names and not any(kept.values()):
+        raise Refused(
+            f"no set of the policy protects {' or '.join(names)}, so a point alone does not put it in place",
+            hint=f"name it: {how}; or restore with: --to directory PATH",
+            safe="nothing was changed",
+        )
+    reason = "no set of the policy protects it, so it is not put in place unless it is named: --workload"
+    skipped = [
+        Skipped(workload, f"{reason} {workload}", Outcome.PARTIAL.value, set=name) for name, found in without.items() for workload in found
+    ]
+    return kept, skipped
 
 
 def _check_sandbox(policy: Policy, destination: Destination, selected: Mapping[str, tuple[Selected, ...]]) -> timedelta | None:

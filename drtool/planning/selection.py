@@ -79,7 +79,7 @@ def _stored(every: list[tuple[str, Member]], path: str) -> dict[int, str]:
     if deepest >= 0:
         return {index: path for index, depth in depths.items() if depth == deepest}
     below = path[1:].partition("/")[2]
-    shown = _named(every, *dict.fromkeys(f"{member.source}:{below}" for _, member in every))
+    shown = _named(every, *dict.fromkeys(f"{_source(member)}:{below}" for _, member in every))
     if not shown:
         roots = ", ".join(sorted({artifact.path for _, member in every for artifact in member.artifacts}))
         raise NotFound(f"no member contains {path}", hint=f"the point holds {roots or 'nothing'}{_examples(every)}")
@@ -88,7 +88,7 @@ def _stored(every: list[tuple[str, Member]], path: str) -> dict[int, str]:
 
 def _examples(every: list[tuple[str, Member]]) -> str:
     for _, member in every:
-        name = member.workload.removeprefix(f"{member.source}:").rstrip("/")
+        name = member.workload.removeprefix(f"{_source(member)}:").rstrip("/")
         if _root(member) and member.selector.get("nests"):
             return f"; write --workload {member.workload} --path folder/file, or as its platform shows it: /…/{name}/folder/file"
     return ""
@@ -129,3 +129,8 @@ def _depth(root: str, path: str) -> int:
     """Return how long the containing path is, -1 when it does not contain `path`."""
     bare = root.rstrip("/")
     return len(bare) if path == bare or path.startswith(f"{bare}/") else -1
+
+
+def _source(member: Member) -> str:
+    """Return the source by which its workload was named; it may go back by another."""
+    return member.workload.partition(":")[0]

@@ -67,6 +67,12 @@ class Machine:
             self.arguments(*arguments), capture_output=True, text=True, check=False, env=self.environment(), cwd=self.directory
         )
 
+    def call_with(self, text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Call it with something on its standard input."""
+        return subprocess.run(
+            self.arguments(*arguments), capture_output=True, text=True, check=False, env=self.environment(), cwd=self.directory, input=text
+        )
+
     def json(self, *arguments: str) -> Any:  # noqa: ANN401
         result = self.call(*arguments, "--json")
         assert result.returncode == 0, result.stderr

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from drtool.cli.render.table import table
-from drtool.cli.render.words import BAD, GOOD, clock_time, counted, duration, printable, short_id
+from drtool.cli.render.words import BAD, GOOD, clock_time, counted, duration, printable, short_id, stamp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from drtool.model.view import GoneSet
     from drtool.planning.overdue import TaskStatus
     from drtool.planning.status import SetStatus
     from drtool.planning.verify import ReadingStatus
@@ -24,6 +25,7 @@ def status_lines(
     readings: Sequence[ReadingStatus] = (),
     schedules: Sequence[TaskStatus] = (),
     unscheduled: Sequence[str] = (),
+    gone: Sequence[GoneSet] = (),
 ) -> list[str]:
     """Return the table of sets, what needs attention, and the commands to type next."""
     rows: list[Sequence[str]] = [("SET", "POINT", "AGE", "RPO", "COPIES", "LAST PROOF", "RTO")]
@@ -37,6 +39,7 @@ def status_lines(
     well = "look at the schedules:" if late else f"all well {GOOD}"
     lines.append(f"{counted(len(sets), 'set')}, {known} · " + (f"{count}:" if troubled else well))
     lines += [f"  {_reading(entry)}" for entry in readings]
+    lines += [_gone(entry) for entry in gone]
     # Sets may share a trouble (an unreadable repository): it is told once.
     lines += [f"  {text}" for text in dict.fromkeys(printable(sentence) for entry in troubled for sentence in entry.attention)]
     lines += [f"  {printable(entry.attention)}" for entry in late]
@@ -50,6 +53,13 @@ def status_lines(
 
 def _them(names: Sequence[str]) -> str:
     return "it" if len(names) == 1 else "them"
+
+
+def _gone(entry: GoneSet) -> str:
+    """Its points stay: a forget counts those of a set of the policy."""
+    count, name = counted(entry.points, "point"), printable(entry.set)
+    newest = f"the newest of {stamp(entry.newest)}"
+    return f"  {name} is no set of the policy and has {count}, {newest}: nothing forgets them. See: drtool points {name}"
 
 
 def _reading(entry: ReadingStatus) -> str:

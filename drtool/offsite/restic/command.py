@@ -110,9 +110,17 @@ def dump(snapshot: str, path: str) -> Arguments:
     return ("dump", "--no-lock", "--", snapshot, path)
 
 
-def browse(snapshot: str, path: str, *, deep: bool = True) -> Arguments:
-    """List what is inside; a path without `deep` gives only what lies directly in it."""
-    return ("ls", "--json", "--no-lock", *(("--recursive",) if path and deep else ()), "--", snapshot, *((path,) if path else ()))
+def browse(snapshot: str, path: str, *, deep: bool = True, plain: bool = False) -> Arguments:
+    """List what is inside; a path without `deep` gives only what lies directly in it; `plain` gives the names alone, as bytes."""
+    return (
+        "ls",
+        "--quiet" if plain else "--json",
+        "--no-lock",
+        *(("--recursive",) if path and deep else ()),
+        "--",
+        snapshot,
+        *((path,) if path else ()),
+    )
 
 
 def mount(directory: str, *, point: str) -> Arguments:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import os
 import posixpath
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +25,7 @@ from drtool.ports import Entry, GetRequest, GetResult, ProgressListener, Runner
 from drtool.scratch import scratch_on
 
 _BY_SIGNAL = 128
+_REPLACED = "\N{REPLACEMENT CHARACTER}"
 LISTING_GOOD_SECONDS = 600.0
 """Ids are names of contents: a listing can miss a newer snapshot, but not tell a wrong one."""
 
@@ -127,9 +130,35 @@ def browse(client: Client, artifact: Artifact, point: str, workload: str, path: 
             entries.append(_entry(message))
 
     client.run(Call(commands.browse(row.id, path, deep=deep), "list what is inside"), on_output=take)
+    if any(_REPLACED in entry.path for entry in entries):
+        plain = client.run(Call(commands.browse(row.id, path, deep=deep, plain=True), "list names that are no UTF-8")).standard_output
+        entries = with_raw_names(entries, plain)
     if path and not entries:
         raise NotFound(f"{path} is not in {workload} of this point", hint="drtool ls without a path shows what is in it")
     return iter(entries)
+
+
+def with_raw_names(entries: list[Entry], plain: bytes) -> list[Entry]:
+    """Return entries with the names that are no UTF-8 as they are (surrogate escapes), read off the list of names alone.
+
+    JSON cannot say them: each of their bytes became a mark. The list has one line per entry in the same order, and a name's own line
+    feeds are known from its entry. Where the two do not fit, the entries stay.
+    """
+    lines = plain.split(b"\n")[:-1]
+    wanted = sum(entry.path.count("\n") + 1 for entry in entries)
+    rest = iter(lines[len(lines) - wanted :] if wanted <= len(lines) else ())
+    named = []
+    for entry in entries:
+        name = b"\n".join(itertools.islice(rest, entry.path.count("\n") + 1))
+        if name.decode("utf-8", "replace") != entry.path and _marks(name) != _marks(os.fsencode(entry.path)):
+            return entries
+        named.append(replace(entry, path=os.fsdecode(name)))
+    return named
+
+
+def _marks(name: bytes) -> str:
+    """Spell a name with one mark for whatever bytes are no UTF-8, however many: programs count them differently."""
+    return re.sub(f"{_REPLACED}+", _REPLACED, name.decode("utf-8", "replace"))
 
 
 def _call(request: GetRequest, arguments: commands.Arguments, cache: str | None) -> Call:

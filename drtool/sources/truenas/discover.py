@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -9,6 +8,7 @@ from drtool.model.policy import Settings
 from drtool.model.workload import Workload
 from drtool.sources.truenas.client import Client
 from drtool.sources.truenas.datasets import Dataset, find_dataset, read_datasets, read_tree
+from drtool.sources.truenas.kind import above, matches
 from drtool.sources.truenas.ways import Way
 
 KIND: Final = "truenas"
@@ -54,22 +54,11 @@ def _is_wanted(dataset: Dataset, rules: Mapping[str, Any]) -> bool:
     """Tell whether a selector's rules match a dataset."""
     pattern = str(rules["dataset"])
     ours = dataset.label is not None and dataset.marks.get("target") != dataset.id  # one that stands in its place already is in service
-    names = (dataset.id, *_above(dataset.id))
-    if ours or not any(_matches(name, pattern) for name in (names if rules.get("recursive") else names[:1])):
+    names = (dataset.id, *above(dataset.id))
+    if ours or not any(matches(name, pattern) for name in (names if rules.get("recursive") else names[:1])):
         return False
-    left_out = any(_matches(name, item) for item in rules.get("leave_out", ()) for name in names)
+    left_out = any(matches(name, item) for item in rules.get("leave_out", ()) for name in names)
     return not left_out and all(dataset.in_effect.get(name) == value for name, value in rules.get("where", {}).items())
-
-
-def _matches(name: str, pattern: str) -> bool:
-    """Compare part by part: `*` stands for (a part of) one name and never for several levels."""
-    names, patterns = name.split("/"), pattern.split("/")
-    return len(names) == len(patterns) and all(map(fnmatch.fnmatchcase, names, patterns))
-
-
-def _above(name: str) -> tuple[str, ...]:
-    parts = name.split("/")
-    return tuple("/".join(parts[:count]) for count in range(1, len(parts)))
 
 
 def _workload(source: str, dataset: Dataset, rules: dict[str, Any], way: Way) -> Workload:
