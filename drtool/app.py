@@ -22,9 +22,10 @@ from drtool.model.policy import DrillPolicy, Policy
 from drtool.model.secret import Secret, SecretReference
 from drtool.model.view import GoneSet
 from drtool.origin import Operator, Origin
+from drtool.planning.gone import gone_sets
 from drtool.planning.overdue import TaskStatus
 from drtool.planning.schedule import left_out
-from drtool.planning.status import SetStatus, assess, gone_sets
+from drtool.planning.status import SetStatus, assess
 from drtool.planning.verify import ReadingStatus, reading_status
 
 if TYPE_CHECKING:
@@ -85,18 +86,25 @@ class App:
         listeners: Iterable[Listener] = (),
         binary: str = "restic",
         origin: Origin | None = None,
+        bare: bool = False,
         deadline_seconds: float | None = None,
     ) -> None:
         self.policy = policy
         self.state_directory = state_directory
         self._binary = binary
         self._origin = origin or Operator()
+        self.is_bare = bare
+        """Whether nothing but a repository was named: what is said is about what lies there."""
         self._deadline_seconds = deadline_seconds
         self._listeners = tuple(listeners)
         self._clock = SystemClock()
         self._workshops: dict[str, Workshop] = {}
         """What can carry out a plan that reads points by their own policies, by run."""
         self._index = Index(state_directory, policy.repositories)
+
+    def forget_listings(self) -> None:
+        """Ask the repositories anew: on a bare machine nobody knows how old what is remembered is."""
+        self._index.forget()
 
     @cached_property
     def workshop(self) -> Workshop:
@@ -547,6 +555,21 @@ class App:
             listings = self.archive.listings(refresh=False)
             return self.archive.manifest(self.archive.find(name, listings), listings)
 
+    def policy_of(self, name: str) -> str:
+        """Return the policy that travelled in a point, as text that `validate` reads."""
+        from drtool.catalog.manifest import policy_of
+        from drtool.model.errors import Corrupt
+        from drtool.policy.write import spell
+
+        listings = self.archive.listings(refresh=True)
+        manifest = self.archive.manifest(self.archive.find(name, listings), listings)
+        try:
+            return spell(policy_of(manifest))
+        except Corrupt:  # written by a later release, perhaps
+            if manifest.policy_text:
+                return manifest.policy_text
+            raise
+
     def list_files(self, point: str, path: str = "", workload: str | None = None) -> Iterator[Entry]:
         """Yield what is inside a point."""
         return self.archive.files(point, path, workload)
@@ -639,7 +662,16 @@ class App:
         return Forecasts(self.policy, self.state_directory).of_plan(plan, known, read.values())
 
     def _sets(self, names: Iterable[str]) -> tuple[str, ...]:
-        return tuple(named(name, self.policy.sets, "set") for name in dict.fromkeys(names)) or tuple(self.policy.sets)
+        return tuple(self.named(name, self.policy.sets, "set") for name in dict.fromkeys(names)) or tuple(self.policy.sets)
+
+    def named(self, name: str, known: Iterable[str], noun: str) -> str:
+        """Return a name that is known; on a bare machine there is no policy that could have it."""
+        try:
+            return named(name, known, noun)
+        except UnknownName as error:
+            if not self.is_bare:
+                raise
+            raise UnknownName(f"there is no {noun} `{name}` in this repository", hint=error.hint) from None
 
     def _ring_of(self, repository: str) -> Callable[[SecretReference], KeyRing]:
         return lambda reference: self.workshop.opened_with(repository, reference).hands.key_rings[repository]
@@ -703,7 +735,7 @@ class App:
         if unknown:
             known = (*self.policy.sets, *self._gone_sets())
             for name in unknown:
-                named(name, known, "set")
+                self.named(name, known, "set")
             return tuple(dict.fromkeys(request.sets))
         return self._sets(request.sets)
 
@@ -790,9 +822,22 @@ def open_repository(
     state = state_directory or default_state_directory(os.environ)
     policy = policy_from_repository(location, os.path.abspath(password_file), os.environ, binary=binary or "restic", ssh_config=ssh_config)
     origin = Operator() if trust_commands else FromRepository(given_to(policy))
-    return App(
-        policy, state_directory=state, listeners=listeners, binary=binary or "restic", origin=origin, deadline_seconds=deadline_seconds
+    app = App(
+        policy,
+        state_directory=state,
+        listeners=listeners,
+        binary=binary or "restic",
+        origin=origin,
+        bare=True,
+        deadline_seconds=deadline_seconds,
     )
+    app.forget_listings()
+    return app
+
+
+def open_journals(*, state_directory: str | None = None) -> App:
+    """Open what this machine itself remembers of its runs: there is no policy, and nothing else is known."""
+    return App(Policy("", "", {}, {}, {}), state_directory=state_directory or default_state_directory(os.environ), bare=True)
 
 
 def default_state_directory(environment: Mapping[str, str]) -> str:

@@ -46,6 +46,7 @@ def admit(manifest: Manifest) -> Manifest:
     bounds.count(len(manifest.missing), "its missing members", most=MEMBERS)
     bounds.count(len(manifest.evidence), "its signers", most=SIGNERS)
     bounds.values(manifest.policy, "the policy in it", most=_DOCUMENT_VALUES)
+    bounds.document(manifest.policy_text, "the text of the policy in it")
     bounds.values(manifest.versions, "its versions", most=ARTIFACTS)
     for member in manifest.members:
         _member(member)

@@ -55,6 +55,12 @@ class Index:
             for name in os.listdir(self._path):
                 os.unlink(os.path.join(self._path, name))
 
+    def forget(self) -> None:
+        """Drop what is known of these repositories, and of no other."""
+        for repository in self._repositories:
+            with contextlib.suppress(OSError):
+                os.unlink(self._file(repository))
+
     def _file(self, repository: str) -> str:
         location = self._repositories[repository].address.location
         digest = hashlib.sha256(location.encode("utf-8", "surrogateescape")).hexdigest()[:12]

@@ -1,10 +1,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from drtool.catalog.door import admit
 from drtool.model.bounds import shown
@@ -32,12 +31,14 @@ def build(
     now: datetime,
     versions: Mapping[str, str],
     evidence: Mapping[str, EvidenceHead],
+    spell: Callable[[Policy], str] = lambda _policy: "",
 ) -> Manifest:
     """Write the manifest of a point from what was stored; Corrupt when the repository does not list a stored artifact."""
     if not stored:
         raise Refused("no member was stored, so there is no point to seal", safe="earlier points are untouched")
     members = tuple(_with_trees(result, listing) for result in stored)
     instants = [member.instant for member in members]
+    travelling = travelling_policy(policy, backup_set)
     return Manifest(
         point=point,
         set=backup_set.name,
@@ -49,7 +50,8 @@ def build(
         members=members,
         missing=missing,
         skew_seconds=(max(instants) - min(instants)).total_seconds(),
-        policy=needed_policy(policy, backup_set),
+        policy=encode(travelling),
+        policy_text=spell(travelling),
         versions=versions,
         evidence=evidence,
     )
@@ -86,11 +88,15 @@ def policy_of(manifest: Manifest) -> Policy:
     return policy
 
 
-def needed_policy(policy: Policy, backup_set: BackupSet) -> Mapping[str, Any]:
-    """Return the compiled policy as far as one set needs it, as JSON values; secrets are references only."""
-    sources = {protect.source for protect in backup_set.protect}
+def travelling_policy(policy: Policy, backup_set: BackupSet) -> Policy:
+    """Return the policy that goes into a manifest: as far as one set needs it, or whole where it says so; secrets are references only."""
+    if policy.policy_in_points == "whole":
+        return policy
+    hooks = backup_set.hooks
+    every = (*hooks.before, *hooks.after, *hooks.before_restore, *hooks.after_restore, *hooks.on_failure)
+    sources = {protect.source for protect in backup_set.protect} | {hook.on for hook in every}
     repositories = set(policy.repositories_of(backup_set))
-    needed = replace(
+    return replace(
         policy,
         repositories={name: value for name, value in policy.repositories.items() if name in repositories},
         sources={name: value for name, value in policy.sources.items() if name in sources},
@@ -99,8 +105,6 @@ def needed_policy(policy: Policy, backup_set: BackupSet) -> Mapping[str, Any]:
         drills={},
         evidence_key=None,
     )
-    value: Mapping[str, Any] = encode(needed)
-    return value
 
 
 def _with_trees(stored: Stored, listing: Listing) -> Member:

@@ -10,7 +10,7 @@ import click
 
 from drtool.cli import exits, screen
 from drtool.cli.ids import whole_point
-from drtool.cli.options import Verb
+from drtool.cli.options import LookVerb
 from drtool.cli.session import open_session
 from drtool.model.errors import DrtoolError, NotFound, Refused
 
@@ -28,7 +28,7 @@ _HELP = (
 )
 
 
-@click.command("browse", cls=Verb)
+@click.command("browse", cls=LookVerb)
 @click.argument("point", metavar="POINT")
 @click.option("--path", default="/", show_default=True, metavar="PATH", help="Where to begin.")
 @click.pass_context

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from drtool.cli.options import Verb
+from drtool.cli.options import LookVerb
 from drtool.cli.types import Instant
 from drtool.model.errors import Refused
 
@@ -22,7 +22,7 @@ _OPTION: Final = "--to"
 FORMS: Final = ("original", "sandbox", "directory")
 
 
-class DestinationVerb(Verb):
+class DestinationVerb(LookVerb):
     """Understands `--to directory PATH`, an option of one word or of two."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -75,9 +75,6 @@ def restore_options(function: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--from", "copies", multiple=True, metavar="REPOSITORY", help="Prefer this copy; may be repeated."),
             click.option("--leave-excluded", is_flag=True, help="In place: carry nothing back into service that the point left out."),
             click.option("--trust-commands", is_flag=True, help="On a bare machine: obey the policy out of the repository."),
-            click.option("--repository", metavar="LOCATION", help="On a bare machine: where the repository is."),
-            click.option("--password-file", metavar="PATH", help="On a bare machine: the file with its key."),
-            click.option("--ssh-config", metavar="PATH", help="On a bare machine: OpenSSH settings for an sftp: repository."),
         )
     ):
         function = decorate(function)
@@ -110,14 +107,10 @@ def _renamed(given: tuple[str, ...]) -> dict[str, str]:
     return {old: new for old, _equals, new in pairs}
 
 
-def check_usage(given: dict[str, Any]) -> None:
-    """Raise a usage error for options that contradict each other."""
-    if not given["sets"] and not given["repository"] and not given["point"]:
+def check_usage(given: dict[str, Any], *, bare: bool) -> None:
+    """Raise a usage error for options that contradict each other; on a `bare` machine no set means all of them."""
+    if not given["sets"] and not bare and not given["point"]:
         raise click.UsageError("name the sets to restore, or a --point; `drtool status` lists them")
-    if (given["repository"] is None) != (given["password_file"] is None):
-        raise click.UsageError("--repository and --password-file go together")
-    if given["ssh_config"] and not given["repository"]:
-        raise click.UsageError("--ssh-config goes with --repository; a policy names its own")
     if given["point"] and given["at"]:
         raise click.UsageError("--point and --at exclude each other")
     if given["leave_excluded"] and given["form"] != "original":
@@ -144,6 +137,8 @@ def _sandbox(app: App, name: str | None) -> str:
         return name
     if len(names) == 1:
         return names[0]
+    if not names and app.is_bare:
+        raise Refused("a bare machine has no sandbox", hint="restore with: --to directory PATH", safe="nothing was changed")
     if not names:
         raise Refused("the policy has no sandbox", hint="add one under `sandboxes:`, or restore `--to directory PATH`")
     raise Refused("the policy has several sandboxes", hint=f"name one: --sandbox {' | '.join(names)}")

@@ -4,11 +4,11 @@ import click
 
 from drtool.cli import exits
 from drtool.cli.ids import whole_point
-from drtool.cli.options import Verb
+from drtool.cli.options import LookVerb
 from drtool.cli.session import open_session
 
 
-@click.command("diff", cls=Verb)
+@click.command("diff", cls=LookVerb)
 @click.argument("older", metavar="POINT")
 @click.argument("newer", metavar="POINT")
 @click.pass_context

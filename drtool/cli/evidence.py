@@ -3,12 +3,12 @@ from __future__ import annotations
 import click
 
 from drtool.cli import exits, screen
-from drtool.cli.options import VerbGroup
+from drtool.cli.options import LookGroup
 from drtool.cli.render.words import printable
 from drtool.cli.session import open_session
 
 
-@click.group("evidence", cls=VerbGroup)
+@click.group("evidence", cls=LookGroup)
 def command() -> None:
     """Show, check and hand out the signed records of drills and readings."""
 

@@ -4,11 +4,11 @@ import click
 
 from drtool.cli import exits, screen
 from drtool.cli.ids import whole_point
-from drtool.cli.options import Verb
+from drtool.cli.options import LookVerb
 from drtool.cli.session import open_session
 
 
-@click.command("ls", cls=Verb)
+@click.command("ls", cls=LookVerb)
 @click.argument("point", metavar="POINT")
 @click.argument("path", default="", metavar="[PATH]")
 @click.option("--workload", metavar="WORKLOAD", help="Only inside this workload.")

@@ -40,6 +40,7 @@ SECTIONS: Final = {
         "diff": ("diff", "What changed between two points."),
         "history": ("history", "The runs of this machine."),
         "report": ("report", "The report of a run, step by step."),
+        "policy": ("policy", "The policy that travelled in a point."),
         "inventory": ("inventory", "What the sets protect, and what stands in the way."),
         "forecast": ("forecast", "How long the way back would take, and from what that is known."),
         "plan": ("plan", "Print what would be done, and why."),

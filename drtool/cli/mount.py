@@ -8,14 +8,14 @@ import click
 
 from drtool.cli import exits, screen
 from drtool.cli.ids import whole_point
-from drtool.cli.options import Options, Verb
+from drtool.cli.options import LookVerb, Options
 from drtool.cli.session import open_session
 from drtool.cli.types import Until
 
 _WAIT_SECONDS = 120.0
 
 
-@click.command("mount", cls=Verb)
+@click.command("mount", cls=LookVerb)
 @click.argument("point", metavar="POINT")
 @click.argument("directory", required=False, metavar="[DIRECTORY]")
 @click.option("--until", type=Until(), default="12h", show_default=True, metavar="4h|INSTANT", help="When it ends by itself.")
@@ -61,6 +61,9 @@ def _start_apart(options: Options, point: str, directory: str | None, *, until: 
         "--policy": options.policy,
         "--state-directory": options.state_directory,
         "--restic": options.restic,
+        "--repository": options.repository,
+        "--password-file": options.password_file,
+        "--ssh-config": options.ssh_config,
         "--until": until.isoformat(),
         "--from": repository,
     }

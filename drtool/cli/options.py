@@ -22,6 +22,9 @@ class Options:
     verbose: bool = False
     restic: str | None = None
     deadline: float | None = None
+    repository: str | None = None
+    password_file: str | None = None
+    ssh_config: str | None = None
 
 
 def options_of(given: dict[str, Any]) -> Options:
@@ -40,6 +43,15 @@ def shared_options() -> list[click.Parameter]:
         _option("--verbose", "-v", is_flag=True, default=None, help="Tell every step and command."),
         _option("--deadline", type=Seconds(), metavar="DURATION", help="End the work after so long, such as 90m; then it tidies up."),
         _option("--restic", metavar="PATH", help="The restic program to use."),
+    ]
+
+
+def bare_options() -> list[click.Parameter]:
+    """Return fresh copies of the options by which a verb that looks needs no policy."""
+    return [
+        _option("--repository", metavar="LOCATION", help="On a bare machine: where the repository is.  [$RESTIC_REPOSITORY]"),
+        _option("--password-file", metavar="PATH", help="On a bare machine: the file with its key.  [$RESTIC_PASSWORD_FILE]"),
+        _option("--ssh-config", metavar="PATH", help="On a bare machine: OpenSSH settings for an sftp: repository."),
     ]
 
 
@@ -79,6 +91,20 @@ def _refuse_empty(context: click.Context) -> None:
         given = context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
         if given and ((isinstance(value, str) and not value.strip()) or (isinstance(value, tuple) and "" in value)):
             raise click.BadParameter("it is empty; is a variable of the shell not set?", ctx=context, param=parameter)
+
+
+class LookVerb(Verb):
+    """A command that only looks: on a bare machine a repository and its key are enough."""
+
+    def __init__(self, *arguments: Any, **attributes: Any) -> None:  # noqa: ANN401
+        super().__init__(*arguments, **attributes)
+        self.params.extend(bare_options())
+
+
+class LookGroup(click.Group):
+    """A verb of several words, each of which only looks (`evidence list`)."""
+
+    command_class = LookVerb
 
 
 class VerbGroup(click.Group):

@@ -34,8 +34,8 @@ def run(context: click.Context, sets: tuple[str, ...], due: bool) -> int:  # noq
 @click.pass_context
 def restore(context: click.Context, /, **given: Any) -> int:  # noqa: ANN401 - click's shape
     """Print what `drtool restore` would do."""
-    check_usage(given)
     session = open_session(context)
+    check_usage(given, bare=session.bare() is not None)
     app = open_app(session, given)
     return _show(session, app.plan_restore(request_of(app, given)))
 

@@ -3,13 +3,12 @@ from __future__ import annotations
 import click
 
 from drtool.cli import exits, screen
-from drtool.cli.options import Verb
+from drtool.cli.options import LookVerb
 from drtool.cli.render.words import printable
 from drtool.cli.session import open_session
-from drtool.model.nearest import named
 
 
-@click.command("points", cls=Verb)
+@click.command("points", cls=LookVerb)
 @click.argument("name", required=False, metavar="[SET]")
 @click.option("--refresh", is_flag=True, help="Ask the repositories again instead of the cache.")
 @click.pass_context
@@ -24,7 +23,7 @@ def command(context: click.Context, name: str | None, refresh: bool) -> int:  # 
     views = tuple(view for view in every if name in (None, view.point.set))
     unread = [listing for listing in listings.values() if listing.problem]
     if name is not None and not views and not unread:
-        named(name, {*app.policy.sets, *(view.point.set for view in every)}, "set")
+        app.named(name, {*app.policy.sets, *(view.point.set for view in every)}, "set")
     session.answer("points", views, lambda: points_lines(views) if views or not unread else [])
     screen.words(
         f"failed  the repository {printable(listing.repository)} could not be read: {printable(listing.problem.what)}  next: drtool doctor"

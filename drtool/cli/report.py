@@ -4,13 +4,13 @@ import click
 
 from drtool.cli import exits, screen
 from drtool.cli.ids import whole_run
-from drtool.cli.options import Verb
+from drtool.cli.options import LookVerb
 from drtool.cli.render.forms import FORMS, report_text
 from drtool.cli.session import open_session
 from drtool.model.errors import Refused
 
 
-@click.command("report", cls=Verb)
+@click.command("report", cls=LookVerb)
 @click.argument("run", metavar="RUN|last")
 @click.option("--format", "form", type=click.Choice(FORMS), help="How it is written; text unless --json asks otherwise.")
 @click.option("--output", metavar="FILE", help="Write it there instead of printing it.")
@@ -18,7 +18,7 @@ from drtool.model.errors import Refused
 def command(context: click.Context, run: str, form: str | None, output: str | None) -> int:
     """Print the report of a run (or of the `last` one) step by step, and exit as that run did."""
     session = open_session(context)
-    app = session.app()
+    app = session.journals()
     report = app.report(whole_run(app, run))
     code = exits.of_report(report)
     text = report_text(form or ("json" if session.options.json else "text"), report, code=code, former=app.history)

@@ -31,11 +31,11 @@ def command(context: click.Context, /, undo: str | None, yes: bool, reports: tup
     """
     from drtool.cli.render.plan import plan_lines  # noqa: PLC0415
 
+    session = open_session(context)
     if undo is None:
-        check_usage(given)
+        check_usage(given, bare=session.bare() is not None)
     else:
         check_undo(given)
-    session = open_session(context)
     app = open_app(session, given)
     plan = app.plan_restore(request_of(app, given)) if undo is None else app.plan_undo(whole_run(app, undo))
     if not (session.options.quiet and yes):
@@ -49,20 +49,8 @@ def command(context: click.Context, /, undo: str | None, yes: bool, reports: tup
 
 def open_app(session: Session, given: dict[str, Any]) -> App:
     """Open the policy, or on a bare machine the repository itself."""
-    if given["repository"] is None:
-        return session.app()
-    from drtool.app import open_repository  # noqa: PLC0415
-
-    return open_repository(
-        given["repository"],
-        given["password_file"],
-        state_directory=session.options.state_directory,
-        listeners=(session.progress,),
-        binary=session.options.restic,
-        trust_commands=given["trust_commands"],
-        ssh_config=given["ssh_config"] or "",
-        deadline_seconds=session.options.deadline,
-    )
+    bare = session.bare()
+    return session.app() if bare is None else session.open_bare(bare, trust_commands=given["trust_commands"])
 
 
 def _go_on() -> bool:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from drtool.app import App
+    from drtool.cli.bare import Bare
     from drtool.cli.progress import Progress
     from drtool.cli.report_files import ReportFile
     from drtool.model.report import Report
@@ -28,9 +29,12 @@ class Session:
     progress: Progress
 
     def app(self) -> App:
-        """Open the policy that applies here."""
+        """Open the policy that applies here; on a bare machine, the repository that was named."""
         from drtool.app import open_policy  # noqa: PLC0415 - heavy, and not needed for help
 
+        given = self.bare()
+        if given is not None:
+            return self.open_bare(given)
         return open_policy(
             self.options.policy,
             state_directory=self.options.state_directory,
@@ -38,6 +42,33 @@ class Session:
             binary=self.options.restic,
             deadline_seconds=self.options.deadline,
         )
+
+    def bare(self) -> Bare | None:
+        """Return the repository and the key that were named instead of a policy; None: there is a policy, or nothing was named."""
+        from drtool.cli.bare import bare_of  # noqa: PLC0415
+
+        return bare_of(self.options)
+
+    def open_bare(self, given: Bare, *, trust_commands: bool = False) -> App:
+        """Open a repository with a key and nothing else."""
+        from drtool.app import open_repository  # noqa: PLC0415
+
+        return open_repository(
+            given.repository,
+            given.password_file,
+            state_directory=self.options.state_directory,
+            listeners=(self.progress,),
+            binary=self.options.restic,
+            trust_commands=trust_commands,
+            ssh_config=given.ssh_config,
+            deadline_seconds=self.options.deadline,
+        )
+
+    def journals(self) -> App:
+        """Open what this machine itself remembers: on a bare machine neither policy nor repository is needed for that."""
+        from drtool.app import open_journals  # noqa: PLC0415
+
+        return self.app() if self.bare() is None else open_journals(state_directory=self.options.state_directory)
 
     def carry_out(
         self, work: Callable[[], Report | None], *, reports: Sequence[ReportFile] = (), former: Callable[[], Iterable[Report]] = tuple

@@ -4,11 +4,11 @@ import click
 
 from drtool.cli import exits
 from drtool.cli.ids import whole_id
-from drtool.cli.options import Verb
+from drtool.cli.options import LookVerb
 from drtool.cli.session import open_session
 
 
-@click.command("show", cls=Verb)
+@click.command("show", cls=LookVerb)
 @click.argument("name", metavar="POINT|RUN")
 @click.pass_context
 def command(context: click.Context, name: str) -> int:

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 import click
 
 from drtool.cli import exits
-from drtool.cli.options import Verb
+from drtool.cli.options import LookVerb
 from drtool.cli.session import open_session
 
 if TYPE_CHECKING:
     from drtool.app import StatusView
 
 
-@click.command("status", cls=Verb)
+@click.command("status", cls=LookVerb)
 @click.option("--check", is_flag=True, help="Exit 1 when a set, or anything with a schedule, needs attention (for monitoring).")
 @click.option("--refresh", is_flag=True, help="Ask the repositories again instead of the cache.")
 @click.pass_context

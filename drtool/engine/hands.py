@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from drtool.catalog.evidence_folder import EvidenceFolder
@@ -27,6 +27,8 @@ class Hands:
     key_rings: Mapping[str, KeyRing] = field(default_factory=dict)
     locked_out: Mapping[str, Repository] = field(default_factory=dict)
     """The same repositories, tried with passwords that are not theirs."""
+    spell_policy: Callable[[Policy], str] = lambda _policy: ""
+    """How a policy is written as text, to travel in manifests."""
     used_key: UsedKey | None = None
     """What the repositories are opened with, when that is not what the policy says."""
 

@@ -173,6 +173,7 @@ def _seal(work: Work, action: actions.Seal) -> Sealed:
             now=hands.clock.now(),
             versions=hands.versions,
             evidence=known_heads(hands, listing),
+            spell=hands.spell_policy,
         )
         repository.append(manifest)
     digest = hashlib.sha256(canonical(manifest)).hexdigest()

@@ -20,6 +20,7 @@ from drtool.model.point import RecoveryPoint
 NAME_CHARACTERS: Final = 200
 PATH_CHARACTERS: Final = 8192
 TEXT_CHARACTERS: Final = 4096
+DOCUMENT_CHARACTERS: Final = 4_000_000
 LARGEST: Final = 1 << 62
 """Bytes, files, members: beyond any disk, and still a number that every program can carry."""
 SLICES: Final = 1 << 16
@@ -58,6 +59,13 @@ def words(text: str, what: str, *, characters: int = TEXT_CHARACTERS) -> str:
     """Return text of a bounded length without NUL."""
     if len(text) > characters or "\0" in text:
         raise ValueError(f"{what} is no text of at most {characters} characters")
+    return text
+
+
+def document(text: str, what: str) -> str:
+    """Return a text of many lines that a terminal may be shown: no control characters but tabs and line feeds."""
+    if len(text) > DOCUMENT_CHARACTERS or _CONTROL.search(text.replace("\n", "").replace("\t", "")):
+        raise ValueError(f"{what} is no text of at most {DOCUMENT_CHARACTERS} characters")
     return text
 
 

@@ -152,7 +152,9 @@ class Manifest:
     skew_seconds: float = 0.0
     """Distance between the oldest and the newest member's instant."""
     policy: Mapping[str, Any] = field(default_factory=dict)
-    """The compiled policy as far as this set needs it: data, never trusted to run commands."""
+    """The compiled policy as far as this set needs it, or whole: data, never trusted to run commands."""
+    policy_text: str = ""
+    """The same as a person reads and writes it, for whoever has nothing but restic."""
     versions: Mapping[str, str] = field(default_factory=dict)
     evidence: Mapping[str, EvidenceHead] = field(default_factory=dict)
     """The newest evidence of every signer known when this was sealed: what is removed later is missed here."""

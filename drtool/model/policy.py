@@ -208,6 +208,8 @@ class Policy:
     evidence_key: SecretReference | None = None
     """The key that signs evidence; None: one of this host's own, made at first need."""
     version: int = 1
+    policy_in_points: str = "needed"
+    """How much of the policy travels in every point: `needed`, what its set needs, or `whole`."""
 
     def repositories_of(self, backup_set: BackupSet) -> tuple[str, ...]:
         """Name the repositories that hold points of a set: the first one written, then the copies."""

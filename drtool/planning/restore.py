@@ -16,6 +16,7 @@ from drtool.planning.freeze import freeze_steps, thaw_steps
 from drtool.planning.hooks import Gate, hook_steps
 from drtool.planning.order import Nesting, nearest_needs, recovery_order
 from drtool.planning.selection import Selected, select_members
+from drtool.planning.unprotected import without_unprotected
 
 __all__ = ["LEASE", "ChosenPoint", "RestoreRequest", "choose_point", "plan_restore"]
 
@@ -89,7 +90,9 @@ def plan_restore(
         if name not in manifests or not copies.get(name):
             raise NotFound(f"no recovery point of {name} was given", hint=f"drtool points {name}")
     selected = select_members({name: manifests[name] for name in order}, workloads=request.workloads, paths=request.paths)
-    selected, left_out = _without_unprotected(selected, request, unprotected)
+    selected, left_out = without_unprotected(
+        selected, unprotected, named=request.workloads, in_place=request.destination.form == "original"
+    )
     sandbox_lease = _check_sandbox(policy, request.destination, selected)
     draft = _Draft(policy, request, expires=now + (lease or sandbox_lease or LEASE), fresh_cache=fresh_cache, run=run)
     draft.skipped.extend(left_out)
@@ -122,32 +125,6 @@ def plan_restore(
         objectives=tuple(objectives),
         notes=tuple(draft.notes),
     )
-
-
-def _without_unprotected(
-    selected: Mapping[str, tuple[Selected, ...]], request: RestoreRequest, unprotected: frozenset[str]
-) -> tuple[dict[str, tuple[Selected, ...]], list[Skipped]]:
-    """Leave out of a restore in place what today's policy does not mean and nobody named; Refused when that is everything."""
-    if request.destination.form != "original":
-        return dict(selected), []
-    kept = {
-        name: tuple(item for item in items if item.member.workload not in unprotected or item.member.workload in request.workloads)
-        for name, items in selected.items()
-    }
-    without = {name: [item.member.workload for item in items if item not in kept[name]] for name, items in selected.items()}
-    names = [workload for workloads in without.values() for workload in workloads]
-    how = " ".join(f"--workload {workload}" for workload in names)
-    if names and not any(kept.values()):
-        raise Refused(
-            f"no set of the policy protects {' or '.join(names)}, so a point alone does not put it in place",
-            hint=f"name it: {how}; or restore with: --to directory PATH",
-            safe="nothing was changed",
-        )
-    reason = "no set of the policy protects it, so it is not put in place unless it is named: --workload"
-    skipped = [
-        Skipped(workload, f"{reason} {workload}", Outcome.PARTIAL.value, set=name) for name, found in without.items() for workload in found
-    ]
-    return kept, skipped
 
 
 def _check_sandbox(policy: Policy, destination: Destination, selected: Mapping[str, tuple[Selected, ...]]) -> timedelta | None:

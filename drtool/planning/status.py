@@ -7,12 +7,11 @@ from datetime import datetime
 from drtool.model.evidence import Evidence
 from drtool.model.forecast import Outlook
 from drtool.model.hold import Hold, quarantines
-from drtool.model.inventory import Inventory, Listing
+from drtool.model.inventory import Inventory
 from drtool.model.memory import Damage
 from drtool.model.outcome import Outcome
 from drtool.model.point import FUTURE_TOLERANCE, RecoveryPoint
 from drtool.model.policy import BackupSet, Policy
-from drtool.model.view import GoneSet
 from drtool.planning.caution import advice_on_damage, went_back
 from drtool.planning.evidence import believable, damage, passed
 from drtool.planning.forecast import spell_source
@@ -86,16 +85,6 @@ class _Seen:
     vanished: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """By repository what was known there and is gone, in words."""
     drilled: set[str] = field(default_factory=set)
-
-
-def gone_sets(policy: Policy, listings: Mapping[str, Listing]) -> tuple[GoneSet, ...]:
-    """Return the sets of this policy's name that have points and are not in it any more."""
-    found: dict[str, dict[str, datetime]] = {}
-    for listing in listings.values():
-        for point in listing.points:
-            if point.by == policy.name and point.set not in policy.sets:
-                found.setdefault(point.set, {})[point.point] = point.instant
-    return tuple(GoneSet(name, len(points), max(points.values())) for name, points in sorted(found.items()))
 
 
 def assess(policy: Policy, inventory: Inventory, *, now: datetime, beyond: Beyond | None = None) -> tuple[SetStatus, ...]:

@@ -199,6 +199,7 @@ class PolicySchema(Strict):
     sandboxes: dict[Name, SandboxSchema] = Field(default_factory=dict)
     drills: dict[Name, DrillSchema] = Field(default_factory=dict)
     evidence: EvidenceSchema | None = None
+    policy_in_points: Literal["needed", "whole"] = Field(default="needed", description="how much of it travels in every recovery point")
 
 
 def json_schema(kinds: Kinds) -> dict[str, Any]:

@@ -65,3 +65,9 @@ def _understood(words: list[str]) -> bool:
             command = found
             options |= {name for parameter in command.params for name in parameter.opts}
     return True
+
+
+def test_nobody_is_told_to_install_a_package_of_that_name() -> None:
+    """It is not ours in any registry: whoever owns it there would be installed as root on the worst day."""
+    files = [*DOCUMENTS, ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/ci/*"), *ROOT.glob("docs/platforms/*"), *ROOT.rglob("drtool/**/*.py")]
+    assert not [path for path in files if re.search(r"(pip|pipx|uv|uvx)( \w+)* drtool\b", path.read_text(encoding="utf-8"))]

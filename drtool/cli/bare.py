@@ -1,0 +1,58 @@
+"""A bare machine: the repository and its key are named on the command line, or as restic itself takes them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from drtool.cli.options import Options
+
+
+@dataclass(frozen=True, slots=True)
+class Bare:
+    """A repository, the file with its key, and OpenSSH settings (empty: the usual)."""
+
+    repository: str
+    password_file: str
+    ssh_config: str = ""
+
+
+def bare_of(options: Options) -> Bare | None:
+    """Return what was named instead of a policy, by option, or by restic's variables where there is no policy; else None."""
+    named = _pair(options.repository, options.password_file, options.ssh_config)
+    if named is not None:
+        return named
+    if options.policy or not os.environ.get("RESTIC_REPOSITORY") or _has_policy():
+        return None
+    if not os.environ.get("RESTIC_PASSWORD_FILE"):
+        raise click.UsageError(
+            "$RESTIC_REPOSITORY is set and there is no policy: name its key with --password-file or $RESTIC_PASSWORD_FILE"
+        )
+    return Bare(os.environ["RESTIC_REPOSITORY"], os.environ["RESTIC_PASSWORD_FILE"])
+
+
+def _pair(repository: str | None, password_file: str | None, ssh_config: str | None) -> Bare | None:
+    location = repository or (os.environ.get("RESTIC_REPOSITORY") if password_file else None)
+    key = password_file or (os.environ.get("RESTIC_PASSWORD_FILE") if repository else None)
+    if location and key:
+        return Bare(location, key, ssh_config or "")
+    if repository or password_file:
+        raise click.UsageError("--repository and --password-file go together ($RESTIC_REPOSITORY and $RESTIC_PASSWORD_FILE stand for them)")
+    if ssh_config:
+        raise click.UsageError("--ssh-config goes with --repository; a policy names its own")
+    return None
+
+
+def _has_policy() -> bool:
+    from drtool.model.errors import PolicyError  # noqa: PLC0415
+    from drtool.policy.find import find  # noqa: PLC0415
+
+    try:
+        find(None, os.environ)
+    except PolicyError:
+        return False
+    return True

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import click
+
+from drtool.cli import exits, screen
+from drtool.cli.ids import whole_point
+from drtool.cli.options import LookVerb
+from drtool.cli.render.words import printable
+from drtool.cli.session import open_session
+
+
+@click.command("policy", cls=LookVerb)
+@click.argument("point", metavar="POINT")
+@click.option("--output", metavar="FILE", help="Write it into this new file instead of printing it.")
+@click.pass_context
+def command(context: click.Context, point: str, output: str | None) -> int:
+    """Print the policy that travelled in POINT, as `drtool validate` reads it: read it before you use it.
+
+    Commands and addresses in it came out of the repository. A point made with `policy_in_points: whole` has all of it.
+    """
+    from drtool.model.errors import Refused  # noqa: PLC0415
+
+    session = open_session(context)
+    app = session.app()
+    text = app.policy_of(whole_point(app, point))
+    if output is None:
+        session.answer("policy", {"text": text}, lambda: [printable(line) for line in text.removesuffix("\n").split("\n")])
+        return exits.SUCCEEDED
+    try:
+        with open(output, "x", encoding="utf-8", opener=_private) as stream:
+            stream.write(text)
+    except (OSError, ValueError) as error:
+        words = getattr(error, "strerror", None) or str(error)
+        raise Refused(f"{output} cannot be written: {words.lower()}", hint="name a new file", safe="nothing was changed") from None
+    screen.words([f"{printable(output)} is written; read it, then: drtool validate --policy {printable(output)}"])
+    return exits.SUCCEEDED
+
+
+def _private(path: str, flags: int) -> int:
+    import os  # noqa: PLC0415
+
+    return os.open(path, flags, 0o600)

@@ -1,0 +1,119 @@
+"""A bare machine: a repository and its key, as options or as restic's own variables, are enough for everything that looks."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_end_to_end import ROOT, Machine, machine
+
+__all__ = ["machine"]
+
+
+class Bare:
+    """A machine without a policy and without a state."""
+
+    def __init__(self, machine: Machine, folder: Path) -> None:
+        self.machine = machine
+        self.folder = folder
+        self.options = ("--repository", str(machine.directory / "offsite"), "--password-file", str(machine.directory / "offsite.key"))
+        self.variables = {"RESTIC_REPOSITORY": self.options[1], "RESTIC_PASSWORD_FILE": self.options[3]}
+
+    def call(self, *arguments: str, variables: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("DRTOOL_", "RESTIC_"))}
+        environment |= {"PYTHONPATH": str(ROOT), "DRTOOL_STATE_DIR": str(self.folder / "state"), **(variables or {})}
+        return subprocess.run(
+            self.machine.arguments(*arguments), capture_output=True, text=True, check=False, env=environment, cwd=self.folder
+        )
+
+    def told(self, *arguments: str) -> str:
+        """Call it both ways; they say the same."""
+        by_options = self.call(*arguments, *self.options)
+        by_variables = self.call(*arguments, variables=self.variables)
+        for result in (by_options, by_variables):
+            assert result.returncode == 0, (arguments, result.stdout + result.stderr)
+        return by_options.stdout + by_options.stderr
+
+
+@pytest.fixture
+def bare(machine: Machine, tmp_path: Path) -> Bare:
+    machine.done("init", "--quiet")
+    machine.done("run", "--quiet")
+    machine.done("drill", "--quiet")
+    (machine.directory / "policy.yaml").rename(machine.directory / "policy.kept")
+    folder = tmp_path / "bare"
+    folder.mkdir()
+    return Bare(machine, folder)
+
+
+def test_everything_that_looks_needs_a_repository_and_its_key(bare: Bare) -> None:
+    listed = bare.told("points")
+    point = listed.splitlines()[1].split()[0]
+    data = str(bare.machine.data)
+    for name in (point, "latest", "documents"):
+        assert point in bare.told("show", name)
+        assert "letter.txt" in bare.told("ls", name, data)
+    assert "letter.txt" in bare.told("browse", "latest", "--path", data, "--json")
+    assert bare.told("diff", "latest", point) == ""
+    assert "documents" in bare.told("status")
+    assert "drill" in bare.told("evidence", "list")
+    assert "signature" in bare.told("evidence", "verify")
+    bare.told("history")
+    assert "no run is called last" in bare.call("report", "last", *bare.options).stderr
+    written = bare.call("restore", "--yes", "--to", "directory", "out", *bare.options)
+    assert written.returncode == 0, written.stderr
+    assert "restore" in bare.told("history")
+    assert "succeeded" in bare.told("report", "last")
+    assert "--repository" in bare.call("mount", "--help").stdout
+
+
+def test_its_policy_is_written_out_so_that_validate_takes_it(bare: Bare) -> None:
+    file = bare.folder / "recovered.yaml"
+    done = bare.call("policy", "latest", "--output", str(file), *bare.options)
+    assert done.returncode == 0, done.stderr
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert bare.told("policy", "documents") == file.read_text(encoding="utf-8")
+    valid = bare.call("validate", "--policy", str(file))
+    assert valid.returncode == 0, valid.stderr
+    again = bare.call("policy", "latest", "--output", str(file), *bare.options)
+    assert (again.returncode, "file exists" in again.stderr) == (6, True)
+    points = bare.call("points", "--policy", str(file))
+    assert "documents" in points.stdout, points.stderr
+
+
+def test_words_are_about_what_is_there(bare: Bare) -> None:
+    """Nobody who has no policy is told what a policy should say."""
+    cases: list[tuple[tuple[str, ...], int, str]] = [
+        (("restore", "dosc", "--yes"), 2, "there is no set `dosc` in this repository"),
+        (("points", "dosc"), 2, "there is no set `dosc` in this repository"),
+        (("restore", "documents", "--yes", "--to", "sandbox"), 6, "a bare machine has no sandbox"),
+        (("ls", "dosc"), 1, "latest"),
+        (("ls", "latest", "/absent"), 1, "the point holds here:"),
+    ]
+    for arguments, code, words in cases:
+        result = bare.call(*arguments, *bare.options)
+        assert (result.returncode, words in result.stderr) == (code, True), (arguments, result.stderr)
+        assert "policy" not in result.stderr, result.stderr
+
+
+def test_half_a_pair_and_a_wrong_key_are_told(bare: Bare) -> None:
+    repository, key = bare.options[:2], bare.options[2:]
+    assert bare.call("points", *repository).returncode == 2
+    assert bare.call("points", *key).returncode == 2
+    assert bare.call("points", variables={"RESTIC_REPOSITORY": repository[1]}).returncode == 2
+    assert bare.call("points", *repository, variables={"RESTIC_PASSWORD_FILE": key[1]}).returncode == 0
+    wrong = bare.folder / "wrong.key"
+    wrong.write_text("another", encoding="utf-8")
+    wrong.chmod(0o600)
+    assert bare.call("points", *repository, "--password-file", str(wrong)).returncode == 12
+    assert bare.call("points", "--repository", str(bare.folder), *key).returncode == 10
+
+
+def test_a_policy_that_is_there_goes_before_the_variables_of_restic(bare: Bare) -> None:
+    policy = str(bare.machine.directory / "policy.kept")
+    there = bare.call("points", "--json", variables={**bare.variables, "DRTOOL_POLICY": policy})
+    assert '"near"' in there.stdout
