@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drtool.app import open_repository
+from drtool.model.errors import Refused
 from drtool.model.location import Location, LocationError, parse_location
 
 UNDERSTOOD = {
@@ -124,3 +126,13 @@ def test_restic_asks_ssh_for_the_same_machine(heard_by_ssh: Path, text: str, eve
     told = {"-p": "", "-l": ""} | dict(itertools.pairwise(words))
     assert (told["-p"], told["-l"]) == (found.port, found.user)
     assert found.host in words
+
+
+@pytest.mark.parametrize("location", ["sftp:nas", "s3:https://host", "sftp://nas:http//srv", "sftp:-oProxyCommand=touch x:/srv"])
+def test_an_address_of_the_command_line_is_refused_too(tmp_path: Path, location: str) -> None:
+    key = tmp_path / "key"
+    key.write_text("x")
+    key.chmod(0o600)
+    with pytest.raises(Refused) as raised:
+        open_repository(location, str(key), state_directory=str(tmp_path / "state"))
+    assert raised.value.hint

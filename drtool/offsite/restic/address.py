@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 from drtool.model.errors import Refused
-from drtool.model.location import parse_location
+from drtool.model.location import LocationError, parse_location
 from drtool.model.policy import Address, RepositoryPolicy
 from drtool.model.secret import Secret, SecretReference
 from drtool.ports import SecretStore
@@ -68,7 +68,8 @@ class Reach:
 
 
 def resolve(address: Address, secrets: SecretStore, *, environment: Mapping[str, SecretReference | str] | None = None) -> Reach:
-    """Resolve an address; `environment` stands in where the address has none of its own."""
+    """Resolve an address; `environment` stands in where the address has none of its own. Refused when it is none."""
+    _require_location(address.location)
     chosen = address.environment or environment or {}
     return Reach(
         location=address.location,
@@ -79,6 +80,15 @@ def resolve(address: Address, secrets: SecretStore, *, environment: Mapping[str,
         },
         ssh_config=address.ssh_config,
     )
+
+
+def _require_location(location: str) -> None:
+    """Refuse what a policy would not have taken: an address of the command line, or out of a repository."""
+    if location.startswith(("sftp:", "s3:")):
+        try:
+            parse_location(location)
+        except LocationError as error:
+            raise Refused(f"{location}: {error}", hint=error.hint, safe="nothing was started") from None
 
 
 def address_from(policy: RepositoryPolicy, source: str, *, runner: str) -> Address:
