@@ -94,7 +94,7 @@ def circle(here: World, sizes: Sizes) -> None:
         row("room of 256 MiB with holes, before and after, KiB", str(room >> 10), str(nas_tree.holes(places) >> 10))
         os.setxattr(places[3] / "attribute 7", "user.colour", b"red")
         row("control: one attribute changed, differences", str(len(nas_tree.compare(places[3:4], copies[3:4]))))
-        here.drtool(policy, "sweep", "--kept")
+        here.drtool(policy, "sweep", "--kept", "--yes")
         left = [
             item["id"] for item in client.call("pool.dataset.query", [], FLAT) if "drtool-stage" in item["id"] or ".before-" in item["id"]
         ]

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from drtool.engine.session import Listener
     from drtool.evidence import EvidenceDesk
     from drtool.forecasts import ForecastView
+    from drtool.kept import KeptThing
     from drtool.model.examination import EvidenceView, Examination
     from drtool.model.key import AddedKey, KeyListing, KeyProof, RotatedKey, UsedKey
     from drtool.model.plan import Plan
@@ -290,11 +291,21 @@ class App:
             plan = plan_copy(self.policy, inventory, sets=names, now=self._clock.now(), run=self._clock.fresh_id())
             return self.workshop.carry_out(plan)
 
-    def sweep(self, *, kept: bool = False) -> Report:
-        """Release what runs that are over left behind; what was kept aside only with `kept`."""
+    def sweep(self, *, kept: bool = False, shown: frozenset[str] | None = None) -> Report:
+        """Release what runs that are over left behind; what was kept aside only with `kept`, and of that only what was `shown`."""
         with self.workshop.working():
             self.workshop.writable_state()
-            return self.workshop.carry_out(self.workshop.plan_whole_sweep(kept=kept))
+            return self.workshop.carry_out(self.workshop.plan_whole_sweep(kept=kept, shown=shown))
+
+    def kept(self) -> tuple[KeptThing, ...]:
+        """Look at what restores kept aside: how old and large it is, and what of it the newest whole point does not hold."""
+        from drtool.engine.observe import observe
+        from drtool.kept import look_at_kept
+
+        with self.workshop.working():
+            found = observe(self.hands, leftovers=True)
+            ours = [leftover for leftover in found.leftovers if leftover.by == self.policy.name]
+            return look_at_kept(self.hands, self.archive, ours)
 
     def rebuild(self, *, accept: str | None = None) -> Report:
         """Make the local cache anew from the repositories: one listing of each; what this machine remembers of them stays.

@@ -168,10 +168,16 @@ class Workshop:
             self.carry_out(plan)
         return bool(plan.steps)
 
-    def plan_whole_sweep(self, *, kept: bool) -> Plan:
-        """Settle what dead runs owe, and plan to release everything that is over, in the repositories too."""
+    def plan_whole_sweep(self, *, kept: bool, shown: frozenset[str] | None = None) -> Plan:
+        """Settle what dead runs owe, and plan to release everything that is over, in the repositories too.
+
+        Of what was kept aside only what was `shown`; None: all.
+        """
         dead = settle_dead_runs(self.state_directory, self.hands)
         found = observe(self.hands, repositories=self.policy.repositories, leftovers=True)
+        if shown is not None:
+            left = tuple(each for each in found.leftovers if each.what != "kept" or each.locator in shown)
+            found = replace(found, leftovers=left)
         unlisted = (listing.problem for listing in found.repositories.values() if listing.problem is not None)
         unsettled = (Problem(error.kind, error.what, error.hint) for error in dead.failures)
         missed = (

@@ -1,16 +1,43 @@
 from __future__ import annotations
 
+import sys
+from datetime import UTC, datetime
+
 import click
 
+from drtool.cli import exits, screen
 from drtool.cli.options import Verb
 from drtool.cli.session import open_session
+from drtool.model.errors import Refused
 
 
 @click.command("sweep", cls=Verb)
-@click.option("--kept", is_flag=True, help="Also remove what restores kept aside: the old data is gone then.")
+@click.option("--kept", is_flag=True, help="Also remove what restores kept aside: shows it, asks, and the old data is gone then.")
+@click.option("--yes", is_flag=True, help="Ask nothing.")
 @click.pass_context
-def command(context: click.Context, kept: bool) -> int:  # noqa: FBT001 - click's shape
+def command(context: click.Context, kept: bool, yes: bool) -> int:  # noqa: FBT001 - click's shape
     """Release what ended runs left behind: staging, sandboxes, snapshots, data that was never sealed."""
     session = open_session(context)
     app = session.app()
-    return session.carry_out(lambda: app.sweep(kept=kept))
+    shown: frozenset[str] | None = None
+    if kept and not (yes and session.options.quiet):
+        from drtool.cli.render.kept import kept_lines  # noqa: PLC0415
+
+        things = app.kept()
+        shown = frozenset(thing.leftover.locator for thing in things)
+        if things:
+            screen.words(kept_lines(things, now=datetime.now(UTC)))
+        if things and not yes and not _go_on():
+            screen.words(["Nothing was removed."])
+            return exits.FAILED
+    return session.carry_out(lambda: app.sweep(kept=kept, shown=shown))
+
+
+def _go_on() -> bool:
+    if not sys.stdin.isatty():
+        raise Refused(
+            "what restores kept aside is removed only when that was looked at, and there is no terminal to ask",
+            hint="look at the list above, and add --yes",
+            safe="nothing was removed",
+        )
+    return click.confirm("Remove it for good?", default=False, err=True)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
@@ -12,3 +14,16 @@ def identifier(milliseconds: int, randomness: bytes) -> str:
 def is_identifier(text: str) -> bool:
     """Tell whether `text` is spelled like one of our ids (names from platforms and repositories are hostile input)."""
     return len(text) == 26 and all(character in _ALPHABET for character in text)  # noqa: PLR2004 - the length above
+
+
+def instant_of(text: str) -> datetime | None:
+    """Return when an id was made; None when it is not spelled like one of ours."""
+    if not is_identifier(text):
+        return None
+    milliseconds = 0
+    for character in text[:10]:
+        milliseconds = milliseconds * 32 + _ALPHABET.index(character)
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    except (OverflowError, OSError, ValueError):
+        return None

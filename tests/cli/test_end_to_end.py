@@ -209,7 +209,7 @@ def test_a_restore_keeps_what_was_there_until_it_is_swept(machine: Machine) -> N
     assert [path.read_text(encoding="utf-8") for path in kept] == ["spoilt"]
     machine.done("sweep")
     assert kept[0].exists()
-    machine.done("sweep", "--kept")
+    machine.done("sweep", "--kept", "--yes")
     assert not kept[0].exists()
 
 

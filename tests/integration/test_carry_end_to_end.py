@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.test_end_to_end import Machine, machine  # noqa: F401 - a fixture
+from tests.rig.terminal import Terminal
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -108,3 +109,39 @@ def test_a_restore_is_taken_back_by_its_run(excluding: Machine) -> None:
     assert "nothing that run" in again.stderr
     usage = machine.call("restore", "documents", "--undo", run)
     assert usage.returncode == 2
+
+
+def test_what_was_kept_is_shown_before_it_is_removed(excluding: Machine) -> None:
+    machine = excluding  # noqa: F811
+    (machine.data / "since then").write_text("newer")
+    (machine.data / "letter.txt").write_text("DEAR")
+    machine.done("restore", "documents", "--yes")
+    (aside,) = machine.data.parent.glob("data.before-*[!n]")
+    files = [path for path in aside.rglob("*") if path.is_file()]
+    asked = machine.call("sweep", "--kept")
+    assert asked.returncode == 6
+    assert "--yes" in asked.stderr
+    shown = asked.stderr
+    assert str(aside) in shown
+    assert f"{len(files)} files of" in shown
+    assert "2 files of 9 B of it are not in the newest whole point" in shown
+    assert "drtool restore --undo" in shown
+    with Terminal(machine.arguments("sweep", "--kept"), width=160, environment=machine.environment()) as terminal:
+        terminal.wait_for("Remove it for good? [y/N]")
+        terminal.send("n\r")
+        assert "Nothing was removed." in terminal.wait_for("Nothing was removed.")
+    assert aside.exists()
+    machine.done("run")
+    assert "not in the newest whole point" in machine.call("sweep", "--kept").stderr
+    machine.done("sweep", "--kept", "--yes")
+    assert not aside.exists()
+    assert "Kept aside" not in machine.done("sweep", "--kept")
+
+
+def test_what_no_point_tells_of_counts_as_not_held(excluding: Machine) -> None:
+    machine = excluding  # noqa: F811
+    machine.done("restore", "documents", "--yes")
+    (machine.directory / "near" / "config").rename(machine.directory / "config")
+    asked = machine.call("sweep", "--kept")
+    assert asked.returncode == 6
+    assert "no whole point holds its place" in asked.stderr

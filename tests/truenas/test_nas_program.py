@@ -96,7 +96,7 @@ def test_what_a_person_reads(program: Program) -> None:
     assert (top / "letter").read_text() == "dear"
     kept = min(top.glob("letter.before-*"))  # its label lies beside it
     assert f"secret: kept aside: /mnt/tank/secret/{kept.name} (until drtool sweep --kept)" in said
-    program.done("sweep", "--kept")
+    program.done("sweep", "--kept", "--yes")
     assert {each.name for each in top.iterdir()} == {"letter", "folder", "keyless"}
 
     program.source.client.change("pool.dataset.delete", "tank/secret", {"recursive": True}, look=lambda: False)

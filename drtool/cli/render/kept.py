@@ -1,0 +1,36 @@
+"""What `drtool sweep --kept` shows before it removes anything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from drtool.cli.render.words import counted, long_duration, printable, short_id, size
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from drtool.kept import KeptThing
+
+
+def kept_lines(things: Sequence[KeptThing], *, now: datetime) -> list[str]:
+    """Return each thing with its age and size, and below it what would be lost with it."""
+    lines = ["Kept aside by restores, and gone for good when it is removed:"]
+    for thing in things:
+        age = f", {long_duration((now - thing.since).total_seconds())} old" if thing.since is not None else ""
+        amount = f", {counted(thing.files, 'file')} of {size(thing.bytes or 0)}" if thing.files is not None else ", of unknown size"
+        lines += [f"  {printable(thing.leftover.source)}: {printable(thing.leftover.locator)}{age}{amount}", f"    {_held(thing)}"]
+        if thing.leftover.target:
+            lines.append(f"    to put it back instead: drtool restore --undo {printable(thing.leftover.run)}")
+    return lines
+
+
+def _held(thing: KeptThing) -> str:
+    if thing.unheld_files is None or thing.files is None:
+        return "what of it is in a point is not known: take it that nothing is"
+    if not thing.point:
+        return "no whole point holds its place: nothing of it is stored"
+    if not thing.unheld_files:
+        return f"all of it is in the point {short_id(thing.point)} as well"
+    unheld = f"{counted(thing.unheld_files, 'file')} of {size(thing.unheld_bytes or 0)}"
+    return f"{unheld} of it are not in the newest whole point {short_id(thing.point)}"

@@ -1,0 +1,91 @@
+"""What restores kept aside, as a person should see it before it is removed: how old and large, and what of it is nowhere else."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from drtool.archive import Archive
+from drtool.engine.hands import Hands
+from drtool.model.errors import DrtoolError, Interrupted
+from drtool.model.identifier import instant_of
+from drtool.model.workload import Leftover
+from drtool.sources.places.contents import contents
+
+_FRACTION = re.compile(r"\.\d+")
+Contents = dict[bytes, tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptThing:
+    """One thing that is kept aside; `unheld` is what of it the newest whole `point` does not hold.
+
+    None where nothing is known of its content.
+    """
+
+    leftover: Leftover
+    since: datetime | None
+    files: int | None = None
+    bytes: int | None = None
+    unheld_files: int | None = None
+    unheld_bytes: int | None = None
+    point: str = ""
+
+
+def look_at_kept(hands: Hands, archive: Archive, leftovers: Iterable[Leftover]) -> tuple[KeptThing, ...]:
+    """Look at everything that is kept aside; by path, size and time of change, and whatever is not known counts as not held."""
+    return tuple(_look(hands, archive, leftover) for leftover in leftovers if leftover.what == "kept")
+
+
+def _look(hands: Hands, archive: Archive, leftover: Leftover) -> KeptThing:
+    since = instant_of(leftover.run)
+    there = None
+    if leftover.locator.startswith("/"):
+        try:
+            there = contents(hands.sources[leftover.source].runner, leftover.locator)
+        except Interrupted:
+            raise
+        except DrtoolError:
+            there = None
+    if there is None:
+        return KeptThing(leftover, since)
+    point, held = _held(hands, archive, leftover)
+    unheld = [facts for path, facts in there.items() if held.get(path) != facts]
+    sizes = sum(size for size, _modified in there.values())
+    return KeptThing(leftover, since, len(there), sizes, len(unheld), sum(size for size, _modified in unheld), point)
+
+
+def _held(hands: Hands, archive: Archive, leftover: Leftover) -> tuple[str, Contents]:
+    """Return the newest whole point that holds where it was in service, and what it holds there."""
+    for name, backup_set in hands.policy.sets.items():
+        if all(protect.source != leftover.source for protect in backup_set.protect):
+            continue
+        try:
+            chosen, manifest = archive.choose(name, hands.policy.repositories_of(backup_set))
+            for member in manifest.members:
+                for artifact in member.artifacts:
+                    inside = leftover.target == artifact.path or leftover.target.startswith(artifact.path.rstrip("/") + "/")
+                    if member.source != leftover.source or artifact.form != "tree" or not inside:
+                        continue
+                    entries = hands.repositories[chosen.copies[0]].browse(artifact, manifest.point, member.workload, leftover.target)
+                    base = len(os.fsencode(leftover.target))
+                    return manifest.point, {
+                        os.fsencode(entry.path)[base:].lstrip(b"/"): (entry.bytes, _second(entry.modified))
+                        for entry in entries
+                        if entry.type != "dir"
+                    }
+        except Interrupted:
+            raise
+        except DrtoolError:
+            continue
+    return "", {}
+
+
+def _second(modified: str) -> int:
+    try:
+        return int(datetime.fromisoformat(_FRACTION.sub("", modified)).astimezone(UTC).timestamp())
+    except ValueError:
+        return -1
