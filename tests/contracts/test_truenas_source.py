@@ -2,17 +2,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from drtool.model.carried import Survey
+from drtool.model.errors import Refused
+from drtool.model.plan import Destination
 from drtool.model.policy import SourcePolicy
 from drtool.model.secret import Secret, SecretReference
 from drtool.runners.local import LocalRunner
 from drtool.sources.truenas.create import create_dataset
 from drtool.sources.truenas.source import TruenasSource
 from drtool.testing.fixed_clock import FixedClock
-from drtool.testing.source_contract import BY, SourceContract, Subject
+from drtool.testing.source_contract import BY, SourceContract, Subject, land_request, take
 from tests.rig import zfs
 from tests.rig.small_nas import KEY, SmallNas
 from tests.rig.truenas_lab import Lab, running_lab
@@ -48,6 +52,21 @@ def nas(tmp_path: Path) -> Iterator[SmallNas]:
         (documents / "mnt").mkdir(mode=0o711)
         (documents / "mnt" / "plain").write_bytes(b"plain" * 100)
         yield server
+
+
+def test_a_dataset_of_which_files_were_left_out_is_not_exchanged_unasked(nas: SmallNas, tmp_path: Path) -> None:
+    source = make_source(nas)
+    subject = Subject(source, {"dataset": "tank/documents", "exclude_files": ["*.iso"], "exclude_caches": True}, {}, tmp_path, missing={})
+    member, _content = take(subject)
+    request = land_request(subject, member, "original")
+    for call in (source.survey, lambda asked: source.land(asked).__enter__()):
+        with pytest.raises(Refused, match="exclude_files and exclude_caches leave out") as caught:
+            call(request)
+        assert "--workload nas:tank/documents --path FOLDER" in caught.value.hint
+        assert "--leave-excluded" in caught.value.hint
+    for harmless in ({"leave_excluded": True}, {"paths": ("/folder",)}, {"destination": Destination("directory", path=str(tmp_path))}):
+        assert source.survey(replace(request, **harmless)) == Survey()
+    tidy(source)
 
 
 class TestTruenasSource(SourceContract):

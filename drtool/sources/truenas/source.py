@@ -26,6 +26,7 @@ from drtool.sources.truenas.export_stream import export_blocks, export_exact
 from drtool.sources.truenas.inspect_stream import inspect_stream
 from drtool.sources.truenas.land import open_landing
 from drtool.sources.truenas.land_stream import land_stream
+from drtool.sources.truenas.left_out import refuse_what_stays_behind
 from drtool.sources.truenas.leftovers import leftovers
 from drtool.sources.truenas.live import cut_over_live
 from drtool.sources.truenas.network import NetworkReach
@@ -124,12 +125,13 @@ class TruenasSource:
                 return export(self._parts, snapshot)
 
     def land(self, request: LandRequest) -> AbstractContextManager[Landing]:
+        refuse_what_stays_behind(self._parts, request)
         if request.member.selector.get("way") in ways.STREAMS and request.destination.form in ("original", "sandbox"):
             return land_stream(self._parts, request)
         return open_landing(self._parts, request)
 
     def survey(self, request: LandRequest) -> Survey:
-        del request
+        refuse_what_stays_behind(self._parts, request)
         return Survey()
 
     def cutover(self, landed: Landed) -> Landed:
