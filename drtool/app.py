@@ -305,7 +305,7 @@ class App:
         with self.workshop.working():
             found = observe(self.hands, leftovers=True)
             ours = [leftover for leftover in found.leftovers if leftover.by == self.policy.name]
-            return look_at_kept(self.hands, self.archive, ours)
+            return look_at_kept(self.hands, self.archive, ours, now=self._clock.now())
 
     def rebuild(self, *, accept: str | None = None) -> Report:
         """Make the local cache anew from the repositories: one listing of each; what this machine remembers of them stays.

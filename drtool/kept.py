@@ -27,7 +27,7 @@ class KeptThing:
     """
 
     leftover: Leftover
-    since: datetime | None
+    age_seconds: float | None
     files: int | None = None
     bytes: int | None = None
     unheld_files: int | None = None
@@ -35,13 +35,14 @@ class KeptThing:
     point: str = ""
 
 
-def look_at_kept(hands: Hands, archive: Archive, leftovers: Iterable[Leftover]) -> tuple[KeptThing, ...]:
+def look_at_kept(hands: Hands, archive: Archive, leftovers: Iterable[Leftover], *, now: datetime) -> tuple[KeptThing, ...]:
     """Look at everything that is kept aside; by path, size and time of change, and whatever is not known counts as not held."""
-    return tuple(_look(hands, archive, leftover) for leftover in leftovers if leftover.what == "kept")
+    return tuple(_look(hands, archive, leftover, now) for leftover in leftovers if leftover.what == "kept")
 
 
-def _look(hands: Hands, archive: Archive, leftover: Leftover) -> KeptThing:
+def _look(hands: Hands, archive: Archive, leftover: Leftover, now: datetime) -> KeptThing:
     since = instant_of(leftover.run)
+    age = (now - since).total_seconds() if since is not None else None
     there = None
     if leftover.locator.startswith("/"):
         try:
@@ -51,11 +52,11 @@ def _look(hands: Hands, archive: Archive, leftover: Leftover) -> KeptThing:
         except DrtoolError:
             there = None
     if there is None:
-        return KeptThing(leftover, since)
+        return KeptThing(leftover, age)
     point, held = _held(hands, archive, leftover)
     unheld = [facts for path, facts in there.items() if held.get(path) != facts]
     sizes = sum(size for size, _modified in there.values())
-    return KeptThing(leftover, since, len(there), sizes, len(unheld), sum(size for size, _modified in unheld), point)
+    return KeptThing(leftover, age, len(there), sizes, len(unheld), sum(size for size, _modified in unheld), point)
 
 
 def _held(hands: Hands, archive: Archive, leftover: Leftover) -> tuple[str, Contents]:

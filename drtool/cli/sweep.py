@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
 
 import click
 
@@ -26,7 +25,7 @@ def command(context: click.Context, kept: bool, yes: bool) -> int:  # noqa: FBT0
         things = app.kept()
         shown = frozenset(thing.leftover.locator for thing in things)
         if things:
-            screen.words(kept_lines(things, now=datetime.now(UTC)))
+            screen.words(kept_lines(things))
         if things and not yes and not _go_on():
             screen.words(["Nothing was removed."])
             return exits.FAILED

@@ -8,16 +8,15 @@ from drtool.cli.render.words import counted, long_duration, printable, short_id,
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from drtool.kept import KeptThing
 
 
-def kept_lines(things: Sequence[KeptThing], *, now: datetime) -> list[str]:
+def kept_lines(things: Sequence[KeptThing]) -> list[str]:
     """Return each thing with its age and size, and below it what would be lost with it."""
     lines = ["Kept aside by restores, and gone for good when it is removed:"]
     for thing in things:
-        age = f", {long_duration((now - thing.since).total_seconds())} old" if thing.since is not None else ""
+        age = f", {long_duration(thing.age_seconds)} old" if thing.age_seconds is not None else ""
         amount = f", {counted(thing.files, 'file')} of {size(thing.bytes or 0)}" if thing.files is not None else ", of unknown size"
         lines += [f"  {printable(thing.leftover.source)}: {printable(thing.leftover.locator)}{age}{amount}", f"    {_held(thing)}"]
         if thing.leftover.target:
