@@ -27,6 +27,7 @@ from drtool.planning.overdue import TaskStatus
 from drtool.planning.schedule import left_out
 from drtool.planning.status import SetStatus, assess
 from drtool.planning.verify import ReadingStatus, reading_status
+from drtool.wiring import make_notary
 
 if TYPE_CHECKING:
     from drtool.archive import Archive
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from drtool.model.plan import Plan
     from drtool.model.point import Manifest, RecoveryPoint
     from drtool.model.report import Report
+    from drtool.model.standing import Adoption
     from drtool.model.view import InventoryLine, PointView, ShownEvidence
     from drtool.planning.choose import ChosenPoint
     from drtool.planning.own_policy import Joined
@@ -89,6 +91,7 @@ class App:
         origin: Origin | None = None,
         bare: bool = False,
         deadline_seconds: float | None = None,
+        standing_in: Adoption | None = None,
     ) -> None:
         self.policy = policy
         self.state_directory = state_directory
@@ -101,7 +104,8 @@ class App:
         self._clock = SystemClock()
         self._workshops: dict[str, Workshop] = {}
         """What can carry out a plan that reads points by their own policies, by run."""
-        self._index = Index(state_directory, policy.repositories)
+        self.notary = make_notary(policy, state_directory=state_directory, standing_in=standing_in)
+        self._index = Index(state_directory, policy.repositories, judge=self.notary.judge)
 
     def forget_listings(self) -> None:
         """Ask the repositories anew: on a bare machine nobody knows how old what is remembered is."""
@@ -117,6 +121,7 @@ class App:
             self.state_directory,
             self._clock,
             self._index,
+            self.notary,
             listeners=self._listeners,
             binary=self._binary,
             deadline_seconds=self._deadline_seconds,
@@ -323,6 +328,50 @@ class App:
             plan = Plan("rebuild", self._clock.fresh_id(), self.policy.name, self._clock.now(), (), notes=notes)
             return self.workshop.carry_out(plan, needs_state=False)
 
+    def adoptable(self) -> tuple[Adoption, ...]:
+        """Return the machines of our name that are not ours, and what adopting each would bring."""
+        from drtool.planning.adopt import adoptable
+
+        with self.workshop.working():
+            return adoptable(self.archive.listings(refresh=True), self.notary.acceptance)
+
+    def choose_adoption(self, name: str, *, signer: str = "") -> Adoption:
+        """Return what `adopt` would accept; NotFound or Refused when that is not clear."""
+        from drtool.planning.adopt import choose_adoption
+
+        return choose_adoption(self.adoptable(), name, signer=signer, ours=self.notary.ours(), signers=self.policy.signers)
+
+    def adopt(self, adoption: Adoption) -> Report:
+        """Take over a machine and its signer: from now on its points and evidence count here as our own."""
+        from drtool.model.plan import Plan
+        from drtool.planning.adopt import adopted
+
+        with self.workshop.working():
+            self.workshop.writable_state()
+            now = self._clock.now()
+            self.notary.adopt(lambda known: adopted(known, adoption, at=now))
+            listings = self.archive.listings(refresh=True)
+            unsigned = self._counted_unsigned(adoption, listings)
+            if unsigned:
+                self.notary.adopt(lambda known: adopted(known, adoption, unsigned=unsigned, at=now))
+                self.archive.listings(refresh=True)
+            brought = f"{adoption.points + len(unsigned)} points of {', '.join(adoption.sets)}"
+            note = f"{adoption.machine or 'what is signed'} by {adoption.signer} is ours from now on: {brought}"
+            plan = Plan("adopt", self._clock.fresh_id(), self.policy.name, now, (), notes=(note,))
+            return self.workshop.carry_out(plan)
+
+    def _counted_unsigned(self, adoption: Adoption, listings: Mapping[str, Listing]) -> frozenset[str]:
+        """Return the tags' digests of the unsigned points that a machine counted, as the newest manifest of each of its sets names them."""
+        newest: dict[str, PointView] = {}
+        for view in self.archive.views(listings):
+            if (view.point.machine, view.point.signer) == (adoption.machine, adoption.signer):
+                newest.setdefault(view.point.set, view)
+        digests: set[str] = set()
+        for view in newest.values():
+            with contextlib.suppress(DrtoolError):  # its unsigned points stay what they are
+                digests |= set(self.archive.manifest(view, listings).counted_unsigned)
+        return frozenset(digests)
+
     def hold_add(self, target: str, *, until: datetime | None, reason: str) -> Hold:
         """Keep a point, or every point of a set, from being forgotten.
 
@@ -333,7 +382,7 @@ class App:
         if target not in self.policy.sets and target not in {view.point.set for view in self.archive.views(listings)}:
             view = self.archive.find(target, listings)
             set_name, point = view.point.set, view.point.point
-        hold = Hold(self._clock.fresh_id(), set_name, self.policy.name, reason, self._clock.now(), until, point)
+        hold = Hold(self._clock.fresh_id(), set_name, self.policy.name, reason, self._clock.now(), until, point, machine=self.hands.machine)
         left_out = self._append_hold(hold, listings)
         if point:
             self.archive.find(point, self.archive.listings(refresh=True))
@@ -353,7 +402,7 @@ class App:
         if len(matches) != 1:
             raise NotFound(f"{len(matches)} holds are called {name}", hint="drtool hold list")
         hold = matches[0]
-        ended = replace(hold, id=self._clock.fresh_id(), created=self._clock.now(), releases=hold.id)
+        ended = replace(hold, id=self._clock.fresh_id(), created=self._clock.now(), releases=hold.id, machine=self.hands.machine)
         left_out = self._append_hold(ended, listings)
         self._require_everywhere(f"{hold.id} is released", left_out, hint=f"again when that answers: drtool hold release {hold.id}")
         return hold
@@ -455,6 +504,7 @@ class App:
         """Return what `restore` would do: the points are chosen, their manifests read, and places, room and paths looked at."""
         from drtool.engine.room import require_paths, require_room
         from drtool.engine.survey import survey
+        from drtool.planning.others import about_choice
         from drtool.planning.restore import plan_restore
         from drtool.planning.survey import with_surveys
 
@@ -486,6 +536,9 @@ class App:
                 self._workshops[plan.run] = replace(self.workshop, policy=joined.policy)
             plan = self._origin.on_paper(plan, joined.policy)
             hands = self._workshops.get(plan.run, self.workshop).hands
+            for choice in chosen.values():
+                notes, asks = about_choice(choice, in_place=request.destination.form == "original")
+                plan = replace(plan, notes=(*plan.notes, *notes), asks=(*plan.asks, *asks))
             require_room(hands, plan)
             require_paths(hands, plan)
             return self._with_forecast(with_surveys(plan, survey(hands, plan)), read)
@@ -713,7 +766,7 @@ class App:
         from drtool.planning.own_policy import with_sources
 
         declared = self._clock.now()
-        read = {each: workshop.archive.choose(each, (drill.repository,))[1] for each in drill.sets}
+        read = {each: workshop.archive.choose(each, (drill.repository,), signers=self._accepted_signers)[1] for each in drill.sets}
         older = workshop.archive.before(read.values(), drill.repository) if drill.negative_control else {}
         joined = self._joined(read, copies=dict.fromkeys(read, (drill.repository,)), form="sandbox")
         plan = plan_drill(
@@ -730,6 +783,10 @@ class App:
         if joined.policy != self.policy:
             workshop = replace(workshop, policy=replace(workshop.policy, sources=joined.policy.sources, sets=joined.policy.sets))
         return self._with_forecast(plan, read), workshop
+
+    def _accepted_signers(self) -> frozenset[str]:
+        """Return whose points a drill takes: it goes to a sandbox, so it needs no machine to be adopted."""
+        return self.notary.ours().signers
 
     def _drill_of_set(self, name: str) -> DrillPolicy:
         if name not in self.policy.sets:
@@ -821,17 +878,20 @@ def open_repository(
     trust_commands: bool = False,
     ssh_config: str = "",
     deadline_seconds: float | None = None,
+    machine: str = "",
 ) -> App:
     """Open a repository on a bare machine, with a key and nothing else: the policy is read from its newest manifests.
 
     Credentials are taken from the environment by name (AWS_* and the like). Nothing of that policy is run, connected to or
-    looked up as a secret unless `trust_commands`.
+    looked up as a secret unless `trust_commands`. Where several machines of one name keep their points there, `machine` says whose.
     """
     from drtool.bare import given_to, policy_from_repository
     from drtool.origin import FromRepository
 
     state = state_directory or default_state_directory(os.environ)
-    policy = policy_from_repository(location, os.path.abspath(password_file), os.environ, binary=binary or "restic", ssh_config=ssh_config)
+    policy, of = policy_from_repository(
+        location, os.path.abspath(password_file), os.environ, binary=binary or "restic", ssh_config=ssh_config, machine=machine
+    )
     origin = Operator() if trust_commands else FromRepository(given_to(policy))
     app = App(
         policy,
@@ -841,6 +901,7 @@ def open_repository(
         origin=origin,
         bare=True,
         deadline_seconds=deadline_seconds,
+        standing_in=of,
     )
     app.forget_listings()
     return app

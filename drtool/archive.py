@@ -74,12 +74,11 @@ class Archive:
         for name, listing in listings.items():
             proven = verified_points(listing)
             for point in listing.points:
-                if point.by == self.policy.name:
-                    if point.point not in places:
-                        points[point.point] = point
-                    (places if point.whole else broken).setdefault(point.point, []).append(name)
-                    if point.point in proven:
-                        verified.setdefault(point.point, []).append(name)
+                if point.point not in places:
+                    points[point.point] = point
+                (places if point.whole else broken).setdefault(point.point, []).append(name)
+                if point.point in proven:
+                    verified.setdefault(point.point, []).append(name)
         active = self.holds(listings)
         ordered = sorted(points.values(), key=lambda point: (point.instant, point.point), reverse=True)
         return tuple(
@@ -129,7 +128,7 @@ class Archive:
         """Read the manifest of a point from the first repository that gives it as it was sealed."""
         last: DrtoolError | None = None
         for name in view.listed:
-            point = next((each for each in listings[name].points if each.point == view.point.point), view.point)
+            point = next((each for each in listings[name].every_point if each.digest == view.point.digest), view.point)
             try:
                 return manifests.read(self.hands.repositories[name].read(point.manifest), digest=view.point.digest)
             except DrtoolError as error:
@@ -144,6 +143,7 @@ class Archive:
         point: str | None = None,
         at: datetime | None = None,
         workloads: tuple[str, ...] = (),
+        signers: Callable[[], frozenset[str]] = frozenset,
     ) -> tuple[ChosenPoint, Manifest]:
         """Choose the point of a set to restore and read its manifest; when no repository can be read, raises what the first one says."""
         names = tuple(named(name, self.hands.repositories, "repository") for name in dict.fromkeys(repositories))
@@ -153,7 +153,9 @@ class Archive:
         if all(listing.problem is not None for listing in listings.values()):
             self.hands.repositories[names[0]].list()
         now = self.clock.now()
-        chosen = choose_point(listings, set=set_name, by=self.policy.name, point=point, at=at, now=now, workloads=workloads)
+        chosen = choose_point(
+            listings, set=set_name, by=self.policy.name, point=point, at=at, now=now, workloads=workloads, signers=signers()
+        )
         return chosen, self.manifest(PointView(chosen.recovery_point, chosen.copies), listings)
 
     def before(self, manifests: Iterable[Manifest], repository: str) -> dict[str, Manifest]:

@@ -9,10 +9,15 @@ from datetime import timedelta
 from drtool.catalog import manifest as manifests
 from drtool.engine.clock import SystemClock
 from drtool.model.errors import Conflict, NotFound
+from drtool.model.inventory import Listing
 from drtool.model.point import FUTURE_TOLERANCE, Manifest, RecoveryPoint
 from drtool.model.policy import Address, Policy, RepositoryPolicy, SourcePolicy
 from drtool.model.secret import SecretReference
+from drtool.model.standing import Acceptance, Adoption
+from drtool.notary import Witness, met
 from drtool.offsite.restic.repository import ResticRepository
+from drtool.planning.adopt import adoptable, choose_adoption
+from drtool.planning.standing import judged, ours_of
 from drtool.runners.local import LocalRunner
 from drtool.secrets.store import Secrets
 
@@ -21,11 +26,13 @@ _CREDENTIALS = ("AWS_", "RESTIC_REST_", "B2_", "AZURE_", "GOOGLE_", "OS_", "ST_"
 
 
 def policy_from_repository(
-    location: str, password_file: str, environment: Mapping[str, str], *, binary: str, ssh_config: str = ""
-) -> Policy:
-    """Return a policy that can restore what lies in a repository, put together from the newest manifest of each set.
+    location: str, password_file: str, environment: Mapping[str, str], *, binary: str, ssh_config: str = "", machine: str = ""
+) -> tuple[Policy, Adoption | None]:
+    """Return a policy that can restore what lies in a repository, and whose points those are.
 
-    Raises NotFound when there is no point, Conflict when two policies of different names protect a set of the same name.
+    It is put together from the newest manifest of each set of `machine`, or of the only one there; None: of a release that told no
+    machines apart. Raises NotFound when there is no point, Conflict when several machines or policies keep their points there and none
+    was named.
     """
     address = Address(
         location=location,
@@ -36,8 +43,10 @@ def policy_from_repository(
     described = RepositoryPolicy(name=NAME, address=address, site="", timeout=timedelta(seconds=60))
     runner = LocalRunner()
     clock = SystemClock()
-    repository = ResticRepository(policy=described, by="", secrets=Secrets(environment, runner), clock=clock, local=runner, binary=binary)
-    listing = repository.list()
+    repository = ResticRepository(
+        policy=described, by="", secrets=Secrets(environment, runner), clock=clock, local=runner, binary=binary, notary=Witness()
+    )
+    listing, of = _of_one_machine(repository.list(), machine)
     newest: dict[tuple[str, str], RecoveryPoint] = {}
     for point in sorted(listing.points, key=lambda each: (each.counts, each.complete, each.instant)):
         if point.instant <= clock.now() + FUTURE_TOLERANCE:
@@ -45,7 +54,30 @@ def policy_from_repository(
     if not newest:
         raise NotFound("there is no recovery point of drtool in this repository", hint="restic snapshots shows what else lies in it")
     read = [manifests.read(repository.read(point.manifest), digest=point.digest) for point in newest.values()]
-    return _joined(read, described)
+    return _joined(read, described), of
+
+
+def _of_one_machine(listing: Listing, machine: str) -> tuple[Listing, Adoption | None]:
+    """Leave the points of one machine in a listing: of whom else they are is for a person to say."""
+    names = sorted({point.by for point in listing.points})
+    if len(names) != 1:
+        return listing, None  # none, or several policies: told where their manifests are joined
+    first, unsigned = met(listing, by=names[0])
+    known = Acceptance(first=first, unsigned=unsigned)
+    ours = ours_of(known, by=names[0])
+    found = adoptable({NAME: judged(listing, ours)}, known)
+    machines = tuple(dict.fromkeys(each.machine for each in found if each.machine))
+    if not machine and len(machines) > 1:
+        each = "; ".join(f"{one.machine}: {one.points} points of {', '.join(one.sets)}, signed by {one.signer}" for one in found)
+        raise Conflict(
+            f"several machines named {names[0]} keep their points here: {each}",
+            hint=f"say whose you want, and compare its fingerprint with the recovery sheet: --machine {machines[0]}",
+            safe="nothing was changed",
+        )
+    if not machine and not machines:
+        return judged(listing, ours), None
+    chosen = choose_adoption(found, machine or machines[0], ours=ours, signers=())
+    return judged(listing, ours_of(known, by=names[0], standing_in=chosen)), chosen
 
 
 def given_to(policy: Policy) -> frozenset[SecretReference]:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable
 
+from drtool.catalog.machine import VARIABLE
 from drtool.engine.attest import evidence_folder
 from drtool.engine.hands import Hands
 from drtool.engine.observe import list_repository
@@ -14,10 +16,12 @@ from drtool.model.secret import SecretReference
 from drtool.planning.caution import spell_damage
 from drtool.planning.evidence import damage
 from drtool.planning.memory import spell_vanished
+from drtool.planning.others import others_of, restless
 from drtool.ports import Finding, Runner, WorkPlace
 from drtool.process import shown
 
 _LOGIN_SECONDS = 60.0
+_RECENT_SECONDS = 60.0
 OpenAlone = Callable[[str, SecretReference], Hands]
 """Return hands for one repository that know one key and no other."""
 
@@ -26,7 +30,7 @@ def examine(hands: Hands, state_directory: str, subjects: tuple[str, ...], *, op
     """Ask everything the policy names whether a run and a restore would work; with `subjects` only those names."""
     findings: list[Finding] = []
     if not subjects:
-        findings += [_state(state_directory), *_signer(hands)]
+        findings += [_state(state_directory), *_signer(hands), *_machine(hands)]
     for name in _asked_of(hands.repositories, subjects):
         findings += _repository(hands, name)
     for name in _asked_of(hands.sources, subjects):
@@ -137,6 +141,26 @@ def _signer(hands: Hands) -> tuple[Finding, ...]:
         "evidence key",
         lambda: (Finding("evidence key", good=True, text=f"{reference} signs as {evidence_folder(hands).signer().fingerprint}"),),
     )
+
+
+def _machine(hands: Hands) -> tuple[Finding, ...]:
+    """Say which machine this is, and what others made in its name; a repository that cannot be listed is told where it is examined."""
+    if not hands.machine:
+        remedy = f"make the state directory writable, or set ${VARIABLE} to a name of its own"
+        return (Finding("machine", good=False, text="this machine has no id: it cannot tell its points from another's", remedy=remedy),)
+    listings = []
+    for repository in hands.repositories.values():
+        with contextlib.suppress(DrtoolError):
+            listings.append(repository.list(maximum_age_seconds=_RECENT_SECONDS))
+    by, now = hands.policy.name, hands.clock.now()
+    found = [Finding("machine", good=True, text=f"{hands.machine} of {by}")]
+    changing = restless(listings, by=by)
+    if changing:
+        text = f"{changing} machines of the name {by} made points in one run each: an id that changes at each run is no machine"
+        remedy = f"where the state directory does not last, set ${VARIABLE}, and name a key that lasts: evidence: {{key: …}}"
+        found.append(Finding("machine", good=False, text=text, remedy=remedy))
+    told = [each for name in hands.policy.sets for each in others_of(listings, name, by=by, now=now)]
+    return (*found, *(Finding("machine", good=False, text=each.words, remedy=each.next) for each in told))
 
 
 def _state(directory: str) -> Finding:

@@ -20,6 +20,8 @@ from drtool.model.errors import Corrupt, DrtoolError, Interrupted, NotFound, Ref
 from drtool.model.evidence import Evidence, EvidenceRecord, SignedEvidence
 from drtool.model.examination import EvidenceView, Examination, SeenHead
 from drtool.model.inventory import Listing
+from drtool.model.point import RecoveryPoint
+from drtool.model.standing import Standing
 from drtool.model.view import ShownEvidence
 
 DISK = "this disk"
@@ -141,13 +143,14 @@ class EvidenceDesk:
     def _heads(self, listings: Mapping[str, Listing], cannot_read: Callable[[str], None]) -> Iterator[SeenHead]:
         """Read the heads of every point's manifest, from the first repository that gives it as it was sealed."""
         points: dict[str, list[str]] = {}
-        for name, listing in listings.items():
-            for point in listing.points:
-                points.setdefault(point.point, []).append(name)
+        sealed = {name: {point.point: point for point in _signed_or_ours(listing)} for name, listing in listings.items()}
+        for name, here in sealed.items():
+            for identifier in here:
+                points.setdefault(identifier, []).append(name)
         for identifier, names in points.items():
             last = ""
             for name in names:
-                point = next(each for each in listings[name].points if each.point == identifier)
+                point = sealed[name][identifier]
                 try:
                     manifest = manifests.read(self.hands.repositories[name].read(point.manifest), digest=point.digest)
                 except Interrupted:
@@ -159,6 +162,12 @@ class EvidenceDesk:
                 break
             else:
                 cannot_read(last)
+
+
+def _signed_or_ours(listing: Listing) -> Iterator[RecoveryPoint]:
+    """Return whose manifests are heard of chains: ours, and what another machine of our name signed; anybody else would only cry wolf."""
+    yield from (each for each in listing.others if each.standing == Standing.ANOTHER_MACHINE)
+    yield from listing.points
 
 
 def _gone_from(kept: KeptEvidence, listings: Mapping[str, Listing]) -> str:

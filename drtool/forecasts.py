@@ -43,7 +43,7 @@ class Forecasts:
 
     def known(self, listings: Mapping[str, Listing]) -> Experience:
         """Return what this host remembers and what the evidence in the listings tells."""
-        records = [each for listing in listings.values() for each in listing.evidence if each.by == self.policy.name]
+        records = [each for listing in listings.values() for each in listing.evidence if each.counts]
         return together(Lanes(self.state_directory).load(), records)
 
     def of_plan(self, plan: Plan, listings: Mapping[str, Listing], manifests: Iterable[Manifest]) -> Plan:
@@ -54,7 +54,7 @@ class Forecasts:
     def beyond(self, listings: Mapping[str, Listing], *, now: datetime) -> Beyond:
         """Return what a status needs besides the listings."""
         known = self.known(listings)
-        newest = newest_points(self.policy, listings, now=now)
+        newest = newest_points(listings, now=now)
         present = {}
         for name, backup_set in self.policy.sets.items():
             points = [newest[name, each] for each in self.policy.repositories_of(backup_set) if (name, each) in newest]
@@ -69,7 +69,7 @@ class Forecasts:
 
         now = SystemClock().now()
         known, names = self.known(listings), tuple(sets)
-        found = outlooks(self.policy, newest_points(self.policy, listings, now=now), known, now=now, sets=names)
+        found = outlooks(self.policy, newest_points(listings, now=now), known, now=now, sets=names)
         past = tuple(each for each in known.past if each.set in names)
         errors = [each.error for each in past]
         return ForecastView(

@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from drtool.model.plan import Plan
     from drtool.model.policy import Policy, SourcePolicy
     from drtool.model.secret import SecretReference
+    from drtool.notary import Notary
     from drtool.ports import Clock
 
 
 class Origin(Protocol):
     """Gives a policy the hands it deserves, and shows on paper what they will not do."""
 
-    def hands(self, policy: Policy, *, state_directory: str, clock: Clock, binary: str) -> Hands:
+    def hands(self, policy: Policy, *, state_directory: str, clock: Clock, notary: Notary, binary: str) -> Hands:
         """Build everything a run of this policy may touch the world with."""
 
     def on_paper(self, plan: Plan, policy: Policy) -> Plan:
@@ -29,10 +30,10 @@ class Origin(Protocol):
 class Operator:
     """The operator wrote it, or vouched for it."""
 
-    def hands(self, policy: Policy, *, state_directory: str, clock: Clock, binary: str) -> Hands:
+    def hands(self, policy: Policy, *, state_directory: str, clock: Clock, notary: Notary, binary: str) -> Hands:
         from drtool.wiring import make_hands
 
-        return make_hands(policy, state_directory=state_directory, clock=clock, binary=binary)
+        return make_hands(policy, state_directory=state_directory, clock=clock, notary=notary, binary=binary)
 
     def on_paper(self, plan: Plan, policy: Policy) -> Plan:
         del policy
@@ -48,7 +49,7 @@ class FromRepository:
 
     given: Collection[SecretReference]
 
-    def hands(self, policy: Policy, *, state_directory: str, clock: Clock, binary: str) -> Hands:
+    def hands(self, policy: Policy, *, state_directory: str, clock: Clock, notary: Notary, binary: str) -> Hands:
         from drtool.checks.restored_only import RestoredOnly
         from drtool.offsite.append_only import AppendOnly
         from drtool.offsite.look_only import LookOnly
@@ -61,7 +62,7 @@ class FromRepository:
 
         at_home = replace(policy, sources={name: _at_home(source) for name, source in policy.sources.items()}, evidence_key=None)
         secrets = OnlyGiven(make_secrets(), self.given)
-        bare = make_hands(at_home, state_directory=state_directory, clock=clock, binary=binary, secrets=secrets)
+        bare = make_hands(at_home, state_directory=state_directory, clock=clock, notary=notary, binary=binary, secrets=secrets)
         refusing = Refusing(bare.local)
         sources = {name: AtHome(source, refusing, reaches=reached_by(policy.sources[name], FACTS)) for name, source in bare.sources.items()}
         return replace(

@@ -309,6 +309,7 @@ class Labels:
     workload: str
     source: str
     expires: datetime
+    machine: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -406,6 +407,23 @@ class MountRequest:
 
 
 Body = Manifest | Evidence | SignedEvidence | Hold
+
+
+class Notary(Protocol):
+    """Signs what the tags of our records say, tells whose signature is on one, and sorts a listing into ours and others'."""
+
+    @property
+    def machine(self) -> str:
+        """This machine's id; empty where none can be kept."""
+
+    def sign(self, text: bytes) -> str:
+        """Return a signature of one line, at most 1,024 characters that need no escaping; Refused when nothing can be signed."""
+
+    def signer_of(self, text: bytes, signature: str) -> str:
+        """Return the fingerprint of the key that signed exactly this text; empty when none did. Never raises."""
+
+    def judge(self, listing: Listing, location: str = "") -> Listing:
+        """Return the listing with what counts here among its points and everything else among the others."""
 
 
 class Repository(Protocol):

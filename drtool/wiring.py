@@ -16,13 +16,37 @@ from drtool.sources.truenas import kind as truenas
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from drtool.catalog.evidence_folder import EvidenceFolder
     from drtool.engine.hands import Hands
     from drtool.model.policy import Policy, SourcePolicy
+    from drtool.model.standing import Adoption
+    from drtool.notary import Notary
     from drtool.offsite.restic.repository import ResticRepository
     from drtool.ports import Check, Clock, Runner, SecretStore, Source
 
 
-def make_hands(policy: Policy, *, state_directory: str, clock: Clock, binary: str = "restic", secrets: SecretStore | None = None) -> Hands:
+def make_notary(policy: Policy, *, state_directory: str, standing_in: Adoption | None = None) -> Notary:
+    """Build what tells who we are; whose key signs is asked only when something is signed."""
+    from drtool.notary import Notary
+
+    def folder() -> EvidenceFolder:
+        from drtool.catalog.evidence_folder import EvidenceFolder
+
+        return EvidenceFolder(state_directory, key=policy.evidence_key, resolve=make_secrets().resolve)
+
+    return Notary(
+        policy,
+        state_directory,
+        os.environ,
+        signer=lambda: folder().signer(),
+        has_signer=lambda: policy.evidence_key is not None or os.path.exists(os.path.join(state_directory, "evidence", "key")),
+        standing_in=standing_in,
+    )
+
+
+def make_hands(
+    policy: Policy, *, state_directory: str, clock: Clock, notary: Notary, binary: str = "restic", secrets: SecretStore | None = None
+) -> Hands:
     """Build everything a run may touch the world with, and its wrapped forms for a drill; `secrets` resolves its references."""
     from drtool.catalog.evidence_folder import EvidenceFolder
     from drtool.catalog.memory import MemoryFolder
@@ -41,7 +65,9 @@ def make_hands(policy: Policy, *, state_directory: str, clock: Clock, binary: st
 
     def open_with(resolver: SecretStore) -> dict[str, ResticRepository]:
         return {
-            name: _restic(policy, name, local=local, clock=clock, secrets=resolver, state_directory=state_directory, binary=binary)
+            name: _restic(
+                policy, name, local=local, clock=clock, secrets=resolver, state_directory=state_directory, binary=binary, notary=notary
+            )
             for name in policy.repositories
         }
 
@@ -62,6 +88,7 @@ def make_hands(policy: Policy, *, state_directory: str, clock: Clock, binary: st
         sandbox_only={name: SandboxOnly(source) for name, source in sources.items()},
         locked_out={name: AppendOnly(repository) for name, repository in open_with(Stranger(store, passwords)).items()},
         key_rings={name: ResticKeys(repository) for name, repository in bare.items()},
+        notary=notary,
     )
 
 
@@ -74,7 +101,7 @@ def make_secrets() -> SecretStore:
 
 
 def _restic(
-    policy: Policy, name: str, *, local: Runner, clock: Clock, secrets: SecretStore, state_directory: str, binary: str
+    policy: Policy, name: str, *, local: Runner, clock: Clock, secrets: SecretStore, state_directory: str, binary: str, notary: Notary
 ) -> ResticRepository:
     from drtool.engine.sweep import started_by_a_dead_run
     from drtool.offsite.restic.repository import ResticRepository
@@ -87,6 +114,7 @@ def _restic(
         local=local,
         binary=binary,
         known_dead=lambda pid, since: started_by_a_dead_run(state_directory, pid, since),
+        notary=notary,
     )
 
 

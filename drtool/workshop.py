@@ -26,6 +26,7 @@ from drtool.model.plan import Plan
 from drtool.model.policy import Policy
 from drtool.model.report import Report
 from drtool.model.secret import SecretReference
+from drtool.notary import Notary
 from drtool.origin import Operator, Origin
 from drtool.planning.backup import plan_run as plan_backup
 from drtool.planning.keys import opened_with
@@ -48,6 +49,7 @@ class Workshop:
     state_directory: str
     clock: Clock
     index: Index
+    notary: Notary
     listeners: Sequence[Listener] = ()
     binary: str = "restic"
     deadline_seconds: float | None = None
@@ -58,7 +60,9 @@ class Workshop:
     @cached_property
     def hands(self) -> Hands:
         """Everything a run may touch the world with."""
-        return self.origin.hands(self.policy, state_directory=self.state_directory, clock=self.clock, binary=self.binary)
+        return self.origin.hands(
+            self.policy, state_directory=self.state_directory, clock=self.clock, notary=self.notary, binary=self.binary
+        )
 
     @cached_property
     def deadline(self) -> float | None:
@@ -119,6 +123,7 @@ class Workshop:
 
     def carry_out(self, plan: Plan, *, hands: Hands | None = None, needs_state: bool = True) -> Report:
         """Carry a plan out, bring the index up to date, and drop the journals of long ago."""
+        plan = replace(plan, notes=(*plan.notes, *self.notary.tell()))
         session = Session(
             hands=self.hands,
             state_directory=self.state_directory,
@@ -194,6 +199,7 @@ class Workshop:
             run=self.clock.fresh_id(),
             now=self.clock.now(),
             by=self.policy.name,
+            machines=self.notary.ours().machines,
             dead_runs=dead.dead,
             live_runs=dead.live,
             ended_runs=dead.ended,

@@ -108,13 +108,18 @@ def _labels(exhibit: Exhibit, document: SignedEvidence, record: EvidenceRecord) 
         return
     if (listed.signer, listed.number) != (record.signer, record.number):
         yield _fault("reordered", f"it lies in the place of number {listed.number}, and is number {record.number}", record, place)
-    elif replace(listed, snapshot="") not in (summary := document.summary(), _of_an_earlier_release(summary)):
+    elif _as_told(listed) not in (summary := document.summary(), _of_an_earlier_release(summary)):
         yield _fault("mislabelled", "its tags tell something else than what was signed", record, place)
 
 
 def _of_an_earlier_release(summary: Evidence) -> Evidence:
     """Return a summary as its tags told it before they named the drill: formats only grow."""
     return replace(summary, details={key: value for key, value in summary.details.items() if key != "drill"})
+
+
+def _as_told(listed: Evidence) -> Evidence:
+    """Return what the tags tell, without what only a listing knows."""
+    return replace(listed, snapshot="", tags_signer="", unsigned="", counts=True)
 
 
 def _links(signer: str, chain: _Chain) -> Iterator[EvidenceFault]:

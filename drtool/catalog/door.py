@@ -22,6 +22,7 @@ SAMPLE: Final = 1_000_000
 GROUPS: Final = 1 << 16
 WARNINGS: Final = 10_000
 SIGNERS: Final = 10_000
+COUNTED: Final = 10_000
 _SELECTOR_VALUES: Final = 100_000
 _DOCUMENT_VALUES: Final = 1_000_000
 _WORKLOAD_CHARACTERS: Final = bounds.NAME_CHARACTERS + bounds.PATH_CHARACTERS
@@ -59,6 +60,11 @@ def admit(manifest: Manifest) -> Manifest:
         bounds.words(signer, "a signer", characters=bounds.NAME_CHARACTERS)
         bounds.count(head.number, "a place in a chain")
         bounds.hexadecimal(head.digest, "the digest of evidence", digits=_DIGEST)
+    bounds.machine(manifest.machine)
+    for digests in (manifest.counted, manifest.counted_unsigned):
+        bounds.count(len(digests), "the points it counted", most=COUNTED)
+        for digest in digests:
+            bounds.hexadecimal(digest, "the digest of a point it counted", digits=_DIGEST)
     bounds.count(manifest.bytes, "its bytes")
     bounds.count(manifest.files, "its files")
     return manifest
@@ -74,6 +80,8 @@ def admit_record(record: EvidenceRecord) -> EvidenceRecord:
     for text, what in ((record.repository, "a repository"), (record.host, "a host"), (record.signer, "a signer"), (record.key, "a key")):
         bounds.words(text, what, characters=bounds.NAME_CHARACTERS)
     bounds.words(record.public_key, "the public key")
+    bounds.machine(record.machine)
+    bounds.machine(record.tested)
     for text, what in (
         (record.previous, "the digest of the record before"),
         (record.manifest, "the digest of the manifest"),

@@ -3,7 +3,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from urllib.parse import quote
 
@@ -21,10 +21,18 @@ _SUFFIX = ".2.json"
 class Index:
     """The last listing of each repository on the local disk: a cache, absent or damaged means not known.
 
-    What is known is known of an address: a repository that moved under the same name is asked anew.
+    What is known is known of an address: a repository that moved under the same name is asked anew. Whose points they are is
+    judged again (`judge`) whenever they are loaded: another machine may have been adopted since.
     """
 
-    def __init__(self, state_directory: str, repositories: Mapping[str, RepositoryPolicy]) -> None:
+    def __init__(
+        self,
+        state_directory: str,
+        repositories: Mapping[str, RepositoryPolicy],
+        *,
+        judge: Callable[[Listing], Listing] = lambda listing: listing,
+    ) -> None:
+        self._judge = judge
         self._path = os.path.join(state_directory, "index")
         self._repositories = repositories
         self._memories = MemoryFolder(state_directory, repositories)
@@ -33,7 +41,7 @@ class Index:
         """Keep a listing; a state directory that cannot be written costs only the cache."""
         if listing.problem is not None:
             return
-        slim = replace(listing, points=_slim(listing.points), unsealed=(), vanished=(), damage=())
+        slim = replace(listing, points=_slim(listing.points), others=_slim(listing.others), unsealed=(), vanished=(), damage=())
         with contextlib.suppress(OSError):
             make_folder(self._path)
             write_atomically(self._file(listing.repository), canonical(slim))
@@ -44,9 +52,9 @@ class Index:
         for repository in self._repositories:
             data = read_json(self._file(repository))
             with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError):
-                if data is not None:
+                if data is not None and "others" in data:  # else an earlier release listed it, which told nobody apart
                     memory = self._memories.of(repository).read()
-                    known[repository] = replace(decode(Listing, data), vanished=memory.vanished, damage=memory.damage)
+                    known[repository] = self._judge(replace(decode(Listing, data), vanished=memory.vanished, damage=memory.damage))
         return known
 
     def clear(self) -> None:

@@ -12,11 +12,13 @@ from drtool.model.errors import Corrupt, Refused
 from drtool.model.evidence import EvidenceHead
 from drtool.model.inventory import Listing
 from drtool.model.plan import Stored
-from drtool.model.point import MANIFEST_FORMAT, Manifest, Member, MissingMember
+from drtool.model.point import MANIFEST_FORMAT, Manifest, Member, MissingMember, RecoveryPoint
 from drtool.model.policy import BackupSet, Policy
 
 _ANOTHER = "drtool points shows others"
 _IDENTIFIER = 26
+MOST_COUNTED = 500
+"""So many points a manifest names at most: about 32 KiB."""
 
 
 def build(
@@ -32,6 +34,7 @@ def build(
     versions: Mapping[str, str],
     evidence: Mapping[str, EvidenceHead],
     spell: Callable[[Policy], str] = lambda _policy: "",
+    machine: str = "",
 ) -> Manifest:
     """Write the manifest of a point from what was stored; Corrupt when the repository does not list a stored artifact."""
     if not stored:
@@ -39,6 +42,7 @@ def build(
     members = tuple(_with_trees(result, listing) for result in stored)
     instants = [member.instant for member in members]
     travelling = travelling_policy(policy, backup_set)
+    counted = _counted(listing, backup_set.name)
     return Manifest(
         point=point,
         set=backup_set.name,
@@ -54,6 +58,9 @@ def build(
         policy_text=spell(travelling),
         versions=versions,
         evidence=evidence,
+        machine=machine,
+        counted=tuple(point.digest for point in counted),
+        counted_unsigned=tuple(point.unsigned for point in counted if point.unsigned),
     )
 
 
@@ -105,6 +112,12 @@ def travelling_policy(policy: Policy, backup_set: BackupSet) -> Policy:
         drills={},
         evidence_key=None,
     )
+
+
+def _counted(listing: Listing, set_name: str) -> list[RecoveryPoint]:
+    """Return the newest points of a set that count here: what others add or take away later shows against them."""
+    newest = sorted((point for point in listing.points if point.set == set_name), key=lambda point: (point.instant, point.point))
+    return newest[: -MOST_COUNTED - 1 : -1]
 
 
 def _with_trees(stored: Stored, listing: Listing) -> Member:

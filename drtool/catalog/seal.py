@@ -10,11 +10,29 @@ from drtool.model.errors import Corrupt
 from drtool.model.evidence import SIGNED_FORMAT, EvidenceRecord, SignedEvidence
 from drtool.model.identifier import is_identifier
 
+_LONGEST_SIGNATURE = 1024
+"""One of an Ed25519 key has about 240 characters."""
+
 
 def seal(signer: Signer, record: EvidenceRecord) -> SignedEvidence:
     """Sign a record."""
     text = canonical(record)
     return SignedEvidence(text.decode("ascii"), signer.sign(text))
+
+
+def sign_tags(signer: Signer, text: bytes) -> str:
+    """Sign what all tags of a record say, in one line that is a tag itself."""
+    return sshsig.compact(signer.sign(text, namespace=sshsig.TAGS_NAMESPACE))
+
+
+def signer_of_tags(text: bytes, signature: str) -> str:
+    """Return the fingerprint of the key that signed exactly these tags; empty when none did."""
+    if len(signature) > _LONGEST_SIGNATURE:
+        return ""
+    try:
+        return sshsig.fingerprint(sshsig.verify(sshsig.armour(signature), text, namespace=sshsig.TAGS_NAMESPACE))
+    except (Corrupt, UnicodeError):
+        return ""
 
 
 def read_sealed(data: bytes) -> SignedEvidence:

@@ -20,9 +20,9 @@ class Signer:
     public_key: str
     fingerprint: str
 
-    def sign(self, message: bytes) -> str:
+    def sign(self, message: bytes, *, namespace: str = sshsig.NAMESPACE) -> str:
         """Return the armoured signature of a message."""
-        return sshsig.sign(self.key, message)
+        return sshsig.sign(self.key, message, namespace=namespace)
 
 
 def read_signer(text: str, *, where: str) -> Signer:

@@ -15,12 +15,15 @@ if TYPE_CHECKING:
 
 KEY_TYPE = "ssh-ed25519"
 NAMESPACE = "drtool.evidence"
+TAGS_NAMESPACE = "drtool.tags"
+"""Of a signature over all tags of a manifest or another record."""
 _MAGIC = b"SSHSIG"
 _VERSION = 1
 _BEGIN, _END = "-----BEGIN SSH SIGNATURE-----", "-----END SSH SIGNATURE-----"
 _COLUMNS = 70
 _HASHES = {"sha512": hashlib.sha512, "sha256": hashlib.sha256}
 _KEY_BYTES, _SIGNATURE_BYTES = 32, 64
+_URL_SAFE, _PLAIN = str.maketrans("+/", "-_"), str.maketrans("-_", "+/")
 
 
 def sign(key: Ed25519PrivateKey, message: bytes, *, namespace: str = NAMESPACE) -> str:
@@ -31,6 +34,19 @@ def sign(key: Ed25519PrivateKey, message: bytes, *, namespace: str = NAMESPACE) 
     signature = key.sign(_signed(message, namespace=namespace, hash_name="sha512"))
     parts = (_blob(public), namespace.encode(), b"", b"sha512", _string(KEY_TYPE.encode()) + _string(signature))
     body = base64.b64encode(_MAGIC + struct.pack(">I", _VERSION) + b"".join(map(_string, parts))).decode("ascii")
+    return "\n".join([_BEGIN, *(body[start : start + _COLUMNS] for start in range(0, len(body), _COLUMNS)), _END, ""])
+
+
+def compact(armoured: str) -> str:
+    """Return an armoured signature in one line that needs no escaping: base64url without padding."""
+    body = "".join(armoured.strip().splitlines()[1:-1])
+    return body.translate(_URL_SAFE).rstrip("=")
+
+
+def armour(line: str) -> str:
+    """Return the armoured signature of a compact one."""
+    body = line.translate(_PLAIN)
+    body += "=" * (-len(body) % 4)
     return "\n".join([_BEGIN, *(body[start : start + _COLUMNS] for start in range(0, len(body), _COLUMNS)), _END, ""])
 
 

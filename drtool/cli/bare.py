@@ -26,6 +26,8 @@ def bare_of(options: Options) -> Bare | None:
     named = _pair(options.repository, options.password_file, options.ssh_config)
     if named is not None:
         return named
+    if options.machine and (options.policy or not os.environ.get("RESTIC_REPOSITORY")):
+        raise click.UsageError("--machine goes with --repository; with a policy, `drtool adopt MACHINE` takes its points over")
     if options.policy or not os.environ.get("RESTIC_REPOSITORY") or _has_policy():
         return None
     if not os.environ.get("RESTIC_PASSWORD_FILE"):

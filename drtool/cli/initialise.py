@@ -57,7 +57,9 @@ def signer_lines(app: App) -> list[str]:
         signer = app.signer()
     except Refused as error:  # a credential that only the service is given: the repositories are made all the same
         return [f"  who signs evidence cannot be told from here: {printable(error.what)}"]
+    machine = printable(app.notary.machine) or "without an id"
     return [
-        f"  evidence of this machine is signed by {signer.fingerprint}; a file of allowed signers has this line:",
+        f"  this machine is {machine}; on the one that takes its place: drtool adopt {machine}",
+        f"  its points and evidence are signed by {signer.fingerprint}; a file of allowed signers has this line:",
         f"      {allowed_line((printable(app.policy.name),), signer.public_key)}",
     ]

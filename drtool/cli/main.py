@@ -52,6 +52,7 @@ SECTIONS: Final = {
         "doctor": ("doctor", "Ask whether a run and a restore would work."),
         "key": ("key", "List, add, prove and rotate the keys of repositories."),
         "hold": ("hold", "Keep a point or a set from being forgotten."),
+        "adopt": ("adopt", "Take over the points of a machine that is gone."),
         "sweep": ("sweep", "Release what ended runs left behind."),
         "rebuild": ("rebuild", "Rebuild the local cache from the repositories."),
         "lab": ("lab", "Start a simulated platform to try things on."),

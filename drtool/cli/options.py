@@ -25,6 +25,7 @@ class Options:
     repository: str | None = None
     password_file: str | None = None
     ssh_config: str | None = None
+    machine: str | None = None
 
 
 def options_of(given: dict[str, Any]) -> Options:
@@ -52,6 +53,7 @@ def bare_options() -> list[click.Parameter]:
         _option("--repository", metavar="LOCATION", help="On a bare machine: where the repository is.  [$RESTIC_REPOSITORY]"),
         _option("--password-file", metavar="PATH", help="On a bare machine: the file with its key.  [$RESTIC_PASSWORD_FILE]"),
         _option("--ssh-config", metavar="PATH", help="On a bare machine: OpenSSH settings for an sftp: repository."),
+        _option("--machine", metavar="MACHINE", help="On a bare machine: whose points, where several keep theirs there."),
     ]
 
 

@@ -14,7 +14,8 @@ from drtool.cli.session import open_session
 @click.pass_context
 def command(context: click.Context, name: str | None, refresh: bool) -> int:  # noqa: FBT001 - click's shape
     """List the recovery points (of SET), where they lie, and what holds or proves them."""
-    from drtool.cli.render.listings import points_lines  # noqa: PLC0415
+    from drtool.cli.render.listings import others_lines, points_lines  # noqa: PLC0415
+    from drtool.planning.others import views_of_others  # noqa: PLC0415
 
     session = open_session(context)
     app = session.app()
@@ -24,7 +25,9 @@ def command(context: click.Context, name: str | None, refresh: bool) -> int:  # 
     unread = [listing for listing in listings.values() if listing.problem]
     if name is not None and not views and not unread:
         app.named(name, {*app.policy.sets, *(view.point.set for view in every)}, "set")
-    session.answer("points", views, lambda: points_lines(views) if views or not unread else [])
+    others = tuple(view for view in views_of_others(listings) if name in (None, view.point.set))
+    lines = lambda: [*(points_lines(views) if views or not unread else []), *others_lines(others)]  # noqa: E731 - one use
+    session.answer("points", views, lines, others=others)
     screen.words(
         f"failed  the repository {printable(listing.repository)} could not be read: {printable(listing.problem.what)}  next: drtool doctor"
         for listing in unread

@@ -40,6 +40,12 @@ def command(context: click.Context, /, undo: str | None, yes: bool, reports: tup
     plan = app.plan_restore(request_of(app, given)) if undo is None else app.plan_undo(whole_run(app, undo))
     if not (session.options.quiet and yes):
         screen.words(plan_lines(plan))
+    if yes and plan.asks:
+        raise Refused(
+            f"--yes puts nothing into service that is not ours: {plan.asks[0]}",
+            hint="answer at a terminal, without --yes; take over a machine that is gone: drtool adopt; or --to directory PATH",
+            safe="nothing was changed",
+        )
     if not yes and not _go_on():
         screen.words(["Nothing was changed."])
         return exits.FAILED

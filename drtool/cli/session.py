@@ -61,6 +61,7 @@ class Session:
             binary=self.options.restic,
             trust_commands=trust_commands,
             ssh_config=given.ssh_config,
+            machine=self.options.machine or "",
             deadline_seconds=self.options.deadline,
         )
 

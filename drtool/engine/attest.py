@@ -76,7 +76,7 @@ def evidence_folder(hands: Hands) -> EvidenceFolder:
 def known_heads(hands: Hands, listing: Listing) -> dict[str, EvidenceHead]:
     """Return the newest head of every signer, as a listing and this host's disk tell them."""
     kept = hands.evidence.summaries() if hands.evidence is not None else ()
-    return newest_heads((*listing.evidence, *kept))
+    return newest_heads((*(each for each in listing.evidence if each.counts), *kept))
 
 
 def _record(hands: Hands, statement: Evidence, *, plan: Plan | None, events: Sequence[Event], listing: Listing | None) -> EvidenceRecord:
@@ -85,7 +85,7 @@ def _record(hands: Hands, statement: Evidence, *, plan: Plan | None, events: Seq
     if repository is not None:
         with contextlib.suppress(*_NOT_NOW):
             versions["repository"] = repository.guarantees().program_version
-    points = listing.points if listing is not None else ()
+    points = listing.every_point if listing is not None else ()
     sets = fold(plan, events).sets if plan is not None else ()
     report = next((each for each in sets if each.set == statement.set), None)
     return EvidenceRecord(
@@ -101,7 +101,9 @@ def _record(hands: Hands, statement: Evidence, *, plan: Plan | None, events: Seq
         number=0,
         set=statement.set,
         point=statement.point,
-        manifest=next((each.digest for each in points if each.point == statement.point), ""),
+        manifest=next((each.digest for each in reversed(points) if each.point == statement.point), ""),
+        machine=hands.machine,
+        tested=next((each.machine for each in reversed(points) if each.point == statement.point), "") if statement.point else "",
         run=plan.run if plan is not None else "",
         plan=plan.digest if plan is not None else "",
         host=socket.gethostname(),

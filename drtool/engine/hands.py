@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from drtool.catalog.evidence_folder import EvidenceFolder
 from drtool.model.key import UsedKey
 from drtool.model.policy import Policy
-from drtool.ports import Check, Clock, KeyRing, Repository, Runner, Source
+from drtool.ports import Check, Clock, KeyRing, Notary, Repository, Runner, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,15 @@ class Hands:
     """The same repositories, tried with passwords that are not theirs."""
     spell_policy: Callable[[Policy], str] = lambda _policy: ""
     """How a policy is written as text, to travel in manifests."""
+    notary: Notary | None = None
+    """Who we are and whom we accept; None: nobody is told apart."""
     used_key: UsedKey | None = None
     """What the repositories are opened with, when that is not what the policy says."""
+
+    @property
+    def machine(self) -> str:
+        """This machine's id; empty where it has none."""
+        return self.notary.machine if self.notary is not None else ""
 
     def for_drill(self, used_key: UsedKey | None = None) -> Hands:
         """Return hands that can read repositories, append evidence and holds, and touch a sandbox: nothing else."""

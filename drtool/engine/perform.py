@@ -67,9 +67,9 @@ def perform(work: Work) -> Result:  # noqa: C901, PLR0912 - one line per action 
         case actions.Release() as action:
             return _release(work, action)
         case actions.Forget() as action:
-            return safeguard.forget(work.hands, work.plan, action, set=work.step.set)
+            return safeguard.forget(work.hands, action, set=work.step.set)
         case actions.Prune() as action:
-            return safeguard.prune(work.hands, work.plan, action)
+            return safeguard.prune(work.hands, action)
         case actions.PlaceHold() as action:
             return safeguard.place_hold(work.hands, work.plan, action, set=work.step.set)
         case actions.EndHold() as action:
@@ -174,6 +174,7 @@ def _seal(work: Work, action: actions.Seal) -> Sealed:
             versions=hands.versions,
             evidence=known_heads(hands, listing),
             spell=hands.spell_policy,
+            machine=hands.machine,
         )
         repository.append(manifest)
     digest = hashlib.sha256(canonical(manifest)).hexdigest()

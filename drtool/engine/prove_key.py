@@ -20,7 +20,7 @@ def prove_key(hands: Hands, repository: str, used: UsedKey) -> KeyProof:
     """
     store, clock = hands.repositories[repository], hands.clock
     started = clock.now()
-    points = [point for point in store.list().points if point.instant <= started + FUTURE_TOLERANCE]
+    points = [point for point in store.list().every_point if point.instant <= started + FUTURE_TOLERANCE]
     if not points:
         raise NotFound(
             f"{used.words} opens {repository}, but there is no recovery point to read in it",

@@ -48,7 +48,7 @@ def verify(
         with contextlib.suppress(DrtoolError):
             attest(hands, _failed(replace(evidence, ended=hands.clock.now()), error), plan=plan, events=events())
         raise
-    points = _points_of(repository, plan, action.point)
+    points = _points_of(repository, action.point)
     broken = [point for point in points if not point.whole]
     details = {**evidence.details, "points": len(points), "whole": len(points) - len(broken)}
     evidence = replace(evidence, ended=hands.clock.now(), bytes=read, details=details)
@@ -85,8 +85,8 @@ def note_loss(hands: Hands, point: RecoveryPoint, plan: Plan, repository: str, e
         attest(hands, evidence, plan=plan, events=events)
 
 
-def _points_of(repository: Repository, plan: Plan, point: str) -> tuple[RecoveryPoint, ...]:
-    return tuple(each for each in repository.list().points if each.by == plan.policy and point in ("", each.point))
+def _points_of(repository: Repository, point: str) -> tuple[RecoveryPoint, ...]:
+    return tuple(each for each in repository.list().points if point in ("", each.point))
 
 
 def _lost(broken: Sequence[RecoveryPoint], repository: str) -> str:
@@ -99,7 +99,7 @@ def _lost(broken: Sequence[RecoveryPoint], repository: str) -> str:
 def _set_of(repository: Repository, point: str) -> str:
     if not point:
         return ""
-    found = next((each.set for each in repository.list().points if each.point == point), None)
+    found = next((each.set for each in reversed(repository.list().every_point) if each.point == point), None)
     if found is None:
         raise NotFound(f"the repository {repository.name} does not hold the point {point}", hint="drtool points --refresh")
     return found

@@ -34,6 +34,7 @@ def place_hold(hands: Hands, plan: Plan, action: actions.PlaceHold, *, set: str)
     """
     repository = hands.repositories[action.repository]
     hold = Hold(action.id, set, plan.policy, action.reason, hands.clock.now(), action.until, action.point, kind=FREEZE, run=plan.run)
+    hold = replace(hold, machine=hands.machine)
     written = False
     try:
         with _soon(hands):
@@ -45,7 +46,7 @@ def place_hold(hands: Hands, plan: Plan, action: actions.PlaceHold, *, set: str)
     except DrtoolError as error:
         warning = f"{action.repository} could not be frozen, another machine may forget or prune meanwhile: {error.what}"
         return Done("not frozen", {"hold": encode(hold) if written else None, "warnings": [warning]})
-    if all(point.point != action.point for point in listing.points):
+    if all(point.point != action.point for point in listing.every_point):
         with contextlib.suppress(DrtoolError), _soon(hands):
             repository.append(_release_of(hold, hands))
         raise NotFound(
@@ -82,9 +83,7 @@ def guard(hands: Hands, plan: Plan, action: actions.Guard, *, set: str) -> Done:
     now = hands.clock.now()
     listing = repository.list(maximum_age_seconds=RECENT_SECONDS)
     standing = quarantines(listing.holds, set, now)
-    stops = reasons_to_stop(
-        _own(listing, plan, set).values(), action.rules, point=action.point, now=now, looked=looked_at(listing.holds, set)
-    )
+    stops = reasons_to_stop(_own(listing, set).values(), action.rules, point=action.point, now=now, looked=looked_at(listing.holds, set))
     told = [f"nothing of it is forgotten: {stop.words}" for stop in stops]
     wrong = [stop for stop in stops if stop.kind != "future"]
     warnings: list[str] = []
@@ -93,7 +92,7 @@ def guard(hands: Hands, plan: Plan, action: actions.Guard, *, set: str) -> Done:
         told = [f"nothing of it is forgotten since {hold.created:%Y-%m-%d %H:%M} UTC: {hold.reason}"]
     elif wrong:
         reason = "; ".join(stop.words for stop in wrong)
-        hold = Hold(hands.clock.fresh_id(), set, plan.policy, reason, now, kind=QUARANTINE, run=plan.run)
+        hold = Hold(hands.clock.fresh_id(), set, plan.policy, reason, now, kind=QUARANTINE, run=plan.run, machine=hands.machine)
         warnings += _write(repository, hold)
     else:
         return Done("it looks as usual" if not stops else "a point is dated in the future", {"warnings": told})
@@ -103,33 +102,29 @@ def guard(hands: Hands, plan: Plan, action: actions.Guard, *, set: str) -> Done:
     return Done("quarantined", {"hold": hold.id, "reason": hold.reason, "warnings": [*told, *warnings]})
 
 
-def forget(hands: Hands, plan: Plan, action: actions.Forget, *, set: str) -> Forgotten:  # noqa: A002 - the vocabulary's word
+def forget(hands: Hands, action: actions.Forget, *, set: str) -> Forgotten:  # noqa: A002 - the vocabulary's word
     """Remove points by their ids, after a listing taken now: what is held, or looks wrong, stays; Refused when that misses something."""
     repository = hands.repositories[action.repository]
     now = hands.clock.now()
     listing = repository.list()
     _require_unchanged(listing, "nothing is forgotten there")
-    points = {point.point: point for point in listing.points if point.by == plan.policy}
+    points = {point.point: point for point in listing.points}
     if action.expected and action.expected not in points:
         raise Conflict(f"the point {action.expected} is not sealed in {action.repository}, so nothing is forgotten there")
-    stops = reasons_to_stop(
-        _own(listing, plan, set).values(), action.rules, point=action.expected, now=now, looked=looked_at(listing.holds, set)
-    )
+    stops = reasons_to_stop(_own(listing, set).values(), action.rules, point=action.expected, now=now, looked=looked_at(listing.holds, set))
     if stops:
         return Forgotten((), dict.fromkeys(action.points, stops[0].words))
     holds = active_holds(listing.holds, now)
     kept = {name: hold.reason for name in action.points for hold in holds if hold.set == set and hold.point in ("", name)}
     # The plan took the new point for complete and whole, and other points for what they were then.
-    kept |= {
-        each.point: ", ".join(each.reasons) for each in _judged(hands, listing, plan, set) if each.reasons and each.point in action.points
-    }
+    kept |= {each.point: ", ".join(each.reasons) for each in _judged(hands, listing, set) if each.reasons and each.point in action.points}
     forgotten = tuple(name for name in action.points if name in points and name not in kept)
     if forgotten:
         repository.forget(forgotten)
     return Forgotten(forgotten, kept)
 
 
-def prune(hands: Hands, plan: Plan, action: actions.Prune) -> Done:
+def prune(hands: Hands, action: actions.Prune) -> Done:
     """Free space, unless a restore reads from there: it takes no lock, so what is moved under it would be missing.
 
     Refused while a point of ours is not whole there: nothing claims the data that vanished, and pruning is what destroys it.
@@ -145,7 +140,7 @@ def prune(hands: Hands, plan: Plan, action: actions.Prune) -> Done:
             hint=f"wait for it; if it is over: drtool hold release {hold.id}",
             safe="nothing was removed",
         )
-    broken = [point for point in listing.points if point.by == plan.policy and not point.whole]
+    broken = [point for point in listing.points if not point.whole]
     if broken:
         told = f"{broken[0].point} of {broken[0].set}" + (f" and {len(broken) - 1} more" if len(broken) > 1 else "")
         raise Refused(
@@ -158,12 +153,12 @@ def prune(hands: Hands, plan: Plan, action: actions.Prune) -> Done:
     return Done("pruned")
 
 
-def _judged(hands: Hands, listing: Listing, plan: Plan, set: str) -> tuple[Verdict, ...]:  # noqa: A002 - the vocabulary's word
+def _judged(hands: Hands, listing: Listing, set: str) -> tuple[Verdict, ...]:  # noqa: A002 - the vocabulary's word
     backup_set = hands.policy.sets.get(set)
     if backup_set is None:
         return ()
     return verdicts(
-        _own(listing, plan, set).values(),
+        _own(listing, set).values(),
         hands.policy.retention_in(backup_set, listing.repository),
         repository=listing.repository,
         set=set,
@@ -184,8 +179,8 @@ def _require_unchanged(listing: Listing, done: str) -> None:
         )
 
 
-def _own(listing: Listing, plan: Plan, set: str) -> dict[str, RecoveryPoint]:  # noqa: A002 - the vocabulary's word
-    return {point.point: point for point in listing.points if point.by == plan.policy and point.set == set}
+def _own(listing: Listing, set: str) -> dict[str, RecoveryPoint]:  # noqa: A002 - the vocabulary's word
+    return {point.point: point for point in listing.points if point.set == set}
 
 
 def _write(repository: Repository, hold: Hold) -> list[str]:
@@ -201,7 +196,7 @@ def _write(repository: Repository, hold: Hold) -> list[str]:
 
 
 def _release_of(hold: Hold, hands: Hands) -> Hold:
-    return replace(hold, id=hands.clock.fresh_id(), created=hands.clock.now(), releases=hold.id)
+    return replace(hold, id=hands.clock.fresh_id(), created=hands.clock.now(), releases=hold.id, machine=hands.machine)
 
 
 @contextlib.contextmanager

@@ -36,6 +36,7 @@ def store(
         workload=workload.name,
         source=workload.source,
         expires=action.expires,
+        machine=hands.machine,
     )
     instant = hands.clock.now()
     snapshot = with_canary(snapshot, labels, instant=instant)

@@ -33,6 +33,7 @@ _LONGEST_SECONDS: Final = 1e12
 _SHOWN: Final = 60
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _POLICY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+MACHINE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _HEXADECIMAL: Final = re.compile(r"[0-9a-f]*")
 
 
@@ -53,6 +54,13 @@ def policy_name(text: str) -> str:
 def optional_name(text: str, what: str) -> str:
     """Return a name, or the empty text."""
     return name(text, what) if text else text
+
+
+def machine(text: str) -> str:
+    """Return the id of a machine, which is typed on command lines, or the empty text."""
+    if text and not MACHINE.fullmatch(text):
+        raise ValueError(f"{shown(text)} is no name of a machine")
+    return text
 
 
 def words(text: str, what: str, *, characters: int = TEXT_CHARACTERS) -> str:
@@ -149,6 +157,7 @@ def check_point(point: RecoveryPoint) -> RecoveryPoint:
     instant(point.instant, "the point")
     instant(point.sealed, "its seal")
     hexadecimal(point.digest, "the digest of the manifest", digits=64)
+    machine(point.machine)
     return point
 
 
@@ -174,6 +183,8 @@ def check_evidence(evidence: Evidence) -> Evidence:
             seconds(duration, what)
     instant(evidence.started, "the start")
     instant(evidence.ended, "the end")
+    machine(evidence.machine)
+    machine(evidence.tested)
     hexadecimal(evidence.digest, "the digest of the record", digits=64)
     hexadecimal(evidence.previous, "the digest of the record before", digits=64)
     values(evidence.details, "evidence", most=100_000)
@@ -199,6 +210,7 @@ def check_hold(hold: Hold) -> Hold:
     policy_name(hold.by)
     for text, what in ((hold.set, "a set"), (hold.point, "a point"), (hold.releases, "a hold"), (hold.kind, "a hold"), (hold.run, "a run")):
         optional_name(text, what)
+    machine(hold.machine)
     words(hold.reason, "the reason of a hold")
     instant(hold.created, "the hold")
     return hold

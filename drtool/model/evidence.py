@@ -78,8 +78,18 @@ class Evidence:
     """SHA-256 in hex of the record's text."""
     previous: str = ""
     """Digest of the signer's record before this one; empty for the first."""
+    machine: str = ""
+    """Which machine tested it."""
+    tested: str = ""
+    """Which machine's point was tested; empty: no point, or one of a release that did not tell machines apart."""
     snapshot: str = ""
     """Snapshot id in the repository that listed it."""
+    tags_signer: str = ""
+    """Fingerprint of the key whose signature of the tags fits; empty: none fits, there is none, or it comes from no listing."""
+    unsigned: str = ""
+    """SHA-256 in hex of tags without any signature; empty for signed ones."""
+    counts: bool = True
+    """Whether its signer is accepted here: only then it proves anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +133,10 @@ class EvidenceRecord:
     report: Mapping[str, Any] = field(default_factory=dict)
     journal_sha256: str = ""
     journal_events: int = 0
+    machine: str = ""
+    """Which machine tested it."""
+    tested: str = ""
+    """Which machine's point was tested; empty: no point, or one of a release that did not tell machines apart."""
     format: str = SIGNED_FORMAT
 
 

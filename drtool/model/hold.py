@@ -25,6 +25,8 @@ class Hold:
     releases: str = ""
     kind: str = ""
     run: str = ""
+    machine: str = ""
+    """Which machine wrote it; empty: a release that did not tell machines apart."""
 
 
 def active_holds(records: tuple[Hold, ...], now: datetime) -> tuple[Hold, ...]:

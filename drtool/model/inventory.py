@@ -27,9 +27,12 @@ class Listing:
     repository: str
     taken: datetime
     points: tuple[RecoveryPoint, ...] = ()
+    """Those that count here: of our name and a machine of ours, sealed by an accepted signer. Unjudged listings hold everybody's."""
     holds: tuple[Hold, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     unsealed: tuple[Unsealed, ...] = ()
+    others: tuple[RecoveryPoint, ...] = ()
+    """What drtool made and is not ours, each with its standing: never counted, never forgotten."""
     foreign: int = 0
     problem: Problem | None = None
     """Set when it could not be read; the rest is then empty (or old, when it comes from the index)."""
@@ -37,6 +40,11 @@ class Listing:
     """What this machine knew there and misses now."""
     damage: tuple[Damage, ...] = ()
     """What steps of this machine found wrong there, and no reading or drill has taken back."""
+
+    @property
+    def every_point(self) -> tuple[RecoveryPoint, ...]:
+        """What drtool made here, whoever sealed it; ours last, so that they win where two claim one id."""
+        return (*self.others, *self.points)
 
 
 @dataclass(frozen=True, slots=True)

@@ -510,6 +510,8 @@ class Plan:
     verdicts: tuple[Verdict, ...] = ()
     objectives: tuple[Objective, ...] = ()
     notes: tuple[str, ...] = ()
+    asks: tuple[str, ...] = ()
+    """What a person must say yes to, whatever was said before: no `--yes` does."""
     forecast: Forecast | None = None
     """How long a recovery is expected to take; None for what is none."""
 

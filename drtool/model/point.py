@@ -158,6 +158,12 @@ class Manifest:
     versions: Mapping[str, str] = field(default_factory=dict)
     evidence: Mapping[str, EvidenceHead] = field(default_factory=dict)
     """The newest evidence of every signer known when this was sealed: what is removed later is missed here."""
+    machine: str = ""
+    """Which machine sealed it; empty: a release that did not tell machines apart."""
+    counted: tuple[str, ...] = ()
+    """Digests of the newest points of this set that its signer counted when it was sealed, newest first."""
+    counted_unsigned: tuple[str, ...] = ()
+    """Digests of the tags of those among them that a release sealed that did not sign."""
     format: str = MANIFEST_FORMAT
 
     @property
@@ -211,6 +217,14 @@ class RecoveryPoint:
     """The beginnings of their trees, as far as the tags tell them."""
     lacking: int = 0
     """How many of its artifacts this repository does not list."""
+    machine: str = ""
+    """Which machine sealed it, as its tags say."""
+    signer: str = ""
+    """Fingerprint of the key whose signature of the tags fits; empty: none fits, or there is none."""
+    unsigned: str = ""
+    """SHA-256 in hex of the tags of a point without any signature; empty for a signed one."""
+    standing: str = ""
+    """What it is to this machine (`drtool.model.standing`) when it is not ours; empty: ours, or not judged."""
 
     @property
     def whole(self) -> bool:
@@ -255,3 +269,4 @@ class Unsealed:
     copied: bool = False
     """It was written by a copy, not by a run's store."""
     tree: str = ""
+    machine: str = ""

@@ -206,7 +206,9 @@ class Policy:
     sandboxes: Mapping[str, Sandbox] = field(default_factory=dict)
     drills: Mapping[str, DrillPolicy] = field(default_factory=dict)
     evidence_key: SecretReference | None = None
-    """The key that signs evidence; None: one of this host's own, made at first need."""
+    """The key that signs evidence and manifests; None: one of this host's own, made at first need."""
+    signers: tuple[str, ...] = ()
+    """Fingerprints of the keys whose points and evidence count beside our own; empty: the signer of the oldest chain, and adopted ones."""
     version: int = 1
     policy_in_points: str = "needed"
     """How much of the policy travels in every point: `needed`, what its set needs, or `whole`."""

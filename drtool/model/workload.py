@@ -56,3 +56,5 @@ class Leftover:
     """RFC 3339; empty: never by itself (what was kept aside)."""
     target: str = ""
     """Where what was kept aside was in service, or (`placed`) what was restored where nothing was."""
+    machine: str = ""
+    """Which machine left it; empty: nobody wrote that down."""

@@ -17,6 +17,7 @@ from drtool.planning.forget import ForgetDecision, decide_forget, forget_step
 from drtool.planning.holdings import Holding, holdings
 from drtool.planning.hooks import Gate, hook_steps
 from drtool.planning.order import set_of
+from drtool.planning.others import others_of
 from drtool.planning.quarantine import explained, guard_steps
 
 LIFETIME = timedelta(hours=48)
@@ -50,7 +51,7 @@ def plan_run(
     `points` gives every set a fresh id; `lifetime` is how long unsealed data is left alone. Forgetting is judged as if the fresh
     point were there. Raises NotFound for a set the policy does not have.
     """
-    held = holdings(inventory, policy.repositories, by=policy.name)
+    held = holdings(inventory, policy.repositories)
     draft = _Draft()
     for name in dict.fromkeys(sets):
         backup_set = set_of(policy, name)
@@ -62,6 +63,7 @@ def plan_run(
         if not workloads:
             draft.skipped.append(_nothing_to_store(name, missing, found))
             continue
+        draft.notes += [told.words for told in others_of(inventory.repositories.values(), name, by=policy.name, now=now)]
         fresh = _fresh_point(policy, backup_set, workloads, point=points[name], run=run, now=now, complete=not missing)
         seal = _store_steps(backup_set, workloads, missing, draft, point=fresh.point, expires=now + lifetime)
         _after_seal(policy, backup_set, held, draft, fresh=fresh, seal=seal, now=now)

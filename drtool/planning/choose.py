@@ -7,6 +7,7 @@ from datetime import datetime
 from drtool.model.errors import Conflict, NotFound
 from drtool.model.inventory import Listing
 from drtool.model.point import FUTURE_TOLERANCE, RecoveryPoint
+from drtool.model.standing import Standing
 from drtool.planning.names import fitting
 from drtool.planning.words import spell_instant
 
@@ -20,6 +21,13 @@ class ChosenPoint:
     point: str
     copies: tuple[str, ...]
     recovery_point: RecoveryPoint
+    passed_over: tuple[RecoveryPoint, ...] = ()
+    """Newer ones in our name that do not count here, newest first: a person may want to know of them."""
+
+    @property
+    def standing(self) -> str:
+        """What the point is to us when it is not ours; empty: it is."""
+        return self.recovery_point.standing
 
 
 def choose_point(
@@ -31,24 +39,24 @@ def choose_point(
     at: datetime | None = None,
     now: datetime,
     workloads: Iterable[str] = (),
+    signers: frozenset[str] = frozenset(),
 ) -> ChosenPoint:
     """Choose the point of a set to restore: the newest that is complete, whole somewhere, and not dated in the future.
 
     The order of `listings` is the order of preference; those that could not be read, or do not hold the point whole, come last. `point` is
     an id, its beginning, its end, or both around an ellipsis; `at` asks for the newest at or before it. A point that is partial, or whole
-    nowhere, is chosen only by name, or when a repository lists all the `workloads` asked for. An empty `by` takes points of any policy.
+    nowhere, is chosen only by name, or when a repository lists all the `workloads` asked for. Only what counts here is chosen, and with
+    `signers` what these sealed on any machine of our name; by name also what another machine or a stranger sealed in the name `by`.
     Raises NotFound with what there is, Conflict when two repositories tell different things of one point.
     """
     readable_first = sorted(listings.items(), key=lambda item: item[1].problem is not None)
-    places: dict[str, dict[str, RecoveryPoint]] = {}
-    for repository, listing in readable_first:
-        for found in listing.points:
-            if found.set == set and by in ("", found.by):
-                places.setdefault(found.point, {}).setdefault(repository, found)
     asked = frozenset(workloads)
-    # What can be restored from a repository is what this listing has of it, not what the manifest tells.
-    places = {name: dict(sorted(held.items(), key=lambda item: _rank(item[1], asked))) for name, held in places.items()}
-    every = sorted((next(iter(held.values())) for held in places.values()), key=_age, reverse=True)
+    places = _places(set, [(name, (*listing.points, *_of(listing, by, signers))) for name, listing in readable_first], asked)
+    every = _newest_first(places)
+    left_aside = _places(set, [(name, _of(listing, by)) for name, listing in readable_first], asked)
+    left_aside = {name: held for name, held in left_aside.items() if name not in places}
+    if point and not fitting((found.point for found in every), point) and fitting(left_aside, point):
+        places, every = left_aside, _newest_first(left_aside)
     if not every:
         raise NotFound(f"there is no recovery point of {set}", hint=_nothing_there(listings, set, by=by))
     chosen = _by_name(every, point, set_name=set) if point else _newest(every, set_name=set, at=at, now=now, workloads=asked)
@@ -59,7 +67,29 @@ def choose_point(
             hint=f"restore from the one you trust: `drtool restore {set} --point {chosen.point} --repository NAME`",
             safe="nothing was restored",
         )
-    return ChosenPoint(point=chosen.point, copies=tuple(held), recovery_point=chosen)
+    newer = tuple(each for each in _newest_first(left_aside) if _age(each) > _age(chosen)) if point is None and at is None else ()
+    return ChosenPoint(point=chosen.point, copies=tuple(held), recovery_point=chosen, passed_over=newer)
+
+
+def _of(listing: Listing, by: str, signers: frozenset[str] | None = None) -> list[RecoveryPoint]:
+    """Return what is in our name and not ours; of `signers` only."""
+    return [each for each in listing.others if each.by == by and (signers is None or each.signer in signers)]
+
+
+def _places(
+    set_name: str, listed: Iterable[tuple[str, Iterable[RecoveryPoint]]], asked: frozenset[str]
+) -> dict[str, dict[str, RecoveryPoint]]:
+    places: dict[str, dict[str, RecoveryPoint]] = {}
+    for repository, points in listed:
+        for found in points:
+            if found.set == set_name:
+                places.setdefault(found.point, {}).setdefault(repository, found)
+    # What can be restored from a repository is what this listing has of it, not what the manifest tells.
+    return {name: dict(sorted(held.items(), key=lambda item: _rank(item[1], asked))) for name, held in places.items()}
+
+
+def _newest_first(places: Mapping[str, Mapping[str, RecoveryPoint]]) -> list[RecoveryPoint]:
+    return sorted((next(iter(held.values())) for held in places.values()), key=_age, reverse=True)
 
 
 def _rank(held: RecoveryPoint, workloads: frozenset[str]) -> tuple[bool, bool, int]:
@@ -74,9 +104,15 @@ def _nothing_there(listings: Mapping[str, Listing], set_name: str, *, by: str) -
     unread = [name for name, listing in listings.items() if listing.problem is not None]
     if unread:
         return f"{', '.join(unread)} could not be read: `drtool doctor`"
-    others = sorted({found.by for listing in listings.values() for found in listing.points if found.set == set_name})
-    if others:
-        return f"there are points of {set_name} by {', '.join(others)}, this policy is named {by}"
+    others = [found for listing in listings.values() for found in listing.others if found.set == set_name]
+    machines = sorted({found.machine for found in others if found.by == by and found.standing == Standing.ANOTHER_MACHINE})
+    if machines:
+        return f"another machine made points of it, {', '.join(machines)}: if it is gone, `drtool adopt {machines[0]}` takes them over"
+    if any(found.by == by for found in others):
+        return f"there are points of it that nobody of ours sealed: `drtool points {set_name}` shows them, `--point` takes one"
+    names = sorted({found.by for found in others})
+    if names:
+        return f"there are points of {set_name} by {', '.join(names)}, this policy is named {by}"
     names = sorted({found.set for listing in listings.values() for found in listing.points})
     return f"there are points of {', '.join(names)}" if names else f"`drtool run {set_name}` makes the first one"
 

@@ -25,7 +25,7 @@ def plan_copy(policy: Policy, inventory: Inventory, *, sets: Iterable[str], now:
     A point that is not whole is brought again from a repository that holds it whole, also into the one that is written to. A
     repository that could not be listed still gets its step, which then tells the error. Raises NotFound for an unknown set.
     """
-    held = holdings(inventory, policy.repositories, by=policy.name)
+    held = holdings(inventory, policy.repositories)
     steps: list[Step] = []
     skipped: list[Skipped] = []
     for name in dict.fromkeys(sets):

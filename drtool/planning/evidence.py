@@ -17,12 +17,12 @@ def passed(evidence: Evidence) -> bool:
 
 
 def believable(listing: Listing) -> tuple[Evidence, ...]:
-    """Return the evidence that is about this repository and was there when it was listed.
+    """Return the evidence that counts here, is about this repository and was there when it was listed.
 
     What is dated later was written by a clock that ran ahead: it would outlive every failure after it, and never grow old.
     """
     horizon = listing.taken + FUTURE_TOLERANCE
-    return tuple(each for each in listing.evidence if each.repository == listing.repository and each.ended <= horizon)
+    return tuple(each for each in listing.evidence if each.counts and each.repository == listing.repository and each.ended <= horizon)
 
 
 def damage(listing: Listing) -> Damage | None:

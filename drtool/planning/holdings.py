@@ -30,8 +30,8 @@ class Holding:
         return self.points.get(set_name, ())
 
 
-def holdings(inventory: Inventory, repositories: Mapping[str, object], *, by: str) -> dict[str, Holding]:
-    """Sort what lies in each repository by set, leaving aside what another policy made (each forgets only its own).
+def holdings(inventory: Inventory, repositories: Mapping[str, object]) -> dict[str, Holding]:
+    """Sort what counts in each repository by set.
 
     A repository that was not observed counts as one that could not be read. A hold counts everywhere once one repository has it: the
     others may have been out of reach when it was written.
@@ -45,8 +45,7 @@ def holdings(inventory: Inventory, repositories: Mapping[str, object], *, by: st
             listing = Listing(repository=name, taken=inventory.taken, problem=problem)
         grouped: dict[str, list[RecoveryPoint]] = {}
         for point in listing.points:
-            if point.by == by:
-                grouped.setdefault(point.set, []).append(point)
+            grouped.setdefault(point.set, []).append(point)
         found[name] = Holding(
             listing=replace(listing, holds=tuple(holds.values())),
             points={set_name: tuple(points) for set_name, points in grouped.items()},

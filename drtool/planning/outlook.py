@@ -38,13 +38,13 @@ def outlooks(
     return found
 
 
-def newest_points(policy: Policy, listings: Mapping[str, Listing], *, now: datetime) -> dict[tuple[str, str], RecoveryPoint]:
+def newest_points(listings: Mapping[str, Listing], *, now: datetime) -> dict[tuple[str, str], RecoveryPoint]:
     """Return the newest complete, whole point of ours that is not dated in the future, by set and repository."""
     horizon = now + FUTURE_TOLERANCE
     newest: dict[tuple[str, str], RecoveryPoint] = {}
     for repository, listing in listings.items():
         for point in listing.points:
-            if point.by == policy.name and point.counts and point.instant <= horizon:
+            if point.counts and point.instant <= horizon:
                 known = newest.get((point.set, repository))
                 if known is None or point.instant > known.instant:
                     newest[point.set, repository] = point

@@ -148,15 +148,15 @@ def told_by(policy: Policy, task: Task, listing: Listing, *, now: datetime) -> A
     A prune leaves no trace: a time of it that lies before the newest point was there to be served when that point was made.
     """
     if task.verb == "run":
-        points = [each for each in listing.points if each.set == task.name and each.by == policy.name and each.instant <= now]
+        points = [each for each in listing.points if each.set == task.name and each.instant <= now]
         there = [each for each in points if each.counts or not each.complete]  # one whose data is gone is as if it had never been made
         return _from_times([(each.instant, each.complete, "" if each.complete else Outcome.PARTIAL.value) for each in there])
     if task.verb == "verify":
-        readings = [each for each in believable(listing) if each.subject == "verify" and not each.point and each.by == policy.name]
+        readings = [each for each in believable(listing) if each.subject == "verify" and not each.point]
         return _from_times([(each.started, each.outcome == Outcome.SUCCEEDED.value, each.outcome) for each in readings])
     if task.verb == "drill":
         return _told_of_drill(policy, task.name, listing)
-    newest = max((each.sealed for each in listing.points if each.by == policy.name and each.sealed <= now), default=None)
+    newest = max((each.sealed for each in listing.points if each.sealed <= now), default=None)
     return Attempts(since=newest or now)
 
 
@@ -164,7 +164,7 @@ def _told_of_drill(policy: Policy, name: str, listing: Listing) -> Attempts | No
     """A drill was tried when each of its sets was: a set that was added since makes it due."""
     newest: list[tuple[datetime, bool, str]] = []
     for each in policy.drills[name].sets:
-        own = [record for record in believable(listing) if _is_of(record, name, set_name=each, by=policy.name)]
+        own = [record for record in believable(listing) if _is_of(record, name, set_name=each)]
         if not own:
             return None
         last = max(own, key=lambda record: record.started)
@@ -174,10 +174,10 @@ def _told_of_drill(policy: Policy, name: str, listing: Listing) -> Attempts | No
     return _from_times([(started, not bad, bad)])
 
 
-def _is_of(record: Evidence, drill: str, *, set_name: str, by: str) -> bool:
+def _is_of(record: Evidence, drill: str, *, set_name: str) -> bool:
     """Tell whether a record is of a drill; one of an earlier release names none and may be of any."""
     named = record.details.get("drill", drill)
-    return record.subject == "drill" and record.set == set_name and record.by == by and named == drill
+    return record.subject == "drill" and record.set == set_name and named == drill
 
 
 def _from_times(times: list[tuple[datetime, bool, str]]) -> Attempts | None:

@@ -16,6 +16,7 @@ from drtool.planning.caution import advice_on_damage, went_back
 from drtool.planning.evidence import believable, damage, passed
 from drtool.planning.forecast import spell_source
 from drtool.planning.memory import spell_vanished
+from drtool.planning.others import Told, others_of
 from drtool.planning.outlook import worst
 from drtool.planning.proof import decayed, fingerprint
 from drtool.planning.words import spell_count, spell_duration
@@ -85,11 +86,13 @@ class _Seen:
     vanished: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """By repository what was known there and is gone, in words."""
     drilled: set[str] = field(default_factory=set)
+    others: tuple[Told, ...] = ()
 
 
 def assess(policy: Policy, inventory: Inventory, *, now: datetime, beyond: Beyond | None = None) -> tuple[SetStatus, ...]:
     """Judge every set of the policy by what the listings tell: age against RPO, copies, last passed drill and forecast against RTO."""
-    seen = {name: _Seen() for name in policy.sets}
+    listings = tuple(inventory.repositories.values())
+    seen = {name: _Seen(others=others_of(listings, name, by=policy.name, now=now)) for name in policy.sets}
     horizon = now + FUTURE_TOLERANCE
     unread: dict[str, str] = {}
     damaged: dict[str, Damage] = {}
@@ -98,8 +101,8 @@ def assess(policy: Policy, inventory: Inventory, *, now: datetime, beyond: Beyon
         if listing is None or listing.problem is not None:
             unread[repository] = "it was not asked" if listing is None or listing.problem is None else listing.problem.what
         if listing is not None:
-            _see_points(listing.points, seen, repository=repository, by=policy.name, horizon=horizon)
-            _see_evidence(believable(listing), seen, by=policy.name)
+            _see_points(listing.points, seen, repository=repository, horizon=horizon)
+            _see_evidence(believable(listing), seen)
             if (found := damage(listing)) is not None:
                 damaged[repository] = found
             for name, sight in seen.items():
@@ -109,10 +112,10 @@ def assess(policy: Policy, inventory: Inventory, *, now: datetime, beyond: Beyon
     return tuple(_judge(policy, backup_set, seen[name], (unread, damaged), more, now=now) for name, backup_set in policy.sets.items())
 
 
-def _see_points(points: Iterable[RecoveryPoint], seen: dict[str, _Seen], *, repository: str, by: str, horizon: datetime) -> None:
+def _see_points(points: Iterable[RecoveryPoint], seen: dict[str, _Seen], *, repository: str, horizon: datetime) -> None:
     for point in points:
         found = seen.get(point.set)
-        if found is None or point.by != by:
+        if found is None:
             continue
         if point.instant > horizon:
             found.future.add(point.point)
@@ -131,10 +134,10 @@ def _see_points(points: Iterable[RecoveryPoint], seen: dict[str, _Seen], *, repo
                 found.holders.add(repository)
 
 
-def _see_evidence(records: Iterable[Evidence], seen: dict[str, _Seen], *, by: str) -> None:
+def _see_evidence(records: Iterable[Evidence], seen: dict[str, _Seen]) -> None:
     for evidence in records:
         found = seen.get(evidence.set)
-        if found is None or evidence.subject != "drill" or evidence.by != by:
+        if found is None or evidence.subject != "drill":
             continue
         if found.drill is None or evidence.ended > found.drill.ended:
             found.drill = evidence
@@ -173,6 +176,7 @@ def _judge(
         *_about_broken(backup_set.name, seen),
         *_about_copies(backup_set, () if newest is None else missing, unread, seen),
         *_about_drills(policy, backup_set, seen, moved, unknown),
+        *((told.words, told.next) for told in seen.others),
         *_about_outlook(outlook, now=now),
     )
     return SetStatus(

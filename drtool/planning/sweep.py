@@ -8,6 +8,7 @@ from drtool.model.inventory import Problem
 from drtool.model.plan import EndHold, Plan, Release, Skipped, Step
 from drtool.model.point import Unsealed
 from drtool.model.workload import Leftover
+from drtool.planning.standing import left_here
 from drtool.planning.words import spell_instant
 
 
@@ -17,6 +18,7 @@ def plan_sweep(
     run: str,
     now: datetime,
     by: str,
+    machines: frozenset[str] = frozenset(),
     dead_runs: frozenset[str],
     live_runs: frozenset[str],
     ended_runs: frozenset[str] = frozenset(),
@@ -27,18 +29,18 @@ def plan_sweep(
 ) -> Plan:
     """Plan to release what runs that are over left behind, on sources and (by repository, `unsealed`) among stored data.
 
-    Released is what carries our name, of a run that died on this host or whose lease is past; of a run that ended in order
-    everything but its sandboxes and the labels of what it placed, which live as long as their lease; never of a live run, and what
-    was kept aside only with `kept`. What stays for a reason that a person may want to know is told as skipped. A freeze (by
-    repository, `holds`) of a restore that is over here is released; that of a run on another machine ends with its lease. What could
-    not be asked or settled (`problems`) makes the sweep fail: what is left there is not known.
+    Released is what carries our name and no other machine's, of a run that died on this host or whose lease is past; of a run that
+    ended in order everything but its sandboxes and the labels of what it placed, which live as long as their lease; never of a live
+    run, and what was kept aside only with `kept`. What stays for a reason that a person may want to know is told as skipped. A freeze
+    (by repository, `holds`) of a restore that is over here is released; that of a run on another machine ends with its lease. What
+    could not be asked or settled (`problems`) makes the sweep fail: what is left there is not known.
     """
     alive = live_runs | {run}
     steps: dict[str, Step] = {}
     skipped = [Skipped(what=problem.what, reason=problem.hint or "sweep again when it answers", outcome="failed") for problem in problems]
     stored = _as_leftovers(unsealed or {})
     for leftover, copied in (*((leftover, False) for leftover in leftovers), *stored):
-        if leftover.by != by:
+        if not left_here(leftover, by=by, machines=machines):
             continue
         place = f"{leftover.source} {leftover.what} {leftover.locator}"
         stays = _why_it_stays(leftover, alive=alive, kept=kept)
@@ -84,6 +86,7 @@ def _as_leftovers(unsealed: Mapping[str, Iterable[Unsealed]]) -> tuple[tuple[Lef
                 locator=item.id,
                 run=item.run,
                 by=item.by,
+                machine=item.machine,
                 expires="" if item.expires is None else item.expires.astimezone(UTC).isoformat().replace("+00:00", "Z"),
             ),
             item.copied,

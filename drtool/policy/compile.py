@@ -71,6 +71,7 @@ def compile_policy(document: Document, policy: PolicySchema, compiled: Compiled)
         },
         drills={name: _drill(name, body, sets) for name, body in policy.drills.items()},
         evidence_key=policy.evidence.key if policy.evidence else None,
+        signers=tuple(dict.fromkeys(policy.signers)),
         version=policy.drtool,
         policy_in_points=policy.policy_in_points,
     )

@@ -12,6 +12,7 @@ from drtool.policy.values import (
     CountOrOff,
     Cron,
     Duration,
+    Fingerprint,
     Location,
     Name,
     PercentageOrOff,
@@ -200,6 +201,9 @@ class PolicySchema(Strict):
     drills: dict[Name, DrillSchema] = Field(default_factory=dict)
     evidence: EvidenceSchema | None = None
     policy_in_points: Literal["needed", "whole"] = Field(default="needed", description="how much of it travels in every recovery point")
+    signers: list[Fingerprint] = Field(
+        default_factory=list, description="public keys (ssh-ed25519 …) or fingerprints (SHA256:…) whose points and evidence count, too"
+    )
 
 
 def json_schema(kinds: Kinds) -> dict[str, Any]:

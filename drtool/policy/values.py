@@ -27,6 +27,7 @@ NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 _CRON_NAMES = ("@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually")
 _CRON_HINT = 'five fields (minute hour day month weekday) as in "30 1 * * *", or @daily'
 _REFERENCE_HINT = "a secret is a reference: env:NAME, file:/path, credential:name or command:program arguments"
+_FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
@@ -118,6 +119,24 @@ def _location(value: object) -> str:
     return value
 
 
+def _fingerprint(value: object) -> str:
+    from drtool.catalog import sshsig  # noqa: PLC0415 - only policies that name signers pay for it
+    from drtool.model.errors import Corrupt  # noqa: PLC0415
+
+    hint = "the line of the recovery sheet, or of `ssh-keygen -l`: ssh-ed25519 AAAA… or SHA256:…"
+    if not isinstance(value, str):
+        raise WrongValueError("must be a public key or a fingerprint", hint)
+    text = value.strip()
+    if _FINGERPRINT.fullmatch(text):
+        return text
+    if text.split()[:1] != [sshsig.KEY_TYPE]:
+        raise WrongValueError(f"{shorten(value)} is no public key of the type ed25519 and no fingerprint", hint)
+    try:
+        return sshsig.fingerprint(text)
+    except Corrupt:
+        raise WrongValueError(f"{shorten(value)} is no public key that OpenSSH writes", hint) from None
+
+
 OFF = "off"
 
 
@@ -142,6 +161,9 @@ Duration = Annotated[timedelta, PlainValidator(parse_duration), WithJsonSchema({
 Size = Annotated[int, PlainValidator(parse_size), WithJsonSchema({"type": "string", "pattern": SIZE_PATTERN})]
 Cron = Annotated[str, PlainValidator(_cron), WithJsonSchema({"type": "string", "examples": ["30 1 * * *", "@daily"]})]
 TimeZone = Annotated[str, PlainValidator(_time_zone), WithJsonSchema({"type": "string", "examples": ["Europe/Berlin"]})]
+Fingerprint = Annotated[
+    str, PlainValidator(_fingerprint), WithJsonSchema({"type": "string", "pattern": "^(SHA256:|ssh-ed25519 )", "maxLength": 1000})
+]
 AbsolutePath = Annotated[str, PlainValidator(_absolute), WithJsonSchema({"type": "string", "pattern": "^/"})]
 Location = Annotated[str, PlainValidator(_location), WithJsonSchema({"type": "string", "pattern": "^(/|sftp:|s3:)"})]
 PercentageOrOff = Annotated[

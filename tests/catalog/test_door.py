@@ -321,7 +321,7 @@ def use_listing(found: Any, folder: Path) -> None:  # noqa: ANN401
         of_evidence(each)
         record_lines(ShownEvidence(EvidenceView(each, ("near",))))
     inventory = Inventory(taken=later, repositories=both)
-    holdings(inventory, mine.repositories, by="homelab")
+    holdings(inventory, mine.repositories)
     reading_status(mine, both, now=later)
     for status in assess(mine, inventory, now=later):
         canonical(status)

@@ -14,7 +14,7 @@ from drtool.model.errors import Refused
 from drtool.model.plan import Destination, Plan
 from drtool.model.policy import SourcePolicy
 from drtool.planning.restore import RestoreRequest, plan_restore
-from drtool.wiring import make_hands
+from drtool.wiring import make_hands, make_notary
 from tests.planning.planning_values import NOW, backup_set, manifest, member, policy
 
 POLICY = policy(backup_set(), sources={"here": SourcePolicy("here", "files", "home")}, sandboxes={}, drills={})
@@ -22,7 +22,8 @@ POLICY = policy(backup_set(), sources={"here": SourcePolicy("here", "files", "ho
 
 @pytest.fixture
 def hands(tmp_path: Path) -> Hands:
-    return make_hands(POLICY, state_directory=str(tmp_path), clock=SystemClock())
+    notary = make_notary(POLICY, state_directory=str(tmp_path))
+    return make_hands(POLICY, state_directory=str(tmp_path), clock=SystemClock(), notary=notary)
 
 
 def plan_of(directory: Path, *sizes: int, form: str = "directory", paths: tuple[str, ...] = ()) -> Plan:

@@ -58,7 +58,12 @@ def daily(count: int, *, newest: datetime = NOW - timedelta(hours=1), **changes:
 
 
 def listing(repository: str, points: Iterable[RecoveryPoint] = (), **changes: Any) -> Listing:
-    return replace(Listing(repository=repository, taken=NOW, points=tuple(points)), **changes)
+    """Return a listing as it comes through the door: what is of another name, or has a standing of its own, counts nowhere."""
+    every = tuple(points)
+    own = tuple(each for each in every if each.by == BY and not each.standing)
+    others = tuple(each for each in every if each.by != BY or each.standing)
+    made = replace(Listing(repository=repository, taken=NOW, points=own, others=others), **changes)
+    return replace(made, evidence=tuple(replace(each, counts=each.counts and each.by == BY) for each in made.evidence))
 
 
 def evidence(**changes: Any) -> Evidence:

@@ -60,7 +60,7 @@ def test_status_tells_damage_until_everything_was_read_again() -> None:
     (status,) = assess(policy(), inventory(near, listing("offsite", daily(3))), now=NOW)
     assert status.attention[0] == "near was found damaged 1h ago: nothing is forgotten there"
     assert status.next == "drtool verify near"
-    held = holdings(inventory(near), {"near": None}, by=BY)["near"]
+    held = holdings(inventory(near), {"near": None})["near"]
     decision = decide_forget(policy(), backup_set(keep=Retention(last=1)), held, fresh=point("P9"), now=NOW)
     assert decision is not None
     assert decision.points == ()
@@ -75,7 +75,7 @@ def test_status_tells_damage_until_everything_was_read_again() -> None:
 def test_a_hold_that_one_repository_knows_counts_in_all() -> None:
     pin = Hold("H1", "documents", BY, "legal", NOW - DAY, point="P001")
     seen = inventory(listing("near", daily(3), holds=(pin,)), listing("offsite", daily(3)))
-    there = holdings(seen, {"near": None, "offsite": None}, by=BY)["offsite"]
+    there = holdings(seen, {"near": None, "offsite": None})["offsite"]
     decision = decide_forget(policy(), backup_set(copies=(CopyPolicy("offsite", Retention(last=1)),)), there, fresh=point("P9"), now=NOW)
     assert decision is not None
     assert "P001" not in decision.points

@@ -315,7 +315,7 @@ def known(*more: Measurement, held: int = 100 * MIB) -> Experience:
 
 
 def of(chosen: Any, experience: Experience, *listings: Listing, **names: Any) -> Any:  # noqa: ANN401
-    newest = newest_points(chosen, {one.repository: one for one in listings}, now=NOW)
+    newest = newest_points({one.repository: one for one in listings}, now=NOW)
     return outlooks(chosen, newest, experience, now=NOW, **names)
 
 

@@ -172,7 +172,7 @@ def test_a_copy_that_has_the_member_comes_before_one_that_has_not() -> None:
 
 def test_a_forecast_is_for_the_newest_whole_point() -> None:
     points = (*daily(3, bytes=100, files=10), point("G", NOW - 2 * HOUR, bytes=9, files=1, lacking=1))
-    assert newest_points(policy(), _of(listing("near", points)), now=NOW)["documents", "near"].point == "P003"
+    assert newest_points(_of(listing("near", points)), now=NOW)["documents", "near"].point == "P003"
 
 
 def test_sets_without_copies_say_what_cannot_be_healed() -> None:

@@ -46,6 +46,36 @@ def points_lines(views: Sequence[PointView]) -> list[str]:
     return table(rows, right=frozenset({3, 4}))
 
 
+def others_lines(views: Sequence[PointView]) -> list[str]:
+    """Return one line per point in our name that is not ours: it is counted for nothing, and left alone."""
+    if not views:
+        return []
+    rows = [
+        (
+            printable(view.point.point),
+            printable(view.point.set),
+            stamp(view.point.instant),
+            " ".join(map(printable, view.repositories)),
+            _whose(view),
+        )
+        for view in views
+    ]
+    return [
+        f"Not ours, counted for nothing and left alone {BAD}",
+        *table(rows, indent="  "),
+        "  next: drtool adopt lists the machines there are",
+    ]
+
+
+def _whose(view: PointView) -> str:
+    point = view.point
+    if point.standing == "another_machine":
+        return f"of machine {printable(point.machine) or 'without an id'}"
+    if point.signer:
+        return f"signed by {point.signer}"
+    return "not signed" if point.unsigned else "its signature does not fit"
+
+
 def _held(hold: Hold) -> str:
     until = f"until {stamp(hold.until)}" if hold.until else "without end"
     return f"held {until}: {printable(hold.reason)}"

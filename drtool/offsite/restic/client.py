@@ -20,10 +20,10 @@ from drtool.offsite.restic.locks import Lock, is_dead, locked, parse_lock
 from drtool.offsite.restic.output import parse_document, words
 from drtool.offsite.restic.probe import Probe
 from drtool.offsite.restic.reading import fitting_reading
-from drtool.offsite.restic.translate import Reading, read_snapshots
+from drtool.offsite.restic.translate import Reading, read_judged
 from drtool.offsite.restic.versions import Version, parse_version
 from drtool.offsite.restic.watch import Watch, past_gone_locks, type_variable
-from drtool.ports import Clock, LineListener, Piped, Runner, SecretStore
+from drtool.ports import Clock, LineListener, Notary, Piped, Runner, SecretStore
 
 _ID = re.compile(r"[0-9a-f]{64}")
 STILL_FACTOR = 4.0
@@ -65,6 +65,7 @@ class Client:
     cache_directory: str | None
     binary: str
     known_dead: Callable[[int, datetime], bool]
+    notary: Notary | None = None
     _guard: threading.RLock = field(default_factory=threading.RLock)
     _list_guard: threading.RLock = field(default_factory=threading.RLock)
     _known: dict[tuple[str, ...], Any] = field(default_factory=dict)
@@ -178,7 +179,7 @@ class Client:
             completed = self.run(Call(commands.LIST, "list what it holds"))
             try:
                 document = parse_document(completed.standard_output)
-                reading = read_snapshots(document, repository=self.name, taken=self.clock.now())
+                reading = read_judged(document, policy=self.policy, notary=self.notary, taken=self.clock.now())
             except ValueError as error:
                 raise Refused(
                     f"the list of the repository {self.name} cannot be read: {error}: {last_words(words(completed))}",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from urllib.parse import quote, unquote
 
@@ -18,6 +18,7 @@ from drtool.model.point import TREE_CHARACTERS, TREES_TOLD, Manifest
 from drtool.ports import Body, Labels
 
 MARK = "drtool"
+SIGNATURE = "signature"
 ROLES = ("data", "manifest", "evidence", "hold")
 _REASON_CHARACTERS = 200
 
@@ -50,22 +51,35 @@ def data_tags(labels: Labels) -> tuple[str, ...]:
             "point": labels.point,
             "run": labels.run,
             "role": "data",
+            "machine": labels.machine,
             "expires": instant_text(labels.expires),
         }
     )
 
 
-def body_tags(body: Body) -> tuple[str, ...]:
-    """Return the tags of a record, with its bounded summary."""
+def body_tags(body: Body, *, sign: Callable[[bytes], str] | None = None) -> tuple[str, ...]:
+    """Return the tags of a record, with its bounded summary; with `sign`, one more is the signature of all of them."""
+    labels = {key: value for key, value in _body_labels(body).items() if value}
+    if sign is None:
+        return to_tags(labels)
+    return to_tags({**labels, SIGNATURE: sign(signed_text(labels))})
+
+
+def signed_text(labels: Mapping[str, str]) -> bytes:
+    """Return what a signature of tags covers: all of them but itself, so that a tag of a later release is covered too."""
+    return canonical({key: value for key, value in labels.items() if key != SIGNATURE})
+
+
+def _body_labels(body: Body) -> dict[str, str]:
     match body:
         case Manifest():
-            return to_tags(_manifest_labels(body))
+            return _manifest_labels(body)
         case Evidence():
-            return to_tags(_evidence_labels(body))
+            return _evidence_labels(body)
         case SignedEvidence():
-            return to_tags(_evidence_labels(body.summary()))
+            return _evidence_labels(body.summary())
         case Hold():
-            return to_tags(_hold_labels(body))
+            return _hold_labels(body)
 
 
 def body_name(body: Body) -> str:
@@ -100,6 +114,7 @@ def _manifest_labels(manifest: Manifest) -> dict[str, str]:
         "artifacts": str(len(manifest.artifacts)),
         "trees": ".".join(sorted({each.tree[:TREE_CHARACTERS] for each in manifest.artifacts})[:TREES_TOLD]),
         "digest": hashlib.sha256(canonical(manifest)).hexdigest(),
+        "machine": manifest.machine,
     }
 
 
@@ -125,6 +140,8 @@ def _evidence_labels(evidence: Evidence) -> dict[str, str]:
         "number": str(evidence.number) if evidence.signer else "",
         "record": evidence.digest,
         "previous": evidence.previous,
+        "machine": evidence.machine,
+        "tested": evidence.tested,
         **{key: json.dumps(encode(evidence.details[key]), separators=(",", ":")) for key in TOLD_IN_LISTINGS if key in evidence.details},
         **_reading_labels(evidence.reading),
     }
@@ -153,4 +170,5 @@ def _hold_labels(hold: Hold) -> dict[str, str]:
         "created": instant_text(hold.created),
         "kind": hold.kind,
         "run": hold.run,
+        "machine": hold.machine,
     }

@@ -27,6 +27,7 @@ from drtool.ports import (
     GetResult,
     Guarantees,
     MountRequest,
+    Notary,
     ProgressListener,
     PutRequest,
     PutResult,
@@ -50,6 +51,7 @@ class ResticRepository:
         cache_directory: restic's cache on this machine; None: restic's own choice.
         binary: the program, here and on the machines of sources.
         known_dead: tells whether a process id of this machine, locking at an instant, belongs to a run that is known to be over.
+        notary: signs what is appended and judges what is listed; None: neither, as on a bare machine before anybody is known.
     """
 
     def __init__(
@@ -63,9 +65,10 @@ class ResticRepository:
         cache_directory: str | None = None,
         binary: str = "restic",
         known_dead: Callable[[int, datetime], bool] = lambda _pid, _since: False,
+        notary: Notary | None = None,
     ) -> None:
         self.name = policy.name
-        self._client = Client(policy, by, secrets, clock, local, cache_directory, binary, known_dead)
+        self._client = Client(policy, by, secrets, clock, local, cache_directory, binary, known_dead, notary)
 
     @property
     def client(self) -> Client:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from drtool.model.codec import canonical
 from drtool.model.command import Completed
 from drtool.model.errors import Corrupt, Refused
+from drtool.model.hold import Hold
 from drtool.offsite.restic import command as commands
 from drtool.offsite.restic.client import Call, Client
 from drtool.offsite.restic.errors import last_words, translate
@@ -86,7 +88,7 @@ def append(client: Client, body: Body) -> str:
     """Write a record; returns its id, of which an old restic tells only the beginning."""
     data = canonical(body)
     reader = OutputReader()
-    arguments = commands.backup_stream(body_name(body), host=body.by or "drtool", tags=body_tags(body))
+    arguments = commands.backup_stream(body_name(body), host=body.by or "drtool", tags=body_tags(body, sign=_signing(client, body)))
     call = Call(arguments, "write a record", standard_input=data)
     completed = client.run(call, on_output=reader.take, on_error=reader.take)
     summary = _summary(client, reader, completed, "a record")
@@ -94,6 +96,22 @@ def append(client: Client, body: Body) -> str:
         _take_back(client, reader)
         raise Corrupt("restic did not store the whole record", hint="run again", safe="earlier points are untouched")
     return str(summary["snapshot_id"])
+
+
+def _signing(client: Client, body: Body) -> Callable[[bytes], str] | None:
+    """Return what signs a record; a hold that cannot be signed is written all the same: it only keeps."""
+    if client.notary is None:
+        return None
+    if isinstance(body, Hold):
+        return lambda text: _signed_if_possible(client, text)
+    return client.notary.sign
+
+
+def _signed_if_possible(client: Client, text: bytes) -> str:
+    try:
+        return client.notary.sign(text) if client.notary is not None else ""
+    except Refused:
+        return ""
 
 
 def stream_name(request: PutRequest) -> str:

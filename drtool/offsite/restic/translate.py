@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +16,9 @@ from drtool.model.evidence import Reading as SliceReading
 from drtool.model.hold import Hold
 from drtool.model.inventory import Listing
 from drtool.model.point import TREE_CHARACTERS, TREES_TOLD, DataSnapshot, RecoveryPoint, Unsealed
-from drtool.offsite.restic.labels import from_tags
+from drtool.model.policy import RepositoryPolicy
+from drtool.offsite.restic.labels import SIGNATURE, from_tags, signed_text
+from drtool.ports import Notary
 
 _REASON_CHARACTERS = 1000
 """Longer than any that we write: a reason is cut, for a hold counts whatever it says."""
@@ -66,8 +69,15 @@ class Reading:
         return tuple(row for row in self.rows if row.role == role and row.point == point)
 
 
-def read_snapshots(document: Any, *, repository: str, taken: datetime) -> Reading:  # noqa: ANN401 - restic's JSON
-    """Build a Reading from the JSON of `snapshots`; raises ValueError when it is no list."""
+SignerOf = Callable[[bytes, str], str]
+_Noun = Evidence | Hold | RecoveryPoint
+
+
+def read_snapshots(document: Any, *, repository: str, taken: datetime, signer_of: SignerOf | None = None) -> Reading:  # noqa: ANN401
+    """Build a Reading from the JSON of `snapshots`; raises ValueError when it is no list.
+
+    `signer_of` tells who signed the tags of a record (`Notary.signer_of`); without it nobody has.
+    """
     if document is None:
         document = []
     if not isinstance(document, list):
@@ -79,7 +89,7 @@ def read_snapshots(document: Any, *, repository: str, taken: datetime) -> Readin
         row = _row(entry)
         try:
             if row is not None and row.role != "data":
-                made[row.id] = _noun(row)
+                made[row.id] = _with_signer(_noun(row), row.labels, signer_of)
         except (KeyError, TypeError, ValueError):
             row = None
         if row is None:
@@ -98,6 +108,14 @@ def read_snapshots(document: Any, *, repository: str, taken: datetime) -> Readin
         foreign=len(document) - len(rows),
     )
     return Reading(listing, tuple(rows), frozenset(foreign))
+
+
+def read_judged(document: Any, *, policy: RepositoryPolicy, notary: Notary | None, taken: datetime) -> Reading:  # noqa: ANN401
+    """Build a Reading as `read_snapshots`, judged by `notary`; without one everybody's points are listed alike."""
+    if notary is None:
+        return read_snapshots(document, repository=policy.name, taken=taken)
+    reading = read_snapshots(document, repository=policy.name, taken=taken, signer_of=notary.signer_of)
+    return replace(reading, listing=notary.judge(reading.listing, policy.address.location))
 
 
 def _row(entry: Any) -> Row | None:  # noqa: ANN401
@@ -138,12 +156,13 @@ def _points(rows: list[Row], made: Mapping[str, Evidence | Hold | RecoveryPoint]
     for row in rows:
         if row.role == "data":
             data[row.by, row.point].append(DataSnapshot(row.id, row.tree, row.labels["workload"], row.point))
-    sealed: dict[tuple[str, str], RecoveryPoint] = {}
-    for row in rows:  # sorted: a manifest written twice counts once, the last
+    sealed: dict[tuple[str, str, str, str], RecoveryPoint] = {}
+    for row in rows:  # sorted: a manifest written twice counts once, the last; but nobody writes over what another has signed
         noun = made.get(row.id)
         if isinstance(noun, RecoveryPoint):
-            sealed[row.by, row.point] = noun.listed_with(data[row.by, row.point])
-    unsealed = tuple(_unsealed(row) for row in rows if row.role == "data" and (row.by, row.point) not in sealed)
+            sealed[row.by, row.point, noun.signer, noun.unsigned] = noun.listed_with(data[row.by, row.point])
+    claimed = {key[:2] for key in sealed}
+    unsealed = tuple(_unsealed(row) for row in rows if row.role == "data" and (row.by, row.point) not in claimed)
     return tuple(sorted(sealed.values(), key=lambda point: (point.instant, point.point))), unsealed
 
 
@@ -163,7 +182,20 @@ def _unsealed(row: Row) -> Unsealed:
         expires=expires,
         copied=row.copied,
         tree=row.tree,
+        machine=row.labels.get("machine", ""),
     )
+
+
+def _with_signer(noun: _Noun, labels: Mapping[str, str], signer_of: SignerOf | None) -> _Noun:
+    """Add who signed the tags a noun was read from."""
+    signature = labels.get(SIGNATURE, "")
+    signer = signer_of(signed_text(labels), signature) if signature and signer_of is not None else ""
+    unsigned = "" if signature else hashlib.sha256(signed_text(labels)).hexdigest()
+    if isinstance(noun, RecoveryPoint):
+        return replace(noun, signer=signer, unsigned=unsigned)
+    if isinstance(noun, Evidence):
+        return replace(noun, tags_signer=signer, unsigned=unsigned)
+    return noun
 
 
 def _noun(row: Row) -> Evidence | Hold | RecoveryPoint:
@@ -185,6 +217,7 @@ def _noun(row: Row) -> Evidence | Hold | RecoveryPoint:
                 sealed=_instant(labels["sealed"]),
                 artifacts=int(labels.get("artifacts", "0")),
                 trees=tuple(tree[:TREE_CHARACTERS] for tree in labels.get("trees", "").split(".", TREES_TOLD)[:TREES_TOLD] if tree),
+                machine=labels.get("machine", ""),
             )
         )
     return bounds.check_evidence(_evidence(row)) if row.role == "evidence" else bounds.check_hold(_hold(row))
@@ -216,6 +249,8 @@ def _evidence(row: Row) -> Evidence:
         number=int(labels.get("number", "0")),
         digest=labels.get("record", ""),
         previous=labels.get("previous", ""),
+        machine=labels.get("machine", ""),
+        tested=labels.get("tested", ""),
         reading=_slice(labels),
         snapshot=row.id,
     )
@@ -242,6 +277,7 @@ def _hold(row: Row) -> Hold:
         releases=labels.get("releases", ""),
         kind=labels.get("kind", ""),
         run=labels.get("run", ""),
+        machine=labels.get("machine", ""),
     )
 
 

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from drtool.cli import exits, screen
+from drtool.cli.options import Verb
+from drtool.cli.render.words import counted, printable
+from drtool.cli.session import open_session
+from drtool.model.errors import Refused
+
+if TYPE_CHECKING:
+    from drtool.model.standing import Adoption
+
+
+@click.command("adopt", cls=Verb)
+@click.argument("machine", required=False, metavar="[MACHINE]")
+@click.option("--signer", metavar="FINGERPRINT", default="", help="Its key, where its points bear several signatures.")
+@click.option("--yes", is_flag=True, help="Ask nothing.")
+@click.pass_context
+def command(context: click.Context, machine: str | None, signer: str, yes: bool) -> int:  # noqa: FBT001 - click's shape
+    """Take over MACHINE, which is gone: its points, and the key that signed them, count here from now on.
+
+    Without MACHINE: list the machines whose points lie here under this policy's name and are not ours. Compare the fingerprint with
+    the recovery sheet before you say yes: whoever holds the key of a repository can write into it.
+    """
+    session = open_session(context)
+    app = session.app()
+    if machine is None:
+        found = app.adoptable()
+        session.answer("adoptable", found, lambda: [_line(each) for each in found] or ["No other machine made points under this name."])
+        return exits.SUCCEEDED
+    chosen = app.choose_adoption(machine, signer=signer)
+    if not (session.options.quiet and yes):
+        screen.words(
+            [_line(chosen), "  Compare that fingerprint with the recovery sheet. Two machines must not make one set's points at once."]
+        )
+    if not yes:
+        if not sys.stdin.isatty():
+            raise Refused("adopting asks first, and there is no terminal to ask", hint="add --yes", safe="nothing was changed")
+        if not click.confirm("Is it gone, and shall its points count here?", default=False, err=True):
+            screen.words(["Nothing was changed."])
+            return exits.FAILED
+    return session.carry_out(lambda: app.adopt(chosen))
+
+
+def _line(each: Adoption) -> str:
+    sets = ", ".join(map(printable, each.sets))
+    oldest = " (the oldest chain here)" if each.first else ""
+    span = f"{each.oldest:%Y-%m-%d %H:%M} to {each.newest:%Y-%m-%d %H:%M} UTC"
+    return f"{printable(each.machine) or 'no machine'}  {counted(each.points, 'point')} of {sets}, {span}, signed by {each.signer}{oldest}"

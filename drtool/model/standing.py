@@ -1,0 +1,74 @@
+"""What a point in a repository is to this machine, and by what that is judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Standing(StrEnum):
+    """What a point is to the machine that looks at it."""
+
+    OURS = "ours"
+    """Of our name, of this machine or one it took over, sealed by an accepted signer: only such a point counts, and is forgotten."""
+    ANOTHER_NAME = "another_name"
+    """Of a policy with another name: that policy's business."""
+    ANOTHER_MACHINE = "another_machine"
+    """Of our name, but sealed by another machine: it counts there."""
+    STRANGER = "stranger"
+    """In our name, but unsigned, altered, or signed by a key that nobody accepted here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """Who counts here: the policy's name, machine ids, fingerprints of signers, and digests of unsigned tags known from before signing."""
+
+    by: str
+    machines: frozenset[str]
+    signers: frozenset[str]
+    unsigned: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """A machine that was taken over: its id, the signers of its points, when, and how many points that brought."""
+
+    machine: str
+    signers: tuple[str, ...]
+    at: datetime
+    points: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """What adopting a machine would accept: its id (empty: a release that told no machines apart), the key that signed, its points.
+
+    `first`: that key is the signer of the oldest chain here.
+    """
+
+    machine: str
+    signer: str
+    points: int
+    sets: tuple[str, ...]
+    oldest: datetime
+    newest: datetime
+    first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """What this state directory knows of who it is and whom it accepts.
+
+    `machines` and `signers` are its own, all that it ever had. `first` is the signer of the oldest chain when a repository was first
+    met. `contacted` are the repositories met, `unsigned` digests of the tags of what was unsigned then.
+    """
+
+    machines: tuple[str, ...] = ()
+    signers: tuple[str, ...] = ()
+    first: str = ""
+    adopted: tuple[Adopted, ...] = ()
+    contacted: tuple[str, ...] = ()
+    unsigned: tuple[str, ...] = ()
+    untold: tuple[str, ...] = ()
+    """What was decided at first contact and nobody has been told yet."""

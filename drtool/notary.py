@@ -1,0 +1,178 @@
+"""Signs what the tags of our records say, tells whose signature is on one, and sorts a listing into ours and others'."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from drtool.catalog.acceptance import AcceptanceFile
+from drtool.catalog.machine import kept_id, machine_id
+from drtool.catalog.signer import Signer
+from drtool.model.errors import DrtoolError, Refused
+from drtool.model.inventory import Listing
+from drtool.model.policy import Policy
+from drtool.model.standing import Acceptance, Adoption, Ours
+from drtool.planning.standing import judged, ours_of
+
+
+class Notary:
+    """Who we are and whom we accept, for one policy and one state directory.
+
+    Args:
+        policy: whose name our points bear, and whose `signers` count.
+        state_directory: what makes this a machine of its own.
+        environment: may name the machine.
+        signer: whose key signs here; asked only when something is signed, or a repository is met for the first time.
+        has_signer: whether there is such a key already.
+        standing_in: a machine and its signer that count for this call.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        state_directory: str,
+        environment: Mapping[str, str],
+        *,
+        signer: Callable[[], Signer],
+        has_signer: Callable[[], bool],
+        standing_in: Adoption | None = None,
+    ) -> None:
+        self._policy, self._state_directory, self._environment = policy, state_directory, environment
+        self._signer, self._has_signer = signer, has_signer
+        self._standing_in = standing_in
+        self._file = AcceptanceFile(state_directory, by=policy.name)
+        self._opened: dict[bytes, str] = {}
+        self._machine = ""
+
+    @property
+    def machine(self) -> str:
+        """This machine's id; empty where none can be kept."""
+        if not self._machine:
+            self._machine = machine_id(self._state_directory, self._environment)
+            own = tuple(filter(None, (self._machine, kept_id(self._state_directory))))
+            if not set(own) <= set(self._file.load().machines):
+                self._file.update(lambda known: replace(known, machines=tuple(dict.fromkeys((*known.machines, *own)))))
+        return self._machine
+
+    @property
+    def acceptance(self) -> Acceptance:
+        """What this state directory knows."""
+        return self._file.load()
+
+    def ours(self) -> Ours:
+        """Say who counts here."""
+        machine = self.machine
+        found = ours_of(self._file.load(), by=self._policy.name, signers=self._policy.signers, standing_in=self._standing_in)
+        return replace(found, machines=found.machines | {machine}) if machine else found
+
+    def sign(self, text: bytes) -> str:
+        """Sign what all tags of a record say; Refused when the key cannot be had, or this machine has no id."""
+        from drtool.catalog.seal import sign_tags  # noqa: PLC0415 - only who signs pays for it
+
+        if not self.machine:
+            raise Refused(
+                f"{self._state_directory} keeps no id of this machine",
+                hint="make it writable, remove a damaged file `machine` in it, or set $DRTOOL_MACHINE",
+                safe="earlier points are untouched",
+            )
+        signer = self._signer()
+        self._own(signer.fingerprint)
+        return sign_tags(signer, text)
+
+    def signer_of(self, text: bytes, signature: str) -> str:
+        """Return the fingerprint of the key that signed exactly these tags; empty when none did."""
+        from drtool.catalog.seal import signer_of_tags  # noqa: PLC0415
+
+        key = hashlib.blake2b(text + b"\0" + signature.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        if key not in self._opened:  # a run lists often, and copies bear the same tags
+            self._opened[key] = signer_of_tags(text, signature)
+        return self._opened[key]
+
+    def judge(self, listing: Listing, location: str = "") -> Listing:
+        """Sort a listing; with `location` a repository that is met for the first time is got to know."""
+        if location and listing.problem is None:
+            self._meet(listing, location)
+        return judged(listing, self.ours())
+
+    def adopt(self, change: Callable[[Acceptance], Acceptance]) -> Acceptance:
+        """Record what a person accepted."""
+        return self._file.update(change)
+
+    def _meet(self, listing: Listing, location: str) -> None:
+        """Record at first contact what bears no signature, and the signer of the oldest chain; later neither is believed any more."""
+        place = hashlib.sha256(location.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        known = self._file.load()
+        if place in known.contacted:
+            return
+        if not known.signers and self._has_signer():
+            with contextlib.suppress(DrtoolError):  # told where something has to be signed
+                self._own(self._signer().fingerprint)
+        first, unsigned = met(listing, by=self._policy.name)
+        untold = self._first_contact(listing, first, unsigned, known)
+        self._file.update(
+            lambda known: replace(
+                known,
+                first=known.first or first,
+                contacted=tuple(dict.fromkeys((*known.contacted, place))),
+                unsigned=tuple(dict.fromkeys((*known.unsigned, *unsigned))),
+                untold=(*known.untold, *untold),
+            )
+        )
+
+    def _first_contact(self, listing: Listing, first: str, unsigned: tuple[str, ...], known: Acceptance) -> list[str]:
+        found = sum(1 for point in listing.points if point.unsigned in unsigned and point.unsigned)
+        told = []
+        if found and set(unsigned) - set(known.unsigned):
+            told.append(f"{listing.repository}: {found} points of a release that did not sign are taken for ours, this once")
+        if first and not known.first and first not in self._file.load().signers:
+            told.append(f"{listing.repository}: the oldest chain is signed by {first}; compare it with the recovery sheet")
+        return told
+
+    def tell(self) -> tuple[str, ...]:
+        """Return what was decided at first contact, once."""
+        untold = self._file.load().untold
+        if untold:
+            self._file.update(lambda known: replace(known, untold=known.untold[len(untold) :]))
+        return untold
+
+    def _own(self, fingerprint: str) -> None:
+        known = self._file.load()
+        if fingerprint not in known.signers:
+            self._file.update(lambda each: replace(each, signers=tuple(dict.fromkeys((*each.signers, fingerprint)))))
+
+
+class Witness:
+    """Tells whose signature is on a record and judges nobody: for a machine that does not know yet for whom it asks."""
+
+    machine = ""
+
+    def sign(self, text: bytes) -> str:
+        del text
+        raise Refused("nothing is signed before it is known for whom", safe="nothing was written")
+
+    def signer_of(self, text: bytes, signature: str) -> str:
+        from drtool.catalog.seal import signer_of_tags  # noqa: PLC0415
+
+        return signer_of_tags(text, signature)
+
+    def judge(self, listing: Listing, location: str = "") -> Listing:
+        del location
+        return listing
+
+
+def met(listing: Listing, *, by: str) -> tuple[str, tuple[str, ...]]:
+    """Return what a repository tells at first contact: the signer of the oldest chain, and digests of unsigned tags to be believed.
+
+    Unsigned ones are of a release that did not sign; where anything in our name is signed, whoever needs them adopts that machine.
+    """
+    signed: list[tuple[datetime, str]] = [(each.sealed, each.signer) for each in listing.points if each.by == by and each.signer]
+    signed += [(each.started, each.tags_signer) for each in listing.evidence if each.by == by and each.tags_signer == each.signer]
+    signed = [each for each in signed if each[1]]
+    if signed:
+        return min(signed)[1], ()
+    points = [each.unsigned for each in listing.points if each.by == by and each.unsigned]
+    evidence = [each.unsigned for each in listing.evidence if each.by == by and each.unsigned]
+    return "", (*points, *evidence)

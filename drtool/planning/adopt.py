@@ -1,0 +1,82 @@
+"""Taking over what another machine of our name sealed: which machines there are, and what adopting one accepts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from drtool.model.errors import NotFound, Refused
+from drtool.model.inventory import Listing
+from drtool.model.point import RecoveryPoint
+from drtool.model.standing import Acceptance, Adopted, Adoption, Ours, Standing
+
+
+def adoptable(listings: Mapping[str, Listing], acceptance: Acceptance) -> tuple[Adoption, ...]:
+    """Return the machines of our name that are not ours, and signers nobody accepted, each with the points that an adoption would bring.
+
+    One whose points bear several signatures is there once for each; first the signer of the oldest chain, then whose points are older.
+    """
+    grouped: dict[tuple[str, str], dict[str, RecoveryPoint]] = {}
+    for listing in listings.values():
+        for point in listing.others:
+            if point.signer and point.standing in (Standing.ANOTHER_MACHINE, Standing.STRANGER):
+                grouped.setdefault((point.machine, point.signer), {}).setdefault(point.point, point)
+    found = []
+    for (machine, signer), points in grouped.items():
+        instants = sorted(point.instant for point in points.values())
+        found.append(
+            Adoption(
+                machine=machine,
+                signer=signer,
+                points=len(points),
+                sets=tuple(sorted({point.set for point in points.values()})),
+                oldest=instants[0],
+                newest=instants[-1],
+                first=signer == acceptance.first,
+            )
+        )
+    return tuple(sorted(found, key=lambda each: (each.machine, not each.first, each.oldest, each.signer)))
+
+
+def choose_adoption(found: Iterable[Adoption], name: str, *, signer: str = "", ours: Ours, signers: tuple[str, ...]) -> Adoption:
+    """Return what adopting `name` (a machine's id, or a fingerprint) accepts.
+
+    Raises:
+        NotFound: no such machine sealed anything here in our name.
+        Refused: its points bear several signatures and neither `signer` nor the oldest chain decides, or the policy's `signers` exclude it.
+    """
+    every = tuple(found)
+    named = [each for each in every if name in (each.machine, each.signer)]
+    if not named:
+        known = ", ".join(dict.fromkeys(each.machine or each.signer for each in every))
+        hint = f"there are: {known}" if known else "no other machine sealed anything here in the name of this policy"
+        raise NotFound(f"no machine {name} sealed anything that is not ours already", hint=hint)
+    wanted = [each for each in named if signer in ("", each.signer)]
+    first = [each for each in wanted if each.first]
+    chosen = first or wanted
+    if len({each.signer for each in chosen}) != 1:
+        keys = " or ".join(dict.fromkeys(each.signer for each in named))
+        raise Refused(
+            f"the points of {name} bear several signatures",
+            hint=f"compare with its recovery sheet which key is its own, then: drtool adopt {name} --signer {keys}",
+            safe="nothing was adopted",
+        )
+    if signers and chosen[0].signer not in ours.signers:
+        raise Refused(
+            f"{chosen[0].signer} is not among the `signers:` of the policy, and they decide",
+            hint=f"add it there when it is right: signers: [{chosen[0].signer}]",
+            safe="nothing was adopted",
+        )
+    return chosen[0]
+
+
+def adopted(acceptance: Acceptance, adoption: Adoption, *, unsigned: Iterable[str] = (), at: datetime) -> Acceptance:
+    """Return what is known once a machine is adopted; adopted again, nothing changes."""
+    record = Adopted(adoption.machine, (adoption.signer,), at, adoption.points)
+    again = any(each.machine == record.machine and each.signers == record.signers for each in acceptance.adopted)
+    return replace(
+        acceptance,
+        adopted=acceptance.adopted if again else (*acceptance.adopted, record),
+        unsigned=tuple(dict.fromkeys((*acceptance.unsigned, *unsigned))),
+    )

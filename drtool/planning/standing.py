@@ -1,0 +1,73 @@
+"""The one definition of whose a point is: everything that counts, keeps, forgets, copies or restores goes by it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from drtool.model.evidence import Evidence
+from drtool.model.inventory import Listing
+from drtool.model.point import RecoveryPoint
+from drtool.model.standing import Acceptance, Adoption, Ours, Standing
+from drtool.model.workload import Leftover
+
+
+def ours_of(acceptance: Acceptance, *, by: str, signers: tuple[str, ...] = (), standing_in: Adoption | None = None) -> Ours:
+    """Say who counts: what this state has been itself, and whom it accepts.
+
+    The policy's `signers` decide beside our own key; without them the signer of the oldest chain, and those that were adopted.
+    `standing_in` is what counts for this call alone, as a person named it.
+    """
+    others = signers or (acceptance.first, *(signer for each in acceptance.adopted for signer in each.signers))
+    named = (standing_in.machine, standing_in.signer) if standing_in is not None else ("", "")
+    return Ours(
+        by=by,
+        machines=frozenset(filter(None, (*acceptance.machines, *(each.machine for each in acceptance.adopted), named[0]))),
+        signers=frozenset(filter(None, (*acceptance.signers, *others, named[1]))),
+        unsigned=frozenset(acceptance.unsigned),
+    )
+
+
+def standing(point: RecoveryPoint, ours: Ours) -> Standing:
+    """Say what a point is to us; what its tags say is believed only as far as a signature of all of them goes."""
+    if point.by != ours.by:
+        return Standing.ANOTHER_NAME
+    if point.unsigned:
+        return Standing.OURS if point.unsigned in ours.unsigned else Standing.STRANGER
+    if not point.signer:
+        return Standing.STRANGER
+    if point.machine not in ours.machines:
+        return Standing.ANOTHER_MACHINE
+    return Standing.OURS if point.signer in ours.signers else Standing.STRANGER
+
+
+def judged(listing: Listing, ours: Ours) -> Listing:
+    """Sort a listing into what is ours and what is others', and say which evidence counts; judged again, the answer may be another."""
+    own: dict[str, RecoveryPoint] = {}
+    others = []
+    for point in (*listing.points, *listing.others):
+        found = standing(point, ours)
+        if found is Standing.OURS:
+            own[point.point] = replace(point, standing="") if point.standing else point  # sealed twice, it is the later one
+        else:
+            others.append(point if point.standing == found else replace(point, standing=found.value))
+    points = tuple(own.values())
+    if listing.others:  # what was others' may be ours now, and lies between
+        points = tuple(sorted(points, key=lambda point: (point.instant, point.point)))
+    evidence = tuple(each if each.counts is (known := proves(each, ours)) else replace(each, counts=known) for each in listing.evidence)
+    return replace(listing, points=points, others=tuple(others), evidence=evidence)
+
+
+def proves(evidence: Evidence, ours: Ours) -> bool:
+    """Tell whether evidence proves anything here: by an accepted signer, and not about a point of another machine."""
+    if evidence.set and evidence.by != ours.by:
+        return False  # another policy's set of the same name
+    if evidence.unsigned:
+        return evidence.unsigned in ours.unsigned
+    if evidence.tags_signer not in ours.signers or evidence.signer not in ("", evidence.tags_signer):
+        return False
+    return not evidence.tested or evidence.tested in ours.machines
+
+
+def left_here(leftover: Leftover, *, by: str, machines: frozenset[str]) -> bool:
+    """Tell whether a leftover is this machine's to release; one that names no machine is of a release that told none apart."""
+    return leftover.by == by and (not leftover.machine or leftover.machine in machines)
