@@ -164,9 +164,14 @@ def _machine(hands: Hands) -> tuple[Finding, ...]:
 
 
 def _state(directory: str) -> Finding:
+    from drtool.catalog.exposure import exposed_state  # noqa: PLC0415 - asked by nothing else here
+
     parent = directory
     while not os.path.exists(parent):
         parent = os.path.dirname(parent)
+    exposed = exposed_state(directory)
+    if exposed:
+        return Finding("state directory", good=False, text="; ".join(each.what for each in exposed), remedy=exposed[0].remedy)
     good = os.access(parent, os.W_OK)
     remedy = "" if good else "set $DRTOOL_STATE_DIR to a folder you may write"
     return Finding("state directory", good=good, text=f"{directory} {'can' if good else 'cannot'} be written", remedy=remedy)

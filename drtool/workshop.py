@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from drtool.archive import Archive
+from drtool.catalog.exposure import exposed_state
 from drtool.catalog.index import Index
 from drtool.catalog.lanes import Lanes
 from drtool.catalog.runs import Runs
@@ -132,6 +133,8 @@ class Workshop:
             deadline=self.deadline,
         )
         self.timetable.begin(plan)  # before anything of it is done: killed right after this, it is repeated later and not at once
+        exposed = (f"{found.what}: {found.remedy}" for found in exposed_state(self.state_directory))
+        plan = replace(plan, notes=(*plan.notes, *exposed))
         report = session.carry_out(plan, hands=hands, needs_state=needs_state)
         self.timetable.end(plan, report)
         Lanes(self.state_directory).take(plan, report)

@@ -14,7 +14,7 @@ from drtool.model.errors import Locked, Refused
 def held(path: str, *, what: str) -> Iterator[None]:
     """Hold an exclusive flock on a file as long as the process lives; Locked names who holds it."""
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)  # a link would lead our writing elsewhere
     except OSError as error:
         raise Refused(f"{path} cannot be written: {error.strerror}", hint="set $DRTOOL_STATE_DIR to a folder you may write") from None
     try:

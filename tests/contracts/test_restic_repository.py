@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from drtool.catalog.memory import MemoryFolder
 from drtool.engine.clock import SystemClock
+from drtool.engine.remembered import Remembered
 from drtool.model.policy import Address, RepositoryPolicy
 from drtool.model.secret import SecretReference
 from drtool.offsite.restic.repository import ResticRepository
@@ -88,3 +91,19 @@ class TestResticOverSftpFromAnotherMachine(RepositoryContract):
             SshRunner(name="pi", host=ssh_server.alias, ssh_config=config),
             tmp_path,
         )
+
+
+class TestRememberedRestic(RepositoryContract):
+    """What a machine remembers of a repository changes nothing that a repository promises."""
+
+    @pytest.fixture
+    def pair(self, tmp_path: Path, home: Path, restic_newest: Path) -> RepositoryPair:
+        pair = on_paths(tmp_path, restic_newest)
+        places = {"near": pair.repository, "far": pair.other}
+        folder = MemoryFolder(str(tmp_path / "state"), {name: policy_of(tmp_path, name) for name in places})
+        near, far = (Remembered(each, folder=folder, by=BY, clock=SystemClock()) for each in places.values())
+        return replace(pair, repository=near, other=far)
+
+
+def policy_of(tmp_path: Path, name: str) -> RepositoryPolicy:
+    return RepositoryPolicy(name, Address(str(tmp_path / name), PASSWORD), "home")
