@@ -70,7 +70,6 @@ def get_tree(client: Client, request: GetRequest, on_progress: ProgressListener 
         raise Corrupt(
             f"restic said that it restored {request.workload} from {client.name}, but nothing came",
             hint=f"drtool verify {client.name}; use another copy for this restore",
-            repository=client.name,
         )
     return result
 
@@ -190,7 +189,6 @@ def _require_counts(client: Client, summary: Message | None, workload: str) -> N
             raise Corrupt(
                 f"{workload} was not restored whole from {client.name}: {number(summary, done)} of {number(summary, total)} ({done})",
                 hint="use another copy for this restore",
-                repository=client.name,
             )
 
 
