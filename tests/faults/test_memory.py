@@ -76,7 +76,7 @@ def test_a_repository_that_is_not_known_is_not_accepted(world: World, capsys: py
 
 
 def test_what_was_learned_anew_is_told_nowhere_and_kept_private(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    remove(world.state)
+    remove(world.state / "memory")
     call(world, "status", "--refresh")
     assert "back in time" not in capsys.readouterr().out
     (near,) = (world.state / "memory").glob("near-*.json")
