@@ -200,6 +200,8 @@ class LandRequest:
     """The workloads that are missing in the point."""
     leave_excluded: bool = False
     """Of what is in service and not in the point nothing is carried back."""
+    within: bool = False
+    """The same restore has put something around it before: what stands in the way came with that, and is kept aside."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,7 @@ def land_request(plan: Plan, action: actions.Restore, *, reserved: str = "", exp
         bytes=sum(artifact.census.bytes for artifact in action.member.artifacts),
         missing=action.missing,
         leave_excluded=action.leave_excluded,
+        within=action.within,
     )
 
 

@@ -233,6 +233,14 @@ def _cutover(work: Work, action: actions.Cutover) -> Restored:
     if not isinstance(fetched, Fetched):
         raise Conflict(f"the step {action.restore} landed nothing")
     landed = work.hands.sources[action.source].cutover(fetched.landed)
+    for other in action.others:
+        before = work.results.get(other)
+        if isinstance(before, Restored) and not work.hands.sources[before.source].inspect(before).up:
+            raise Conflict(
+                f"{before.workload} was put in place, and is not there any more since {landed.workload} was put at {landed.target}",
+                hint=f"restore it again: drtool restore {work.step.set} --workload {before.workload}",
+                safe=f"what was in the way is kept as {landed.aside}" if landed.aside else "",
+            )
     return Restored(
         workload=landed.workload,
         source=landed.source,

@@ -254,6 +254,8 @@ class Restore:
     """The workloads that are missing in the point: what is in service of them stays there."""
     leave_excluded: bool = False
     """What the point left out is not carried back into service."""
+    within: bool = False
+    """It lies in what another step put in place before: what that one has there is kept aside, wherever it is restored to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +268,8 @@ class Cutover:
     restore: str
     source: str
     survey: Survey | None = None
+    others: tuple[str, ...] = ()
+    """Earlier cutovers: what they put in place must still be there afterwards."""
 
 
 @dataclass(frozen=True, slots=True)

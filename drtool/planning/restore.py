@@ -1,20 +1,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from drtool.model.errors import NotFound, Refused
 from drtool.model.nearest import named
 from drtool.model.outcome import Outcome
-from drtool.model.plan import Ask, Cutover, Destination, Objective, Plan, Reserve, Restore, Skipped, Step
+from drtool.model.plan import Cutover, Destination, Objective, Plan, Reserve, Restore, Skipped, Step
 from drtool.model.point import Manifest
 from drtool.model.policy import BackupSet, Policy
-from drtool.planning.asked import address_of, always_asked, why_asked
 from drtool.planning.choose import ChosenPoint, choose_point
+from drtool.planning.draft import Draft, RestoreRequest, cutover_id
 from drtool.planning.freeze import freeze_steps, thaw_steps
 from drtool.planning.hooks import Gate, hook_steps
 from drtool.planning.order import Nesting, nearest_needs, recovery_order
+from drtool.planning.places import Places
+from drtool.planning.questions import ask_steps, count_before_more
 from drtool.planning.selection import Selected, select_members
 from drtool.planning.unprotected import without_unprotected
 
@@ -24,42 +26,6 @@ LEASE = timedelta(hours=24)
 """How long staging is left alone when nobody says otherwise."""
 _ANY_PLACE = "/var/lib/drtool/sandbox"
 """An example that every kind of source takes: a directory of this host, made when it is missing."""
-
-
-@dataclass(frozen=True, slots=True)
-class RestoreRequest:
-    """What a person asks for: which sets, as of when, which parts of them, and where to.
-
-    `workloads` and `paths` empty: everything. `repositories` is the preferred order of copies. With
-    `leave_excluded` nothing goes back into service that the point left out.
-    """
-
-    sets: tuple[str, ...]
-    destination: Destination
-    point: str | None = None
-    at: datetime | None = None
-    workloads: tuple[str, ...] = ()
-    paths: tuple[str, ...] = ()
-    repositories: tuple[str, ...] | None = None
-    leave_excluded: bool = False
-    renamed: Mapping[str, str] = field(default_factory=dict)
-    """Which source of today stands for one of the point that is gone; the empty name: for every such."""
-
-
-@dataclass(slots=True)
-class _Draft:
-    """The plan as it grows; `cutovers` by set, workload, step id."""
-
-    policy: Policy
-    request: RestoreRequest
-    expires: datetime
-    fresh_cache: bool
-    run: str
-    steps: list[Step] = field(default_factory=list)
-    skipped: list[Skipped] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    reserved: dict[str, str] = field(default_factory=dict)
-    cutovers: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 def plan_restore(
@@ -90,11 +56,12 @@ def plan_restore(
         if name not in manifests or not copies.get(name):
             raise NotFound(f"no recovery point of {name} was given", hint=f"drtool points {name}")
     selected = select_members({name: manifests[name] for name in order}, workloads=request.workloads, paths=request.paths)
-    selected, left_out = without_unprotected(
-        selected, unprotected, named=request.workloads, in_place=request.destination.form == "original"
-    )
+    in_place = request.destination.form == "original"
+    selected, left_out = without_unprotected(selected, unprotected, named=request.workloads, in_place=in_place)
+    places = Places(policy, selected, in_place=in_place)
+    order = places.order(policy, order)
     sandbox_lease = _check_sandbox(policy, request.destination, selected)
-    draft = _Draft(policy, request, expires=now + (lease or sandbox_lease or LEASE), fresh_cache=fresh_cache, run=run)
+    draft = Draft(policy, request, places, expires=now + (lease or sandbox_lease or LEASE), fresh_cache=fresh_cache, run=run)
     draft.skipped.extend(left_out)
     draft.notes.extend(notes)
     _reserve_steps(draft, selected)
@@ -120,10 +87,24 @@ def plan_restore(
         run=run,
         policy=policy.name,
         created=now,
-        steps=tuple(draft.steps),
+        steps=_looked_at_last(draft),
         skipped=tuple(draft.skipped),
         objectives=tuple(objectives),
         notes=tuple(draft.notes),
+    )
+
+
+def _looked_at_last(draft: Draft) -> tuple[Step, ...]:
+    """Let the last cutover wait for the others and look whether what they put in place still is there."""
+    cutovers = [step for step in draft.steps if isinstance(step.action, Cutover)]
+    if len(cutovers) < 2 or draft.request.destination.form != "original":  # noqa: PLR2004 - one has nobody to disturb
+        return tuple(draft.steps)
+    *others, last = (step.id for step in cutovers)
+    return tuple(
+        replace(step, action=replace(step.action, others=tuple(others)), after=tuple(dict.fromkeys((*step.after, *others))))
+        if step.id == last and isinstance(step.action, Cutover)
+        else step
+        for step in draft.steps
     )
 
 
@@ -142,7 +123,7 @@ def _check_sandbox(policy: Policy, destination: Destination, selected: Mapping[s
     return sandbox.lease
 
 
-def _reserve_steps(draft: _Draft, selected: Mapping[str, tuple[Selected, ...]]) -> None:
+def _reserve_steps(draft: Draft, selected: Mapping[str, tuple[Selected, ...]]) -> None:
     if draft.request.destination.form != "sandbox":
         return
     needed: dict[str, int] = {}
@@ -161,7 +142,7 @@ def _reserve_steps(draft: _Draft, selected: Mapping[str, tuple[Selected, ...]]) 
 
 
 def _set_steps(
-    draft: _Draft,
+    draft: Draft,
     backup_set: BackupSet,
     manifest: Manifest,
     items: tuple[Selected, ...],
@@ -184,13 +165,17 @@ def _set_steps(
         gate=Gate(needs=(frozen[0].id, *waited)),
     )
     draft.steps.extend((*frozen, *before))
-    restores = [_restore_step(draft, name, manifest, item, copies=copies, gate=gate) for item in items]
-    draft.steps.extend(restores)
     nesting = Nesting(item.member.workload for item in items if in_place and item.member.selector.get("nests"))
-    inside_out = sorted(zip(items, restores, strict=True), key=lambda pair: -nesting.depth(pair[0].member.workload))
-    steps = [_cutover_step(name, item, restore, in_place=in_place, nesting=nesting) for item, restore in inside_out]
-    draft.steps.extend(steps)
-    cutovers = draft.cutovers[name] = {step.workload: step.id for step in steps}
+    cutovers = draft.cutovers[name] = {}
+    restores: list[Step] = []
+    for level in draft.places.levels(name, items):
+        poured = [_restore_step(draft, name, manifest, item, copies=copies, gate=gate) for item in level]
+        inside_out = sorted(zip(level, poured, strict=True), key=lambda pair: -nesting.depth(pair[0].member.workload))
+        steps = [_cutover_step(name, item, restore, in_place=in_place, nesting=nesting) for item, restore in inside_out]
+        draft.steps += [*poured, *steps]
+        cutovers |= {step.workload: step.id for step in steps}
+        restores += poured
+        count_before_more(draft, manifest, level)
     after, settled = hook_steps(
         name,
         "after_restore",
@@ -199,13 +184,16 @@ def _set_steps(
     )
     draft.steps.extend(after)
     _tell_missing(draft, manifest, items)
-    _ask_steps(draft, backup_set, manifest, items, after=settled.after if after else (), nesting=nesting)
+    ask_steps(draft, backup_set, manifest, items, after=settled.after if after else (), nesting=nesting)
     draft.steps.extend(thaw_steps(name, frozen, after=tuple(step.id for step in restores)))
 
 
-def _restore_step(draft: _Draft, name: str, manifest: Manifest, item: Selected, *, copies: tuple[str, ...], gate: Gate) -> Step:
+def _restore_step(draft: Draft, name: str, manifest: Manifest, item: Selected, *, copies: tuple[str, ...], gate: Gate) -> Step:
     member = item.member
     reserved = draft.reserved.get(member.source)
+    around = draft.places.around(name, member.workload)
+    behind = [draft.cutovers[outer][workload] for outer, workload in around]
+    behind += [draft.counted[pair] for pair in around if pair in draft.counted]
     others = f" ({', '.join(copies[1:])} if it cannot give it)" if len(copies) > 1 else ""
     return Step(
         id=f"{name}/restore/{member.workload}",
@@ -218,31 +206,28 @@ def _restore_step(draft: _Draft, name: str, manifest: Manifest, item: Selected, 
             expires=draft.expires,
             fresh_cache=draft.fresh_cache,
             missing=tuple(missing.workload for missing in manifest.missing),
+            within=bool(around),
             leave_excluded=draft.request.leave_excluded,
         ),
         why=f"from {copies[0]}{others}" if member.complete else f"from {copies[0]}{others}; it was stored incompletely",
         set=name,
         workload=member.workload,
         needs=(*gate.needs, reserved) if reserved else gate.needs,
-        after=gate.after,
+        after=(*gate.after, *behind),
         uses=(*(f"repository:{copy}" for copy in copies), f"source:{member.source}"),
     )
-
-
-def _cutover_id(name: str, workload: str) -> str:
-    return f"{name}/cutover/{workload}"
 
 
 def _cutover_step(name: str, item: Selected, restore: Step, *, in_place: bool, nesting: Nesting) -> Step:
     """Draft a cutover; what lies around others is put in place after them, takes them in, and is not changed by that."""
     return Step(
-        id=_cutover_id(name, item.member.workload),
+        id=cutover_id(name, item.member.workload),
         action=Cutover(restore=restore.id, source=item.member.source),
         why=_why_cutover(item, in_place=in_place),
         set=name,
         workload=item.member.workload,
         needs=(restore.id,),
-        after=tuple(_cutover_id(name, workload) for workload in nesting.inside(item.member.workload)),
+        after=tuple(cutover_id(name, workload) for workload in nesting.inside(item.member.workload)),
         uses=(f"source:{item.member.source}",),
     )
 
@@ -256,7 +241,7 @@ def _why_cutover(item: Selected, *, in_place: bool) -> str:
     return "its restore command takes it" if own else "what is there is kept aside"
 
 
-def _tell_missing(draft: _Draft, manifest: Manifest, items: tuple[Selected, ...]) -> None:
+def _tell_missing(draft: Draft, manifest: Manifest, items: tuple[Selected, ...]) -> None:
     if draft.request.workloads or draft.request.paths:
         if not items:
             reason = "nothing of it was asked for"
@@ -268,52 +253,3 @@ def _tell_missing(draft: _Draft, manifest: Manifest, items: tuple[Selected, ...]
     )
     if not manifest.members:
         draft.skipped.append(Skipped(manifest.set, "the point is empty", Outcome.FAILED.value, set=manifest.set))
-
-
-def _ask_steps(
-    draft: _Draft,
-    backup_set: BackupSet,
-    manifest: Manifest,
-    items: tuple[Selected, ...],
-    *,
-    after: tuple[str, ...],
-    nesting: Nesting,
-) -> None:
-    name, by_name = backup_set.name, {item.member.workload: item for item in items}
-    asked = always_asked(items)
-    if draft.request.paths:
-        draft.skipped.extend(Skipped(f"check {check.name}", "only some paths are restored", set=name) for check in backup_set.checks)
-    else:
-        asked.extend((check.name, check) for check in backup_set.checks)
-    taken: dict[str, int] = {}
-    commands: list[str] = []
-    for label, check in asked:
-        concerned = (
-            [check.of] if check.of in by_name else [workload for workload, item in by_name.items() if check.of in ("", item.member.source)]
-        )
-        if not concerned:
-            chosen = bool(draft.request.workloads)
-            outcome = Outcome.SUCCEEDED if chosen else Outcome.FAILED
-            reason = f"{check.of} is not among what is restored"
-            draft.skipped.append(Skipped(f"check {check.name}", reason, outcome.value, set=name, of="check"))
-            continue
-        taken[label] = taken.get(label, 0) + 1
-        cutovers = {workload: draft.cutovers[name][workload] for workload in concerned}
-        moving = dict.fromkeys(_cutover_id(name, outer) for workload in concerned for outer in nesting.around(workload))
-        started = commands if address_of(check) else ()  # such a command may start what answers there
-        starters = (*after, *commands, *draft.cutovers[name].values()) if address_of(check) or check.kind == "sql" else ()
-        identifier = f"{name}/ask/{label}" if taken[label] == 1 else f"{name}/ask/{label}:{taken[label]}"
-        draft.steps.append(
-            Step(
-                id=identifier,
-                action=Ask(check=check, cutovers=cutovers, instant=manifest.instant, started_by=starters),
-                why=why_asked(check),
-                set=name,
-                workload=concerned[0] if len(concerned) == 1 else "",
-                needs=tuple(cutovers.values()),
-                after=tuple(dict.fromkeys((*after, *moving, *started))),
-                uses=tuple(dict.fromkeys(f"source:{by_name[workload].member.source}" for workload in concerned)),
-            )
-        )
-        if check.kind == "command":
-            commands.append(identifier)

@@ -102,7 +102,7 @@ def _prepare(owner: Owner, staging: str, marker: Marker, *, told: Callable[[str]
         if len({entry.device for entry in devices.values()}) != 1:
             raise Refused(f"{move.target} lies on another file system than its staging place", hint="restore with: --to directory PATH")
         aside, carried = "", None
-        if move.target in found and marker.destination.form == "original":
+        if move.target in found and (marker.destination.form == "original" or marker.within):
             refuse_mounts(file_system, move.target)
             aside = free_name(file_system, f"{move.target}.before-{marker.point}")
             if marker.left_out is not None and found[move.target].type == "d":
@@ -191,7 +191,7 @@ def _carry_out(owner: Owner, *, staging: str, marker: Marker, number: int, told:
             )
         return
     if move.target in found:
-        if marker.destination.form != "original" and file_system.is_empty_directory(move.target):
+        if marker.destination.form != "original" and not move.aside and file_system.is_empty_directory(move.target):
             file_system.remove_empty_directory(move.target)
         elif not move.aside or move.aside in found:
             raise Conflict(

@@ -51,7 +51,7 @@ def site_inside(owner: Owner, request: LandRequest, path: str) -> Site:
     pairs = tuple((item, below(base, item)) for item in wanted_paths(path, request.paths))
     for _, target in pairs:
         file_system.require_real_directories(home, target, all_present=False)
-        if file_system.exists(target) and not file_system.is_empty_directory(target):
+        if not request.within and file_system.exists(target) and not file_system.is_empty_directory(target):
             raise Refused(f"{target} exists already", hint="choose another directory, or move it away", safe="nothing was written")
     return Site(home, below(base, path), home, pairs)
 
@@ -77,6 +77,7 @@ def land(owner: Owner, *, request: LandRequest, site: Site, kind: str) -> Iterat
         target=site.target,
         base=site.base,
         moves=moves,
+        within=request.within,
         left_out=left_out_of(owner, request) if request.destination.form == "original" and not request.leave_excluded else None,
     )
     write_marker(owner, marker_path, marker)

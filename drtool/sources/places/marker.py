@@ -51,6 +51,7 @@ class Marker:
     `state` of a staging place: `landing`, `landed`, `moving`, `reversing` (a cutover that could not be finished is taken back), `done`.
     `left_out` tells what goes back from the old tree into the restored one; None: nothing does. `base` is the directory below which every
     component must be real.
+    `within`: what stands in the way came with what the same restore put around it, and is kept aside wherever that is.
     `settings` are a sandbox's own keys (references, never secrets). `staging` of a kept thing names the landing that put it aside.
     `placed` labels what was restored where nothing was, as long as that may be taken back.
     """
@@ -73,6 +74,7 @@ class Marker:
     left_out: LeftOut | None = None
     undone: str = ""
     """The label of the exchange that is taken back here; `aside` is then what goes into service again."""
+    within: bool = False
     format: str = FORMAT
 
 
