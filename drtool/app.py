@@ -150,6 +150,13 @@ class App:
         """How this app is told to stop."""
         return self.workshop.interrupt
 
+    def told_of_own_places(self) -> tuple[str, ...]:
+        """Say what of drtool's own lies below a protected path of this machine, and what that means."""
+        from drtool.planning.own import told_of_own_places
+        from drtool.wiring import places_of_our_own
+
+        return told_of_own_places(self.policy, places_of_our_own(self.policy, self.state_directory))
+
     # what changes something
 
     def initialise(self, repositories: Iterable[str] = ()) -> Report:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from drtool.model.standing import Adoption
     from drtool.notary import Notary
     from drtool.offsite.restic.repository import ResticRepository
+    from drtool.planning.own import OwnPlace
     from drtool.ports import Check, Clock, Runner, SecretStore, Source
 
 
@@ -55,13 +57,19 @@ def make_hands(
     from drtool.model.point import MANIFEST_FORMAT
     from drtool.offsite.append_only import AppendOnly
     from drtool.offsite.restic.keys import ResticKeys
+    from drtool.planning.own import IN_USE
     from drtool.runners.local import LocalRunner
     from drtool.secrets.stranger import Stranger
+    from drtool.sources.files.source import FilesSource
     from drtool.sources.sandbox_only import SandboxOnly
 
     local = LocalRunner()
+    own = places_of_our_own(policy, state_directory)
     store = secrets or make_secrets()
     sources = {name: SOURCES[source.kind](source, policy, local, clock, store) for name, source in policy.sources.items()}
+    for source in sources.values():
+        if isinstance(source, FilesSource) and source.runner is local:
+            source.spare(tuple((each.path, each.words if each.what in IN_USE else "") for each in own))
 
     def open_with(resolver: SecretStore) -> dict[str, ResticRepository]:
         return {
@@ -90,6 +98,19 @@ def make_hands(
         key_rings={name: ResticKeys(repository) for name, repository in bare.items()},
         notary=notary,
     )
+
+
+def places_of_our_own(policy: Policy, state_directory: str) -> tuple[OwnPlace, ...]:
+    """Say where on this machine drtool keeps its own things, the policy where it is looked for."""
+    from drtool.model.errors import PolicyError
+    from drtool.planning.own import own_places
+    from drtool.policy.find import find
+
+    found: tuple[str, ...] = ()
+    with contextlib.suppress(PolicyError):
+        found = find(None, os.environ)
+    absolute = (os.path.abspath(path) for path in found)
+    return own_places(policy, state_directory=os.path.abspath(state_directory), policy_paths=absolute)
 
 
 def make_secrets() -> SecretStore:

@@ -28,7 +28,9 @@ def command(context: click.Context) -> int:
             (policy.drills, "drill", ""),
         )
     )
-    session.answer("policy", policy, lambda: [f"{printable(policy.name)}: {summary} {GOOD}", *_unscheduled(policy)])
+    own = session.app().told_of_own_places()
+    words = [f"  {printable(line)}" for line in own]
+    session.answer("policy", policy, lambda: [f"{printable(policy.name)}: {summary} {GOOD}", *_unscheduled(policy), *words])
     return exits.SUCCEEDED
 
 

@@ -12,6 +12,7 @@ from drtool.model.workload import Leftover, Snapshot, Workload
 from drtool.ports import Clock, Export, Finding, Inspection, Landing, LandRequest, ReserveRequest, Runner
 from drtool.sources.files.discover import KIND, discover
 from drtool.sources.files.export import export
+from drtool.sources.files.spared import leave_out, refuse_in_use
 from drtool.sources.places.carry import added, survey
 from drtool.sources.places.cutover import cut_over, refuse_mounts
 from drtool.sources.places.filesystem import FileSystem
@@ -45,9 +46,14 @@ class FilesSource:
         self._files = FileSystem(runner)
         self._owner = Owner(policy.name, by, self._files, clock)
         self._watch = watch
+        self._spared: tuple[tuple[str, str], ...] = ()
+
+    def spare(self, places: tuple[tuple[str, str], ...]) -> None:
+        """Leave these paths out of what is stored; one with words is in use while a restore works, and is never moved by it."""
+        self._spared = places
 
     def discover(self, selector: Settings) -> tuple[Workload, ...]:
-        return discover(self._files, source=self.name, selector=selector)
+        return leave_out(self._owner, discover(self._files, source=self.name, selector=selector), [path for path, _words in self._spared])
 
     def snapshot(self, workload: Workload, label: str, *, together: Sequence[Workload] = ()) -> Snapshot:
         del together  # it is read live
@@ -120,6 +126,7 @@ class FilesSource:
         for target in wanted:
             if target == "/":
                 raise Refused("/ cannot be replaced while the system runs", hint="restore with: --to directory PATH", safe="/ is untouched")
+            refuse_in_use(target, self._spared)
             if not whole:
                 self._files.require_real_directories(path, target, all_present=False)
             if self._files.exists(target):

@@ -1,0 +1,62 @@
+"""drtool's own places below a protected folder are told, left out of points, and never exchanged by a restore; with a real restic."""
+
+from __future__ import annotations
+
+from tests.cli.test_end_to_end import Machine, machine
+
+__all__ = ["machine"]
+
+
+def _move_in(machine: Machine, folder: str, *names: str) -> None:
+    """Let files of ours lie below what is protected."""
+    policy = machine.directory / "policy.yaml"
+    text = policy.read_text(encoding="utf-8")
+    for name in names:
+        text = text.replace(f"{machine.directory}/{name}", f"{machine.data}/{folder}/{name}")
+        if (machine.directory / name).exists():
+            (machine.directory / name).rename(machine.data / folder / name)
+    policy.write_text(text, encoding="utf-8")
+
+
+def test_a_repository_below_what_is_protected(machine: Machine) -> None:
+    (machine.data / "own").mkdir()
+    _move_in(machine, "own", "near.key", "near,", "sandbox")
+    told = machine.done("validate")
+    for what in ("the repository near", "the key", "the sandbox lab"):
+        assert f"{what} {machine.data}/own" in told
+    machine.done("init")
+    machine.done("run")
+    machine.done("run")
+    files = [entry["path"] for entry in machine.json("ls", machine.json("points")["points"][0]["point"]["point"])["entries"]]
+    assert f"{machine.data}/letter.txt" in files
+    assert not [path for path in files if "/near" in path or "/sandbox" in path]
+    before = [view["point"]["point"] for view in machine.json("points", "--refresh")["points"]]
+    refused = machine.call("restore", "documents", "--yes")
+    assert refused.returncode == 6
+    assert "the repository near" in refused.stderr
+    assert "--path" in refused.stderr
+    assert [view["point"]["point"] for view in machine.json("points", "--refresh")["points"]] == before
+    (machine.data / "letter.txt").write_text("spoilt", encoding="utf-8")
+    machine.done("restore", "documents", "--yes", "--path", f"{machine.data}/letter.txt")
+    assert (machine.data / "letter.txt").read_text(encoding="utf-8") == "dear"
+    machine.done("drill", "monthly")
+
+
+def test_a_key_below_what_is_protected_stays_and_what_is_kept_aside_is_not_stored(machine: Machine) -> None:
+    (machine.data / "own [x]").mkdir()
+    _move_in(machine, "own [x]", "near.key")
+    key = machine.data / "own [x]" / "near.key"
+    machine.done("init")
+    machine.done("run")
+    number = key.stat().st_ino
+    machine.done("restore", "documents", "--yes")
+    assert key.stat().st_ino == number, "it is the same file"
+    machine.done("restore", "documents", "--yes", "--path", f"{machine.data}/deep")
+    assert list(machine.data.glob("deep.before-*")), "kept aside inside what is protected"
+    machine.done("run")
+    newest = max(view["point"]["point"] for view in machine.json("points")["points"])
+    assert ".before-" not in machine.done("ls", newest)
+    machine.done("restore", "documents", "--yes")
+    assert key.stat().st_ino == number
+    assert list(machine.data.glob("deep.before-*")), "it is still there to be looked at"
+    machine.done("drill", "monthly")
