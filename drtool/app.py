@@ -21,6 +21,7 @@ from drtool.model.nearest import named
 from drtool.model.policy import DrillPolicy, Policy
 from drtool.model.secret import Secret, SecretReference
 from drtool.model.view import GoneSet
+from drtool.openness import Opening
 from drtool.origin import Operator, Origin
 from drtool.planning.gone import gone_sets
 from drtool.planning.overdue import TaskStatus
@@ -106,6 +107,8 @@ class App:
         """What can carry out a plan that reads points by their own policies, by run."""
         self.notary = make_notary(policy, state_directory=state_directory, standing_in=standing_in)
         self._index = Index(state_directory, policy.repositories, judge=self.notary.judge)
+        self.openings: tuple[Opening, ...] = ()
+        """By whom else the files of this policy may be written."""
 
     def forget_listings(self) -> None:
         """Ask the repositories anew: on a bare machine nobody knows how old what is remembered is."""
@@ -568,6 +571,7 @@ class App:
                 self.hands,
                 self.state_directory,
                 tuple(subjects),
+                openings=self.openings,
                 open_alone=lambda repository, key: self.workshop.opened_with(repository, key).hands,
             )
 
@@ -867,12 +871,15 @@ def open_policy(
 ) -> App:
     """Open the policy at a path, in $DRTOOL_POLICY, ./policies/ or /etc/drtool/; PolicyError lists every mistake."""
     from drtool.policy.find import find
-    from drtool.policy.load import load
+    from drtool.policy.load import load, openings
     from drtool.wiring import KINDS
 
     state = state_directory or default_state_directory(os.environ)
-    loaded = load(find(policy, os.environ), KINDS, cache_directory=os.path.join(state, "policy"))
-    return App(loaded, state_directory=state, listeners=listeners, binary=binary or "restic", deadline_seconds=deadline_seconds)
+    places = find(policy, os.environ)
+    loaded = load(places, KINDS, cache_directory=os.path.join(state, "policy"))
+    app = App(loaded, state_directory=state, listeners=listeners, binary=binary or "restic", deadline_seconds=deadline_seconds)
+    app.openings = openings(places)
+    return app
 
 
 def open_repository(

@@ -3,16 +3,19 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterable
+from dataclasses import fields
 
 from drtool.catalog.machine import VARIABLE
 from drtool.engine.attest import evidence_folder
 from drtool.engine.hands import Hands
+from drtool.engine.hook import hook_openings
 from drtool.engine.observe import list_repository
 from drtool.keys.opening import require_open
 from drtool.model.command import Command
 from drtool.model.errors import DrtoolError, Refused
 from drtool.model.policy import DrillPolicy
 from drtool.model.secret import SecretReference
+from drtool.openness import Opening, opening_of
 from drtool.planning.caution import spell_damage
 from drtool.planning.evidence import damage
 from drtool.planning.memory import spell_vanished
@@ -26,11 +29,13 @@ OpenAlone = Callable[[str, SecretReference], Hands]
 """Return hands for one repository that know one key and no other."""
 
 
-def examine(hands: Hands, state_directory: str, subjects: tuple[str, ...], *, open_alone: OpenAlone) -> tuple[Finding, ...]:
+def examine(
+    hands: Hands, state_directory: str, subjects: tuple[str, ...], *, open_alone: OpenAlone, openings: tuple[Opening, ...] = ()
+) -> tuple[Finding, ...]:
     """Ask everything the policy names whether a run and a restore would work; with `subjects` only those names."""
     findings: list[Finding] = []
     if not subjects:
-        findings += [_state(state_directory), *_signer(hands), *_machine(hands)]
+        findings += [_state(state_directory), *_signer(hands), *_machine(hands), *_open_to_others(hands, state_directory, openings)]
     for name in _asked_of(hands.repositories, subjects):
         findings += _repository(hands, name)
     for name in _asked_of(hands.sources, subjects):
@@ -161,6 +166,18 @@ def _machine(hands: Hands) -> tuple[Finding, ...]:
         found.append(Finding("machine", good=False, text=text, remedy=remedy))
     told = [each for name in hands.policy.sets for each in others_of(listings, name, by=by, now=now)]
     return (*found, *(Finding("machine", good=False, text=each.words, remedy=each.next) for each in told))
+
+
+def _open_to_others(hands: Hands, state_directory: str, openings: tuple[Opening, ...]) -> list[Finding]:
+    """Tell what decides here and may be written by others: policies, the state, and as root the programs of hooks of this machine."""
+    found = [("policy", opening) for opening in openings]
+    found += [("state directory", opening) for opening in (opening_of(state_directory),) if opening is not None]
+    if os.geteuid() == 0:
+        for name, backup_set in hands.policy.sets.items():
+            hooks = (hook for phase in fields(backup_set.hooks) for hook in getattr(backup_set.hooks, phase.name))
+            own = (hook for hook in hooks if hook.on in hands.sources and hands.sources[hook.on].runner.name == hands.local.name)
+            found += [(f"set {name}: hook", opening) for hook in own for opening in hook_openings(hook)]
+    return [Finding(subject, good=False, text=opening.words, remedy=opening.remedy) for subject, opening in found]
 
 
 def _state(directory: str) -> Finding:

@@ -28,6 +28,7 @@ from drtool.model.policy import Policy
 from drtool.model.report import Report
 from drtool.model.secret import SecretReference
 from drtool.notary import Notary
+from drtool.openness import opening_of
 from drtool.origin import Operator, Origin
 from drtool.planning.backup import plan_run as plan_backup
 from drtool.planning.keys import opened_with
@@ -120,7 +121,20 @@ class Workshop:
                 hint="set $DRTOOL_STATE_DIR to a folder you may write",
                 safe="nothing was started",
             ) from None
+        self.closed_state()
         return self.state_directory
+
+    def closed_state(self) -> None:
+        """Refuse to work by a state that anybody may write: what dead runs owe, hooks too, is read there and carried out."""
+        opening = opening_of(self.state_directory)
+        if opening is not None and opening.anybody:
+            raise Refused(
+                f"the state directory {self.state_directory} is not used: {opening.words}", hint=opening.remedy, safe="nothing was started"
+            )
+
+    def _settled(self) -> DeadRuns:
+        self.closed_state()
+        return settle_dead_runs(self.state_directory, self.hands)
 
     def carry_out(self, plan: Plan, *, hands: Hands | None = None, needs_state: bool = True) -> Report:
         """Carry a plan out, bring the index up to date, and drop the journals of long ago."""
@@ -157,13 +171,13 @@ class Workshop:
 
         A source or repository that is away cannot be swept now; the run that needs it will say so.
         """
-        dead = settle_dead_runs(self.state_directory, self.hands)
+        dead = self._settled()
         found = observe(self.hands, repositories=self.policy.repositories if dead.dead else (), leftovers=True)
         self._release(found, dead)
 
     def sweep_and_observe(self, names: tuple[str, ...], *, also: Iterable[str] = ()) -> Inventory:
         """Sweep quietly with what a run looks at anyway: its sets, their repositories, and those named by `also`."""
-        dead = settle_dead_runs(self.state_directory, self.hands)
+        dead = self._settled()
         asked = tuple(self.policy.repositories if dead.dead else also)
         found = self.observe_run(names, also=asked)
         if self._release(found, dead):  # a cutover that was finished only now brings back what the look missed
@@ -181,7 +195,7 @@ class Workshop:
 
         Of what was kept aside only what was `shown`; None: all.
         """
-        dead = settle_dead_runs(self.state_directory, self.hands)
+        dead = self._settled()
         found = observe(self.hands, repositories=self.policy.repositories, leftovers=True)
         if shown is not None:
             left = tuple(each for each in found.leftovers if each.what != "kept" or each.locator in shown)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from drtool.catalog import sshsig
 from drtool.catalog.storage import make_folder, write_atomically
 from drtool.model.errors import Refused
+from drtool.openness import opening_of
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -46,6 +47,9 @@ def key_file_signer(path: str) -> Signer:
     try:
         if not os.path.lexists(path):
             _make(path)
+        opening = opening_of(path, private=True)
+        if opening is not None and (opening.anybody or opening.path == os.path.realpath(path)):
+            raise Refused(f"the signing key is not used: {opening.words}", hint=opening.remedy, safe="what was signed before stands")
         with open(path, encoding="ascii", errors="replace") as stream:
             return read_signer(stream.read(), where=path)
     except OSError as error:

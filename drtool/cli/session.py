@@ -10,6 +10,7 @@ import click
 
 from drtool.cli import exits, screen
 from drtool.cli.options import Options, options_of
+from drtool.cli.render.words import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -35,13 +36,16 @@ class Session:
         given = self.bare()
         if given is not None:
             return self.open_bare(given)
-        return open_policy(
+        app = open_policy(
             self.options.policy,
             state_directory=self.options.state_directory,
             listeners=(self.progress,),
             binary=self.options.restic,
             deadline_seconds=self.options.deadline,
         )
+        if not self.options.quiet:
+            screen.words(f"policy  {printable(each.words)}  next: {printable(each.remedy)}" for each in app.openings)
+        return app
 
     def bare(self) -> Bare | None:
         """Return the repository and the key that were named instead of a policy; None: there is a policy, or nothing was named."""

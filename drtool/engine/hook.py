@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import os
+import shutil
+
 from drtool.engine.hands import Hands
 from drtool.model.command import Command
 from drtool.model.errors import NotNow, Refused
 from drtool.model.plan import Done
 from drtool.model.policy import Hook
+from drtool.openness import Opening, opening_of
 
 NOT_NOW = 75
 """EX_TEMPFAIL: how a hook says that this is no time for it."""
@@ -12,6 +16,8 @@ NOT_NOW = 75
 
 def run_hook(hands: Hands, hook: Hook, *, set_name: str, run: str, phase: str) -> Done:
     """Run an operator's command on the machine of its source; Refused when it fails and may not, NotNow when it says so by code 75."""
+    if hands.sources[hook.on].runner is hands.local or hands.sources[hook.on].runner.name == hands.local.name:
+        _require_closed(hook)
     environment = {"DRTOOL_SET": set_name, "DRTOOL_RUN": run, "DRTOOL_PHASE": phase}
     command = Command(hook.run, environment=environment, timeout_seconds=hook.timeout.total_seconds())
     completed = hands.sources[hook.on].runner.run(command)
@@ -31,3 +37,21 @@ def run_hook(hands: Hands, hook: Hook, *, set_name: str, run: str, phase: str) -
         hint="run it by hand to see why",
         safe="earlier points are untouched",
     )
+
+
+def _require_closed(hook: Hook) -> None:
+    """Refuse, as root, a program that anybody of this machine may write; one that an owner or a group may change is told by doctor."""
+    opening = next((each for each in hook_openings(hook) if each.anybody), None)
+    if opening is not None and os.geteuid() == 0:
+        raise Refused(
+            f"the hook {' '.join(hook.run)} is not run as root: {opening.words}",
+            hint=opening.remedy,
+            safe="nothing was run",
+        )
+
+
+def hook_openings(hook: Hook) -> tuple[Opening, ...]:
+    """Return by whom else the program of a hook of this machine, or a file that it is given by its whole path, may be written."""
+    program = hook.run[0] if "/" in hook.run[0] else shutil.which(hook.run[0])
+    named = (program, *(word for word in hook.run[1:] if word.startswith("/") and os.path.isfile(word)))
+    return tuple(opening for path in named if path and (opening := opening_of(path)) is not None)

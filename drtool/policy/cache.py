@@ -3,13 +3,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import stat
 import tempfile
 from pathlib import Path
 
 from drtool import __version__
 from drtool.model import codec
 from drtool.model.policy import Policy
+from drtool.openness import opening_of
 
 _MOST_FILES = 8
 
@@ -28,8 +28,7 @@ def recall(directory: str, key: str) -> Policy | None:
     """Return the policy compiled earlier, or None; one that is damaged, or that others could have written, is none."""
     try:
         with _path(directory, key).open("rb") as file:
-            state = os.fstat(file.fileno())
-            if state.st_uid != os.geteuid() or stat.S_IMODE(state.st_mode) & 0o077:
+            if os.fstat(file.fileno()).st_uid != os.geteuid() or opening_of(str(_path(directory, key)), private=True) is not None:
                 return None
             checksum, _, body = file.read().partition(b"\n")
         if checksum.decode("ascii") != hashlib.sha256(body).hexdigest():

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drtool.model.errors import Place, PolicyError, PolicyProblem
+from drtool.openness import Opening, opening_of
 from drtool.policy import cache
 from drtool.policy.limits import LARGEST_FILE, LARGEST_POLICY, MOST_FILES
 
@@ -36,6 +37,17 @@ def load(paths: tuple[str, ...], kinds: Kinds, *, cache_directory: str | None = 
         if cache_directory:
             cache.keep(cache_directory, key, policy)
     return policy
+
+
+def openings(paths: tuple[str, ...]) -> tuple[Opening, ...]:
+    """Return by whom else the files of a policy may be written; files that cannot be looked at are told by `load`."""
+    found = {}
+    for path in paths:
+        try:
+            found.update({each.path: each for file in _files_of(Path(path)) if (each := opening_of(str(file))) is not None})
+        except OSError:
+            continue
+    return tuple(found.values())
 
 
 def _build(files: list[tuple[str, bytes]], kinds: Kinds) -> Policy:
@@ -75,6 +87,7 @@ def _read_files(paths: tuple[str, ...]) -> list[tuple[str, bytes]]:
         try:
             for file in _files_of(Path(path)):
                 body = _read_file(file)
+                problems += _open_to_anybody(file)
                 total += len(body)
                 if len(found) >= MOST_FILES or total > LARGEST_POLICY:
                     problems.append(PolicyProblem(Place(path, 1, 1), "", "this is more than any policy", "is this where policies lie?"))
@@ -89,6 +102,14 @@ def _read_files(paths: tuple[str, ...]) -> list[tuple[str, bytes]]:
     if problems:
         raise _error(problems)
     return list(found.values())
+
+
+def _open_to_anybody(file: Path) -> list[PolicyProblem]:
+    """Refuse a policy that anybody may write: it names commands, which run as whoever calls drtool. Of one owner or group it is told."""
+    opening = opening_of(str(file))
+    if opening is None or not opening.anybody:
+        return []
+    return [PolicyProblem(Place(str(file), 1, 1), "", f"this is not read: {opening.words}", opening.remedy)]
 
 
 def _read_file(file: Path) -> bytes:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import shlex
 import stat
 
 from drtool.model.errors import Refused, TimedOut
 from drtool.model.secret import SecretReference
+from drtool.openness import mode_remedy
 from drtool.process import read_pipe_once
 
 PIPE_SECONDS = 60.0
@@ -38,7 +38,7 @@ def _read(reference: SecretReference, path: str, *, private: bool) -> bytes:
     try:
         mode = os.fstat(descriptor).st_mode
         if private and stat.S_ISREG(mode) and mode & 0o077:
-            raise Refused(f"the secret {reference} may be read by others", hint=f"chmod 600 {shlex.quote(path)}")
+            raise Refused(f"the secret {reference} may be read by others", hint=mode_remedy(path, "600"))
         if not stat.S_ISREG(mode):
             raise Refused(f"the secret {reference} is neither a file nor a pipe", hint=f"look at {path}")
         return os.read(descriptor, MOST_BYTES + 1)

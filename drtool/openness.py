@@ -1,0 +1,142 @@
+"""May anybody else write this? One answer for policies, the state directory, keys, caches and programs that run as root."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import stat
+from dataclasses import dataclass
+from typing import Final
+
+_MODELESS: Final = frozenset({"vfat", "msdos", "exfat", "ntfs", "ntfs3", "fuseblk", "cifs", "smb3", "9p", "drvfs"})
+"""File systems whose files have the mode that they were mounted with: nothing can be changed there by chmod."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Who else may change something, or put something else in its place: where that is, in words, and what to type about it.
+
+    `anybody`: every user of this machine may; else it is one owner or one group.
+    """
+
+    path: str
+    who: str
+    remedy: str
+    anybody: bool
+
+    @property
+    def words(self) -> str:
+        """Say it in one sentence."""
+        return f"{self.path} {self.who}"
+
+
+def opening_of(path: str, *, private: bool = False) -> Opening | None:
+    """Return the first way by which anybody but this user and root may write a file or folder, or put another in its place; None: nobody.
+
+    Asked of the thing itself and of every folder above it; a folder with the sticky bit keeps what belongs to others from being replaced.
+    With `private` nobody else may read the thing either. What does not exist yet is judged by the folder it would be made in.
+    """
+    real = os.path.realpath(path)
+    is_itself = True
+    while True:
+        try:
+            facts = os.stat(real)
+        except OSError:
+            facts = None
+        if facts is not None and (found := _judge(real, facts, private=private and is_itself, above=not is_itself)) is not None:
+            return found
+        parent = os.path.dirname(real)
+        if parent == real:
+            return None
+        real, is_itself = parent, False
+
+
+def mode_remedy(path: str, mode: str) -> str:
+    """Say what to type so that a file gets a mode: where it lies on a file system that has none, chmod does nothing."""
+    mount = _modeless_mount(path)
+    if mount is None:
+        return f"chmod {mode} {shlex.quote(path)}"
+    device, folder, kind = mount
+    umask = f"{0o777 & ~_bits(mode):04o}"
+    again = f"mount -o umask={umask},uid={os.geteuid()} {shlex.quote(device)} {shlex.quote(folder)}"
+    words = f"{kind} has no modes, so chmod does nothing there: umount {shlex.quote(folder)}, then {again}"
+    return f"{words}; or copy it to a disk of this machine"
+
+
+def _bits(mode: str) -> int:
+    return int(mode, 8) | 0o100 if mode.isdigit() else 0o700  # the folder of the mount must stay a folder that can be entered
+
+
+def _judge(path: str, facts: os.stat_result, *, private: bool, above: bool) -> Opening | None:
+    mode = stat.S_IMODE(facts.st_mode)
+    if facts.st_uid not in (0, os.geteuid()):
+        owner = os.geteuid()
+        remedy = f"chown {owner} {shlex.quote(path)}" if _modeless_mount(path) is None else mode_remedy(path, "700")
+        return Opening(path, f"belongs to {_user(facts.st_uid)}, who may change it", remedy, anybody=False)
+    if above and mode & stat.S_ISVTX:
+        return None
+    if private and mode & 0o077:
+        return Opening(path, f"may be read by others (mode {mode:04o})", mode_remedy(path, "600"), anybody=bool(mode & 0o007))
+    if mode & 0o002:
+        return Opening(path, f"may be written by anybody (mode {mode:04o})", _narrowed(path, "go-w"), anybody=True)
+    if mode & 0o020 and not _is_own_group(facts.st_gid):
+        return Opening(path, f"may be written by the group {_group(facts.st_gid)} (mode {mode:04o})", _narrowed(path, "g-w"), anybody=False)
+    return None
+
+
+def _narrowed(path: str, change: str) -> str:
+    return f"chmod {change} {shlex.quote(path)}" if _modeless_mount(path) is None else mode_remedy(path, "700")
+
+
+def _is_own_group(group: int) -> bool:
+    """Tell whether a group is root's, or only a name for this user: many systems give everybody a group of his own, and umask 002."""
+    import grp  # noqa: PLC0415 - rarely asked
+    import pwd  # noqa: PLC0415
+
+    if group == 0:
+        return True
+    try:
+        user, entry = pwd.getpwuid(os.geteuid()), grp.getgrgid(group)
+    except KeyError:
+        return False
+    return user.pw_gid == group and entry.gr_name == user.pw_name and not set(entry.gr_mem) - {user.pw_name}
+
+
+def _user(number: int) -> str:
+    import pwd  # noqa: PLC0415 - rarely asked
+
+    try:
+        return f"{pwd.getpwuid(number).pw_name} (user {number})"
+    except KeyError:
+        return f"user {number}"
+
+
+def _group(number: int) -> str:
+    import grp  # noqa: PLC0415 - rarely asked
+
+    try:
+        return grp.getgrgid(number).gr_name
+    except KeyError:
+        return str(number)
+
+
+def _modeless_mount(path: str) -> tuple[str, str, str] | None:
+    """Return device, folder and kind of the mount a path lies on, when its files have no modes of their own."""
+    real = os.path.realpath(path)
+    found: tuple[str, str, str] | None = None
+    try:
+        with open("/proc/self/mounts", encoding="utf-8", errors="surrogateescape") as stream:
+            for line in stream:
+                device, folder, kind, *_rest = (_unescaped(word) for word in line.split(" "))
+                inside = real == folder or real.startswith(folder.rstrip("/") + "/")
+                if inside and (found is None or len(folder) >= len(found[1])):
+                    found = (device, folder, kind)
+    except (OSError, ValueError):
+        return None
+    return found if found is not None and found[2] in _MODELESS else None
+
+
+def _unescaped(word: str) -> str:
+    for code, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
+        word = word.replace(code, character)
+    return word
