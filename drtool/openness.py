@@ -69,6 +69,8 @@ def _bits(mode: str) -> int:
 
 def _judge(path: str, facts: os.stat_result, *, private: bool, above: bool) -> Opening | None:
     mode = stat.S_IMODE(facts.st_mode)
+    if mode & 0o002 and not (above and mode & stat.S_ISVTX):
+        return Opening(path, f"may be written by anybody (mode {mode:04o})", _narrowed(path, "go-w"), anybody=True)
     if facts.st_uid not in (0, os.geteuid()):
         owner = os.geteuid()
         remedy = f"chown {owner} {shlex.quote(path)}" if _modeless_mount(path) is None else mode_remedy(path, "700")
@@ -77,8 +79,6 @@ def _judge(path: str, facts: os.stat_result, *, private: bool, above: bool) -> O
         return None
     if private and mode & 0o077:
         return Opening(path, f"may be read by others (mode {mode:04o})", mode_remedy(path, "600"), anybody=bool(mode & 0o007))
-    if mode & 0o002:
-        return Opening(path, f"may be written by anybody (mode {mode:04o})", _narrowed(path, "go-w"), anybody=True)
     if mode & 0o020 and not _is_own_group(facts.st_gid):
         return Opening(path, f"may be written by the group {_group(facts.st_gid)} (mode {mode:04o})", _narrowed(path, "g-w"), anybody=False)
     return None

@@ -87,6 +87,15 @@ def test_who_owns_a_policy_or_shares_its_group_is_told(policy: Path) -> None:
     assert called(policy, "validate").stderr == "", "root's own group is root"
 
 
+@ROOT_ONLY
+def test_that_anybody_may_write_is_said_whoever_owns_it(policy: Path) -> None:
+    os.chown(policy, NOBODY, NOBODY)
+    policy.chmod(0o666)
+    found = opening_of(str(policy))
+    assert found is not None
+    assert found.anybody
+
+
 def test_a_state_directory_that_anybody_may_write_is_not_worked_by(policy: Path) -> None:
     """What dead runs owe is read there, and their hooks are carried out."""
     state = policy.parent / "state"
