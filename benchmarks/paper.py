@@ -6,6 +6,7 @@ import json
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,8 @@ from drtool.model.policy import Address, BackupSet, CopyPolicy, Policy, Protect,
 from drtool.model.secret import SecretReference
 from drtool.model.workload import Workload
 from drtool.planning.backup import plan_run
+from drtool.policy.load import load
+from drtool.wiring import KINDS
 
 NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
 IN_A_SET = 100
@@ -29,6 +32,26 @@ def plan(*, workloads: int, points: int) -> tuple[float, float]:
     done = subprocess.run(command, check=True, capture_output=True, cwd=Path(__file__).resolve().parent.parent)
     answer = json.loads(done.stdout)
     return answer["seconds"], answer["mebibytes"]
+
+
+def load_sets(count: int) -> float:
+    """Read a policy of so many sets anew, with no cache; returns the CPU seconds of a process of its own for that."""
+    command = [sys.executable, "-m", "benchmarks.paper", "load", str(count)]
+    done = subprocess.run(command, check=True, capture_output=True, cwd=Path(__file__).resolve().parent.parent)
+    return float(json.loads(done.stdout)["seconds"])
+
+
+def _load(count: int) -> None:
+    head = 'drtool: 1\nname: t\nrepositories: {near: {restic: /srv/near, password: "file:/etc/key"}}\nsources: {here: {files: {}}}\nsets:\n'
+    line = "  s{0}: {{protect: [{{here: {{paths: [/srv/{0}]}}}}], to: near, keep: {{last: 3}}}}\n"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "policy.yaml"
+        path.write_text(head + "".join(line.format(number) for number in range(count)), encoding="utf-8")
+        started = time.process_time()
+        made = load((str(path),), KINDS)
+        seconds = time.process_time() - started
+    assert len(made.sets) == count
+    print(json.dumps({"seconds": seconds}))
 
 
 def main(workloads: int, points: int) -> None:
@@ -87,5 +110,7 @@ def _point(set_name: str, age: int) -> RecoveryPoint:
     )
 
 
-if __name__ == "__main__":
+if __name__ == "__main__" and sys.argv[1] == "load":
+    _load(int(sys.argv[2]))
+elif __name__ == "__main__":
     main(int(sys.argv[1]), int(sys.argv[2]))
