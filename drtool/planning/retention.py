@@ -39,7 +39,7 @@ def verdicts(
 
     Only complete, whole points not dated in the future count for `keep`, in UTC calendar buckets (ISO weeks), the newest of each
     bucket. The others follow the same rules among themselves, and the newest of them that holds a member stays until a newer point
-    holds it. Rules that name nothing to keep keep everything. `verified` are point ids proven or re-read in this repository;
+    that stays holds it. Rules that name nothing to keep keep everything. `verified` are point ids proven or re-read in this repository;
     `holds` may hold ended ones. Of a repository that was found `damaged` nothing is forgotten: nobody knows what can still be read.
     """
     unique = {point.point: point for point in points if point.set == set}
@@ -51,11 +51,11 @@ def verdicts(
     counted = [point for point in past if point.counts]
     _apply_rules(counted, keep, reasons, now=now)
     _apply_rules([point for point in past if not point.counts], keep, reasons, now=now, among=_AMONG)
-    _keep_last_of_members(past, reasons)
     _apply_verified_floor(counted, keep.verified, reasons, verified=verified)
     if counted:
         reasons[counted[0].point].append("newest complete")
     _keep_held(active_holds(holds, now), reasons, set_name=set)
+    _keep_last_of_members(past, reasons)
     _stop_for_the_future(future, reasons)
     if damaged:
         for kept in reasons.values():
@@ -119,14 +119,14 @@ def _apply_verified_floor(counted: list[RecoveryPoint], floor: int, reasons: _Re
 
 
 def _keep_last_of_members(newest_first: list[RecoveryPoint], reasons: _Reasons) -> None:
-    """Keep what is partial while it holds the newest there is of a member; what counts needs no such reason."""
+    """Keep what is partial while it holds a member that nothing newer which stays holds; what counts needs no such reason."""
     held: set[str] = set()
     for point in newest_first:
         members = {each.workload for each in point.data}
         if not point.counts and (newest := sorted(members - held)):
             more = f" and {len(newest) - _NAMED} more" if len(newest) > _NAMED else ""
             reasons[point.point].append(f"newest with {', '.join(newest[:_NAMED])}{more}")
-        held |= members
+        held |= members if reasons[point.point] else set()
 
 
 def _keep_held(holds: tuple[Hold, ...], reasons: _Reasons, *, set_name: str) -> None:

@@ -183,10 +183,16 @@ def test_partial_points_take_nobodys_place_and_nobody_theirs(
     partial = tuple(one for one in points if not one.counts)
     assert kept(points) & {one.point for one in sound} == kept(sound)
     by_rule = kept(tuple(replace(one, data=()) for one in partial))
-    newest_first = sorted(points, key=lambda one: (one.instant, one.point), reverse=True)
-    holders = {next(one.point for one in newest_first if any(each.workload == member for each in one.data)) for member in
-               {each.workload for one in points for each in one.data}}  # fmt: skip
-    assert kept(points) & {one.point for one in partial} == by_rule | (holders & {one.point for one in partial})
+    staying = kept(points)
+    for one in partial:
+        newer = {
+            each.workload
+            for other in points
+            if other.point in staying and (other.instant, other.point) > (one.instant, one.point)
+            for each in other.data
+        }
+        holds_the_newest = any(each.workload not in newer for each in one.data)
+        assert (one.point in staying) is (one.point in by_rule or holds_the_newest)
 
 
 @given(POINTS, RULES, VERIFIED)
