@@ -15,7 +15,7 @@ from drtool.engine.clock import SystemClock
 from drtool.engine.lock import drill_held, sets_held
 from drtool.model.attempt import Task
 from drtool.model.errors import DrtoolError, NotFound, Unavailable, UnknownName
-from drtool.model.hold import Hold
+from drtool.model.hold import Hold, ending
 from drtool.model.inventory import Inventory, Listing
 from drtool.model.nearest import named
 from drtool.model.policy import DrillPolicy, Policy
@@ -408,11 +408,14 @@ class App:
     def hold_release(self, name: str) -> Hold:
         """End a hold by an appended release record."""
         listings = self.archive.listings(refresh=True)
-        matches = [hold for hold in self.archive.holds(listings) if hold.id.startswith(name)]
+        holds = self.archive.holds(listings)
+        matches = [hold for hold in holds if hold.id == name] or [hold for hold in holds if hold.id.startswith(name)]
         if len(matches) != 1:
             raise NotFound(f"{len(matches)} holds are called {name}", hint="drtool hold list")
         hold = matches[0]
-        ended = replace(hold, id=self._clock.fresh_id(), created=self._clock.now(), releases=hold.id, machine=self.hands.machine)
+        if hold.signer:
+            self.notary.sign(hold.id.encode())  # refused here: without a signature the release would end nothing
+        ended = ending(hold, id=self._clock.fresh_id(), created=self._clock.now(), machine=self.hands.machine)
         left_out = self._append_hold(ended, listings)
         self._require_everywhere(f"{hold.id} is released", left_out, hint=f"again when that answers: drtool hold release {hold.id}")
         return hold
@@ -848,8 +851,9 @@ class App:
         return join(self.policy, read, own=own, copies=copies, form=form, renamed=renamed, facts=FACTS)
 
     def _append_hold(self, hold: Hold, listings: Mapping[str, Listing]) -> tuple[str, ...]:
-        """Write a hold wherever its set is kept; returns the repositories that could not be asked."""
-        names = self._kept_in(hold.set)
+        """Write a hold wherever its set is kept, its end wherever it is listed, too; returns the repositories that could not be asked."""
+        listed = (name for name, listing in listings.items() if hold.releases and any(each.id == hold.releases for each in listing.holds))
+        names = tuple(dict.fromkeys((*self._kept_in(hold.set), *listed)))
         with self.workshop.working():  # it locks: killed, it must be known whose that lock was
             for name in names:
                 if listings[name].problem is None:

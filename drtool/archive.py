@@ -95,7 +95,8 @@ class Archive:
     def holds(self, listings: Mapping[str, Listing]) -> tuple[Hold, ...]:
         """Return the holds in force in any repository: a release may not have reached all of them."""
         now = self.clock.now()
-        return tuple({hold.id: hold for listing in listings.values() for hold in active_holds(listing.holds, now)}.values())
+        found = [hold for listing in listings.values() for hold in active_holds(listing.holds, now)]
+        return tuple({hold.id: hold for hold in sorted(found, key=lambda hold: hold.counts)}.values())  # of two with one id that of ours
 
     def find(self, name: str, listings: Mapping[str, Listing]) -> PointView:
         """Return a point by its id, the beginning or end of it, the name of its set (the newest complete one), or `latest`.

@@ -11,7 +11,7 @@ from drtool.engine.hands import Hands
 from drtool.model import plan as actions
 from drtool.model.codec import decode, encode
 from drtool.model.errors import Conflict, DrtoolError, Interrupted, Locked, NotFound, Refused
-from drtool.model.hold import FREEZE, QUARANTINE, Hold, active_holds, frozen_by, looked_at, quarantines
+from drtool.model.hold import FREEZE, QUARANTINE, Hold, active_holds, ending, frozen_by, looked_at, quarantines
 from drtool.model.inventory import Listing
 from drtool.model.plan import Done, Forgotten, Plan, Result, Verdict
 from drtool.model.point import RecoveryPoint
@@ -196,7 +196,7 @@ def _write(repository: Repository, hold: Hold) -> list[str]:
 
 
 def _release_of(hold: Hold, hands: Hands) -> Hold:
-    return replace(hold, id=hands.clock.fresh_id(), created=hands.clock.now(), releases=hold.id, machine=hands.machine)
+    return ending(hold, id=hands.clock.fresh_id(), created=hands.clock.now(), machine=hands.machine)
 
 
 @contextlib.contextmanager

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 FREEZE = "restore"
@@ -27,14 +27,40 @@ class Hold:
     run: str = ""
     machine: str = ""
     """Which machine wrote it; empty: a release that did not tell machines apart."""
+    signer: str = ""
+    """Fingerprint of the key whose signature of the tags fits; empty: none fits, there is none, or it comes from no listing."""
+    counts: bool = True
+    """Whether its signer is accepted here: only such a record ends what another has signed."""
+
+    def ends(self, hold: Hold) -> bool:
+        """Tell whether this ends a hold: named by it, it is by one of ours, or by whom signed the hold itself."""
+        return self.releases == hold.id and (self.counts or self.signer == hold.signer)
 
 
 def active_holds(records: tuple[Hold, ...], now: datetime) -> tuple[Hold, ...]:
     """Return the holds still in force at `now`."""
-    released = {record.releases for record in records if record.releases}
+    releases: dict[str, list[Hold]] = {}
+    for record in records:
+        if record.releases:
+            releases.setdefault(record.releases, []).append(record)
     return tuple(
-        record for record in records if not record.releases and record.id not in released and (record.until is None or record.until > now)
+        record
+        for record in records
+        if not record.releases
+        and (record.until is None or record.until > now)
+        and not any(each.ends(record) for each in releases.get(record.id, ()))
     )
+
+
+def still_kept(records: tuple[Hold, ...], now: datetime) -> tuple[Hold, ...]:
+    """Return the holds in force although somebody who may not end them wrote that they are over."""
+    released = {record.releases for record in records if record.releases}
+    return tuple(hold for hold in active_holds(records, now) if hold.id in released)
+
+
+def ending(hold: Hold, *, id: str, created: datetime, machine: str) -> Hold:  # noqa: A002 - the vocabulary's word
+    """Return the record that ends a hold; whoever signed the hold did not sign this."""
+    return replace(hold, id=id, created=created, releases=hold.id, machine=machine, signer="", counts=True)
 
 
 def frozen_by(records: tuple[Hold, ...], now: datetime) -> tuple[Hold, ...]:
@@ -48,6 +74,8 @@ def quarantines(records: tuple[Hold, ...], set: str, now: datetime) -> tuple[Hol
 
 
 def looked_at(records: tuple[Hold, ...], set: str) -> datetime | None:  # noqa: A002 - the vocabulary's word
-    """Return when a person last released a quarantine of a set: what was there then has been looked at."""
-    released = (record.created for record in records if record.releases and record.kind == QUARANTINE and record.set == set)
+    """Return when one of ours last released a quarantine of a set: what was there then has been looked at."""
+    released = (
+        record.created for record in records if record.releases and record.counts and (record.kind, record.set) == (QUARANTINE, set)
+    )
     return max(released, default=None)

@@ -37,7 +37,8 @@ def holdings(inventory: Inventory, repositories: Mapping[str, object]) -> dict[s
     others may have been out of reach when it was written.
     """
     found = {}
-    holds = {hold.id: hold for listing in inventory.repositories.values() for hold in listing.holds}
+    # Not by id: what somebody else writes under the id of a hold must not hide it.
+    holds = dict.fromkeys(hold for listing in inventory.repositories.values() for hold in listing.holds)
     for name in repositories:
         listing = inventory.repositories.get(name)
         if listing is None:
@@ -47,7 +48,7 @@ def holdings(inventory: Inventory, repositories: Mapping[str, object]) -> dict[s
         for point in listing.points:
             grouped.setdefault(point.set, []).append(point)
         found[name] = Holding(
-            listing=replace(listing, holds=tuple(holds.values())),
+            listing=replace(listing, holds=tuple(holds)),
             points={set_name: tuple(points) for set_name, points in grouped.items()},
             verified=verified_points(listing) if listing.evidence else frozenset(),
             damage=damage(listing),

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from drtool.model.hold import still_kept
 from drtool.model.inventory import Listing
 from drtool.model.point import RecoveryPoint
 from drtool.model.standing import Standing
@@ -42,7 +43,16 @@ def others_of(listings: Iterable[Listing], set_name: str, *, by: str, now: datet
         count = spell_count(len(strangers), "point")
         words = f"{count} of {set_name} in the name of {by} sealed by nobody of ours: left alone, and counted for nothing"
         told.append(Told(words, f"drtool points {set_name}"))
-    return (*told, *_unaccepted(known, set_name, by=by))
+    return (*told, *_unaccepted(known, set_name, by=by), *_still_kept(known, set_name, by=by, now=now))
+
+
+def _still_kept(listings: tuple[Listing, ...], set_name: str, *, by: str, now: datetime) -> tuple[Told, ...]:
+    records = tuple(dict.fromkeys(hold for listing in listings for hold in listing.holds if (hold.by, hold.set) == (by, set_name)))
+    kept = {hold.id for hold in still_kept(records, now)}
+    if not kept:
+        return ()
+    still = "it still keeps" if len(kept) == 1 else "they still keep"
+    return (Told(f"{spell_count(len(kept), 'hold')} of {set_name} released by nobody of ours: {still}", "drtool hold list"),)
 
 
 def _of_machine(machine: str, made: list[RecoveryPoint], set_name: str, *, by: str, now: datetime) -> Told:

@@ -41,7 +41,7 @@ def standing(point: RecoveryPoint, ours: Ours) -> Standing:
 
 
 def judged(listing: Listing, ours: Ours) -> Listing:
-    """Sort a listing into what is ours and what is others', and say which evidence counts; judged again, the answer may be another."""
+    """Sort a listing into what is ours and what is others', say which evidence and holds count; judged again, it may be another."""
     own: dict[str, RecoveryPoint] = {}
     others = []
     for point in (*listing.points, *listing.others):
@@ -54,7 +54,8 @@ def judged(listing: Listing, ours: Ours) -> Listing:
     if listing.others:  # what was others' may be ours now, and lies between
         points = tuple(sorted(points, key=lambda point: (point.instant, point.point)))
     evidence = tuple(each if each.counts is (known := proves(each, ours)) else replace(each, counts=known) for each in listing.evidence)
-    return replace(listing, points=points, others=tuple(others), evidence=evidence)
+    holds = tuple(each if each.counts is (known := each.signer in ours.signers) else replace(each, counts=known) for each in listing.holds)
+    return replace(listing, points=points, others=tuple(others), evidence=evidence, holds=holds)
 
 
 def proves(evidence: Evidence, ours: Ours) -> bool:

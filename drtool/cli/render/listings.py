@@ -120,12 +120,18 @@ def holds_lines(holds: Sequence[Hold]) -> list[str]:
             printable(hold.set),
             short_id(hold.point) if hold.point else "all points",
             stamp(hold.until) if hold.until else "until released",
-            printable(hold.by),
+            _written_by(hold),
             printable(hold.reason),
         )
         for hold in holds
     ]
     return table(rows)
+
+
+def _written_by(hold: Hold) -> str:
+    if hold.counts:
+        return printable(hold.by)
+    return f"{printable(hold.by)}, signed by nobody of ours" if hold.signer else f"{printable(hold.by)}, not signed"
 
 
 def inventory_lines(lines: Sequence[InventoryLine]) -> list[str]:

@@ -195,7 +195,7 @@ def _with_signer(noun: _Noun, labels: Mapping[str, str], signer_of: SignerOf | N
         return replace(noun, signer=signer, unsigned=unsigned)
     if isinstance(noun, Evidence):
         return replace(noun, tags_signer=signer, unsigned=unsigned)
-    return noun
+    return replace(noun, signer=signer)
 
 
 def _noun(row: Row) -> Evidence | Hold | RecoveryPoint:

@@ -1,0 +1,97 @@
+"""Who may end a hold: whoever is accepted here, or whose signature is on the hold itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from drtool.model.hold import FREEZE, QUARANTINE, Hold, active_holds, frozen_by, looked_at, quarantines
+from drtool.model.standing import Ours
+from drtool.planning.holdings import holdings
+from drtool.planning.others import others_of
+from drtool.planning.standing import judged
+from tests.planning.planning_values import BY, DAY, NOW, inventory, listing, point
+
+OURS = Ours(BY, frozenset({"nas"}), frozenset({"SHA256:mine", "SHA256:adopted"}))
+HELD = Hold("H1", "documents", BY, "legal", NOW - DAY, NOW + DAY, "P001", machine="nas")
+
+
+def _records(*records: Hold) -> tuple[Hold, ...]:
+    return judged(listing("near", holds=records), OURS).holds
+
+
+def _release(hold: Hold = HELD, **changes: str) -> Hold:
+    return replace(hold, id="R1", releases=hold.id, created=NOW, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", ["", FREEZE, QUARANTINE])
+@pytest.mark.parametrize(
+    ("held_by", "released_by", "ends"),
+    [
+        ("SHA256:mine", "SHA256:mine", True),
+        ("SHA256:mine", "SHA256:adopted", True),
+        ("SHA256:mine", "SHA256:thief", False),
+        ("SHA256:mine", "", False),
+        ("SHA256:theirs", "SHA256:theirs", True),
+        ("SHA256:theirs", "SHA256:mine", True),
+        ("SHA256:theirs", "SHA256:thief", False),
+        ("SHA256:theirs", "", False),
+        ("", "SHA256:mine", True),
+        ("", "SHA256:thief", False),
+        ("", "", True),
+    ],
+)
+def test_who_ends_a_hold(kind: str, held_by: str, released_by: str, ends: bool) -> None:  # noqa: FBT001 - pytest's shape
+    held = replace(HELD, kind=kind, signer=held_by)
+    records = _records(held, _release(held, signer=released_by))
+    assert (active_holds(records, NOW) == ()) is ends
+    assert (frozen_by(records, NOW) == ()) is (ends or kind != FREEZE)
+    assert (quarantines(records, "documents", NOW) == ()) is (ends or kind != QUARANTINE)
+
+
+def test_one_release_of_ours_among_forged_ones_ends_it() -> None:
+    held = replace(HELD, signer="SHA256:mine")
+    forged = _release(held, signer="SHA256:thief")
+    assert active_holds(_records(held, forged, replace(forged, id="R2", signer="SHA256:mine")), NOW) == ()
+
+
+def test_judged_again_the_answer_may_be_another() -> None:
+    held = replace(HELD, signer="SHA256:mine")
+    once = judged(listing("near", holds=(held, _release(held, signer="SHA256:new"))), OURS)
+    later = judged(once, replace(OURS, signers=OURS.signers | {"SHA256:new"}))
+    assert active_holds(once.holds, NOW)
+    assert active_holds(later.holds, NOW) == ()
+    assert judged(later, OURS) == once
+
+
+def test_nobody_else_says_that_a_quarantine_was_looked_at() -> None:
+    wrong = replace(HELD, kind=QUARANTINE, point="")
+    ahead = NOW + 1000 * DAY
+    for held_by, released_by in (("SHA256:mine", "SHA256:thief"), ("SHA256:thief", "SHA256:thief"), ("", "")):
+        held = replace(wrong, signer=held_by)
+        assert looked_at(_records(held, replace(_release(held, signer=released_by), created=ahead)), "documents") is None
+    assert looked_at(_records(wrong, _release(wrong, signer="SHA256:mine")), "documents") == NOW
+
+
+def test_a_forged_hold_of_the_same_id_hides_none() -> None:
+    genuine = replace(HELD, signer="SHA256:mine")
+    forged = replace(HELD, signer="", until=NOW - timedelta(seconds=1), point="P999")
+    for near, far in (((genuine, forged), ()), ((genuine,), (forged,)), ((forged,), (genuine,))):
+        seen = inventory(judged(listing("near", holds=near), OURS), judged(listing("offsite", holds=far), OURS))
+        for holding in holdings(seen, {"near": None, "offsite": None}).values():
+            assert [(hold.point, hold.signer) for hold in active_holds(holding.listing.holds, NOW)] == [("P001", "SHA256:mine")]
+
+
+def test_a_release_that_does_not_count_is_told() -> None:
+    held = replace(HELD, signer="SHA256:mine")
+    near = judged(
+        listing("near", (point("P001", machine="nas", signer="SHA256:mine"),), holds=(held, _release(held, signer="SHA256:thief"))), OURS
+    )
+    (told,) = others_of((near, near), "documents", by=BY, now=NOW)
+    assert told.words == "1 hold of documents released by nobody of ours: it still keeps"
+    assert told.next == "drtool hold list"
+    ended = judged(replace(near, holds=(*near.holds, replace(_release(held, signer="SHA256:mine"), id="R2"))), OURS)
+    assert others_of((ended,), "documents", by=BY, now=NOW) == ()
+    assert others_of((near,), "documents", by=BY, now=NOW + 9 * DAY) == ()
