@@ -94,8 +94,7 @@ class Archive:
 
     def holds(self, listings: Mapping[str, Listing]) -> tuple[Hold, ...]:
         """Return the holds in force in any repository: a release may not have reached all of them."""
-        now = self.clock.now()
-        found = [hold for listing in listings.values() for hold in active_holds(listing.holds, now)]
+        found = (hold for listing in listings.values() for hold in active_holds(listing.holds, self.clock.now()))
         return tuple({hold.id: hold for hold in sorted(found, key=lambda hold: hold.counts)}.values())  # of two with one id that of ours
 
     def find(self, name: str, listings: Mapping[str, Listing]) -> PointView:
@@ -129,7 +128,7 @@ class Archive:
         """Read the manifest of a point from the first repository that gives it as it was sealed."""
         last: DrtoolError | None = None
         for name in view.listed:
-            point = next((each for each in listings[name].every_point if each.digest == view.point.digest), view.point)
+            point = next((each for each in reversed(listings[name].every_point) if each.digest == view.point.digest), view.point)
             try:
                 return manifests.read(self.hands.repositories[name].read(point.manifest), digest=view.point.digest)
             except DrtoolError as error:

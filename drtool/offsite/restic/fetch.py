@@ -14,7 +14,7 @@ from pathlib import Path
 
 from drtool.model.bounds import is_plain, shown
 from drtool.model.command import Command, whole_number
-from drtool.model.errors import Corrupt, NotFound, Refused
+from drtool.model.errors import Corrupt, DrtoolError, NotFound, Refused
 from drtool.model.point import Artifact
 from drtool.offsite.restic import command as commands
 from drtool.offsite.restic.client import Call, Client
@@ -103,19 +103,26 @@ def get_stream(client: Client, request: GetRequest, on_progress: ProgressListene
 
 
 def read_record(client: Client, snapshot: str) -> bytes:
-    """Return the bytes of a record; a manifest's must have the digest in its tags."""
+    """Return the bytes of a record; a manifest's must have the digest in its tags, and anything else under that digest hides none."""
     for age in (LISTING_GOOD_SECONDS, 0.0):
-        row = client.read(maximum_age_seconds=age).find(snapshot)
+        reading = client.read(maximum_age_seconds=age)
+        row = reading.find(snapshot)
         if row is not None:
             break
     if row is None or row.role == "data":
         raise NotFound(f"{snapshot} is no record of drtool in the repository {client.name}", hint="drtool points --refresh")
-    data = client.run(Call(commands.dump(row.id, row.paths[0]), "read a record")).standard_output
     digest = row.labels.get("digest")
-    if digest is not None and hashlib.sha256(data).hexdigest() != digest:
-        what = f"the record {snapshot} in {client.name} differs from the digest it was written with"
-        raise Corrupt(what, hint="use another copy", repository=client.name)
-    return data
+    failed: DrtoolError | None = None
+    for each in (row, *reading.alike(row)):
+        try:
+            data = client.run(Call(commands.dump(each.id, each.paths[0]), "read a record")).standard_output
+        except (Corrupt, NotFound, Refused) as error:
+            failed = failed or error
+            continue
+        if digest is None or hashlib.sha256(data).hexdigest() == digest:
+            return data
+    what = f"the record {snapshot} in {client.name} differs from the digest it was written with"
+    raise failed or Corrupt(what, hint="use another copy", repository=client.name)
 
 
 def browse(client: Client, artifact: Artifact, point: str, workload: str, path: str, *, deep: bool = True) -> Iterator[Entry]:

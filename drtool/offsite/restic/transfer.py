@@ -23,7 +23,8 @@ def copy_points(target: Client, origin: Client, points: Iterable[str]) -> None:
         Corrupt: data in the origin is damaged, or a point did not arrive whole.
     """
     wanted = tuple(points)
-    known = {point.point: point for point in origin.read(maximum_age_seconds=RECENT_SECONDS).listing.points}
+    reading = origin.read(maximum_age_seconds=RECENT_SECONDS)
+    known = {point.point: point for point in reading.listing.points}
     for point in wanted:
         if point not in known:
             raise NotFound(f"the point {point} is not sealed in the repository {origin.name}", hint="drtool points --refresh")
@@ -35,8 +36,10 @@ def copy_points(target: Client, origin: Client, points: Iterable[str]) -> None:
     _require_apart(target, origin)
     there = target.read(maximum_age_seconds=RECENT_SECONDS).listing.points
     present = {point.point: point.digest for point in there if point.whole}
-    groups = [
-        (*(data.id for data in known[point].data), known[point].manifest) for point in wanted if present.get(point) != known[point].digest
+    groups = [  # of a manifest written again under its own tags, one at least has the bytes that were sealed
+        (*(data.id for data in known[point].data), *reading.written_again(known[point].manifest))
+        for point in wanted
+        if present.get(point) != known[point].digest
     ]
     for batch in batches(groups):
         try:

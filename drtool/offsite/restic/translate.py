@@ -64,6 +64,19 @@ class Reading:
         found = [row for row in self.rows if row.id.startswith(snapshot)] if snapshot else []
         return found[0] if len(found) == 1 else None
 
+    def alike(self, row: Row) -> tuple[Row, ...]:
+        """Return other records that claim the digest of this one, its tags written again first: whose bytes fit, shows by reading."""
+        digest = row.labels.get("digest")
+        claims = [
+            each for each in self.rows if digest and each.role == row.role and each.labels.get("digest") == digest and each is not row
+        ]
+        return tuple(sorted(claims, key=lambda each: each.labels != row.labels))
+
+    def written_again(self, snapshot: str) -> tuple[str, ...]:
+        """Return the ids of a record and of those with the very same tags."""
+        row = self.find(snapshot)
+        return (snapshot,) if row is None else (snapshot, *(each.id for each in self.alike(row) if each.labels == row.labels))
+
     def of_point(self, point: str, role: str) -> tuple[Row, ...]:
         """Return a point's snapshots of one role."""
         return tuple(row for row in self.rows if row.role == role and row.point == point)
