@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from drtool.model.errors import Corrupt
+from drtool.model.point import Manifest
 from tests.integration.key_world import KeyWorld, make_key_world
 from tests.integration.signed_world import Thief
 
@@ -22,7 +23,8 @@ def test_a_manifest_replayed_with_other_bytes_keeps_no_point_from_being_restored
     for garbage in (b"garbage", genuine.body + b" "):
         thief.put(genuine.labels, garbage)
     (view,) = app.points(refresh=True)
-    assert app.show(view.point.point).point == genuine.labels["point"]
+    assert isinstance(shown := app.show(view.point.point), Manifest)
+    assert shown.point == genuine.labels["point"]
     assert app.drill(["documents"]).outcome == "succeeded"
 
 
@@ -32,7 +34,8 @@ def test_a_stranger_under_the_digest_of_a_point_keeps_no_point_from_being_restor
     thief.fresh(genuine)
     thief.put({**genuine.labels, "point": "01M0000000000000000000000C"}, b"garbage")
     assert app.drill(["documents"]).outcome == "succeeded"
-    assert app.show(genuine.labels["point"]).point == genuine.labels["point"]
+    assert isinstance(shown := app.show(genuine.labels["point"]), Manifest)
+    assert shown.point == genuine.labels["point"]
 
 
 def test_what_is_copied_is_the_manifest_that_fits(world: KeyWorld) -> None:
