@@ -73,6 +73,8 @@ def carry_out(app: App, specification: dict[str, Any]) -> Report:
                 workloads=tuple(specification.get("workloads", ())),
             )
             return app.restore(app.plan_restore(request))
+        case "undo":
+            return app.restore(app.plan_undo(*names))
         case "sweep":
             return app.sweep(kept=specification.get("kept", False))
         case verb:

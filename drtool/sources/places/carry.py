@@ -13,6 +13,7 @@ from typing import Final
 from drtool.model.carried import CARRIED_FORMAT, Carried, CarriedRecord, Folder, LeftOut, Survey
 from drtool.model.codec import canonical, decode
 from drtool.model.errors import Conflict, NotFound, Refused
+from drtool.model.quantity import spell_bytes
 from drtool.sources.places.filesystem import FileSystem, ancestors, is_inside
 from drtool.sources.places.left_out import Candidate, children_of, kinds_of, tell, walk
 from drtool.sources.places.rename import rename_all
@@ -269,6 +270,11 @@ def words_of(target: str, chosen: Chosen) -> str:
     if chosen.doubtful:
         told.append(f"{_named(target, chosen.doubtful)} was carried back although it is not sure that the point left it out")
     return "; ".join(told)
+
+
+def spell_carried(carried: Carried) -> str:
+    """Say how much is carried back."""
+    return f"{carried.files} {'file' if carried.files == 1 else 'files'} ({spell_bytes(carried.bytes)})"
 
 
 def _named(target: str, paths: list[str]) -> str:

@@ -9,11 +9,11 @@ from dataclasses import replace
 from drtool.model.carried import Carried, LeftOut
 from drtool.model.errors import Conflict, DrtoolError, Interrupted, Locked, NotFound, Refused, Unavailable
 from drtool.model.plan import Landed, Move
-from drtool.model.quantity import spell_bytes
 from drtool.sources.places import carry
 from drtool.sources.places.filesystem import Entry, FileSystem, ancestors, is_inside, require_plain
 from drtool.sources.places.marker import KEPT_SUFFIX, STAGING_PREFIX, Marker, Owner, read_marker, read_markers, write_marker
 from drtool.sources.places.rename import rename_all
+from drtool.sources.places.unfinished import refuse_unfinished
 
 _NAMES_TRIED = 100
 
@@ -89,6 +89,8 @@ def finish(owner: Owner, staging: str, marker: Marker, *, told: Callable[[str], 
 def _prepare(owner: Owner, staging: str, marker: Marker, *, told: Callable[[str], None]) -> tuple[Move, ...]:
     file_system = owner.file_system
     home = posixpath.dirname(staging)
+    if marker.destination.form == "original":
+        refuse_unfinished(owner, (move.target for move in marker.moves), run=marker.run)
     moves = []
     for number, move in enumerate(marker.moves):
         _require_own_way(file_system, staging, marker, move)
@@ -234,12 +236,7 @@ def _carry_back_into_service(file_system: FileSystem, move: Move, carried: Carri
         raise CannotCarryError(error) from None
     if gone:
         told(f"{len(gone)} of what was to be carried back went away meanwhile")
-    told(f"{spell_carried(carried)} that the point had left out {'was' if carried.files == 1 else 'were'} carried back into service")
-
-
-def spell_carried(carried: Carried) -> str:
-    """Say how much is carried back."""
-    return f"{carried.files} {'file' if carried.files == 1 else 'files'} ({spell_bytes(carried.bytes)})"
+    told(f"{carry.spell_carried(carried)} that the point had left out {'was' if carried.files == 1 else 'were'} carried back into service")
 
 
 class CannotCarryError(Exception):

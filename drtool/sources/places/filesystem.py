@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -18,6 +19,8 @@ _STAT = r"%y\0%D\0%i\0%p\0"
 LONGEST_FIELD_BYTES = 1 << 20
 _GONE = (b"No such file or directory", b"Not a directory")
 _MAKE_WHOLE = 'set -Ceu; umask 077; new="$1.new"; rm -f -- "$new"; cat >"$new"; sync -- "$new"; mv -T -- "$new" "$1"; sync -- "${1%/*}/"'
+
+_MOUNTS = 'realpath -z -m -- "$1" && exec cat -- /proc/self/mountinfo'
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +117,9 @@ class FileSystem:
 
     def mounts_within(self, path: str) -> tuple[str, ...]:
         """Return the mount points at or below `path` (bind mounts too)."""
-        real_parent = self.require(f"resolving {path}", "realpath", "-z", "--", posixpath.dirname(path)).rstrip(b"\0")
+        output = self.require("reading the mount table", "sh", "-c", _MOUNTS, "drtool", posixpath.dirname(path))
+        real_parent, _end, table = output.partition(b"\0")
         real = posixpath.join(os.fsdecode(real_parent), posixpath.basename(path))
-        table = self.require("reading the mount table", "cat", "--", "/proc/self/mountinfo")
         with understanding("the mount table"):
             points = [os.fsdecode(_unescape(line.split(b" ")[4])) for line in table.splitlines()]
         return tuple(point for point in points if is_inside(point, real))
@@ -145,13 +148,27 @@ class FileSystem:
             raise Refused(f"removing {path} failed: {completed.said(300)}")
 
     def remove_tree(self, path: str) -> None:
-        """Remove a tree without crossing into another file system or following a link; already gone is success."""
+        """Remove a tree without crossing into another file system or following a link; already gone is success.
+
+        Refused while anything is mounted in it: what is bound there from the same file system has no device number of its own.
+        """
+        self.refuse_mounted(path)
         removal = ("rm", "-rf", "--one-file-system", "--", path)
         if self.run(*removal).exit_code == 0:
             return
         # restored directories may forbid their owner to change them
         self.run("find", path, "-xdev", "-type", "d", "-exec", "chmod", "u+rwx", "--", "{}", "+")
         self.require(f"removing {path}", *removal, hint="look whether something is mounted in it")
+
+    def refuse_mounted(self, path: str) -> None:
+        """Refuse to remove a tree in which something is mounted."""
+        mounts = self.mounts_within(path)
+        if mounts:
+            raise Refused(
+                f"{path} is not removed: {mounts[0]} is a mount point, and what is mounted there would be removed with it",
+                hint=f"umount {shlex.quote(mounts[0])}; then: drtool sweep",
+                safe="nothing was removed",
+            )
 
     def settle(self, path: str) -> None:
         """Return when the file system of `path` has everything on its disk."""

@@ -18,6 +18,7 @@ from drtool.sources.places.marker import (
     read_marker,
     write_marker,
 )
+from drtool.sources.places.unfinished import refuse_unfinished
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,8 @@ def site_inside(owner: Owner, request: LandRequest, path: str) -> Site:
 def land(owner: Owner, *, request: LandRequest, site: Site, kind: str) -> Iterator[Landing]:
     """Open a fresh, labelled, private staging directory at a site; removed at once when it fails."""
     file_system = owner.file_system
+    if request.destination.form == "original":
+        refuse_unfinished(owner, (target for _path, target in site.wanted), run=request.run)
     file_system.require_space(site.home, request.bytes)
     staging = below(site.home.rstrip("/"), f"/{STAGING_PREFIX}{request.run}-{owner.clock.fresh_id()}")
     marker_path = f"{staging}.json"

@@ -7,6 +7,7 @@ from drtool.model.workload import Leftover
 from drtool.sources.places.cutover import finish, kept_markers, reverse
 from drtool.sources.places.filesystem import require_plain
 from drtool.sources.places.marker import SANDBOX_MARKER, SANDBOX_PREFIX, STAGING_PREFIX, Owner, read_marker
+from drtool.sources.places.unfinished import refuse_unfinished
 
 
 def release(owner: Owner, *, leftover: Leftover) -> None:
@@ -37,6 +38,7 @@ def _release_sandbox(owner: Owner, locator: str) -> None:
         return
     if marker.what != "sandbox":
         raise _without_label(locator)
+    file_system.refuse_mounted(locator)
     content = file_system.require(
         f"listing {locator}", "find", locator, "-mindepth", "1", "-maxdepth", "1", "!", "-name", SANDBOX_MARKER, "-printf", "x"
     )
@@ -77,6 +79,7 @@ def _release_kept(owner: Owner, locator: str) -> None:
         return
     if ".before-" not in posixpath.basename(locator):
         raise _without_label(locator)
+    refuse_unfinished(owner, (locator,))
     owner.file_system.remove_tree(locator)
     for path, marker in markers.items():
         for move in marker.moves:

@@ -15,12 +15,14 @@ from drtool.sources.places.filesystem import require_plain
 from drtool.sources.places.left_out import tell
 from drtool.sources.places.leftovers import target_of
 from drtool.sources.places.marker import STAGING_PREFIX, Marker, Owner, read_marker, write_marker
+from drtool.sources.places.unfinished import refuse_unfinished
 
 
 def undo(owner: Owner, *, leftover: Leftover, run: str) -> str:
     """Put what a cutover kept aside back into service, with what was carried out of it, and keep what was restored aside."""
     label, former = _label_of(owner, require_plain(leftover.locator))
     files, target = owner.file_system, require_plain(target_of(former))
+    refuse_unfinished(owner, (name for name in (target, former.aside) if name), run=run)
     found = files.look((target, former.aside) if former.aside else (target,))
     if former.aside and former.aside not in found:
         raise NotFound(f"{former.aside} is gone", hint="see what took it away", safe=f"{target} is untouched")

@@ -1,0 +1,32 @@
+"""Places that a cutover, or its reverse, was moving when it stopped: nothing else may touch them until a sweep has finished it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from drtool.model.errors import Refused
+from drtool.sources.places.filesystem import ancestors, is_inside
+from drtool.sources.places.marker import Marker, Owner, read_markers
+
+_UNDER_WAY = ("moving", "reversing")
+
+
+def refuse_unfinished(owner: Owner, places: Iterable[str], *, run: str = "") -> None:
+    """Refuse places that lie in, or around, anything that an exchange is moving; those of `run` itself are no hindrance."""
+    wanted = tuple(places)
+    beside = [directory for place in wanted for directory in (place, *ancestors(place))]
+    for marker in read_markers(owner, beside).values():
+        if marker.what != "staging" or marker.state not in _UNDER_WAY or marker.run == run:
+            continue
+        touched = next((place for place in wanted if _moves(marker, place)), None)
+        if touched is not None:
+            raise Refused(
+                f"run {marker.run} was exchanging {marker.moves[0].target} and has not ended: {touched} may lie in pieces",
+                hint="finish that first: drtool sweep (while that run is alive, wait for it); then repeat",
+                safe="nothing was touched",
+            )
+
+
+def _moves(marker: Marker, place: str) -> bool:
+    names = [name for move in marker.moves for name in (move.content, move.target, move.aside) if name]
+    return any(is_inside(place, name) or is_inside(name, place) for name in names)

@@ -1,0 +1,163 @@
+"""While an exchange, or its reverse, lies in pieces, nothing else touches its places; and what is mounted is never removed with a tree."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from drtool.model.errors import Interrupted, Refused
+from drtool.model.plan import Destination
+from drtool.model.workload import Leftover
+from drtool.ports import ReserveRequest
+from drtool.sources.files.source import FilesSource
+from drtool.testing.source_contract import BY, LATER, RUN
+from tests.contracts import test_files_carry as carry
+from tests.contracts.test_files_carry import (
+    EXPECTED,
+    RULES,
+    SERVED_TREE,
+    STORED,
+    StopsAtRename,
+    everything_in,
+    landed_in,
+    request_for,
+    source_at,
+)
+from tests.contracts.test_files_carry import live as live  # noqa: PLC0414 - a fixture
+
+OTHER = f"{RUN[:-1]}9"
+UNDOING = f"{RUN[:-1]}8"
+
+
+def kept_by(live: Path, run: str = RUN) -> Leftover:
+    return next(leftover for leftover in source_at(live).leftovers(()) if leftover.what == "kept" and leftover.run == run)
+
+
+def finish(live: Path) -> None:
+    for leftover in source_at(live).leftovers(()):
+        if leftover.what == "staging":
+            source_at(live).release(leftover)
+
+
+def nothing_else_touches(live: Path) -> None:
+    """Restoring its place again, what lies in it and what is around it, taking it back, and removing what it kept aside are refused."""
+    source = source_at(live)
+    rest = everything_in(live.parent)
+    places: tuple[tuple[Path, tuple[str, ...]], ...] = ((live, ()), (live, (f"{live}/sub",)), (live.parent, ()))
+    requests = [request_for(path, rules=RULES, run=OTHER, paths=paths) for path, paths in places]
+    attempts: list[Callable[[], object]] = [
+        partial(source.release, kept_by(live)),
+        partial(source.undo, kept_by(live), OTHER),
+        *(partial(landed_in, source, request, {}) for request in requests),
+    ]
+    for attempt in attempts:
+        with pytest.raises(Refused, match="has not ended") as caught:
+            attempt()
+        assert "drtool sweep" in caught.value.hint
+    assert everything_in(live.parent) == rest
+
+
+def test_a_cutover_in_pieces_is_finished_before_anything_else(live: Path) -> None:
+    for count in range(1, 50):
+        landed = landed_in(source_at(live), request_for(live, rules=RULES), STORED)
+        try:
+            source_at(live, runner=StopsAtRename(count)).cutover(landed)
+        except Interrupted:
+            nothing_else_touches(live)
+        else:
+            assert count > 3
+            return
+        finish(live)
+        assert everything_in(live) == EXPECTED
+        source_at(live).release(kept_by(live))
+        carry.again(live)
+    pytest.fail("the cutover never ended")
+
+
+def test_an_undo_in_pieces_is_finished_before_anything_else(live: Path) -> None:
+    for count in range(1, 50):
+        source = source_at(live)
+        source.cutover(landed_in(source, request_for(live, rules=RULES), STORED))
+        try:
+            source_at(live, runner=StopsAtRename(count)).undo(kept_by(live), UNDOING)
+        except Interrupted:
+            nothing_else_touches(live)
+        else:
+            assert count > 3
+            return
+        finish(live)
+        assert everything_in(live) == SERVED_TREE
+        carry.again(live)
+    pytest.fail("the undo never ended")
+
+
+def test_what_was_landed_before_waits_for_what_lies_in_pieces(live: Path) -> None:
+    first = landed_in(source_at(live), request_for(live, rules=RULES), STORED)
+    second = landed_in(source_at(live), request_for(live, rules=RULES, run=OTHER), STORED)
+    with pytest.raises(Interrupted):
+        source_at(live, runner=StopsAtRename(2)).cutover(first)
+    with pytest.raises(Refused, match="has not ended"):
+        source_at(live).cutover(second)
+    source_at(live).cutover(first)
+    assert everything_in(live) == EXPECTED
+    source_at(live).cutover(second)
+    assert (live / "media" / "film").read_bytes() == b"only copy"
+
+
+@contextmanager
+def bound(origin: Path, place: Path) -> Iterator[None]:
+    """The same file system once more, so that no device number tells."""
+    origin.mkdir(exist_ok=True)
+    (origin / "film").write_text("only copy")
+    place.mkdir(parents=True, exist_ok=True)
+    if subprocess.run(["mount", "--bind", origin, place], check=False, capture_output=True).returncode != 0:
+        pytest.skip("this machine lets nobody mount")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", place], check=True)
+
+
+def require_refused(source: FilesSource, leftover: Leftover, origin: Path, place: Path) -> None:
+    with bound(origin, place), pytest.raises(Refused, match="mount point") as caught:
+        source.release(leftover)
+    assert str(place) in caught.value.what
+    assert "umount" in caught.value.hint
+    assert (origin / "film").read_text() == "only copy"
+    source.release(leftover)
+    assert not Path(leftover.locator).exists()
+
+
+def test_what_is_mounted_below_what_was_kept_is_not_removed(live: Path, tmp_path: Path) -> None:
+    source = source_at(live)
+    source.cutover(landed_in(source, request_for(live, rules=RULES), STORED))
+    kept = kept_by(live)
+    require_refused(source, kept, tmp_path / "films", Path(kept.locator) / "my films")
+
+
+def test_what_is_mounted_below_what_was_staged_is_not_removed(live: Path, tmp_path: Path) -> None:
+    source = source_at(live)
+    landed_in(source, request_for(live, rules=RULES), STORED)
+    (staged,) = source.leftovers(())
+    require_refused(source, staged, tmp_path / "films", Path(staged.locator) / "films")
+
+
+def test_what_is_mounted_in_a_sandbox_is_not_removed(live: Path, tmp_path: Path) -> None:
+    source = source_at(live)
+    (tmp_path / "lab").mkdir()
+    lab = {"directory": str(tmp_path / "lab")}
+    left = source.reserve(ReserveRequest(lab, Destination("sandbox", sandbox="lab"), RUN, BY, 1, LATER))
+    require_refused(source, left, tmp_path / "films", Path(left.locator) / "tree" / "films")
+
+
+def test_elsewhere_nothing_waits(live: Path, tmp_path: Path) -> None:
+    landed = landed_in(source_at(live), request_for(live, rules=RULES), STORED)
+    with pytest.raises(Interrupted):
+        source_at(live, runner=StopsAtRename(2)).cutover(landed)
+    source = source_at(live)
+    landed_in(source, request_for(live, rules=RULES, run=OTHER, destination=Destination("directory", path=str(tmp_path / "there"))), {})
