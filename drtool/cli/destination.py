@@ -119,10 +119,6 @@ def check_usage(given: dict[str, Any], *, bare: bool) -> None:
         raise click.UsageError("--sandbox goes with --to sandbox")
     if given["form"] == "directory" and not given["directory"]:
         raise click.UsageError("--to directory needs a path: --to directory PATH")
-    for option, name in (("--point", "point"), ("--workload", "workloads"), ("--path", "paths"), ("--as", "renamed")):
-        values = given[name] if isinstance(given[name], tuple) else (given[name],)
-        if "" in values:
-            raise click.UsageError(f"{option} is empty: a variable that is not set, perhaps?")
 
 
 def check_undo(given: dict[str, Any]) -> None:

@@ -134,8 +134,8 @@ class Remembered:
             return self._repository.get(request, on_progress=on_progress)
 
     def browse(self, artifact: Artifact, point: str, workload: str, path: str = "", *, deep: bool = True) -> Iterator[Entry]:
-        with self._noting(point):
-            yield from self._repository.browse(artifact, point, workload, path, deep=deep)
+        with self._noting(point):  # asked at once: a path that is not there is told to whoever never takes an entry
+            return self._repository.browse(artifact, point, workload, path, deep=deep)
 
     def mount(self, request: MountRequest) -> None:
         with self._noting(request.point):

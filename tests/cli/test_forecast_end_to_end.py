@@ -113,7 +113,9 @@ def test_a_drill_is_measured_and_the_next_restore_forecast(machine: Machine) -> 
     assert plan["forecast"]["sets"][0]["cache"] == "warm"  # by now this lane has a measurement of its own
     assert plan["forecast"]["steps"][0]["borrowed"] is False
 
-    shutil.rmtree(machine.state)  # a new machine: the repository tells it
+    shutil.rmtree(machine.state)  # a new machine: the repository tells it, once that of before is taken over
+    (gone,) = json.loads(machine.done("adopt", "--json"))["adoptable"]
+    machine.done("adopt", gone["machine"], "--yes")
     new = machine.forecast()
     assert new["copies"]["offsite"]["forecast"]["p50_seconds"] == offsite["p50_seconds"]
     assert new["past"] == []

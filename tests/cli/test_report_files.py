@@ -92,8 +92,9 @@ def test_every_json_report_fits_the_schema(machine_drilled: Drilled, tmp_path: P
 
 def test_a_run_and_a_restore_leave_reports_too(machine_drilled: Drilled, tmp_path: Path) -> None:
     page, results = tmp_path / "run.html", tmp_path / "restore.xml"
-    machine_drilled.done("run", "documents", "--report", f"html={page}")
-    assert "documents is protected by a new recovery point." in page.read_text(encoding="utf-8")
+    run = machine_drilled.call("run", "documents", "--report", f"html={page}")
+    assert run.returncode == 3, "the drill before found a pack of the copy damaged"
+    assert "documents was protected only in part." in page.read_text(encoding="utf-8")
     out = str(tmp_path / "out")
     machine_drilled.call("restore", "documents", "--to", "directory", out, "--yes", "--report", f"junit={results}")
     (suite,) = JUnitXml.fromstring(results.read_bytes())
@@ -118,7 +119,7 @@ def test_a_report_that_cannot_be_written_is_told_and_changes_nothing_else(machin
     good = tmp_path / "good.json"
     lost = f"html={tmp_path / 'file' / 'page.html'}"
     result = machine_drilled.call("run", "documents", "--report", lost, "--report", f"json={good}")
-    assert result.returncode == 0
+    assert result.returncode == 3, "as without the report: the drill before found a pack of the copy damaged"
     assert "page.html could not be written: Not a directory" in result.stderr
     run = json.loads(good.read_text(encoding="utf-8"))["run"]
     assert f"next: drtool report {run} --format html --output FILE" in result.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -389,12 +390,23 @@ def test_a_lost_state_directory_costs_nothing(world: World) -> None:
     after_it_all_is_well(world)
 
 
+def bring_identity(world: World, disk: Path) -> None:
+    """Who a machine is lies in its state directory: an empty one would be another machine's."""
+    for name in ("machine", "accepted", "evidence"):
+        there = world.state / name
+        if there.is_dir():
+            shutil.copytree(there, disk / name)
+        else:
+            shutil.copy2(there, disk / name)
+
+
 @pytest.mark.parametrize("how", ["full", "read-only"])
 def test_a_state_directory_that_cannot_be_written(world: World, how: str) -> None:
-    with full_disk("64k") as disk:
+    with full_disk("256k") as disk:
+        bring_identity(world, disk)
         if how == "full":
             with pytest.raises(OSError, match="No space"):
-                (disk / "filler").write_bytes(bytes(100_000))
+                (disk / "filler").write_bytes(bytes(300_000))
         else:
             subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
         points = world.points("near")
@@ -411,6 +423,7 @@ def test_a_state_directory_that_cannot_be_written(world: World, how: str) -> Non
 @pytest.mark.parametrize("kibibytes", [0, 4, 8, 16, 32])
 def test_a_state_directory_that_fills_up_meanwhile(world: World, kibibytes: int) -> None:
     with full_disk("512k") as disk:
+        bring_identity(world, disk)
         free = os.statvfs(disk)
         (disk / "filler").write_bytes(bytes(free.f_bavail * free.f_frsize - kibibytes * 1024))
         ended = world.drtool("run", state=disk)
@@ -550,8 +563,8 @@ def test_a_destination_that_is_too_small(world: World) -> None:
     world.must("run")
     with full_disk("1m") as disk:
         ended = world.drtool("restore", "documents", destination={"form": "directory", "path": str(disk)})
-        assert ended.outcome in ("refused", "failed"), ended.explain()
-        assert "space" in json.dumps(ended.report)
+        assert ended.outcome == "Refused", ended.explain()
+        assert "free" in ended.explain()
         assert list(disk.glob(".drtool-*")) == []
 
 
@@ -559,8 +572,8 @@ def test_a_destination_that_is_a_mount_point(world: World) -> None:
     with mounted("-t", "tmpfs", "-o", "size=1m", "drtool-test", str(world.tree)):
         (world.tree / "mine").write_text("mine")
         ended = world.drtool("restore", "documents", workloads=[f"here:{world.tree}"])
-        assert ended.outcome == "refused", ended.explain()
-        assert "mount point" in json.dumps(ended.report)
+        assert ended.outcome == "Refused", ended.explain()
+        assert "mount point" in ended.explain()
         assert [path.name for path in world.tree.iterdir()] == ["mine"]
     assert_same(world.original, world.tree)
     assert [path.name for path in world.data.iterdir()] == ["documents"]

@@ -48,11 +48,15 @@ class First:
     def json(self, *arguments: str, codes: tuple[int, ...] = (0,)) -> Any:  # noqa: ANN401 - a document
         return json.loads(self.drtool(*arguments, "--json", codes=codes))
 
+    def restic(self, repository: str, *arguments: str) -> bytes:
+        """What bare restic prints."""
+        environment = {**os.environ, "RESTIC_PASSWORD_FILE": f"{ROOT}/keys/{repository}.key", "RESTIC_CACHE_DIR": f"{ROOT}/home"}
+        argv = [str(self.binary), "-r", f"{ROOT}/{repository}", *arguments]
+        return subprocess.run(argv, env=environment, capture_output=True, check=True).stdout
+
     def roles(self, repository: str) -> Counter[str]:
         """How many snapshots of each role bare restic lists."""
-        environment = {**os.environ, "RESTIC_PASSWORD_FILE": f"{ROOT}/keys/{repository}.key", "RESTIC_CACHE_DIR": f"{ROOT}/home"}
-        argv = [str(self.binary), "-r", f"{ROOT}/{repository}", "snapshots", "--json"]
-        listed = json.loads(subprocess.run(argv, env=environment, capture_output=True, check=True).stdout)
+        listed = json.loads(self.restic(repository, "snapshots", "--json"))
         return Counter(tag.removeprefix("role=") for snapshot in listed for tag in snapshot["tags"] if tag.startswith("role="))
 
     def points(self) -> list[dict[str, Any]]:
@@ -148,3 +152,16 @@ def test_it_goes_on(first: First) -> None:
     views = first.points()
     assert [view["point"]["complete"] for view in views if view["point"]["complete"]] == [True, True, True]
     assert set(views[0]["repositories"]) == {"near", "offsite"}
+
+
+def test_what_vanishes_of_its_points_is_told_and_brought_again(first: First) -> None:
+    """They tell how many members they have, and not how many artifacts."""
+    newest = first.points()[NEWER]["point"]["point"]
+    tags = f"role=data,point={newest},workload=billing"
+    (stream,) = json.loads(first.restic("offsite", "snapshots", "--json", "--tag", tags))
+    first.restic("offsite", "unlock")
+    first.restic("offsite", "forget", stream["id"])
+    assert "not whole in offsite" in first.drtool("points", "--refresh")
+    first.drtool("copy", codes=(0, 3))
+    assert first.points()[NEWER]["not_whole"] == []
+    assert len(json.loads(first.restic("offsite", "snapshots", "--json", "--tag", tags))) == 1
