@@ -411,7 +411,8 @@ class App:
         holds = self.archive.holds(listings)
         matches = [hold for hold in holds if hold.id == name] or [hold for hold in holds if hold.id.startswith(name)]
         if len(matches) != 1:
-            raise NotFound(f"{len(matches)} holds are called {name}", hint="drtool hold list")
+            told = f"{len(matches)} holds are called {name}" if matches else f"no hold is called {name}"
+            raise NotFound(told, hint="drtool hold list")
         hold = matches[0]
         if hold.signer:
             self.notary.sign(hold.id.encode())  # refused here: without a signature the release would end nothing

@@ -13,6 +13,7 @@ from drtool.engine.observe import list_repository
 from drtool.keys.opening import require_open
 from drtool.model.command import Command
 from drtool.model.errors import DrtoolError, Refused
+from drtool.model.nearest import named
 from drtool.model.policy import DrillPolicy
 from drtool.model.secret import SecretReference
 from drtool.openness import Opening, opening_of
@@ -34,6 +35,10 @@ def examine(
 ) -> tuple[Finding, ...]:
     """Ask everything the policy names whether a run and a restore would work; with `subjects` only those names."""
     findings: list[Finding] = []
+    policy = hands.policy
+    known = (*hands.repositories, *hands.sources, *policy.sandboxes, *policy.drills)
+    for subject in subjects:  # a slip that asks nothing must not say that all is well
+        named(subject, known, "repository, source, sandbox or drill")
     if not subjects:
         findings += [_state(state_directory), *_signer(hands), *_machine(hands), *_open_to_others(hands, state_directory, openings)]
     for name in _asked_of(hands.repositories, subjects):

@@ -19,5 +19,5 @@ def command(context: click.Context, older: str, newer: str) -> int:
     session = open_session(context)
     app = session.app()
     lines = app.diff(whole_point(app, older), whole_point(app, newer))
-    session.answer("differences", lines, lambda: plain_lines(lines))
+    session.answer("differences", lines, lambda: plain_lines(lines) or ["nothing changed"])
     return exits.SUCCEEDED

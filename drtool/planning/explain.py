@@ -95,7 +95,8 @@ def _kept(keep: Retention, repository: str) -> list[str]:
     if keep.within is not None:
         rules.append(f"everything younger than {spell_duration(keep.within)}")
     kept = "; ".join(rules) if rules else "every complete point, as no rule says otherwise"
-    floor = f"a verified point until there are {keep.verified} newer ones" if keep.verified else ""
+    newer = "is 1 newer one" if keep.verified == 1 else f"are {keep.verified} newer ones"
+    floor = f"a verified point until there {newer}" if keep.verified else ""
     always = ", ".join(filter(None, ("the newest complete point", floor, "what a hold names")))
     return [
         f"In {repository} are kept: {kept}.",

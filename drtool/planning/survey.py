@@ -25,12 +25,19 @@ def _notes(action: Restore, survey: Survey) -> list[str]:
     name = action.member.workload
     told = []
     if survey.carried_files:
-        told.append(f"{name}: {_spell(survey.carried_files, survey.carried_bytes)} that the point left out are carried back into service")
+        carried = _spell(survey.carried_files, survey.carried_bytes)
+        told.append(f"{name}: {carried} that the point left out {_are(survey.carried_files)} carried back into service")
     if survey.newer_files:
         left_out = " newer than the point or left out of it" if action.leave_excluded else " newer than the point"
-        told.append(f"{name}: {_spell(survey.newer_files, survey.newer_bytes)}{left_out} stay aside")
+        told.append(
+            f"{name}: {_spell(survey.newer_files, survey.newer_bytes)}{left_out} {'stays' if survey.newer_files == 1 else 'stay'} aside"
+        )
     return [*told, *(f"{name}: {note}" for note in survey.notes)]
 
 
 def _spell(files: int, size: int) -> str:
     return f"{files} {'file' if files == 1 else 'files'} ({spell_bytes(size)})"
+
+
+def _are(files: int) -> str:
+    return "is" if files == 1 else "are"

@@ -69,6 +69,8 @@ def _explain(kind: str, context: Mapping[str, Any], detail: Mapping[str, Any]) -
         return "must be text", "put it in quotes"
     if kind in ("list_type", "tuple_type") and isinstance(detail.get("input"), str):
         return "must be a list", "put it in brackets: [one, two]"
+    if kind in ("dict_type", "mapping_type", "model_type", "model_attributes_type") and isinstance(detail.get("input"), str):
+        return _PLAIN[kind], "write {NAME: …}, or {NAME: {}} where there is nothing more to say"
     if kind in ("greater_than_equal", "less_than_equal"):
         return (f"must be at least {context['ge']}" if "ge" in context else f"must be at most {context['le']}"), ""
     if kind in _PLAIN:

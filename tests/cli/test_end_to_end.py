@@ -370,3 +370,9 @@ def test_holds_are_added_listed_and_released(machine: Machine) -> None:
     assert [each["id"] for each in machine.json("hold", "list")["holds"]] == [hold]
     machine.done("hold", "release", hold)
     assert machine.json("hold", "list")["holds"] == []
+
+
+def test_a_slip_that_asks_doctor_nothing_is_not_all_well(machine: Machine) -> None:
+    slip = machine.call("doctor", "neer")
+    assert slip.returncode == 2
+    assert "the policy has no repository, source, sandbox or drill `neer`" in slip.stderr
