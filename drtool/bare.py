@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from drtool.catalog import manifest as manifests
 from drtool.engine.clock import SystemClock
-from drtool.model.errors import Conflict, NotFound
+from drtool.model.errors import Conflict, NoRepository, NotFound, WrongKey
 from drtool.model.inventory import Listing
 from drtool.model.point import FUTURE_TOLERANCE, Manifest, RecoveryPoint
 from drtool.model.policy import Address, Policy, RepositoryPolicy, SourcePolicy
@@ -46,7 +46,7 @@ def policy_from_repository(
     repository = ResticRepository(
         policy=described, by="", secrets=Secrets(environment, runner), clock=clock, local=runner, binary=binary, notary=Witness()
     )
-    listing, of = _of_one_machine(repository.list(), machine)
+    listing, of = _of_one_machine(_listed(repository, location, password_file), machine)
     newest: dict[tuple[str, str], RecoveryPoint] = {}
     for point in sorted(listing.points, key=lambda each: (each.counts, each.complete, each.instant)):
         if point.instant <= clock.now() + FUTURE_TOLERANCE:
@@ -55,6 +55,24 @@ def policy_from_repository(
         raise NotFound("there is no recovery point of drtool in this repository", hint="restic snapshots shows what else lies in it")
     read = [manifests.read(repository.read(point.manifest), digest=point.digest) for point in newest.values()]
     return _joined(read, described), of
+
+
+def _listed(repository: ResticRepository, location: str, password_file: str) -> Listing:
+    """List it, in the words of somebody who has no policy and must not make a repository where one is missed."""
+    try:
+        return repository.list()
+    except NoRepository:
+        raise NoRepository(
+            f"there is no repository at {location}",
+            hint="check the address, and that its disk is mounted; never make a new one in the place of what is missed",
+            safe="nothing was changed",
+        ) from None
+    except WrongKey:
+        raise WrongKey(
+            f"what is in {password_file} does not open the repository at {location}",
+            hint="try the other keys of the recovery sheet: --password-file FILE",
+            safe="nothing was changed",
+        ) from None
 
 
 def _of_one_machine(listing: Listing, machine: str) -> tuple[Listing, Adoption | None]:

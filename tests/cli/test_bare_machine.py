@@ -58,7 +58,7 @@ def test_everything_that_looks_needs_a_repository_and_its_key(bare: Bare) -> Non
         assert point in bare.told("show", name)
         assert "letter.txt" in bare.told("ls", name, data)
     assert "letter.txt" in bare.told("browse", "latest", "--path", data, "--json")
-    assert bare.told("diff", "latest", point) == ""
+    assert bare.told("diff", "latest", point) == "nothing changed\n"
     assert "documents" in bare.told("status")
     assert "drill" in bare.told("evidence", "list")
     assert "signature" in bare.told("evidence", "verify")
@@ -109,8 +109,12 @@ def test_half_a_pair_and_a_wrong_key_are_told(bare: Bare) -> None:
     wrong = bare.folder / "wrong.key"
     wrong.write_text("another", encoding="utf-8")
     wrong.chmod(0o600)
-    assert bare.call("points", *repository, "--password-file", str(wrong)).returncode == 12
-    assert bare.call("points", "--repository", str(bare.folder), *key).returncode == 10
+    closed = bare.call("points", *repository, "--password-file", str(wrong))
+    assert (closed.returncode, str(wrong) in closed.stderr, "policy" in closed.stderr) == (12, True, False), closed.stderr
+    (bare.folder / "empty").mkdir()
+    for place in (bare.folder, bare.folder / "empty", bare.folder / "absent"):
+        nowhere = bare.call("points", "--repository", str(place), *key)
+        assert (nowhere.returncode, str(place) in nowhere.stderr, "drtool init" in nowhere.stderr) == (10, True, False), nowhere.stderr
 
 
 def test_a_policy_that_is_there_goes_before_the_variables_of_restic(bare: Bare) -> None:

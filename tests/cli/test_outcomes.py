@@ -29,6 +29,12 @@ def test_every_outcome_has_its_safe_and_next(verb: str, outcome: Outcome) -> Non
         assert any(line.strip().startswith("next: ") for line in lines), lines
 
 
+def test_what_was_refused_is_not_looked_for_in_an_older_point() -> None:
+    refused = report(entry(Outcome.REFUSED), verb="restore", restored="none")
+    assert not any("drtool points" in line for line in report_lines(refused, code=6))
+    assert any("drtool points" in line for line in report_lines(report(entry(Outcome.FAILED), verb="restore", restored="none"), code=1))
+
+
 def test_success_asks_for_nothing() -> None:
     assert not any("next: " in line for line in report_lines(report(entry(), verb="restore", restored="all"), code=0))
 

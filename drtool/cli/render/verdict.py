@@ -155,6 +155,9 @@ def closing(report: Report) -> tuple[str, str]:
     names = " ".join(entry.set for entry in report.sets if entry.outcome is not Outcome.SUCCEEDED) or "SET"
     if report.verb not in RECOVERIES:
         return _untouched(report.verb), f"drtool status, then drtool doctor; {look}"
+    bad = [entry.outcome for entry in report.sets if entry.outcome is not Outcome.SUCCEEDED]
+    if report.restored in ("part", "none") and bad and all(outcome is Outcome.REFUSED for outcome in bad):
+        return _untouched(report.verb), f"what was refused says above what it needs; {look}"
     if report.restored in ("part", "none"):
         return _untouched(report.verb), f"drtool points {names} (an older point, or another copy, may hold it); {look}"
     if report.checks.not_asked:
