@@ -173,6 +173,7 @@ def test_a_subject_that_stays_inside(root: Path, runner: Runner, kind: str, way:
 @pytest.mark.parametrize("target", ["/srv/data/42", "../data/42"])
 @pytest.mark.parametrize("kind", ABOUT_A_FILE)
 def test_a_link_to_what_was_restored_beside_it(root: Path, runner: Runner, kind: str, target: str) -> None:
+    (root / "own").write_text("a tree without a file is never right")
     fill(root.parent / "data" / "elsewhere" / "42")
     (root / "way").symlink_to(target)
     data = restored(root.parent / "data" / "elsewhere", base="/srv/data")
