@@ -500,7 +500,7 @@ def test_two_hosts_on_one_repository(world: World) -> None:
         ended = world.drtool("run", policy=str(other), state=world.root / "other-state")
         assert ended.outcome == "succeeded", ended.explain()
     listing = world.app().hands.repositories["near"].list()
-    counts = {by: sum(point.by == by for point in listing.points) for by in (world.name, f"{world.name}-other")}
+    counts = {by: sum(point.by == by for point in listing.every_point) for by in (world.name, f"{world.name}-other")}
     assert counts == {world.name: 2, f"{world.name}-other": 2}
     assert mine[-1] in {point.point for point in listing.points}
 

@@ -53,9 +53,13 @@ def restoring(world: World, point: str, **keys: Any) -> Iterator[tuple[Running, 
             running.child.wait()
 
 
-def test_another_machine_forgets_and_prunes_around_a_restore(world: World) -> None:
+def test_a_run_of_another_state_directory_forgets_and_prunes_around_a_restore(world: World) -> None:
+    """Of the same machine, as from an image of it: nothing on the disk tells the two of each other, only the hold."""
     oldest = world.points("near")[0]
     other = world.root / "another-state"
+    other.mkdir(mode=0o700)
+    for name in ("machine", "accepted", "evidence"):
+        (shutil.copytree if (world.state / name).is_dir() else shutil.copy2)(world.state / name, other / name)
     with restoring(world, oldest, repositories=["near"]) as (running, gate):
         (hold,) = holds(world)
         assert (hold.kind, hold.point, hold.set) == (FREEZE, oldest, "documents")

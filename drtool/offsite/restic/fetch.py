@@ -235,8 +235,11 @@ def _dump(client: Client, call: Call, target: str) -> tuple[int, str]:
             piped = client.pipe(call, consume=file.write)
             file.flush()
             os.fsync(descriptor)
-    except OSError as error:
-        raise Refused(f"{target} cannot be written: {error.strerror}", hint="make room there") from None
+    except BaseException as error:  # half a stream is never left where a whole one is looked for
+        os.unlink(target)
+        if isinstance(error, OSError):
+            raise Refused(f"{target} cannot be written: {error.strerror}", hint="make room there") from None
+        raise
     if piped.command.exit_code != 0:
         os.unlink(target)
         raise translate(piped.command, repository=client.name, verb=call.verb)
