@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -75,8 +76,7 @@ class RepositoryContract(ABC):
         assert stored.expires == NOW + timedelta(days=1)
         manifest = seal(pair, POINT, tree_artifact(pair, put, stored.tree))
         point = only_point(pair.repository)
-        assert point.unsigned, "nobody signs here"
-        assert replace(point, unsigned="") == RecoveryPoint(
+        assert point == RecoveryPoint(
             point=POINT,
             set=SET,
             by=BY,
@@ -92,7 +92,9 @@ class RepositoryContract(ABC):
             data=point.data,
             artifacts=1,
             trees=(stored.tree[:TREE_CHARACTERS],),
+            unsigned=point.unsigned,
         )
+        assert _is_digest(point.unsigned), "tags that nobody signed are named by their digest"
         assert point.whole
         assert [(data.id, data.tree, data.workload) for data in point.data] == [(stored.id, stored.tree, WORKLOAD)]
         assert pair.repository.read(point.manifest) == canonical(manifest)
@@ -155,6 +157,7 @@ class RepositoryContract(ABC):
         lie = replace(artifact, census=Census(1, len(data), sha256="0" * 64))
         with pytest.raises(Corrupt):
             pair.repository.get(replace(get_request(pair, lie, empty_directory(pair, "lie")), workload=STREAM))
+        assert list((pair.directory / "lie").iterdir()) == []
 
         into = replace(get_request(pair, artifact, pair.directory), workload=STREAM, directory="")
         taken = pair.directory / "taken"
@@ -179,6 +182,8 @@ class RepositoryContract(ABC):
             name = pair.repository.append(record)
             assert pair.repository.read(name) == canonical(record)
         listing = pair.repository.list()
+        assert all(_is_digest(record.unsigned) for record in listing.evidence), "tags that nobody signed are named by their digest"
+        assert len({record.unsigned for record in listing.evidence}) == len(listing.evidence)
         listed = {record.id: replace(record, snapshot="", unsigned="") for record in listing.evidence}
         assert listed == {"e1": replace(written, details={}), "e2": bare, "e3": signed.summary(), "e4": sliced}
         found = next(record for record in listing.evidence if record.id == "e3")
@@ -366,6 +371,10 @@ def contents(root: Path) -> dict[str, object]:
         )
         for path in sorted(root.rglob("*"))
     }
+
+
+def _is_digest(text: str) -> bool:
+    return re.fullmatch("[0-9a-f]{64}", text) is not None
 
 
 def hold(name: str) -> Hold:

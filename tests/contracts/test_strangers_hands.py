@@ -23,9 +23,9 @@ from drtool.model.control import Controlled, Fault
 from drtool.model.errors import DrtoolError, Refused
 from drtool.model.hold import Hold
 from drtool.model.outcome import Outcome
-from drtool.model.plan import Action, Answer, Destination, Fetched, Landed, Plan, Restored, Result, Step
-from drtool.model.point import Manifest, Member
-from drtool.model.policy import CheckPolicy, Hook, Hooks, Policy, Quarantine, Retention, SourcePolicy
+from drtool.model.plan import Action, Answer, Destination, Fetched, Landed, Plan, Restored, Result, Step, Stored
+from drtool.model.point import Census, Manifest, Member
+from drtool.model.policy import CheckPolicy, Hook, Hooks, Policy, Protect, Quarantine, Retention, SourcePolicy
 from drtool.model.secret import SCHEMES, SecretReference
 from drtool.model.workload import Leftover, Workload
 from drtool.planning.restore import RestoreRequest
@@ -121,11 +121,23 @@ class Stranger:
         return actions.Ask(CheckPolicy(kind, kind, settings=settings), {self.member.workload: "restored"}, LATER)
 
 
-def seal_as(world: KeyWorld, change: Callable[[Policy], Policy]) -> None:
-    """Seal a point of the world's tree whose policy is what somebody wants it to be."""
+def disguised(workload: Workload, kind: str) -> Workload:
+    """Name a workload of files as one of another kind is named."""
+    if kind == "truenas":
+        return replace(workload, name="here:tank/x", kind=kind, selector={**workload.selector, "dataset": "tank/x"})
+    return replace(workload, name="here" if kind == "stream" else workload.name, kind=kind)
+
+
+def seal_as(world: KeyWorld, change: Callable[[Policy], Policy], *, fitting: bool = False) -> None:
+    """Seal a point of the world's tree whose policy is what somebody wants it to be; `fitting`: its member says the same."""
     app = world.app()
-    hands = replace(app.hands, policy=change(app.policy))
+    policy = change(app.policy)
+    if fitting and policy.sources["here"].kind == "truenas":
+        policy = with_set(protect=(Protect("here", {"dataset": "tank/x"}),))(policy)
+    hands = replace(app.hands, policy=policy)
     (workload,) = app.hands.sources["here"].discover({"paths": [str(world.tree)]})
+    if fitting:
+        workload = disguised(workload, hands.policy.sources["here"].kind)
     point, run = hands.clock.fresh_id(), hands.clock.fresh_id()
     store = Step("documents/store", actions.Store(workload, "near", point, LATER), "a test", set="documents")
     seal = Step("documents/seal", actions.Seal("near", point, {workload.name: store.id}), "a test", set="documents")
@@ -133,7 +145,12 @@ def seal_as(world: KeyWorld, change: Callable[[Policy], Policy]) -> None:
     results: dict[str, Result] = {}
     with process.scope(process.Scope(label=f"{run}/test")):
         for step in plan.steps:
-            results[step.id] = perform(Work(plan, step, results, hands, lambda _progress: None))
+            results[step.id] = result = perform(Work(plan, step, results, hands, lambda _progress: None))
+            if isinstance(result, Stored) and workload.kind == "stream":
+                (artifact,) = result.member.artifacts
+                stream = replace(artifact, form="stream", path="/here", census=Census(1, 1, sha256="0" * 64))
+                member = replace(result.member, artifacts=(stream,))
+                results[step.id] = replace(result, member=member)
 
 
 def opened(world: KeyWorld, **given: Any) -> App:  # noqa: ANN401
@@ -217,6 +234,11 @@ def releasing(stranger: Stranger) -> Action:
     return actions.Release(Leftover("here", "kept", str(stranger.outside), "01RUN", "keyed"))
 
 
+def undoing(stranger: Stranger) -> Action:
+    """As if a restore had kept something aside."""
+    return actions.Undo(Leftover("here", "kept", str(stranger.outside), "01RUN", "keyed", target=str(stranger.world.tree)))
+
+
 # One action each by which a policy out of a repository would do something to this machine, or to that repository.
 REFUSED: dict[type, Callable[[Stranger], Action]] = {
     actions.Initialise: lambda _stranger: actions.Initialise("repository"),
@@ -231,7 +253,7 @@ REFUSED: dict[type, Callable[[Stranger], Action]] = {
     actions.Prune: lambda _stranger: actions.Prune("repository"),
     actions.Restore: lambda stranger: stranger.restore(ORIGINAL),
     actions.Cutover: cutting_over,
-    actions.Undo: lambda stranger: actions.Undo(Leftover("here", "kept", str(stranger.outside), "01RUN", "keyed")),
+    actions.Undo: undoing,
 }
 NOT_ASKED: dict[type, Callable[[Stranger], Action]] = {
     actions.Ask: lambda stranger: stranger.ask("command", run=["touch", str(stranger.outside / "asked")])
@@ -348,9 +370,9 @@ def test_no_secret_of_a_strangers_policy_is_resolved(sealed: tuple[KeyWorld, Pat
         {"kind": "truenas", "url": "wss://127.0.0.1:1", "user": "root", "key": reference, "passphrases": {"tank/x": reference}},
         {"kind": "stream", "command": ["true"], "restore": ["true"], "environment": {"PGPASSWORD": reference}},
     ):
-        seal_as(world, with_source(**settings))
+        seal_as(world, with_source(**settings), fitting=True)
         app = opened(world)
-        with pytest.raises(Refused, match=f"repository|of the kind {settings['kind']} now") as caught:
+        with pytest.raises(Refused, match="repository") as caught:
             app.restore(app.plan_restore(RestoreRequest(("documents",), ORIGINAL)))
         assert "hush" not in str(vars(caught.value))
         assert not ran.exists()
@@ -396,19 +418,35 @@ def test_a_kind_that_connects_or_runs_is_refused_in_place_and_given_to_a_directo
 ) -> None:
     world, outside = sealed
     settings = spelled({**ELSEWHERE, **BY_COMMAND}[kind], address=listener.address, outside=str(outside))
-    seal_as(world, with_source(kind=kind, **settings))
+    seal_as(world, with_source(kind=kind, **settings), fitting=True)
     app = opened(world)
-    with pytest.raises(Refused, match=f"repository|of the kind {kind} now") as caught:
+    with pytest.raises(Refused, match="repository") as caught:
         app.plan_restore(RestoreRequest(("documents",), ORIGINAL))
     assert "--to directory" in caught.value.hint
-    if kind == "files":  # a member that is stored as what its source never was is refused before anybody asks who says so
-        assert "--trust-commands" in caught.value.hint
-        assert next(iter(settings.values())) in caught.value.what
+    assert "--trust-commands" in caught.value.hint
+    shown = next(iter(settings.values())) if kind in ELSEWHERE else "touch"
+    assert shown in caught.value.what
     to = Destination("directory", str(tmp_path / "out"))
     report = app.restore(app.plan_restore(RestoreRequest(("documents",), to)))
     if kind in ELSEWHERE:
         assert report.outcome is Outcome.SUCCEEDED, report.failures
         assert len(list((tmp_path / "out").rglob("0.txt"))) == 1
+    assert not (outside / "restored").exists()
+    assert listener.visits == 0
+
+
+@pytest.mark.parametrize("kind", sorted({*ELSEWHERE, *BY_COMMAND} - {"files"}))
+def test_a_point_of_another_kind_than_its_policy_says_is_refused_in_place(
+    sealed: tuple[KeyWorld, Path], listener: Listener, kind: str
+) -> None:
+    world, outside = sealed
+    settings = spelled({**ELSEWHERE, **BY_COMMAND}[kind], address=listener.address, outside=str(outside))
+    seal_as(world, with_source(kind=kind, **settings))
+    app = opened(world)
+    with pytest.raises(Refused, match=f"of the kind {kind}") as caught:
+        app.plan_restore(RestoreRequest(("documents",), ORIGINAL))
+    assert "--to directory" in caught.value.hint
+    assert caught.value.safe == "nothing was changed"
     assert not (outside / "restored").exists()
     assert listener.visits == 0
 

@@ -20,6 +20,7 @@ import pytest
 
 from drtool.model.identifier import identifier
 from drtool.model.point import Manifest
+from drtool.model.standing import Standing
 from tests.faults.fault_world import PASSWORDS, World
 from tests.rig.disk import full_disk
 from tests.rig.missing import MissingToolError
@@ -500,8 +501,8 @@ def test_two_hosts_on_one_repository(world: World) -> None:
         ended = world.drtool("run", policy=str(other), state=world.root / "other-state")
         assert ended.outcome == "succeeded", ended.explain()
     listing = world.app().hands.repositories["near"].list()
-    counts = {by: sum(point.by == by for point in listing.every_point) for by in (world.name, f"{world.name}-other")}
-    assert counts == {world.name: 2, f"{world.name}-other": 2}
+    assert [point.by for point in listing.points] == [world.name] * 2
+    assert [(point.by, point.standing) for point in listing.others] == [(f"{world.name}-other", Standing.ANOTHER_NAME)] * 2
     assert mine[-1] in {point.point for point in listing.points}
 
 

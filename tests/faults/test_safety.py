@@ -6,7 +6,7 @@ import contextlib
 import shutil
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -53,13 +53,30 @@ def restoring(world: World, point: str, **keys: Any) -> Iterator[tuple[Running, 
             running.child.wait()
 
 
-def test_a_run_of_another_state_directory_forgets_and_prunes_around_a_restore(world: World) -> None:
-    """Of the same machine, as from an image of it: nothing on the disk tells the two of each other, only the hold."""
-    oldest = world.points("near")[0]
-    other = world.root / "another-state"
+def an_image(world: World, other: Path) -> int:
+    """The same machine, as from an image of it: nothing on the disk tells the two of each other, only the hold."""
     other.mkdir(mode=0o700)
     for name in ("machine", "accepted", "evidence"):
         (shutil.copytree if (world.state / name).is_dir() else shutil.copy2)(world.state / name, other / name)
+    return 0
+
+
+def an_heir(world: World, other: Path) -> int:
+    """Another machine of the same name, with points of its own, that takes this one over although it is not gone."""
+    oldest = world.points("near")[0]
+    for _number in range(3):
+        world.must("run", state=other)
+    assert oldest in world.points("near"), "of a machine that it did not take over it forgets nothing"
+    app = world.app(other)
+    app.adopt(app.choose_adoption(world.app().notary.acceptance.machines[-1]))
+    return 2
+
+
+@pytest.mark.parametrize("another", [an_image, an_heir])
+def test_a_run_of_another_state_directory_forgets_and_prunes_around_a_restore(world: World, another: Callable[[World, Path], int]) -> None:
+    oldest = world.points("near")[0]
+    other = world.root / "another-state"
+    others_go = another(world, other)
     with restoring(world, oldest, repositories=["near"]) as (running, gate):
         (hold,) = holds(world)
         assert (hold.kind, hold.point, hold.set) == (FREEZE, oldest, "documents")
@@ -68,7 +85,9 @@ def test_a_run_of_another_state_directory_forgets_and_prunes_around_a_restore(wo
         assert ran.report is not None
         forgets = {step["id"]: step["result"] for step in ran.report["steps"] if step["action"] == "forget"}
         assert oldest in world.points("near"), "it is being read"
-        assert not forgets.get("documents/forget/near", {}).get("points")
+        forgotten = forgets.get("documents/forget/near", {}).get("points", ())
+        assert oldest not in forgotten
+        assert len(forgotten) == others_go
         pruned = world.drtool("prune", "near", state=other)
         assert pruned.report is not None
         assert [failure["kind"] for failure in pruned.report["failures"]][:1] == ["Locked"], pruned.explain()

@@ -78,7 +78,7 @@ def get_stream(client: Client, request: GetRequest, on_progress: ProgressListene
     """Pour one file; its bytes and SHA-256 must be those counted when it was stored."""
     row = find_data(client, request.artifact, point=request.point, workload=request.workload)
     path = row.paths[0]
-    target = posixpath.join(request.directory, request.artifact.path.lstrip("/"))
+    target = posixpath.join(request.directory, (request.artifact.path if client.is_local(request.runner) else path).lstrip("/"))
     with _cache(client.local if request.into else request.runner, fresh=request.fresh_cache) as cache:
         if request.into is not None:
             count, digest = _pour(client, request, _call(request, commands.dump(row.id, path), cache), request.into)
@@ -89,9 +89,11 @@ def get_stream(client: Client, request: GetRequest, on_progress: ProgressListene
             arguments = commands.restore(row.id, request.directory, version=version, paths=(path,))
             reader = OutputReader(on_progress)
             client.run(_call(request, arguments, cache), on_output=reader.take, on_error=reader.take)
-            count, digest = _remote_digest(request.runner, request.directory + path)
+            count, digest = _remote_digest(request.runner, target)
     census = request.artifact.census
     if count != census.bytes or digest != census.sha256:
+        if request.into is None:
+            request.runner.run(Command(("rm", "-f", "--", target)))
         raise Corrupt(
             f"{request.workload} from {client.name} is not what was stored: {count} of {census.bytes} bytes"
             + ("" if count != census.bytes else ", and its SHA-256 differs"),
@@ -231,17 +233,21 @@ def _dump(client: Client, call: Call, target: str) -> tuple[int, str]:
     except OSError as error:
         raise Refused(f"{target} cannot be written: {error.strerror}", hint="choose an empty directory with room") from None
     try:
-        with open(descriptor, "wb") as file:
-            piped = client.pipe(call, consume=file.write)
-            file.flush()
-            os.fsync(descriptor)
-    except BaseException as error:  # half a stream is never left where a whole one is looked for
+        return _write(client, call, descriptor)
+    except OSError as error:
         os.unlink(target)
-        if isinstance(error, OSError):
-            raise Refused(f"{target} cannot be written: {error.strerror}", hint="make room there") from None
+        raise Refused(f"{target} cannot be written: {error.strerror}", hint="make room there") from None
+    except BaseException:  # also of whoever watches restic and ends it: half a stream looks like a whole one
+        os.unlink(target)
         raise
+
+
+def _write(client: Client, call: Call, descriptor: int) -> tuple[int, str]:
+    with open(descriptor, "wb") as file:
+        piped = client.pipe(call, consume=file.write)
+        file.flush()
+        os.fsync(descriptor)
     if piped.command.exit_code != 0:
-        os.unlink(target)
         raise translate(piped.command, repository=client.name, verb=call.verb)
     return piped.bytes, piped.sha256
 
