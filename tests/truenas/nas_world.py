@@ -191,7 +191,7 @@ class NasWorld:
     def listing(self) -> Listing:
         """What is ours in the repository."""
         if self._app is None:
-            self._app = drtool.open_policy(str(self.policy_file), state_directory=str(self.root / "eye"), binary=str(self.real_binary))
+            self._app = drtool.open_policy(str(self.policy_file), state_directory=str(self.state), binary=str(self.real_binary))
         return self._app.hands.repositories["near"].list()
 
     def points(self) -> dict[str, bool]:
