@@ -202,7 +202,7 @@ def _compare_stream(count: _Count, subject: Subject, artifact: Artifact) -> None
         count.proven += 1
         return
     count.sampled += 1
-    there = regular_files(subject.runner, path, [path])
+    there = regular_files(subject.runner, path, [path]) or _is_device(subject, path)
     digest = _hash(subject.runner, _names([path])).get(os.fsencode(path)) if there else None
     if digest is None and subject.restored.opened and subject.runner.run(Command(("test", "-d", path))).exit_code == 0:
         count.note(f"{subject.restored.workload} is a directory now: its bytes were verified while they were fetched")
@@ -214,6 +214,12 @@ def _compare_stream(count: _Count, subject: Subject, artifact: Artifact) -> None
     count.files += told is not None
     count.bytes += artifact.census.bytes if told is not None else 0
     _judge(count, SampledFile(path, artifact.census.bytes, artifact.census.sha256), told, owners=False)
+
+
+def _is_device(subject: Subject, path: str) -> bool:
+    """Tell whether its source put a stream on a device, as a disk: reached by a link that no repository made."""
+    own = subject.restored.member.selector.get("way")
+    return bool(own) and subject.runner.run(Command(("test", "-b", path, "-o", "-f", path))).exit_code == 0
 
 
 def _told(runner: Runner, paths: list[str]) -> dict[str, _Told]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from drtool.model.hold import FREEZE, Hold, active_holds
@@ -60,9 +61,25 @@ def plan_sweep(
                 why=why,
                 uses=(f"{room}:{leftover.source}",),
             )
+    steps = {name: _after_staging(step, steps.values()) for name, step in steps.items()}
     for step in _thaws(holds or {}, now=now, by=by, over=(dead_runs | ended_runs) - alive):
         steps[step.id] = step
     return Plan(verb="sweep", run=run, policy=by, created=now, steps=tuple(steps.values()), skipped=tuple(skipped))
+
+
+def _after_staging(step: Step, all_steps: Iterable[Step]) -> Step:
+    """Let what was kept aside go once what an exchange left in pieces is whole again: some of it may wait in there."""
+    if not isinstance(step.action, Release) or step.action.leftover is None or step.action.leftover.what != "kept":
+        return step
+    first = tuple(
+        other.id
+        for other in all_steps
+        if isinstance(other.action, Release)
+        and other.action.leftover is not None
+        and other.action.leftover.what == "staging"
+        and other.action.leftover.source == step.action.leftover.source
+    )
+    return replace(step, after=first)
 
 
 def _thaws(holds: Mapping[str, tuple[Hold, ...]], *, now: datetime, by: str, over: frozenset[str]) -> Iterable[Step]:

@@ -6,6 +6,7 @@ from drtool.model.errors import NotFound, Refused
 from drtool.model.inventory import Problem
 from drtool.model.plan import Plan, Undo
 from drtool.model.workload import Leftover
+from drtool.planning.sweep import plan_sweep
 from drtool.planning.undo import plan_undo
 from tests.planning.planning_values import NOW
 
@@ -43,3 +44,15 @@ def test_a_run_is_named_by_its_end_and_several_are_not() -> None:
     assert planned(left("01A", "/srv"), left("02B", "/var"), undone="2b").steps[0].workload == "here:/var"
     with pytest.raises(NotFound, match="fits 2 runs"):
         planned(left("01A", "/srv"), left("02A", "/var"), undone="a")
+
+
+def test_what_was_kept_goes_after_what_lies_in_pieces() -> None:
+    """Some of what was kept aside may still wait in the staging place to be carried back."""
+    staging = Leftover("here", "staging", "/srv/.drtool-R-1", "R", "homelab")
+    kept = Leftover("here", "kept", "/srv/data.before-P", "R", "homelab")
+    elsewhere = Leftover("there", "staging", "/srv/.drtool-R-2", "R", "homelab")
+    dead = frozenset({"R"})
+    plan = plan_sweep((kept, staging, elsewhere), run="S", now=NOW, by="homelab", dead_runs=dead, live_runs=frozenset(), kept=True)
+    waits = {step.id: step.after for step in plan.steps}
+    assert waits["sweep/here/kept//srv/data.before-P"] == ("sweep/here/staging//srv/.drtool-R-1",)
+    assert not waits["sweep/here/staging//srv/.drtool-R-1"]

@@ -204,7 +204,7 @@ def _carry_out(owner: Owner, *, staging: str, marker: Marker, number: int, told:
         else:
             _set_aside(owner, staging=staging, marker=marker, number=number, found=found)
             found[move.aside] = found.pop(move.target)
-    elif marker.destination.form == "original" and not move.aside:
+    elif marker.destination.form == "original" and not move.aside and owner.takes_back:
         placed = replace(marker, what="placed", aside="", staging=staging, state="", moves=(move,), left_out=None)
         write_marker(owner, _kept_marker(staging, "", number), placed)
     if move.carried is not None and move.aside in found:

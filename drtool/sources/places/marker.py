@@ -40,6 +40,8 @@ class Owner:
     by: str
     file_system: FileSystem
     clock: Clock
+    takes_back: bool = True
+    """A restore can be undone here, so what it puts where nothing was is labelled."""
     done: dict[str, Landed] = field(default_factory=dict)
     """Cutovers this process carried out, by staging place: a repeated one is answered from here."""
 

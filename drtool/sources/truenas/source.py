@@ -85,7 +85,7 @@ class TruenasSource:
         self._watch = watch
         self._reached: Reach | None = None
         self._shell = Shell(remote) if remote is not None else None
-        owner = Owner(policy.name, by, self._files, clock)
+        owner = Owner(policy.name, by, self._files, clock, takes_back=False)
         self._parts = Parts(
             policy.name,
             by,
