@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from drtool.engine.canary import with_canary, without_failed_canary
 from drtool.engine.hands import Hands
@@ -11,7 +12,7 @@ from drtool.model.errors import Corrupt, Refused
 from drtool.model.plan import Plan, Stored
 from drtool.model.point import Artifact, Census, Member
 from drtool.model.workload import Snapshot
-from drtool.planning.stored import why_not_stored
+from drtool.planning.stored import leaves_out, why_not_stored
 from drtool.ports import Labels, Progress, PutRequest, PutResult
 
 _SAFE = "earlier points are untouched"
@@ -43,6 +44,7 @@ def store(
     artifacts: list[Artifact] = []
     results: list[PutResult] = []
     told: list[str] = []
+    problems: list[tuple[str, Census]] = []
     protects = hands.policy.sets[set].protect
     empty_is_well = any(each.allow_empty for each in protects if each.source == workload.source)
     with hands.sources[workload.source].export(snapshot) as export:
@@ -54,9 +56,11 @@ def store(
                 told.append(f"{census.attributes.undated} entries are dated before 1677 or after 2262: restic restores another date")
             problem = why_not_stored(offered.path, census, rules=workload.selector, vanished=bool(put.vanished))
             if problem and not put.unreadable:  # what could not be read is told of a member that is incomplete
-                _refuse(problem, census, empty_is_well=empty_is_well)
+                problems.append((problem, census))
             artifacts.append(Artifact(offered.name, offered.form, "", offered.path, census, put.stored_bytes))
             results.append(put)
+    for problem, census in problems:  # after the export: what the source says of a place that was lost meanwhile goes first
+        _refuse(problem, census, rules=workload.selector, empty_is_well=empty_is_well)
     if not artifacts:
         raise Refused(f"{workload.source} offered nothing of {workload.name} to be stored", hint="drtool doctor", safe=_SAFE)
     unreadable = [item for put in results for item in put.unreadable]
@@ -76,9 +80,11 @@ def store(
     )
 
 
-def _refuse(problem: str, census: Census, *, empty_is_well: bool) -> None:
+def _refuse(problem: str, census: Census, *, rules: Mapping[str, Any], empty_is_well: bool) -> None:
     if census.files > census.marks:
         raise Corrupt(problem, hint="run again; if it stays so, look for what hides files from restic there", safe=_SAFE)
+    if not leaves_out(rules):
+        raise Refused(problem, hint="no rule leaves it out: look whether what was mounted there still is, and run again", safe=_SAFE)
     if not empty_is_well:
         hint = "correct the rule that leaves everything out; where that is meant, say so: allow_empty: true"
         raise Refused(problem, hint=hint, safe=_SAFE)

@@ -58,3 +58,5 @@ class Leftover:
     """Where what was kept aside was in service, or (`placed`) what was restored where nothing was."""
     machine: str = ""
     """Which machine left it; empty: nobody wrote that down."""
+    took_back: str = ""
+    """The run whose exchange was taken back when this was put aside; empty: none was, or one that had taken back another."""

@@ -29,6 +29,11 @@ def why_not_stored(workload: str, census: Census, *, rules: Mapping[str, Any], v
     return ""
 
 
+def leaves_out(rules: Mapping[str, Any]) -> bool:
+    """Tell whether any rule of a selector can leave files out."""
+    return any(rules.get(name) for name in _RULES)
+
+
 def _spelled(value: object) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))

@@ -21,6 +21,13 @@ def plan_undo(leftovers: Iterable[Leftover], *, undone: str, run: str, now: date
     runs = fitting(sorted({leftover.run for leftover in ours}), undone)
     if len(runs) > 1:
         raise NotFound(f"`{undone}` fits {len(runs)} runs", hint=f"name one: {', '.join(runs)}")
+    back = next((each for each in ours if each.took_back and fitting((each.took_back,), undone)), None)
+    if not runs and back is not None:
+        raise NotFound(
+            f"run {back.took_back} was taken back already, by run {back.run}",
+            hint=f"to have again what it restored: drtool restore --undo {back.run}",
+            safe="nothing was changed",
+        )
     away = "; ".join(problem.what for problem in problems)
     chosen = [leftover for leftover in ours if leftover.run in runs]
     if not chosen:
@@ -29,12 +36,12 @@ def plan_undo(leftovers: Iterable[Leftover], *, undone: str, run: str, now: date
             hint="drtool history names the runs; what was kept aside may be swept already, or its place is no longer in the policy",
             safe="nothing was changed",
         )
-    later = {leftover.target: leftover.run for leftover in sorted(ours, key=lambda each: each.run) if leftover.run > chosen[0].run}
-    since = [leftover.target for leftover in chosen if leftover.target in later]
+    since = [each for each in ours if _exchanged_since(each, chosen)]
     if since:
+        last = max(since, key=lambda each: each.run)
         raise Refused(
-            f"{since[0]} was exchanged again since, by run {later[since[0]]}",
-            hint=f"take that back first: drtool restore --undo {later[since[0]]}",
+            f"{last.target} was exchanged again since, by run {last.run}",
+            hint=f"take that back first: drtool restore --undo {last.run}",
             safe="nothing was changed",
         )
     steps: list[Step] = []
@@ -52,3 +59,15 @@ def plan_undo(leftovers: Iterable[Leftover], *, undone: str, run: str, now: date
         )
     note = "What was restored is kept aside, until `drtool sweep --kept`. No hooks are run: stop first what uses these places."
     return Plan(verb="undo", run=run, policy=by, created=now, steps=tuple(steps), notes=(note,))
+
+
+def _exchanged_since(later: Leftover, chosen: list[Leftover]) -> bool:
+    """Tell whether a later run exchanged a place in or around one of the chosen; one that took back an exchange of since did not."""
+    run = chosen[0].run
+    if later.run <= run or later.took_back > run:
+        return False
+    return any(later.source == each.source and _touch(later.target, each.target) for each in chosen)
+
+
+def _touch(one: str, other: str) -> bool:
+    return one == other or one.startswith(f"{other.rstrip('/')}/") or other.startswith(f"{one.rstrip('/')}/")

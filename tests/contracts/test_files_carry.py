@@ -475,13 +475,14 @@ def test_a_restore_is_taken_back_with_all_that_was_carried(live: Path) -> None:
     assert {name: (live / name).stat().st_mtime_ns for name in times} == times
     assert f"{live} is what it was before the restore" in said
     (kept,) = source.leftovers(())
-    assert (kept.what, kept.run) == ("kept", UNDOING)
+    assert (kept.what, kept.run, kept.took_back) == ("kept", UNDOING, RUN)
     assert (Path(kept.locator) / "doc").read_bytes() == b"written since"
     assert not (Path(kept.locator) / "media" / "film").exists()
     assert str(kept.locator) in said
     source.undo(kept, f"{UNDOING[:-1]}1")
     assert (live / "doc").read_bytes() == b"written since"
     assert (live / "media" / "film").read_bytes() == b"changed since"
+    assert [leftover.took_back for leftover in source.leftovers(())] == [""], "it has taken back another: what RUN did counts again"
     for leftover in source.leftovers(()):
         source.release(leftover)
     assert os.listdir(live.parent) == ["documents"]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from drtool.model.errors import NotFound, Refused
@@ -33,6 +35,23 @@ def test_what_was_exchanged_again_is_taken_back_first() -> None:
         planned(left("01A", "/srv"), left("01B", "/srv"), left("01C", "/srv"))
     assert "--undo 01C" in caught.value.hint
     assert planned(left("01A", "/srv"), left("01B", "/other"), left("01C", "/srv", by="them")).steps
+
+
+def test_an_exchange_inside_or_around_is_taken_back_first() -> None:
+    for later in ("/srv/deep", "/", "/srv"):
+        with pytest.raises(Refused, match="by run 01B"):
+            planned(left("01A", "/srv"), left("01B", later))
+    assert planned(left("01A", "/srv"), left("01B", "/srv2")).steps
+
+
+def test_what_was_taken_back_since_stands_in_no_way() -> None:
+    """Restored by A, again by B, B taken back by C: A can be taken back; not when D brought B back again."""
+    back = replace(left("01C", "/srv"), took_back="01B")
+    assert planned(left("01A", "/srv"), back).steps
+    with pytest.raises(Refused, match="by run 01D"):
+        planned(left("01A", "/srv"), left("01D", "/srv"))
+    with pytest.raises(NotFound, match="taken back already, by run 01C"):
+        planned(replace(back, took_back="01A"))
 
 
 def test_a_run_of_which_nothing_is_kept_is_told_with_what_was_not_asked() -> None:

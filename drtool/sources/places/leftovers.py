@@ -43,7 +43,7 @@ def target_of(marker: Marker) -> str:
 
 def _leftover(marker: Marker, locator: str, *, target: str = "") -> Leftover:
     expires = marker.expires.isoformat() if marker.expires is not None else ""
-    return Leftover(marker.source, marker.what, locator, marker.run, marker.by, expires=expires, target=target)
+    return Leftover(marker.source, marker.what, locator, marker.run, marker.by, expires=expires, target=target, took_back=marker.took_back)
 
 
 def _sandboxes(owner: Owner, roots: list[str]) -> list[str]:

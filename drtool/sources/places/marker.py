@@ -76,6 +76,8 @@ class Marker:
     left_out: LeftOut | None = None
     undone: str = ""
     """The label of the exchange that is taken back here; `aside` is then what goes into service again."""
+    took_back: str = ""
+    """The run whose exchange is taken back, unless that had itself taken back another: it goes on in what is then kept aside."""
     within: bool = False
     format: str = FORMAT
 

@@ -31,7 +31,16 @@ def undo(owner: Owner, *, leftover: Leftover, run: str) -> str:
     staging = f"{posixpath.dirname(label).rstrip('/')}/{STAGING_PREFIX}undo-{run}-{owner.clock.fresh_id()}"
     aside = free_name(files, f"{target}.before-undo-{former.point}") if target in found else ""
     move = Move(former.aside, target, aside)
-    marker = replace(former, what="staging", run=run, state="landing", staging="", undone=label, moves=(move,))
+    marker = replace(
+        former,
+        what="staging",
+        run=run,
+        state="landing",
+        staging="",
+        undone=label,
+        moves=(move,),
+        took_back="" if former.took_back else former.run,
+    )
     write_marker(owner, f"{staging}.json", marker)
     if aside and former.aside:
         move = replace(move, carried=_reversed(owner, former, target=target, place=f"{staging}.carried-0"))
