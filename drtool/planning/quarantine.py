@@ -14,11 +14,14 @@ _EXPLAINED = 2
 
 
 def explained(backup_set: BackupSet, *, now: datetime) -> Quarantine:
-    """Return a set's rules with the points that its schedule explains: never fewer a day than twice as many as it asks for."""
+    """Return a set's rules with the points that its schedule explains: never fewer than twice as many as it asked for in the last day.
+
+    It is the day in which the points are counted: one ahead would call the last hour of a schedule's days a burst.
+    """
     rules = backup_set.quarantine
     if rules.points_per_day is None or backup_set.schedule is None:
         return rules
-    scheduled = count_slots(backup_set.schedule, backup_set.time_zone, start=now, length=_DAY, most=_MOST)
+    scheduled = count_slots(backup_set.schedule, backup_set.time_zone, start=now - _DAY, length=_DAY, most=_MOST)
     return replace(rules, points_per_day=max(rules.points_per_day, _EXPLAINED * scheduled))
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drtool.model.hold import QUARANTINE, Hold, active_holds, looked_at
@@ -15,6 +15,7 @@ from drtool.model.point import RecoveryPoint
 from drtool.model.policy import Quarantine, Retention
 from drtool.model.quarantine import reasons_to_stop
 from drtool.planning.backup import plan_run
+from drtool.planning.due import slots
 from drtool.planning.quarantine import explained
 from drtool.planning.retention import verdicts
 from drtool.planning.status import assess
@@ -75,6 +76,42 @@ def test_a_burst_is_what_neither_schedule_nor_history_explain() -> None:
     assert explained(backup_set(schedule="*/10 * * * *"), now=NOW).points_per_day == 288
     assert explained(backup_set(schedule="@daily"), now=NOW).points_per_day == 50
     assert explained(backup_set(schedule="*/10 * * * *", quarantine=OFF), now=NOW) == OFF
+
+
+MONDAYS = "*/10 * * * 1"
+LATE = datetime.fromisoformat("2026-11-23T23:50:00+00:00")
+
+
+def on_schedule(schedule: str, now: datetime) -> list[RecoveryPoint]:
+    """Return the points of a set that began a day ago and was never late."""
+    times = [slot for slot in slots(schedule, start=now - DAY, count=24 * 60) if slot <= now]
+    return [point(f"S{number:04d}", at, files=100, bytes=1000) for number, at in enumerate(times)]
+
+
+def test_a_burst_is_measured_against_the_day_in_which_it_was_made() -> None:
+    rules = explained(backup_set(schedule=MONDAYS), now=LATE)
+    made = on_schedule(MONDAYS, LATE)
+    assert len(made) == 144
+    assert rules.points_per_day == 288
+    assert reasons_to_stop(made, rules, point=made[-1].point, now=LATE) == ()
+
+
+def test_what_tomorrow_asks_for_explains_no_points_of_today() -> None:
+    assert explained(backup_set(schedule=MONDAYS), now=LATE - DAY).points_per_day == 50
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    every=st.integers(5, 59),
+    hours=st.tuples(st.integers(0, 23), st.integers(0, 23)).map(sorted),
+    day=st.sampled_from(["*", "1", "1-5", "0,6"]),
+    minute=st.integers(0, 10 * 24 * 60),
+)
+def test_a_set_that_keeps_its_schedule_never_bursts(every: int, hours: list[int], day: str, minute: int) -> None:
+    schedule = f"*/{every} {hours[0]}-{hours[1]} * * {day}"
+    now = NOW + timedelta(minutes=minute)
+    rules = explained(backup_set(schedule=schedule), now=now)
+    assert reasons_to_stop(on_schedule(schedule, now), rules, point="", now=now) == ()
 
 
 def test_the_future_stops_it_always() -> None:
