@@ -79,6 +79,15 @@ class Browse:
     take_out: Callable[[str, str], GetResult]
 
 
+@dataclass(frozen=True, slots=True)
+class TravelledPolicy:
+    """The policy that travelled in a point: its text, the sets it tells of, and those that have points and are not in it."""
+
+    text: str
+    sets: tuple[str, ...]
+    others: tuple[str, ...]
+
+
 class App:
     """One policy on one host: every verb of the command line as a method; errors are those of `drtool.model.errors`."""
 
@@ -634,20 +643,22 @@ class App:
             listings = self.archive.listings(refresh=False)
             return self.archive.manifest(self.archive.find(name, listings), listings)
 
-    def policy_of(self, name: str) -> str:
-        """Return the policy that travelled in a point, as text that `validate` reads."""
+    def policy_of(self, name: str) -> TravelledPolicy:
+        """Return the policy that travelled in a point, as text that `validate` reads, and what it does not tell of."""
         from drtool.catalog.manifest import policy_of
         from drtool.model.errors import Corrupt
         from drtool.policy.write import spell
 
         listings = self.archive.listings(refresh=True)
         manifest = self.archive.manifest(self.archive.find(name, listings), listings)
+        others = {point.set for listing in listings.values() for point in listing.points} - {manifest.set}
         try:
-            return spell(policy_of(manifest))
+            policy = policy_of(manifest)
         except Corrupt:  # written by a later release, perhaps
             if manifest.policy_text:
-                return manifest.policy_text
+                return TravelledPolicy(manifest.policy_text, (manifest.set,), tuple(sorted(others)))
             raise
+        return TravelledPolicy(spell(policy), tuple(policy.sets), tuple(sorted(others - set(policy.sets))))
 
     def list_files(self, point: str, path: str = "", workload: str | None = None) -> Iterator[Entry]:
         """Yield what is inside a point."""

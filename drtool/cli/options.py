@@ -83,6 +83,7 @@ class Verb(click.Command):
     ) -> click.Context:
         context = super().make_context(info_name, args, parent, **extra)
         _refuse_empty(context)
+        _refuse_swallowed(context)
         return context
 
 
@@ -93,6 +94,18 @@ def _refuse_empty(context: click.Context) -> None:
         given = context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
         if given and ((isinstance(value, str) and not value.strip()) or (isinstance(value, tuple) and "" in value)):
             raise click.BadParameter("it is empty; is a variable of the shell not set?", ctx=context, param=parameter)
+
+
+def _refuse_swallowed(context: click.Context) -> None:
+    """Refuse an option in the place of another's value: `--undo --yes` names no run, and `--yes` was meant."""
+    known = {name for parameter in context.command.params for name in (*parameter.opts, *parameter.secondary_opts)}
+    for parameter in context.command.params:
+        if not isinstance(parameter, click.Option) or context.get_parameter_source(parameter.name or "") is not ParameterSource.COMMANDLINE:
+            continue
+        value = context.params.get(parameter.name or "", context.ensure_object(dict).get(parameter.name or ""))
+        for word in value if isinstance(value, tuple) else (value,):
+            if isinstance(word, str) and (word.startswith("--") or word in known):
+                raise click.BadParameter(f"it has no value: `{word}` is an option", ctx=context, param=parameter)
 
 
 class LookVerb(Verb):

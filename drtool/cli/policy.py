@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from drtool.cli import exits, screen
@@ -7,6 +9,10 @@ from drtool.cli.ids import whole_point
 from drtool.cli.options import LookVerb
 from drtool.cli.render.words import printable
 from drtool.cli.session import open_session
+from drtool.model.codec import encode
+
+if TYPE_CHECKING:
+    from drtool.app import TravelledPolicy
 
 
 @click.command("policy", cls=LookVerb)
@@ -22,9 +28,11 @@ def command(context: click.Context, point: str, output: str | None) -> int:
 
     session = open_session(context)
     app = session.app()
-    text = app.policy_of(whole_point(app, point))
+    travelled = app.policy_of(whole_point(app, point))
+    text = travelled.text
     if output is None:
-        session.answer("policy", {"text": text}, lambda: [printable(line) for line in text.removesuffix("\n").split("\n")])
+        session.answer("policy", encode(travelled), lambda: [printable(line) for line in text.removesuffix("\n").split("\n")])
+        screen.words(_not_told(travelled))
         return exits.SUCCEEDED
     try:
         with open(output, "x", encoding="utf-8", opener=_private) as stream:
@@ -32,8 +40,16 @@ def command(context: click.Context, point: str, output: str | None) -> int:
     except (OSError, ValueError) as error:
         words = getattr(error, "strerror", None) or str(error)
         raise Refused(f"{output} cannot be written: {words.lower()}", hint="name a new file", safe="nothing was changed") from None
-    screen.words([f"{printable(output)} is written; read it, then: drtool validate --policy {printable(output)}"])
+    screen.words([f"{printable(output)} is written; read it, then: drtool validate --policy {printable(output)}", *_not_told(travelled)])
     return exits.SUCCEEDED
+
+
+def _not_told(travelled: TravelledPolicy) -> list[str]:
+    """Say which sets have points here and are not in the policy: each has its own part in its own points."""
+    if not travelled.others:
+        return []
+    names = ", ".join(printable(name) for name in travelled.others)
+    return [f"It tells of {', '.join(map(printable, travelled.sets))} only. Points of {names} have their own part: drtool policy SET"]
 
 
 def _private(path: str, flags: int) -> int:

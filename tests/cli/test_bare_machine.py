@@ -85,6 +85,19 @@ def test_its_policy_is_written_out_so_that_validate_takes_it(bare: Bare) -> None
     assert "documents" in points.stdout, points.stderr
 
 
+def test_it_says_of_which_sets_it_does_not_tell(machine: Machine) -> None:
+    policy = machine.directory / "policy.yaml"
+    text = policy.read_text(encoding="utf-8")
+    second = text[text.index("  documents:\n") : text.index("sandboxes:")].replace("  documents:\n", "  letters:\n")
+    policy.write_text(text.replace("sandboxes:", f"{second}sandboxes:"), encoding="utf-8")
+    machine.done("init", "--quiet")
+    machine.done("run", "--quiet")
+    told = machine.call("policy", "letters")
+    assert "letters:" in told.stdout
+    assert "It tells of letters only. Points of documents have their own part: drtool policy SET" in told.stderr
+    assert machine.json("policy", "letters")["others"] == ["documents"]
+
+
 def test_words_are_about_what_is_there(bare: Bare) -> None:
     """Nobody who has no policy is told what a policy should say."""
     cases: list[tuple[tuple[str, ...], int, str]] = [

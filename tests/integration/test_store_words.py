@@ -161,6 +161,21 @@ def test_words_keep_their_meaning_whatever_the_port(said: str, port: str) -> Non
     assert "drtool init" not in error.hint
 
 
+@pytest.mark.parametrize(
+    ("said", "again"),
+    [
+        ("unable to start the sftp session, error: packet too long", False),
+        ("Received message too long 1463898468", False),
+        ("Host key verification failed.\nunable to start the sftp session, error: EOF", False),
+        ("ssh: Could not resolve hostname pi", True),
+        ("unable to start the sftp session, error: EOF", True),
+    ],
+)
+def test_what_only_a_person_can_mend_is_not_tried_again(said: str, again: bool) -> None:  # noqa: FBT001 - a parameter of the table
+    error = translate_words(f"Fatal: unable to open repository: {said}", code=1, repository="off", verb="list")
+    assert (type(error), error.transient) == (Unavailable, again)
+
+
 def test_a_cut_answer_is_no_damage_and_a_digest_that_disagrees_is() -> None:
     assert not is_damage("Load(<data/0123456789>, 0, 0) returned error, retrying after 1s: unexpected EOF")
     assert is_damage("Load(<data/0123456789>, 0, 0) returned error, retrying after 1s: unexpected EOF\nciphertext verification failed")

@@ -30,6 +30,6 @@ def _held(thing: KeptThing) -> str:
     if not thing.point:
         return "no whole point holds its place: nothing of it is stored"
     if not thing.unheld_files:
-        return f"all of it is in the point {short_id(thing.point)} as well"
+        return f"all of it is in the newest whole point {short_id(thing.point)} as well"
     unheld = f"{counted(thing.unheld_files, 'file')} of {size(thing.unheld_bytes or 0)}"
     return f"{unheld} of it are not in the newest whole point {short_id(thing.point)}"

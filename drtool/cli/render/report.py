@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from drtool.model.report import ObjectiveReport, Report, SetReport, StepReport
 
 _SHOWN_WARNINGS: Final = 10
+_CAME_BACK: Final = (Outcome.SUCCEEDED, Outcome.OBJECTIVE_MISSED, Outcome.PARTIAL)
 
 
 def report_lines(report: Report, *, code: int, steps: bool = False) -> list[str]:
@@ -70,7 +71,7 @@ def _set_details(entry: SetReport) -> list[str]:
     if entry.key:
         lines.append(f"  {printable(entry.set)}: opened with the key {printable(entry.key)} alone {GOOD}")
     if entry.objective is not None:
-        lines += _objective_lines(entry.objective)
+        lines += _objective_lines(entry.objective, came_back=entry.outcome in _CAME_BACK)
     for check in entry.checks:
         if check.skipped:
             lines.append(f"  {printable(entry.set)}: not asked: {printable(check.name)}: {printable(check.skipped)}")
@@ -94,11 +95,11 @@ def _control_lines(entry: SetReport) -> list[str]:
     return lines
 
 
-def _objective_lines(objective: ObjectiveReport) -> list[str]:
+def _objective_lines(objective: ObjectiveReport, *, came_back: bool) -> list[str]:
     parts = []
     if objective.rto_seconds is not None:
         parts.append("back in " + _measured(objective.rto_seconds, objective.rto_objective_seconds))
-    if objective.rpo_seconds is not None:
+    if objective.rpo_seconds is not None and came_back:  # of what is not back, all is lost until it is
         parts.append("data lost " + _measured(objective.rpo_seconds, objective.rpo_objective_seconds))
     lines = [f"  {printable(objective.set)}: declared {stamp(objective.declared)} · {' · '.join(parts)}"] if parts else []
     return lines + [f"  {printable(objective.set)}: {BAD} {printable(text)}" for text in objective.missed]
