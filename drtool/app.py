@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from drtool.planning.schedule import Agenda, Timed
     from drtool.ports import Entry, Finding, GetResult, KeyRing
     from drtool.process import Interrupt
+    from drtool.rotation import RotatedSigner
     from drtool.timetable import Timetable
     from drtool.workshop import Workshop
 
@@ -358,7 +359,16 @@ class App:
         """Return what `adopt` would accept; NotFound or Refused when that is not clear."""
         from drtool.planning.adopt import choose_adoption
 
-        return choose_adoption(self.adoptable(), name, signer=signer, ours=self.notary.ours(), signers=self.policy.signers)
+        found = self.adoptable()
+        listings = self.archive.listings(refresh=False).values()
+        return choose_adoption(
+            found,
+            name,
+            signer=signer,
+            ours=self.notary.ours(),
+            signers=self.policy.signers,
+            rotations=self.notary.rotations_in(listings),
+        )
 
     def adopt(self, adoption: Adoption) -> Report:
         """Take over a machine and its signer: from now on its points and evidence count here as our own."""
@@ -480,6 +490,20 @@ class App:
     def signer(self) -> Signer:
         """Return who signs evidence on this host; its key is made when there is none."""
         return self.evidence.folder.signer()
+
+    def shared_signer(self) -> tuple[str, ...]:
+        """Return the other policies for which this state directory signs with the same key."""
+        from drtool.catalog.acceptance import sharing
+
+        return sharing(self.state_directory, by=self.policy.name, signer=self.signer().fingerprint)
+
+    def rotate_signer(self, to: SecretReference | None = None) -> RotatedSigner:
+        """Let a new signing key take the place of ours, signed by both; killed anywhere, the same call goes on."""
+        from drtool.rotation import Rotating
+
+        with self.workshop.alone_with(tuple(self.policy.sets)):
+            rotating = Rotating(self.hands, self.notary, lambda: self.archive.listings(refresh=True), machine=self.hands.machine)
+            return rotating.rotate(to)
 
     def evidence_list(self, set_name: str | None = None) -> tuple[tuple[EvidenceView, ...], tuple[str, ...]]:
         """Return all evidence (of a set), newest first, and what could not be read."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from drtool.catalog import manifest as manifests
+from drtool.catalog.rotation import opened_rotations
 from drtool.engine.clock import SystemClock
 from drtool.model.errors import Conflict, NoRepository, NotFound, WrongKey
 from drtool.model.inventory import Listing
@@ -81,7 +82,8 @@ def _of_one_machine(listing: Listing, machine: str) -> tuple[Listing, Adoption |
     if len(names) != 1:
         return listing, None  # none, or several policies: told where their manifests are joined
     first, unsigned = met(listing, by=names[0])
-    known = Acceptance(first=first, unsigned=unsigned)
+    rotations = opened_rotations(listing.rotations, by=names[0])
+    known = Acceptance(first=first, unsigned=unsigned, rotations=rotations)
     ours = ours_of(known, by=names[0])
     found = adoptable({NAME: judged(listing, ours)}, known)
     machines = tuple(dict.fromkeys(each.machine for each in found if each.machine))
@@ -94,7 +96,7 @@ def _of_one_machine(listing: Listing, machine: str) -> tuple[Listing, Adoption |
         )
     if not machine and not machines:
         return judged(listing, ours), None
-    chosen = choose_adoption(found, machine or machines[0], ours=ours, signers=())
+    chosen = choose_adoption(found, machine or machines[0], ours=ours, signers=(), rotations=rotations)
     return judged(listing, ours_of(known, by=names[0], standing_in=chosen)), chosen
 
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
 from drtool.catalog.acceptance import AcceptanceFile
 from drtool.catalog.machine import kept_id, machine_id
+from drtool.catalog.rotation import opened_rotations
 from drtool.catalog.signer import Signer
 from drtool.model.errors import DrtoolError, Refused
 from drtool.model.inventory import Listing
 from drtool.model.policy import Policy
+from drtool.model.rotation import Rotation
 from drtool.model.standing import Acceptance, Adoption, Ours
 from drtool.planning.standing import judged, ours_of
+from drtool.planning.succession import learnt
 
 
 class Notary:
@@ -79,7 +82,13 @@ class Notary:
                 safe="earlier points are untouched",
             )
         signer = self._signer()
-        self._own(signer.fingerprint)
+        self.own(signer.fingerprint)
+        if signer.fingerprint in self.ours().retired:
+            raise Refused(
+                f"the key {signer.fingerprint} was replaced by another: nothing counts any more that it signs",
+                hint="put the newer key back (`evidence/key` of the state directory); if that is lost, move this one away",
+                safe="earlier points are untouched",
+            )
         return sign_tags(signer, text)
 
     def signer_of(self, text: bytes, signature: str) -> str:
@@ -95,7 +104,12 @@ class Notary:
         """Sort a listing; with `location` a repository that is met for the first time is got to know."""
         if location and listing.problem is None:
             self._meet(listing, location)
+        self._learn(listing)
         return judged(listing, self.ours())
+
+    def rotations_in(self, listings: Iterable[Listing]) -> tuple[Rotation, ...]:
+        """Return what keys say in our name of which follows which; whether they count is another matter."""
+        return opened_rotations((each for listing in listings for each in listing.rotations), by=self._policy.name)
 
     def adopt(self, change: Callable[[Acceptance], Acceptance]) -> Acceptance:
         """Record what a person accepted."""
@@ -109,7 +123,7 @@ class Notary:
             return
         if not known.signers and self._has_signer():
             with contextlib.suppress(DrtoolError):  # told where something has to be signed
-                self._own(self._signer().fingerprint)
+                self.own(self._signer().fingerprint)
         first, unsigned = met(listing, by=self._policy.name)
         untold = self._first_contact(listing, first, unsigned, known)
         self._file.update(
@@ -119,6 +133,26 @@ class Notary:
                 contacted=tuple(dict.fromkeys((*known.contacted, place))),
                 unsigned=tuple(dict.fromkeys((*known.unsigned, *unsigned))),
                 untold=(*known.untold, *untold),
+            )
+        )
+
+    def _learn(self, listing: Listing) -> None:
+        """Remember which key follows which, among those that are accepted: what a thief removes or adds later is known for that."""
+        found = opened_rotations(listing.rotations, by=self._policy.name)
+        known = self._file.load()
+        direct = self.ours().signers
+        fresh = [each for each in learnt(known.rotations, found, direct=direct) if each not in known.rotations]
+        if not fresh:
+            return
+        told = [
+            f"{listing.repository}: {each.new} follows the key {each.old} since {each.at:%Y-%m-%d}, signed by both; whether its owner did"
+            " that no record can tell, the recovery sheet of then does"
+            for each in fresh
+            if not each.final and each.new not in known.signers
+        ]
+        self._file.update(
+            lambda known: replace(
+                known, rotations=learnt(known.rotations, found, direct=direct), untold=tuple(dict.fromkeys((*known.untold, *told)))
             )
         )
 
@@ -138,7 +172,8 @@ class Notary:
             self._file.update(lambda known: replace(known, untold=known.untold[len(untold) :]))
         return untold
 
-    def _own(self, fingerprint: str) -> None:
+    def own(self, fingerprint: str) -> None:
+        """Remember a key as this machine's own."""
         known = self._file.load()
         if fingerprint not in known.signers:
             self._file.update(lambda each: replace(each, signers=tuple(dict.fromkeys((*each.signers, fingerprint)))))

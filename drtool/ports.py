@@ -22,6 +22,7 @@ from drtool.model.key import RepositoryKey
 from drtool.model.plan import Answer, Destination, Landed, Restored
 from drtool.model.point import Artifact, Census, Manifest, Member
 from drtool.model.policy import CheckPolicy, Settings
+from drtool.model.rotation import SignedRotation
 from drtool.model.secret import Secret, SecretReference
 from drtool.model.workload import Leftover, Snapshot, Workload
 
@@ -408,7 +409,7 @@ class MountRequest:
     """How long at most."""
 
 
-Body = Manifest | Evidence | SignedEvidence | Hold
+Body = Manifest | Evidence | SignedEvidence | Hold | SignedRotation
 
 
 class Notary(Protocol):

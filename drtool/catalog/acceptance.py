@@ -6,7 +6,7 @@ import contextlib
 import fcntl
 import os
 from collections.abc import Callable, Iterator
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from drtool.catalog.storage import make_folder, read_json, write_atomically
 from drtool.model.codec import canonical, decode, encode
@@ -54,3 +54,13 @@ class AcceptanceFile:
             yield
         finally:
             os.close(descriptor)
+
+
+def sharing(state_directory: str, *, by: str, signer: str) -> tuple[str, ...]:
+    """Return the names of the other policies for which this state directory signed with a key."""
+    names: list[str] = []
+    with contextlib.suppress(OSError):
+        names = [
+            unquote(each.removesuffix(".json")) for each in os.listdir(os.path.join(state_directory, "accepted")) if each.endswith(".json")
+        ]
+    return tuple(sorted(each for each in names if each != by and signer in AcceptanceFile(state_directory, by=each).load().signers))

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from drtool.catalog.seal import read_sealed, unseal
 from drtool.catalog.signer import Signer, key_file_signer, read_signer
 from drtool.catalog.storage import make_folder, read_json, write_atomically
-from drtool.model.codec import canonical, encode
+from drtool.model.codec import canonical, decode, encode
 from drtool.model.errors import Corrupt, Refused
 from drtool.model.evidence import Evidence, EvidenceRecord, SignedEvidence
 from drtool.model.identifier import is_identifier
+from drtool.model.rotation import SignedRotation
 from drtool.model.secret import Secret, SecretReference
 
 
@@ -54,6 +55,60 @@ class EvidenceFolder:
         with self.alone():
             return key_file_signer(os.path.join(self.path, "key"))
 
+    @property
+    def reference(self) -> SecretReference | None:
+        """What the policy names as the signing key; None: the key of this directory."""
+        return self._key
+
+    def successor(self, reference: SecretReference | None = None) -> Signer:
+        """Return who signs next: the key beside ours, made when there is none, or the one that a reference names."""
+        if reference is not None and self._resolve is not None:
+            return read_signer(self._resolve(reference).reveal(), where=str(reference))
+        with self.alone():
+            return key_file_signer(self._successor_file)
+
+    @property
+    def has_successor(self) -> bool:
+        """Whether a key lies beside ours that has not taken its place yet."""
+        return self._key is None and os.path.lexists(self._successor_file)
+
+    def succeed(self) -> None:
+        """Put the key beside ours in its place, in one step; the old one is gone with it."""
+        with self.alone():
+            try:
+                os.replace(self._successor_file, os.path.join(self.path, "key"))
+                self._sync(self.path)
+            except OSError as error:
+                raise Refused(
+                    f"the new key cannot be put in place in {self.path}: {error.strerror}", hint="the same command again"
+                ) from None
+
+    def keep_rotation(self, identifier: str, signed: SignedRotation) -> None:
+        """Keep what was said of our keys: what a repository loses of it is put back from here."""
+        folder = os.path.join(self.path, "rotations")
+        try:
+            make_folder(folder)
+            write_atomically(os.path.join(folder, f"{identifier}.json"), canonical(signed))
+            self._sync(folder)
+        except OSError as error:
+            raise Refused(f"the rotation cannot be kept in {folder}: {error.strerror}", hint="free or repair the state directory") from None
+
+    def rotations(self) -> tuple[SignedRotation, ...]:
+        """Return what was kept of that, oldest first."""
+        folder = os.path.join(self.path, "rotations")
+        names: list[str] = []
+        with contextlib.suppress(OSError):
+            names = sorted(name for name in os.listdir(folder) if name.endswith(".json"))
+        found = []
+        for name in names:
+            with contextlib.suppress(KeyError, TypeError, ValueError):
+                found.append(decode(SignedRotation, read_json(os.path.join(folder, name))))
+        return tuple(found)
+
+    @property
+    def _successor_file(self) -> str:
+        return os.path.join(self.path, "key.next")
+
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
         """Keep every other thread and process of this host from signing: two records must not take one place in the chain."""
@@ -74,13 +129,17 @@ class EvidenceFolder:
         try:
             make_folder(self.path)
             write_atomically(self._file(identifier), canonical(body))
-            descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            self._sync(self.path)
         except OSError as error:
             raise Refused(f"evidence cannot be kept in {self.path}: {error.strerror}", hint="free or repair the state directory") from None
+
+    @staticmethod
+    def _sync(folder: str) -> None:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
     def all(self) -> Iterator[KeptEvidence]:
         """Yield what is kept, oldest first; what is no document any more is left out (`damaged` names it)."""

@@ -17,6 +17,8 @@ KEY_TYPE = "ssh-ed25519"
 NAMESPACE = "drtool.evidence"
 TAGS_NAMESPACE = "drtool.tags"
 """Of a signature over all tags of a manifest or another record."""
+ROTATION_NAMESPACE = "drtool.rotation"
+"""Of the two signatures over the record that one key follows another."""
 _MAGIC = b"SSHSIG"
 _VERSION = 1
 _BEGIN, _END = "-----BEGIN SSH SIGNATURE-----", "-----END SSH SIGNATURE-----"

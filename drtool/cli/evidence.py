@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+import sys
+
 import click
 
 from drtool.cli import exits, screen
-from drtool.cli.options import LookGroup
+from drtool.cli.options import LookGroup, Verb
 from drtool.cli.render.words import printable
 from drtool.cli.session import open_session
+from drtool.model.errors import Refused
 
 
 @click.group("evidence", cls=LookGroup)
 def command() -> None:
-    """Show, check and hand out the signed records of drills and readings."""
+    """Show, check and hand out the signed records of drills and readings, and change the key that signs."""
 
 
 @command.command("list")
@@ -69,3 +72,35 @@ def export(context: click.Context, output: str) -> int:
     session.answer("evidence_export", {"directory": output, "index": index}, lambda: export_lines(output, index))
     left_out = index["left_out"]
     return exits.DATA_WRONG if left_out["faulty"] else exits.FAILED if left_out["unread"] else exits.SUCCEEDED
+
+
+@command.command("rotate", cls=Verb)
+@click.option("--to", metavar="REFERENCE", help="The new key, where the policy names one: file:, env:, credential: or command:.")
+@click.option("--yes", is_flag=True, help="Ask nothing.")
+@click.pass_context
+def rotate(context: click.Context, to: str | None, yes: bool) -> int:  # noqa: FBT001 - click's shape
+    """Let a new key sign points and evidence from here on, signed by the old key and the new one.
+
+    Whoever accepts the old key accepts the new one then, and nothing more by the old one. Ended anywhere, the same command goes on.
+    """
+    from drtool.cli.render.evidence import rotated_lines  # noqa: PLC0415
+    from drtool.model.secret import parse_reference  # noqa: PLC0415
+
+    reference = parse_reference(to) if to is not None else None
+    if to is not None and reference is None:
+        raise click.UsageError("--to is a reference to a key: file:PATH, env:NAME, credential:NAME or command:WORDS")
+    session = open_session(context)
+    app = session.app()
+    signer, shared = app.signer().fingerprint, app.shared_signer()
+    if not (session.options.quiet and yes):
+        screen.words([f"{signer} signs here now. What it signs after the change counts for nobody any more."])
+        screen.words(f"  it signs for the policy {printable(each)}, too: whose readers will have to adopt the new key" for each in shared)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise Refused("a rotation asks first, and there is no terminal to ask", hint="add --yes", safe="nothing was changed")
+        if not click.confirm("Shall a new key take its place?", default=False, err=True):
+            screen.words(["Nothing was changed."])
+            return exits.FAILED
+    rotated = app.rotate_signer(reference)
+    session.answer("evidence_rotate", rotated, lambda: rotated_lines(rotated))
+    return exits.SUCCEEDED

@@ -16,10 +16,14 @@ from typing import Any, Final
 from drtool.model.evidence import Evidence, Reading
 from drtool.model.hold import Hold
 from drtool.model.point import RecoveryPoint
+from drtool.model.rotation import SignedRotation
 
 NAME_CHARACTERS: Final = 200
 PATH_CHARACTERS: Final = 8192
 TEXT_CHARACTERS: Final = 4096
+ROTATION_CHARACTERS: Final = 120_000
+SIGNATURE_CHARACTERS: Final = 1024
+"""One of an Ed25519 key has about 240."""
 DOCUMENT_CHARACTERS: Final = 4_000_000
 LARGEST: Final = 1 << 62
 """Bytes, files, members: beyond any disk, and still a number that every program can carry."""
@@ -214,6 +218,14 @@ def check_hold(hold: Hold) -> Hold:
     words(hold.reason, "the reason of a hold")
     instant(hold.created, "the hold")
     return hold
+
+
+def check_rotation(rotation: SignedRotation) -> SignedRotation:
+    """Return what its tags say of two keys, if it is no longer than a rotation may be; what it says is looked at with its signatures."""
+    words(rotation.record, "a rotation", characters=ROTATION_CHARACTERS)
+    words(rotation.new_signature, "a signature", characters=SIGNATURE_CHARACTERS)
+    words(rotation.old_signature, "a signature", characters=SIGNATURE_CHARACTERS)
+    return rotation
 
 
 def shown(text: str) -> str:

@@ -8,6 +8,7 @@ from drtool.model.evidence import Evidence
 from drtool.model.hold import Hold
 from drtool.model.memory import Damage, Vanished
 from drtool.model.point import RecoveryPoint, Unsealed
+from drtool.model.rotation import SignedRotation
 from drtool.model.workload import Leftover, Workload
 
 
@@ -40,6 +41,11 @@ class Listing:
     """What this machine knew there and misses now."""
     damage: tuple[Damage, ...] = ()
     """What steps of this machine found wrong there, and no reading or drill has taken back."""
+
+    rotations: tuple[SignedRotation, ...] = ()
+    """What is said of signing keys that follow one another: anybody's word, until its signatures were looked at."""
+    disputed: tuple[str, ...] = ()
+    """What is claimed so and does not count here, in words."""
 
     @property
     def every_point(self) -> tuple[RecoveryPoint, ...]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+
+from drtool.model.rotation import Retired, Rotation
 
 
 class Standing(StrEnum):
@@ -18,6 +20,8 @@ class Standing(StrEnum):
     """Of our name, but sealed by another machine: it counts there."""
     STRANGER = "stranger"
     """In our name, but unsigned, altered, or signed by a key that nobody accepted here."""
+    RETIRED = "retired"
+    """Of our name and machine, signed by an accepted key, but not before that key was replaced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,10 @@ class Ours:
     machines: frozenset[str]
     signers: frozenset[str]
     unsigned: frozenset[str] = frozenset()
+    retired: Retired = field(default_factory=dict)
+    """The signers among them that were replaced, and what they had signed by then."""
+    disputed: tuple[str, ...] = ()
+    """What is claimed of successors of theirs and does not count, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,5 +78,7 @@ class Acceptance:
     adopted: tuple[Adopted, ...] = ()
     contacted: tuple[str, ...] = ()
     unsigned: tuple[str, ...] = ()
+    rotations: tuple[Rotation, ...] = ()
+    """Who follows whom among the keys it accepts, as it read it in the repositories; one that goes there stays here."""
     untold: tuple[str, ...] = ()
     """What was decided at first contact and nobody has been told yet."""

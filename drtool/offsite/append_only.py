@@ -9,6 +9,7 @@ from drtool.model.errors import Refused
 from drtool.model.hold import Hold
 from drtool.model.inventory import Listing
 from drtool.model.point import Artifact, Manifest
+from drtool.model.rotation import SignedRotation
 from drtool.ports import (
     Body,
     Entry,
@@ -79,6 +80,8 @@ class AppendOnly:
     def append(self, body: Body) -> str:
         if isinstance(body, Manifest):
             self._refuse("seal a point")
+        if isinstance(body, SignedRotation):
+            self._refuse("say that a key follows another")
         if isinstance(body, Hold):
             if body.releases and body.releases not in self._placed:  # it would let points go that somebody holds
                 self._refuse("release a hold of somebody else")

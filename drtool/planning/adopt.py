@@ -9,7 +9,9 @@ from datetime import datetime
 from drtool.model.errors import NotFound, Refused
 from drtool.model.inventory import Listing
 from drtool.model.point import RecoveryPoint
+from drtool.model.rotation import Rotation
 from drtool.model.standing import Acceptance, Adopted, Adoption, Ours, Standing
+from drtool.planning.succession import roots
 
 
 def adoptable(listings: Mapping[str, Listing], acceptance: Acceptance) -> tuple[Adoption, ...]:
@@ -39,8 +41,16 @@ def adoptable(listings: Mapping[str, Listing], acceptance: Acceptance) -> tuple[
     return tuple(sorted(found, key=lambda each: (each.machine, not each.first, each.oldest, each.signer)))
 
 
-def choose_adoption(found: Iterable[Adoption], name: str, *, signer: str = "", ours: Ours, signers: tuple[str, ...]) -> Adoption:
-    """Return what adopting `name` (a machine's id, or a fingerprint) accepts.
+def choose_adoption(
+    found: Iterable[Adoption],
+    name: str,
+    *,
+    signer: str = "",
+    ours: Ours,
+    signers: tuple[str, ...],
+    rotations: Iterable[Rotation] = (),
+) -> Adoption:
+    """Return what adopting `name` (a machine's id, or a fingerprint) accepts; of keys that follow one another the first.
 
     Raises:
         NotFound: no such machine sealed anything here in our name.
@@ -54,7 +64,8 @@ def choose_adoption(found: Iterable[Adoption], name: str, *, signer: str = "", o
         raise NotFound(f"no machine {name} sealed anything that is not ours already", hint=hint)
     wanted = [each for each in named if signer in ("", each.signer)]
     first = [each for each in wanted if each.first]
-    chosen = first or wanted
+    oldest = roots((each.signer for each in wanted), rotations)
+    chosen = first or [each for each in wanted if each.signer in oldest] or wanted
     if len({each.signer for each in chosen}) != 1:
         keys = " or ".join(dict.fromkeys(each.signer for each in named))
         raise Refused(

@@ -73,7 +73,8 @@ def choose_point(
 
 def _of(listing: Listing, by: str, signers: frozenset[str] | None = None) -> list[RecoveryPoint]:
     """Return what is in our name and not ours; of `signers` only."""
-    return [each for each in listing.others if each.by == by and (signers is None or each.signer in signers)]
+    wanted = (each for each in listing.others if each.by == by)
+    return [each for each in wanted if signers is None or (each.signer in signers and each.standing != Standing.RETIRED)]
 
 
 def _places(

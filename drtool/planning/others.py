@@ -32,17 +32,26 @@ def others_of(listings: Iterable[Listing], set_name: str, *, by: str, now: datet
     known = tuple(listings)
     points = {(each.point, each.digest): each for listing in known for each in listing.others if each.by == by and each.set == set_name}
     machines: dict[str, list[RecoveryPoint]] = {}
-    strangers = []
+    strangers, late = [], []
     for point in points.values():
         if point.standing == Standing.ANOTHER_MACHINE:
             machines.setdefault(point.machine, []).append(point)
         elif point.standing == Standing.STRANGER:
             strangers.append(point)
+        elif point.standing == Standing.RETIRED:
+            late.append(point)
     told = [_of_machine(machine, made, set_name, by=by, now=now) for machine, made in sorted(machines.items())]
     if strangers:
         count = spell_count(len(strangers), "point")
         words = f"{count} of {set_name} in the name of {by} sealed by nobody of ours: left alone, and counted for nothing"
         told.append(Told(words, f"drtool points {set_name}"))
+    if late:
+        words = (
+            f"{spell_count(len(late), 'point')} of {set_name} signed with a key that had been replaced: left alone, and counted for nothing"
+        )
+        told.append(Told(f"{words}; whoever still has that key can write into the repository", f"drtool points {set_name}"))
+    disputed = dict.fromkeys(words for listing in known for words in listing.disputed)
+    told += [Told(words, "compare the fingerprints with the recovery sheet, then: drtool adopt") for words in disputed]
     return (*told, *_unaccepted(known, set_name, by=by), *_still_kept(known, set_name, by=by, now=now))
 
 
@@ -102,6 +111,8 @@ def about_choice(choice: ChosenPoint, *, in_place: bool) -> tuple[tuple[str, ...
 def _whose(point: RecoveryPoint) -> str:
     if point.standing == Standing.ANOTHER_MACHINE:
         return f"another machine, {point.machine or 'without an id'}, made it"
+    if point.standing == Standing.RETIRED:
+        return f"it is signed by {point.signer}, and was not there when that key was replaced"
     if point.signer:
         return f"it is signed by {point.signer}, whom nobody accepted here"
     return "it bears no signature" if point.unsigned else "its signature does not fit its tags"

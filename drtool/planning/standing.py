@@ -5,25 +5,32 @@ from __future__ import annotations
 from dataclasses import replace
 
 from drtool.model.evidence import Evidence
+from drtool.model.hold import Hold
 from drtool.model.inventory import Listing
 from drtool.model.point import RecoveryPoint
 from drtool.model.standing import Acceptance, Adoption, Ours, Standing
 from drtool.model.workload import Leftover
+from drtool.planning.succession import follow
 
 
 def ours_of(acceptance: Acceptance, *, by: str, signers: tuple[str, ...] = (), standing_in: Adoption | None = None) -> Ours:
     """Say who counts: what this state has been itself, and whom it accepts.
 
     The policy's `signers` decide beside our own key; without them the signer of the oldest chain, and those that were adopted.
-    `standing_in` is what counts for this call alone, as a person named it.
+    `standing_in` is what counts for this call alone, as a person named it. A key that follows an accepted one is accepted, unless the
+    policy's list decides.
     """
     others = signers or (acceptance.first, *(signer for each in acceptance.adopted for signer in each.signers))
     named = (standing_in.machine, standing_in.signer) if standing_in is not None else ("", "")
+    direct = frozenset(filter(None, (*acceptance.signers, *others, named[1])))
+    found = follow(direct, acceptance.rotations, own=frozenset(acceptance.signers), decided=bool(signers))
     return Ours(
         by=by,
         machines=frozenset(filter(None, (*acceptance.machines, *(each.machine for each in acceptance.adopted), named[0]))),
-        signers=frozenset(filter(None, (*acceptance.signers, *others, named[1]))),
+        signers=found.signers,
         unsigned=frozenset(acceptance.unsigned),
+        retired=found.retired,
+        disputed=found.disputed,
     )
 
 
@@ -37,7 +44,10 @@ def standing(point: RecoveryPoint, ours: Ours) -> Standing:
         return Standing.STRANGER
     if point.machine not in ours.machines:
         return Standing.ANOTHER_MACHINE
-    return Standing.OURS if point.signer in ours.signers else Standing.STRANGER
+    if point.signer not in ours.signers:
+        return Standing.STRANGER
+    last = ours.retired.get(point.signer, ())
+    return Standing.RETIRED if last and not any(each.covers_point(point) for each in last) else Standing.OURS
 
 
 def judged(listing: Listing, ours: Ours) -> Listing:
@@ -54,8 +64,8 @@ def judged(listing: Listing, ours: Ours) -> Listing:
     if listing.others:  # what was others' may be ours now, and lies between
         points = tuple(sorted(points, key=lambda point: (point.instant, point.point)))
     evidence = tuple(each if each.counts is (known := proves(each, ours)) else replace(each, counts=known) for each in listing.evidence)
-    holds = tuple(each if each.counts is (known := each.signer in ours.signers) else replace(each, counts=known) for each in listing.holds)
-    return replace(listing, points=points, others=tuple(others), evidence=evidence, holds=holds)
+    holds = tuple(each if each.counts is (known := _may_release(each, ours)) else replace(each, counts=known) for each in listing.holds)
+    return replace(listing, points=points, others=tuple(others), evidence=evidence, holds=holds, disputed=ours.disputed)
 
 
 def proves(evidence: Evidence, ours: Ours) -> bool:
@@ -66,7 +76,15 @@ def proves(evidence: Evidence, ours: Ours) -> bool:
         return evidence.unsigned in ours.unsigned
     if evidence.tags_signer not in ours.signers or evidence.signer not in ("", evidence.tags_signer):
         return False
+    last = ours.retired.get(evidence.tags_signer, ())
+    if last and not any(each.covers_evidence(evidence) for each in last):
+        return False
     return not evidence.tested or evidence.tested in ours.machines
+
+
+def _may_release(hold: Hold, ours: Ours) -> bool:
+    last = ours.retired.get(hold.signer, ())
+    return hold.signer in ours.signers and (not last or any(hold.created <= each.at for each in last))
 
 
 def left_here(leftover: Leftover, *, by: str, machines: frozenset[str]) -> bool:

@@ -116,7 +116,7 @@ def test_the_tags_are_those_of_the_format(home: Path, protected: SmallPolicy, tm
     shell = Shell(protected, place, restic_newest)
     rows = re.findall(r"^\| `(\w+)` \|.*\| ([^|]+) \|$", (ROOT / "docs" / "format.md").read_text(), flags=re.MULTILINE)
     documented = {role: set(re.findall(r"`(\w+)`", tags)) | {"role"} for role, tags in rows}
-    assert set(documented) == {"data", "manifest", "evidence", "hold"}
+    assert set(documented) == {"data", "manifest", "evidence", "hold", "rotation"}
     for role, tags in documented.items():
         for snapshot in shell.snapshots(f"drtool,role={role}"):
             assert set(_tags(snapshot)) <= tags

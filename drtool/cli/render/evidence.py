@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from drtool.model.evidence import Evidence
     from drtool.model.examination import EvidenceFault, EvidenceView, Examination, SignerView
     from drtool.model.view import ShownEvidence
+    from drtool.rotation import RotatedSigner
 
 _GOOD_OUTCOMES = ("succeeded", "objective_missed")
 _SHOWN_ITEMS = 10
@@ -120,3 +121,20 @@ def _fault_line(fault: EvidenceFault) -> str:
     what += [f"in {printable(fault.place)}"] if fault.place else []
     signer = f" of {printable(fault.signer)}" if fault.signer else ""
     return f"{fault.kind} {BAD}  {', '.join(what)}{signer}: {printable(fault.what)}"
+
+
+def rotated_lines(rotated: RotatedSigner) -> list[str]:
+    """Return what a rotation of the signing key did, and what is left to do."""
+    places = " ".join(map(printable, rotated.repositories))
+    if rotated.next:
+        return [
+            f"{rotated.new} may follow {rotated.old}: both signed that, in {places}. Nothing changed yet.",
+            *(f"  next: {printable(each)}" for each in rotated.next),
+        ]
+    begun = "An earlier rotation was finished: " if rotated.resumed else ""
+    return [
+        f"{begun}{rotated.new} signs here instead of {rotated.old} {GOOD}",
+        f"  told in {places}; {counted(rotated.points, 'point')} by the old key still count, later ones do not",
+        "  on the recovery sheet, and in every file of allowed signers, add this line and end the old one by valid-before:",
+        f"      {printable(rotated.allowed)}",
+    ]

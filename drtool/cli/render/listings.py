@@ -71,6 +71,8 @@ def _whose(view: PointView) -> str:
     point = view.point
     if point.standing == "another_machine":
         return f"of machine {printable(point.machine) or 'without an id'}"
+    if point.standing == "retired":
+        return f"signed by {point.signer} after that key was replaced"
     if point.signer:
         return f"signed by {point.signer}"
     return "not signed" if point.unsigned else "its signature does not fit"

@@ -15,11 +15,12 @@ from drtool.model.codec import canonical, encode
 from drtool.model.evidence import TOLD_IN_LISTINGS, Evidence, Reading, SignedEvidence
 from drtool.model.hold import Hold
 from drtool.model.point import TREE_CHARACTERS, TREES_TOLD, Manifest
+from drtool.model.rotation import SignedRotation
 from drtool.ports import Body, Labels
 
 MARK = "drtool"
 SIGNATURE = "signature"
-ROLES = ("data", "manifest", "evidence", "hold")
+ROLES = ("data", "manifest", "evidence", "hold", "rotation")
 _REASON_CHARACTERS = 200
 
 
@@ -60,7 +61,7 @@ def data_tags(labels: Labels) -> tuple[str, ...]:
 def body_tags(body: Body, *, sign: Callable[[bytes], str] | None = None) -> tuple[str, ...]:
     """Return the tags of a record, with its bounded summary; with `sign`, one more is the signature of all of them."""
     labels = {key: value for key, value in _body_labels(body).items() if value}
-    if sign is None:
+    if sign is None or isinstance(body, SignedRotation):  # which bears the signatures of two keys of its own
         return to_tags(labels)
     return to_tags({**labels, SIGNATURE: sign(signed_text(labels))})
 
@@ -80,6 +81,8 @@ def _body_labels(body: Body) -> dict[str, str]:
             return _evidence_labels(body.summary())
         case Hold():
             return _hold_labels(body)
+        case SignedRotation():
+            return _rotation_labels(body)
 
 
 def body_name(body: Body) -> str:
@@ -91,6 +94,8 @@ def body_name(body: Body) -> str:
             return "/evidence.json"
         case Hold():
             return "/hold.json"
+        case SignedRotation():
+            return "/rotation.json"
 
 
 def instant_text(instant: datetime) -> str:
@@ -171,4 +176,14 @@ def _hold_labels(hold: Hold) -> dict[str, str]:
         "kind": hold.kind,
         "run": hold.run,
         "machine": hold.machine,
+    }
+
+
+def _rotation_labels(rotation: SignedRotation) -> dict[str, str]:
+    return {
+        "by": rotation.by,
+        "role": "rotation",
+        "record": rotation.record,
+        "new_signature": rotation.new_signature,
+        "old_signature": rotation.old_signature,
     }

@@ -17,6 +17,7 @@ from drtool.model.hold import Hold
 from drtool.model.inventory import Listing
 from drtool.model.point import TREE_CHARACTERS, TREES_TOLD, DataSnapshot, RecoveryPoint, Unsealed
 from drtool.model.policy import RepositoryPolicy
+from drtool.model.rotation import SignedRotation
 from drtool.offsite.restic.labels import SIGNATURE, from_tags, signed_text
 from drtool.ports import Notary
 
@@ -37,7 +38,7 @@ class Row:
 
     @property
     def role(self) -> str:
-        """`data`, `manifest`, `evidence` or `hold`."""
+        """`data`, `manifest`, `evidence`, `hold` or `rotation`."""
         return self.labels["role"]
 
     @property
@@ -83,7 +84,7 @@ class Reading:
 
 
 SignerOf = Callable[[bytes, str], str]
-_Noun = Evidence | Hold | RecoveryPoint
+_Noun = Evidence | Hold | RecoveryPoint | SignedRotation
 
 
 def read_snapshots(document: Any, *, repository: str, taken: datetime, signer_of: SignerOf | None = None) -> Reading:  # noqa: ANN401
@@ -97,7 +98,7 @@ def read_snapshots(document: Any, *, repository: str, taken: datetime, signer_of
         raise ValueError("restic did not print a list of snapshots")  # noqa: TRY004 - one kind for every unreadable answer
     rows: list[Row] = []
     foreign: set[str] = set()
-    made: dict[str, Evidence | Hold | RecoveryPoint] = {}
+    made: dict[str, _Noun] = {}
     for entry in document:
         row = _row(entry)
         try:
@@ -118,6 +119,7 @@ def read_snapshots(document: Any, *, repository: str, taken: datetime, signer_of
         holds=tuple(noun for row in rows if isinstance(noun := made.get(row.id), Hold)),
         evidence=tuple(noun for row in rows if isinstance(noun := made.get(row.id), Evidence)),
         unsealed=unsealed,
+        rotations=tuple(dict.fromkeys(noun for row in rows if isinstance(noun := made.get(row.id), SignedRotation))),
         foreign=len(document) - len(rows),
     )
     return Reading(listing, tuple(rows), frozenset(foreign))
@@ -164,7 +166,7 @@ def _check_data(labels: Mapping[str, str]) -> None:
         raise ValueError("a workload has a name")
 
 
-def _points(rows: list[Row], made: Mapping[str, Evidence | Hold | RecoveryPoint]) -> tuple[tuple[RecoveryPoint, ...], tuple[Unsealed, ...]]:
+def _points(rows: list[Row], made: Mapping[str, _Noun]) -> tuple[tuple[RecoveryPoint, ...], tuple[Unsealed, ...]]:
     data: defaultdict[tuple[str, str], list[DataSnapshot]] = defaultdict(list)
     for row in rows:
         if row.role == "data":
@@ -200,7 +202,9 @@ def _unsealed(row: Row) -> Unsealed:
 
 
 def _with_signer(noun: _Noun, labels: Mapping[str, str], signer_of: SignerOf | None) -> _Noun:
-    """Add who signed the tags a noun was read from."""
+    """Add who signed the tags a noun was read from; a rotation bears signatures of its own."""
+    if isinstance(noun, SignedRotation):
+        return noun
     signature = labels.get(SIGNATURE, "")
     signer = signer_of(signed_text(labels), signature) if signature and signer_of is not None else ""
     unsigned = "" if signature else hashlib.sha256(signed_text(labels)).hexdigest()
@@ -211,7 +215,7 @@ def _with_signer(noun: _Noun, labels: Mapping[str, str], signer_of: SignerOf | N
     return replace(noun, signer=signer)
 
 
-def _noun(row: Row) -> Evidence | Hold | RecoveryPoint:
+def _noun(row: Row) -> _Noun:
     labels = row.labels
     if row.role == "manifest":
         return bounds.check_point(
@@ -233,6 +237,8 @@ def _noun(row: Row) -> Evidence | Hold | RecoveryPoint:
                 machine=labels.get("machine", ""),
             )
         )
+    if row.role == "rotation":
+        return bounds.check_rotation(SignedRotation(row.by, labels["record"], labels["new_signature"], labels.get("old_signature", "")))
     return bounds.check_evidence(_evidence(row)) if row.role == "evidence" else bounds.check_hold(_hold(row))
 
 

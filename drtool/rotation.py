@@ -1,0 +1,205 @@
+"""Changing the key that signs points and evidence, so that whoever accepted the old one accepts the new one, and the old one no more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from drtool.catalog.allowed_signers import allowed_line
+from drtool.catalog.evidence_folder import EvidenceFolder
+from drtool.catalog.rotation import opened_rotations, sign_rotation
+from drtool.catalog.signer import Signer
+from drtool.engine.attest import evidence_folder
+from drtool.engine.hands import Hands
+from drtool.model.errors import DrtoolError, Interrupted, Refused, Unavailable
+from drtool.model.evidence import EvidenceHead, newest_heads
+from drtool.model.inventory import Listing
+from drtool.model.rotation import Rotation, SignedRotation, known_points
+from drtool.model.secret import SecretReference
+from drtool.notary import Notary
+from drtool.planning.succession import lineage
+
+_AGAIN = "drtool evidence rotate"
+
+
+@dataclass(frozen=True, slots=True)
+class RotatedSigner:
+    """What a rotation did: the fingerprints, where it is told, and what a person must do next (empty: it is done)."""
+
+    old: str
+    new: str
+    allowed: str
+    """The new key's line for a file of allowed signers."""
+    repositories: tuple[str, ...]
+    points: int = 0
+    """How many points by the old key still count."""
+    resumed: bool = False
+    """An earlier call had put the new key in place."""
+    next: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rotating:
+    """A rotation of the signing key of one policy.
+
+    Its steps, each of which may be the last before the power fails: the new key lies beside the old; both sign that it follows, on this
+    disk and in every repository; it takes the old one's place, in one step; it signs what the old one had signed, everywhere. Only from
+    there on does the old one count no more, so that what runs in between loses nothing.
+    """
+
+    hands: Hands
+    notary: Notary
+    list_all: Callable[[], Mapping[str, Listing]]
+    machine: str
+
+    def rotate(self, to: SecretReference | None = None) -> RotatedSigner:
+        """Rotate, or go on with what an earlier call began; Refused where the policy would not let the new key count."""
+        folder = evidence_folder(self.hands)
+        listings = self._listings()
+        current = folder.signer()
+        self.notary.own(current.fingerprint)
+        if to is None and not folder.has_successor:
+            unfinished = self._unfinished(folder, current, listings)
+            if unfinished is not None:
+                return unfinished
+            if folder.reference is not None:
+                raise Refused(
+                    f"the policy names the signing key, {folder.reference}: drtool does not write there",
+                    hint=f"make a new one (ssh-keygen -t ed25519 -N '' -f FILE), then: {_AGAIN} --to file:FILE",
+                    safe="nothing was changed",
+                )
+        new = folder.successor(to)
+        if new.fingerprint == current.fingerprint:
+            return self._unfinished(folder, current, listings) or _refuse_same(to)
+        self._require_counted(current, new)
+        self.notary.own(new.fingerprint)
+        self._announce(folder, current, new, listings)
+        if to is not None:
+            return RotatedSigner(
+                current.fingerprint,
+                new.fingerprint,
+                self._allowed(new),
+                tuple(listings),
+                next=(f'write into the policy: evidence: {{key: "{to}"}}', f"then, before the next run: {_AGAIN} --to {to}"),
+            )
+        listings = self._listings()  # with the first word in it, and what another run sealed meanwhile
+        folder.succeed()
+        return self._finish(folder, current.fingerprint, new, listings, resumed=False)
+
+    def _unfinished(self, folder: EvidenceFolder, current: Signer, listings: Mapping[str, Listing]) -> RotatedSigner | None:
+        """Finish what led to the key that signs now; None where all of it is told everywhere."""
+        told = lineage(current.fingerprint, self._known(folder, listings))
+        before = [each for each in told if each.new == current.fingerprint and not each.final]
+        for each in before:
+            ended = any(one.final and (one.old, one.new) == (each.old, each.new) for one in told)
+            if not ended or self._lacking(folder, current, listings):
+                return self._finish(folder, each.old, current, listings, resumed=True)
+        return None
+
+    def _finish(self, folder: EvidenceFolder, old: str, new: Signer, listings: Mapping[str, Listing], *, resumed: bool) -> RotatedSigner:
+        known = self._known(folder, listings)
+        points = {each.digest: each for listing in listings.values() for each in listing.points if each.signer == old}
+        if not any(each.final and (each.old, each.new) == (old, new.fingerprint) for each in known):
+            self._keep(folder, sign_rotation(self._last_word(folder, old, new, listings), new=new))
+        self._publish(folder, new, listings)
+        return RotatedSigner(old, new.fingerprint, self._allowed(new), tuple(listings), points=len(points), resumed=resumed)
+
+    def _announce(self, folder: EvidenceFolder, old: Signer, new: Signer, listings: Mapping[str, Listing]) -> None:
+        known = self._known(folder, listings)
+        if not any((each.old, each.new, each.final) == (old.fingerprint, new.fingerprint, False) for each in known):
+            self._keep(folder, sign_rotation(self._word(old.fingerprint, new), new=new, old=old))
+        self._publish(folder, new, listings)
+
+    def _word(self, old: str, new: Signer) -> Rotation:
+        clock = self.hands.clock
+        return Rotation(clock.fresh_id(), self.hands.policy.name, self.machine, old, new.fingerprint, clock.now())
+
+    def _last_word(self, folder: EvidenceFolder, old: str, new: Signer, listings: Mapping[str, Listing]) -> Rotation:
+        by = self.hands.policy.name
+        there = (each for listing in listings.values() for each in listing.every_point)  # of another machine with the same key, too
+        signed = sorted((each for each in there if (each.by, each.signer) == (by, old)), key=lambda each: (each.sealed, each.point))
+        told, since = known_points(signed)
+        counted = (each for listing in listings.values() for each in listing.evidence if each.counts and each.tags_signer == old)
+        own = (each for each in folder.summaries() if each.signer == old)
+        head = newest_heads((*counted, *own)).get(old, EvidenceHead(0, ""))
+        word = self._word(old, new)
+        at = max((word.at, *(each.sealed for each in signed)))  # a clock that was set back must not disown them
+        return replace(
+            word,
+            at=at,
+            final=True,
+            point=signed[-1].point if signed else "",
+            number=head.number,
+            head=head.digest,
+            known=told,
+            since=since,
+        )
+
+    def _keep(self, folder: EvidenceFolder, signed: SignedRotation) -> None:
+        (rotation,) = opened_rotations((signed,), by=self.hands.policy.name)
+        folder.keep_rotation(rotation.id, signed)
+
+    def _known(self, folder: EvidenceFolder, listings: Mapping[str, Listing]) -> tuple[Rotation, ...]:
+        return opened_rotations(self._said(folder, listings), by=self.hands.policy.name)
+
+    @staticmethod
+    def _said(folder: EvidenceFolder, listings: Mapping[str, Listing]) -> tuple[SignedRotation, ...]:
+        there = (each for listing in listings.values() for each in listing.rotations)
+        return tuple(dict.fromkeys((*folder.rotations(), *there)))
+
+    def _lacking(self, folder: EvidenceFolder, new: Signer, listings: Mapping[str, Listing]) -> dict[str, list[SignedRotation]]:
+        """Return what leads to a key and is not told in a repository yet."""
+        by = self.hands.policy.name
+        said = self._said(folder, listings)
+        line = set(lineage(new.fingerprint, opened_rotations(said, by=by)))
+        wanted = [each for each in said if any(one in line for one in opened_rotations((each,), by=by))]
+        lacking = {name: [each for each in wanted if each not in listing.rotations] for name, listing in listings.items()}
+        return {name: records for name, records in lacking.items() if records}
+
+    def _publish(self, folder: EvidenceFolder, new: Signer, listings: Mapping[str, Listing]) -> None:
+        failed: list[str] = []
+        for name, records in self._lacking(folder, new, listings).items():
+            try:
+                for each in records:
+                    self.hands.repositories[name].append(each)
+            except Interrupted:
+                raise
+            except DrtoolError as error:
+                failed.append(f"{name}: {error.what}")
+        if failed:
+            raise Unavailable(
+                f"not every repository took the record of the new key: {'; '.join(failed)}",
+                hint=f"when it answers, the same again: {_AGAIN}; one that is gone for good leaves the policy first",
+                safe="every point by the old key still counts",
+            )
+
+    def _listings(self) -> Mapping[str, Listing]:
+        listings = self.list_all()
+        unread = [f"{name}: {listing.problem.what}" for name, listing in listings.items() if listing.problem is not None]
+        if unread:
+            raise Unavailable(
+                f"a new key is told in every repository, and not all can be read: {'; '.join(unread)}",
+                hint=f"when it answers, the same again: {_AGAIN}; one that is gone for good leaves the policy first",
+                safe="the key that signs is the same as before",
+            )
+        return listings
+
+    def _require_counted(self, old: Signer, new: Signer) -> None:
+        listed = self.hands.policy.signers
+        if old.fingerprint in listed and new.fingerprint not in listed:
+            raise Refused(
+                f"`signers:` of the policy lists the old key and not the new one, {new.fingerprint}: nobody would count what it signs",
+                hint=f'add this line to `signers:`, wherever this policy is used, then the same again:  - "{new.public_key}"',
+                safe="the old key signs as before, and nothing was told",
+            )
+
+    def _allowed(self, new: Signer) -> str:
+        return allowed_line((self.hands.policy.name,), new.public_key)
+
+
+def _refuse_same(to: SecretReference | None) -> RotatedSigner:
+    raise Refused(
+        f"{to} is the key that signs here already",
+        hint=f"make another (ssh-keygen -t ed25519 -N '' -f FILE), then: {_AGAIN} --to file:FILE",
+        safe="nothing was changed",
+    )
