@@ -329,7 +329,7 @@ class App:
 
         with self.workshop.working():
             found = observe(self.hands, leftovers=True)
-            ours = [leftover for leftover in found.leftovers if leftover.by == self.policy.name]
+            ours = [leftover for leftover in found.leftovers if leftover.by == self.policy.name and not leftover.inside]
             return look_at_kept(self.hands, self.archive, ours, now=self._clock.now())
 
     def rebuild(self, *, accept: str | None = None) -> Report:

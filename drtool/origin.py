@@ -50,6 +50,7 @@ class FromRepository:
     given: Collection[SecretReference]
 
     def hands(self, policy: Policy, *, state_directory: str, clock: Clock, notary: Notary, binary: str) -> Hands:
+        from drtool.catalog.runs import Runs
         from drtool.checks.restored_only import RestoredOnly
         from drtool.offsite.append_only import AppendOnly
         from drtool.offsite.look_only import LookOnly
@@ -64,7 +65,14 @@ class FromRepository:
         secrets = OnlyGiven(make_secrets(), self.given)
         bare = make_hands(at_home, state_directory=state_directory, clock=clock, notary=notary, binary=binary, secrets=secrets)
         refusing = Refusing(bare.local)
-        sources = {name: AtHome(source, refusing, reaches=reached_by(policy.sources[name], FACTS)) for name, source in bare.sources.items()}
+
+        def own_runs() -> frozenset[str]:
+            return frozenset(folder.run for folder in Runs(state_directory).all())
+
+        sources = {
+            name: AtHome(source, refusing, reaches=reached_by(policy.sources[name], FACTS), own_runs=own_runs)
+            for name, source in bare.sources.items()
+        }
         return replace(
             bare,
             sources=sources,

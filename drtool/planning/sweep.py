@@ -41,7 +41,7 @@ def plan_sweep(
     skipped = [Skipped(what=problem.what, reason=problem.hint or "sweep again when it answers", outcome="failed") for problem in problems]
     stored = _as_leftovers(unsealed or {})
     for leftover, copied in (*((leftover, False) for leftover in leftovers), *stored):
-        if not left_here(leftover, by=by, machines=machines):
+        if leftover.inside or not left_here(leftover, by=by, machines=machines):  # it goes with what it lies in
             continue
         place = f"{leftover.source} {leftover.what} {leftover.locator}"
         stays = _why_it_stays(leftover, alive=alive, kept=kept)

@@ -15,7 +15,11 @@ _KINDS = ("kept", "placed")
 def plan_undo(leftovers: Iterable[Leftover], *, undone: str, run: str, now: datetime, by: str, problems: Iterable[Problem] = ()) -> Plan:
     """Plan to take back what a run (its id, or a unique beginning or end of it) put into service: the inner places first.
 
-    Raises NotFound when nothing of that run is kept any more, Refused when another run exchanged one of its places since.
+    What was itself taken back comes back in the order in which it was restored, the outer places first. What a call that died had begun
+    with belongs to it, under whatever run it was gone on with.
+
+    Raises NotFound when nothing of that run is kept any more, Refused when another run exchanged one of its places since,
+    or keeps one of them inside what it put aside.
     """
     ours = [leftover for leftover in leftovers if leftover.by == by and leftover.what in _KINDS]
     runs = fitting(sorted({leftover.run for leftover in ours}), undone)
@@ -28,15 +32,17 @@ def plan_undo(leftovers: Iterable[Leftover], *, undone: str, run: str, now: date
             hint=f"to have again what it restored: drtool restore --undo {back.run}",
             safe="nothing was changed",
         )
+    problems = tuple(problems)
     away = "; ".join(problem.what for problem in problems)
-    chosen = [leftover for leftover in ours if leftover.run in runs]
+    chosen = _with_the_rest([leftover for leftover in ours if leftover.run in runs], ours)
     if not chosen:
         raise NotFound(
             f"nothing that run {undone} put into service can be taken back" + (f" ({away})" if away else ""),
-            hint="drtool history names the runs; what was kept aside may be swept already, or its place is no longer in the policy",
+            hint=next((problem.hint for problem in problems if problem.hint), "")
+            or "drtool history names the runs; what was kept aside may be swept already, or its place is no longer in the policy",
             safe="nothing was changed",
         )
-    since = [each for each in ours if _exchanged_since(each, chosen)]
+    since = [each for each in ours if each not in chosen and _exchanged_since(each, chosen)]
     if since:
         last = max(since, key=lambda each: each.run)
         raise Refused(
@@ -44,8 +50,9 @@ def plan_undo(leftovers: Iterable[Leftover], *, undone: str, run: str, now: date
             hint=f"take that back first: drtool restore --undo {last.run}",
             safe="nothing was changed",
         )
+    _refuse_covered(chosen, ours)
     steps: list[Step] = []
-    for leftover in sorted(chosen, key=lambda each: (-each.target.count("/"), each.target)):
+    for leftover in sorted(chosen, key=lambda each: (each.target.count("/") * (1 if each.took_back else -1), each.target)):
         gone = leftover.what == "placed"
         steps.append(
             Step(
@@ -53,20 +60,51 @@ def plan_undo(leftovers: Iterable[Leftover], *, undone: str, run: str, now: date
                 action=Undo(leftover),
                 why="nothing was there before" if gone else f"what was there before is kept as {leftover.locator}",
                 workload=f"{leftover.source}:{leftover.target}",
+                needs=tuple(step.id for step in steps if isinstance(step.action, Undo) and _nested(step.action.leftover, leftover)),
                 after=tuple(step.id for step in steps),
                 uses=(f"source:{leftover.source}",),
             )
         )
     note = "What was restored is kept aside, until `drtool sweep --kept`. No hooks are run: stop first what uses these places."
-    return Plan(verb="undo", run=run, policy=by, created=now, steps=tuple(steps), notes=(note,))
+    notes = (note, *(f"not looked at: {problem.what}" for problem in problems))
+    return Plan(verb="undo", run=run, policy=by, created=now, steps=tuple(steps), notes=notes)
+
+
+def _with_the_rest(chosen: list[Leftover], ours: list[Leftover]) -> list[Leftover]:
+    """Add what other runs took back, or brought back, of the same restore: a call that died is gone on with under another run."""
+    same = {(each.took_back, each.brought_back) for each in chosen} - {("", "")}
+    return [each for each in ours if each in chosen or (each.took_back, each.brought_back) in same]
 
 
 def _exchanged_since(later: Leftover, chosen: list[Leftover]) -> bool:
-    """Tell whether a later run exchanged a place in or around one of the chosen; one that took back an exchange of since did not."""
-    run = chosen[0].run
-    if later.run <= run or later.took_back > run:
-        return False
-    return any(later.source == each.source and _touch(later.target, each.target) for each in chosen)
+    """Tell whether a later run exchanged a place in or around one of the chosen.
+
+    One that took back an exchange of since did not, nor one that had begun with what is asked for here.
+    """
+    return any(
+        later.run > each.run
+        and later.took_back < each.run
+        and not (later.brought_back and later.brought_back == each.took_back)
+        and _nested(later, each)
+        for each in chosen
+    )
+
+
+def _refuse_covered(chosen: list[Leftover], ours: list[Leftover]) -> None:
+    """Refuse what lies in something kept aside that does not come back with it."""
+    back = {each.locator for each in chosen}
+    covered = next((each for each in chosen if each.inside and each.inside not in back), None)
+    if covered is not None:
+        around = next(each for each in ours if each.locator == covered.inside)
+        raise Refused(
+            f"what is to come back to {covered.target} lies in {around.locator}, which run {around.run} put aside",
+            hint=f"take that back first: drtool restore --undo {around.run}",
+            safe="nothing was changed",
+        )
+
+
+def _nested(one: Leftover, other: Leftover) -> bool:
+    return one.source == other.source and _touch(one.target, other.target)
 
 
 def _touch(one: str, other: str) -> bool:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
@@ -12,6 +12,7 @@ from drtool.model.workload import Leftover, Snapshot, Workload
 from drtool.ports import Export, Finding, Inspection, Landing, LandRequest, ReserveRequest, Runner, Source
 
 _FORMS = ("original", "directory")
+_TAKEN_BACK = ("kept", "placed")
 
 
 class AtHome:
@@ -21,14 +22,18 @@ class AtHome:
         source: of this machine; it connects to nothing.
         runner: for commands of the policy; one that refuses.
         reaches: what this source would connect to or run to put something in place, in words; empty: nothing.
+        own_runs: the runs that this machine's own state knows; only what they put into service is taken back.
     """
 
-    def __init__(self, source: Source, runner: Runner, *, reaches: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, source: Source, runner: Runner, *, reaches: tuple[str, ...] = (), own_runs: Callable[[], Collection[str]] = frozenset
+    ) -> None:
         self.name = source.name
         self.kind = source.kind
         self.runner: Runner = runner
         self._source = source
         self._reaches = reaches
+        self._own_runs = own_runs
 
     def discover(self, selector: Settings) -> tuple[Workload, ...]:
         del selector
@@ -54,8 +59,12 @@ class AtHome:
         return self._source.cutover(landed)
 
     def undo(self, leftover: Leftover, run: str) -> str:
-        del run
-        raise self._refusal(f"take back the restore of {leftover.target or leftover.locator}")
+        """Take back what this machine itself put into service: nothing is run or connected to for that, and no secret is looked up."""
+        if self._reaches:
+            raise self._refused_undo()
+        if leftover.run not in self._own_runs():
+            raise self._refusal(f"take back the restore of {leftover.target or leftover.locator}, which no run of this machine made")
+        return self._source.undo(leftover, run)
 
     def reserve(self, request: ReserveRequest) -> Leftover:
         raise self._refusal(f"reserve a place for {request.destination.form}")
@@ -65,11 +74,19 @@ class AtHome:
         return replace(self._source.inspect(restored), environment={})
 
     def leftovers(self, places: Iterable[Settings]) -> tuple[Leftover, ...]:
-        """Return none: where to look would be said by the policy."""
+        """Return what runs of this machine put into service and can take back; Refused where that would be looked for elsewhere."""
         del places
-        return ()
+        if self._reaches:
+            raise self._refused_undo()
+        own = self._own_runs()
+        if not own:
+            return ()
+        return tuple(each for each in self._source.leftovers(()) if each.what in _TAKEN_BACK and each.run in own)
 
     def release(self, leftover: Leftover) -> None:
+        if leftover.what == "placed" and not self._reaches and leftover.run in self._own_runs():
+            self._source.release(leftover)  # a label alone: what it is about stays in service
+            return
         raise self._refusal(f"release {leftover.what} {leftover.locator}")
 
     def examine(self) -> tuple[Finding, ...]:
@@ -80,6 +97,13 @@ class AtHome:
             raise self._refusal(f"restore to {form}")
         if form == "original" and self._reaches:
             raise self._refusal(f"put anything in place by {' and '.join(self._reaches)}")
+
+    def _refused_undo(self) -> Refused:
+        return Refused(
+            f"{self.name} comes out of the repository, and what was put in place by {' and '.join(self._reaches)} is not looked for",
+            hint="read that policy (drtool policy latest); then repeat with --trust-commands",
+            safe="nothing was changed",
+        )
 
     def _refusal(self, what: str) -> Refused:
         return Refused(

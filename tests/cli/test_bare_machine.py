@@ -134,3 +134,19 @@ def test_a_policy_that_is_there_goes_before_the_variables_of_restic(bare: Bare) 
     policy = str(bare.machine.directory / "policy.kept")
     there = bare.call("points", "--json", variables={**bare.variables, "DRTOOL_POLICY": policy})
     assert '"near"' in there.stdout
+
+
+def test_a_restore_is_taken_back_by_the_machine_that_made_it(bare: Bare) -> None:
+    letter = bare.machine.data / "letter.txt"
+    letter.write_text("broken")
+    restored = bare.call("restore", "documents", "--yes", *bare.options)
+    assert (restored.returncode, letter.read_text()) == (0, "dear"), restored.stderr
+    (typed,) = [line for line in (restored.stdout + restored.stderr).splitlines() if "drtool restore --undo" in line]
+    run = typed.split()[-1]
+    elsewhere = bare.call("restore", "--undo", run, "--yes", *bare.options, variables={"DRTOOL_STATE_DIR": str(bare.folder / "other")})
+    assert (elsewhere.returncode, letter.read_text(), "nothing that run" in elsewhere.stderr) == (1, "dear", True), elsewhere.stderr
+    undone = bare.call("restore", "--undo", run, "--yes", *bare.options)
+    assert (undone.returncode, letter.read_text()) == (0, "broken"), undone.stdout + undone.stderr
+    assert "is what it was before the restore" in undone.stdout + undone.stderr
+    again = bare.call("restore", "--undo", run, "--yes", *bare.options)
+    assert (again.returncode, "was taken back already" in again.stderr) == (1, True), again.stderr

@@ -20,7 +20,7 @@ from drtool.engine.hands import Hands
 from drtool.engine.perform import Work, perform
 from drtool.model import plan as actions
 from drtool.model.control import Controlled, Fault
-from drtool.model.errors import DrtoolError, Refused
+from drtool.model.errors import DrtoolError, NotFound, Refused
 from drtool.model.hold import Hold
 from drtool.model.outcome import Outcome
 from drtool.model.plan import Action, Answer, Destination, Fetched, Landed, Plan, Restored, Result, Step, Stored
@@ -432,6 +432,17 @@ def test_a_kind_that_connects_or_runs_is_refused_in_place_and_given_to_a_directo
         assert report.outcome is Outcome.SUCCEEDED, report.failures
         assert len(list((tmp_path / "out").rglob("0.txt"))) == 1
     assert not (outside / "restored").exists()
+    assert listener.visits == 0
+
+
+@pytest.mark.parametrize("kind", [*ELSEWHERE, *BY_COMMAND])
+def test_what_was_put_in_place_elsewhere_is_not_looked_for(sealed: tuple[KeyWorld, Path], listener: Listener, kind: str) -> None:
+    world, outside = sealed
+    settings = spelled({**ELSEWHERE, **BY_COMMAND}[kind], address=listener.address, outside=str(outside))
+    seal_as(world, with_source(kind=kind, **settings), fitting=True)
+    with pytest.raises(NotFound, match="comes out of the repository") as caught:
+        opened(world).plan_undo("01RUN")
+    assert "--trust-commands" in caught.value.hint
     assert listener.visits == 0
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ def shape(world: World) -> Any:  # noqa: ANN401 - compared, nothing else
     names = sorted(str(path.relative_to(data)) for path in data.rglob("*"))
     known: dict[str, int] = {}
     parts = [[part if part[:1] != "." and ".before-" not in part else _numbered(part, known) for part in name.split("/")] for name in names]
-    states = sorted(json.loads(path.read_text()).get("state", "") for path in data.glob(".drtool-*.json") if path.is_file())
+    states = sorted(json.loads(path.read_text()).get("state", "") for path in data.rglob(".drtool-*.json") if path.is_file())
     return json.dumps([parts, states])
 
 
@@ -94,20 +95,22 @@ def until_quiet(world: World) -> None:
         time.sleep(0.05)
 
 
-def kill_everywhere(world: World, verb: str, name: str, step: str) -> list[tuple[int, Path]]:
-    """Kill a call at each command of its exchange; return one saved world for each that differs from all others, at most ten."""
+def kill_everywhere(
+    world: World, verb: str, *names: str, step: str, lost: Callable[[World], None] = assert_nothing_lost, most: int = MOST
+) -> list[tuple[int, Path]]:
+    """Kill a call at each command of its exchange; return one saved world for each that differs from all others, at most so many."""
     start = world.root.with_name(f"{world.root.name}.{verb}")
     world.save_as(start)
-    undisturbed = world.must(verb, name)
+    undisturbed = world.must(verb, *names)
     seen: set[str] = set()
     worlds: list[tuple[int, Path]] = []
     for number in changing(undisturbed, step):
         world.load_from(start)
-        ended = world.drtool(verb, name, at=number)
+        ended = world.drtool(verb, *names, at=number)
         assert ended.code == -signal.SIGKILL, ended.explain()
         until_quiet(world)
-        assert_nothing_lost(world)
-        if (found := shape(world)) not in seen and len(worlds) < MOST:
+        lost(world)
+        if (found := shape(world)) not in seen and len(worlds) < most:
             seen.add(found)
             worlds.append((number, world.root.with_name(f"{world.root.name}.{verb}.{number}")))
             world.save_as(worlds[-1][1])
@@ -148,7 +151,7 @@ def problems_of(world: World, worlds: list[tuple[int, Path]], verbs: dict[str, s
 def test_a_cutover_that_carries_is_killed(carrying: World, record_property: Any) -> None:  # noqa: ANN401 - pytest's own
     world = carrying
     world.load()
-    worlds = kill_everywhere(world, "restore", "documents", "cutover")
+    worlds = kill_everywhere(world, "restore", "documents", step="cutover")
     assert len(worlds) > 3
     record_property(KILL_POINTS, len(worlds))
     problems = problems_of(world, worlds, {"restore": "documents", "sweep": "", "run": ""}, (BEFORE, AFTER))
@@ -162,7 +165,7 @@ def test_taking_it_back_is_killed(carrying: World, record_property: Any) -> None
     report = world.must("restore", "documents").report
     assert report is not None
     assert files_below(world.tree) == AFTER
-    worlds = kill_everywhere(world, "undo", report["run"], "undo")
+    worlds = kill_everywhere(world, "undo", report["run"], step="undo")
     assert len(worlds) > 3
     record_property(KILL_POINTS, len(worlds))
     problems = problems_of(world, worlds, {"undo": report["run"], "sweep": "", "restore": "documents", "run": ""}, (BEFORE, AFTER))

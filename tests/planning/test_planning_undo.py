@@ -75,3 +75,53 @@ def test_what_was_kept_goes_after_what_lies_in_pieces() -> None:
     waits = {step.id: step.after for step in plan.steps}
     assert waits["sweep/here/kept//srv/data.before-P"] == ("sweep/here/staging//srv/.drtool-R-1",)
     assert not waits["sweep/here/staging//srv/.drtool-R-1"]
+
+
+def back(run: str, target: str, *, of: str = "", again: str = "", inside: str = "") -> Leftover:
+    return replace(left(run, target), took_back=of, brought_back=again, inside=inside)
+
+
+def targets(plan: Plan) -> list[str]:
+    return [step.action.leftover.target for step in plan.steps if isinstance(step.action, Undo)]
+
+
+def test_what_was_taken_back_comes_back_from_the_outside_in() -> None:
+    outer = back("01B", "/srv", of="01A")
+    plan = planned(back("01B", "/srv/a", of="01A", inside=outer.locator), outer, undone="01B")
+    assert targets(plan) == ["/srv", "/srv/a"]
+    assert plan.steps[1].needs == (plan.steps[0].id,)
+
+
+def test_a_call_that_died_is_gone_on_with() -> None:
+    """B took back what lies inside and died, C did the rest; D brought the outer back and died."""
+    inner, outer = back("01B", "/srv/a", of="01A"), left("01A", "/srv")
+    assert targets(planned(inner, outer)) == ["/srv"]
+    outer = back("01C", "/srv", of="01A")
+    for name in ("01B", "01C"):
+        assert targets(planned(replace(inner, inside=outer.locator), outer, undone=name)) == ["/srv", "/srv/a"]
+    brought = back("01D", "/srv", again="01A")
+    assert targets(planned(inner, brought, undone="01B")) == ["/srv/a"]
+    rest = back("01E", "/srv/a", again="01A")
+    assert targets(planned(brought, rest, undone="01D")) == ["/srv/a", "/srv"]
+
+
+def test_what_another_run_keeps_around_it_comes_back_first() -> None:
+    outer = back("01C", "/srv", of="01B")
+    with pytest.raises(Refused, match="which run 01C put aside") as caught:
+        planned(replace(left("01D", "/srv/a"), inside=outer.locator), outer, undone="01D")
+    assert "--undo 01C" in caught.value.hint
+
+
+def test_what_lies_in_something_kept_is_swept_with_it() -> None:
+    outer = left("01A", "/srv")
+    inner = replace(left("01A", "/srv/a"), inside=outer.locator)
+    plan = plan_sweep((inner, outer), run="S", now=NOW, by="us", dead_runs=frozenset({"01A"}), live_runs=frozenset(), kept=True)
+    assert [step.id for step in plan.steps] == [f"sweep/here/kept/{outer.locator}"]
+
+
+def test_a_source_that_was_not_looked_at_is_told_with_what_to_type() -> None:
+    problem = Problem("Refused", "nas: it comes out of the repository", "repeat with --trust-commands")
+    with pytest.raises(NotFound, match="it comes out of the repository") as caught:
+        planned(problems=(problem,))
+    assert caught.value.hint == problem.hint
+    assert "not looked at: nas: it comes out of the repository" in planned(left("01A", "/srv"), problems=(problem,)).notes

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from drtool.model.policy import Settings
 from drtool.model.workload import Leftover
-from drtool.sources.places.filesystem import ancestors, require_plain
+from drtool.sources.places.filesystem import ancestors, is_inside, require_plain
 from drtool.sources.places.marker import SANDBOX_MARKER, SANDBOX_PREFIX, Marker, Owner, read_markers
 
 
@@ -33,7 +33,33 @@ def leftovers(owner: Owner, *, places: Iterable[Settings], watch: Iterable[str])
         if path not in labelled and owner.file_system.is_empty_directory(path):  # died before it wrote its marker
             run = posixpath.basename(path).removeprefix(SANDBOX_PREFIX).partition("-")[0]
             found.append(Leftover(owner.source, "sandbox", path, run, owner.by))
+    found += _covered(owner, [leftover for leftover in found if leftover.what == "kept" and leftover.target], watched)
     return tuple(sorted(found, key=lambda leftover: leftover.locator))
+
+
+def _covered(owner: Owner, kept: list[Leftover], watched: list[str]) -> list[Leftover]:
+    """Return what lies labelled inside what is kept aside: it was put aside in there, and moved along when that was."""
+    found: list[Leftover] = []
+    around = [(leftover.locator, leftover) for leftover in kept]
+    while around:
+        places = {
+            place + directory[len(outer.target) :]: (place, outer)
+            for place, outer in around
+            for directory in watched
+            if is_inside(directory, outer.target)
+        }
+        around = []
+        for path, marker in read_markers(owner, places).items():
+            place, outer = places[posixpath.dirname(path)]
+            locator = marker.aside if marker.what == "kept" else outer.target + path[len(place) :]
+            target = target_of(marker)
+            inner = target != outer.target and is_inside(target, outer.target) and is_inside(locator, outer.target)
+            if marker.what not in ("kept", "placed") or not inner:
+                continue
+            found.append(_leftover(marker, locator, target=target, inside=outer.locator))
+            if marker.what == "kept":
+                around.append((place + locator[len(outer.target) :], found[-1]))
+    return found
 
 
 def target_of(marker: Marker) -> str:
@@ -41,9 +67,20 @@ def target_of(marker: Marker) -> str:
     return marker.moves[0].target if marker.moves else marker.aside.rpartition(".before-")[0]
 
 
-def _leftover(marker: Marker, locator: str, *, target: str = "") -> Leftover:
+def _leftover(marker: Marker, locator: str, *, target: str = "", inside: str = "") -> Leftover:
     expires = marker.expires.isoformat() if marker.expires is not None else ""
-    return Leftover(marker.source, marker.what, locator, marker.run, marker.by, expires=expires, target=target, took_back=marker.took_back)
+    return Leftover(
+        marker.source,
+        marker.what,
+        locator,
+        marker.run,
+        marker.by,
+        expires=expires,
+        target=target,
+        took_back=marker.took_back,
+        brought_back=marker.brought_back,
+        inside=inside,
+    )
 
 
 def _sandboxes(owner: Owner, roots: list[str]) -> list[str]:

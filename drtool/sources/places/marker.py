@@ -78,6 +78,8 @@ class Marker:
     """The label of the exchange that is taken back here; `aside` is then what goes into service again."""
     took_back: str = ""
     """The run whose exchange is taken back, unless that had itself taken back another: it goes on in what is then kept aside."""
+    brought_back: str = ""
+    """The run that had been taken back and is in service again, where what is taken back here had itself taken back another."""
     within: bool = False
     format: str = FORMAT
 

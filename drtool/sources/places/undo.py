@@ -40,6 +40,7 @@ def undo(owner: Owner, *, leftover: Leftover, run: str) -> str:
         undone=label,
         moves=(move,),
         took_back="" if former.took_back else former.run,
+        brought_back=former.took_back,
     )
     write_marker(owner, f"{staging}.json", marker)
     if aside and former.aside:
