@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from drtool.app import App
+from drtool.app import App, open_repository
 from drtool.catalog.rotation import sign_rotation
 from drtool.catalog.signer import Signer, key_file_signer
 from drtool.model.errors import Refused, Unavailable
@@ -181,3 +181,17 @@ def test_a_replaced_key_that_comes_back_signs_nothing(world: KeyWorld) -> None:
     report = world.app().run()
     assert report.outcome == "refused"
     assert len(_own(world.app())) == 1
+
+
+def test_a_bare_machine_follows_the_chain_and_says_what_it_cannot_know(world: KeyWorld) -> None:
+    app = world.app()
+    old = app.signer().fingerprint
+    app.rotate_signer()
+    app = world.app()
+    grown(world, "second")
+    assert app.run().outcome == "succeeded"
+    bare = open_repository(str(world.repository), str(world.live), state_directory=str(world.root / "bare"), binary=str(world.binary))
+    assert _own(bare) == _own(app)
+    told = " ".join(bare.notary.tell())
+    assert f"{app.signer().fingerprint} follows the key {old}" in told
+    assert "no record can tell" in told
