@@ -10,8 +10,17 @@ from drtool.model.carried import Carried, LeftOut
 from drtool.model.errors import Conflict, DrtoolError, Interrupted, Locked, NotFound, Refused, Unavailable
 from drtool.model.plan import Landed, Move
 from drtool.sources.places import carry
-from drtool.sources.places.filesystem import Entry, FileSystem, ancestors, is_inside, require_plain
-from drtool.sources.places.marker import KEPT_SUFFIX, STAGING_PREFIX, Marker, Owner, read_marker, read_markers, write_marker
+from drtool.sources.places.filesystem import Entry, FileSystem, ancestors
+from drtool.sources.places.marker import (
+    KEPT_SUFFIX,
+    STAGING_PREFIX,
+    Marker,
+    Owner,
+    read_marker,
+    read_markers,
+    write_marker,
+)
+from drtool.sources.places.own_way import require_at_home, require_own_way
 from drtool.sources.places.rename import rename_all
 from drtool.sources.places.unfinished import refuse_unfinished
 
@@ -61,6 +70,7 @@ def finish(owner: Owner, staging: str, marker: Marker, *, told: Callable[[str], 
     """
     marker_path = f"{staging}.json"
     file_system = owner.file_system
+    require_at_home(staging, marker)
     if marker.state == "reversing":
         marker = reverse(owner, staging, marker)
         if marker.undone:
@@ -70,7 +80,7 @@ def finish(owner: Owner, staging: str, marker: Marker, *, told: Callable[[str], 
         write_marker(owner, marker_path, marker)
     if marker.state == "moving":
         for number, move in enumerate(marker.moves):
-            _require_own_way(file_system, staging, marker, move)
+            require_own_way(file_system, staging, marker, move)
             try:
                 _carry_out(owner, staging=staging, marker=marker, number=number, told=told)
             except CannotCarryError as failed:
@@ -93,7 +103,7 @@ def _prepare(owner: Owner, staging: str, marker: Marker, *, told: Callable[[str]
         refuse_unfinished(owner, (move.target for move in marker.moves), run=marker.run)
     moves = []
     for number, move in enumerate(marker.moves):
-        _require_own_way(file_system, staging, marker, move)
+        require_own_way(file_system, staging, marker, move)
         parent = file_system.nearest_directory(posixpath.dirname(move.target))
         found = file_system.look((move.content, home, move.target))
         devices = file_system.look((f"{parent.rstrip('/')}/.", f"{home.rstrip('/')}/."))
@@ -151,20 +161,6 @@ def _forget_undone(owner: Owner, marker: Marker) -> None:
         if move.carried is not None and posixpath.basename(move.carried.record).startswith(STAGING_PREFIX):
             owner.file_system.remove_file(move.carried.record)
     owner.file_system.remove_file(marker.undone)
-
-
-def _require_own_way(file_system: FileSystem, staging: str, marker: Marker, move: Move) -> None:
-    require_plain(move.target)
-    if marker.undone:
-        if move.content != marker.aside:
-            raise Refused(f"{move.content} is not what {marker.undone} kept", safe="nothing was moved")
-        return
-    if not is_inside(require_plain(move.content), staging):
-        raise Refused(f"{move.content} does not lie in {staging}", safe="nothing was moved")
-    if move.content in file_system.look((move.content,)):
-        file_system.require_real_directories(staging, move.content, all_present=True)
-    if marker.base and is_inside(move.target, marker.base):
-        file_system.require_real_directories(marker.base, move.target, all_present=False)
 
 
 def free_name(file_system: FileSystem, name: str) -> str:
@@ -250,6 +246,7 @@ class CannotCarryError(Exception):
 def reverse(owner: Owner, staging: str, marker: Marker) -> Marker:
     """Take back every move of a cutover that was not ended: what was in service is again, what was restored waits in staging."""
     file_system = owner.file_system
+    require_at_home(staging, marker)
     marker = replace(marker, state="reversing")
     write_marker(owner, f"{staging}.json", marker)
     for number, move in reversed(list(enumerate(marker.moves))):
