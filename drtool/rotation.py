@@ -123,10 +123,8 @@ class Rotating:
         own = (each for each in folder.summaries() if each.signer == old)
         head = newest_heads((*counted, *own)).get(old, EvidenceHead(0, ""))
         word = self._word(old, new)
-        at = max((word.at, *(each.sealed for each in signed)))  # a clock that was set back must not disown them
         return replace(
             word,
-            at=at,
             final=True,
             point=signed[-1].point if signed else "",
             number=head.number,

@@ -34,7 +34,7 @@ class Hold:
 
     def ends(self, hold: Hold) -> bool:
         """Tell whether this ends a hold: named by it, it is by one of ours, or by whom signed the hold itself."""
-        return self.releases == hold.id and (self.counts or self.signer == hold.signer)
+        return self.releases == hold.id and (self.counts or (not hold.counts and self.signer == hold.signer))
 
 
 def active_holds(records: tuple[Hold, ...], now: datetime) -> tuple[Hold, ...]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
+from drtool.model.codec import canonical
 from drtool.model.evidence import Evidence
 from drtool.model.point import RecoveryPoint
 
@@ -16,6 +18,11 @@ TOKEN_CHARACTERS = 16
 KNOWN_MOST = 5000
 """As many points as fit into one tag with room to spare."""
 _TOKEN_BYTES = 12
+_SAID = (
+    *("point", "set", "by", "run", "instant", "sealed", "complete", "bytes", "files"),
+    *("members", "artifacts", "trees", "digest", "machine"),
+)
+"""What the signature of a point covers: every tag that decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +46,14 @@ class Rotation:
     head: str = ""
     """Place and digest of the newest record of evidence that the old key signed."""
     known: str = ""
-    """The beginnings of the digests of the points that the old key signed, 96 bits each in base64url, one after the other."""
+    """The beginnings of the digests of what the tags of the old key's points say, 96 bits each in base64url, one after the other."""
     since: datetime | None = None
     """Set when there were more of them: of what was sealed before, the instant alone decides."""
     format: str = ROTATION_FORMAT
 
     def covers_point(self, point: RecoveryPoint) -> bool:
         """Tell whether a point that the old key signed was there when it was replaced."""
-        if point.sealed > self.at:
-            return False
-        return token(point.digest) in _tokens(self.known) or (self.since is not None and point.sealed < self.since)
+        return mark(point) in _tokens(self.known) or (self.since is not None and point.sealed < min(self.since, self.at))
 
     def covers_evidence(self, evidence: Evidence) -> bool:
         """Tell whether evidence that the old key signed can have been there: its chain ended at the head."""
@@ -81,11 +86,16 @@ def token(digest: str) -> str:
         return ""
 
 
+def mark(point: RecoveryPoint) -> str:
+    """Return what tells a point by all that its tags say, not by its manifest alone: who has the old key could sign other tags for it."""
+    return token(hashlib.sha256(canonical({name: getattr(point, name) for name in _SAID})).hexdigest())
+
+
 def known_points(points: Iterable[RecoveryPoint]) -> tuple[str, datetime | None]:
     """Return what a rotation tells of the points that its old key signed: the newest, and since when, where they are too many."""
-    newest = sorted({each.digest: each for each in points}.values(), key=lambda each: (each.sealed, each.digest), reverse=True)
+    newest = sorted({mark(each): each for each in points}.values(), key=lambda each: (each.sealed, each.digest), reverse=True)
     told = newest[:KNOWN_MOST]
-    return "".join(token(each.digest) for each in told), told[-1].sealed if len(newest) > len(told) else None
+    return "".join(mark(each) for each in told), told[-1].sealed if len(newest) > len(told) else None
 
 
 @lru_cache(maxsize=256)

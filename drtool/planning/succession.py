@@ -78,7 +78,7 @@ def learnt(known: tuple[Rotation, ...], found: Iterable[Rotation], *, direct: fr
                 grown = True
     pairs = {(each.old, each.new) for each in first}
     for each in waiting:
-        beside = sum(1 for known in last if known.old == each.old)
+        beside = sum(1 for known in last if (known.old, known.new) == (each.old, each.new))
         if each.final and (each.old, each.new) in pairs and beside < _MOST_OF_A_KEY and len(last) < MOST_KNOWN:
             last.append(each)
     return (*first, *last)

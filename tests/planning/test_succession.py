@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -96,6 +97,31 @@ def test_a_point_of_a_replaced_key_counts_only_if_it_was_known() -> None:
         choose_point(late_only, set=there.set, by=BY, now=NOW + 2 * DAY, signers=ours.signers)
     without_last_word = judged(near, accepted(first(A, B)))
     assert len(without_last_word.points) == 4
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"point": "B"}, {"instant": NOW}, {"complete": False}, {"files": 9}, {"run": "R"}, {"machine": "m"}, {"sealed": NOW}],
+)
+def test_other_tags_for_a_known_manifest_do_not_count(change: dict[str, Any]) -> None:
+    there = replace(point("A", NOW - DAY), machine="nas", signer=A, digest="1" * 64, sealed=NOW - DAY)
+    known, since = known_points([there])
+    assert last(A, B, known=known, since=since).covers_point(there)
+    assert not last(A, B, known=known, since=since).covers_point(replace(there, **change))
+
+
+def test_what_another_successor_says_of_a_key_takes_no_room_from_its_own() -> None:
+    theirs = [replace(last(A, C), id=f"{number}") for number in range(9)]
+    known = learnt((), [first(A, C), *theirs, first(A, B)], direct=frozenset({A}))
+    assert last(A, B) in learnt(known, [last(A, B)], direct=frozenset({A}))
+
+
+def test_a_replaced_key_does_not_end_a_hold_of_its_own_that_counts() -> None:
+    held = Hold("h0", "documents", BY, "", NOW - DAY, signer=A)
+    ending = Hold("h1", "documents", BY, "", NOW, releases="h0", signer=A, counts=False)
+    assert not ending.ends(held)
+    assert ending.ends(replace(held, counts=False)), "of two that do not count, whoever signed one ends it"
+    assert replace(ending, counts=True).ends(held)
 
 
 def test_of_more_points_than_a_tag_holds_the_oldest_go_by_their_instant() -> None:

@@ -19,10 +19,11 @@ from drtool.sources.places.left_out import Candidate, children_of, kinds_of, tel
 from drtool.sources.places.rename import rename_all
 
 _NAMED: Final = 3
+_LOOKED: Final = 500
 _FOLDER: Final = "%m %U %G %T@"
 _MAKE: Final = (
-    'while test "$#" -ge 4; do mkdir -m 700 -- "$1" 2>/dev/null || test -d "$1" || exit 1; '
-    'chown -- "$3:$4" "$1" 2>/dev/null || :; chmod -- "$2" "$1" || exit 1; shift 4; done'
+    'while test "$#" -ge 4; do mkdir -m 700 -- "$1" 2>/dev/null || { test -d "$1" && test ! -L "$1"; } || exit 1; '
+    'chown -h -- "$3:$4" "$1" 2>/dev/null || :; chmod -- "$2" "$1" || exit 1; shift 4; done'
 )
 _TOUCH: Final = 'while test "$#" -ge 2; do touch -c -h -d "@$2" -- "$1" 2>/dev/null || :; shift 2; done'
 
@@ -242,6 +243,7 @@ def carry(file_system: FileSystem, record: CarriedRecord, *, origin: str, target
 
     Folders keep the times they had in both trees.
     """
+    _require_real(file_system, record, origin, target)
     made = [folder for folder in record.folders if folder.made]
     if made:
         fields = [
@@ -257,9 +259,22 @@ def carry(file_system: FileSystem, record: CarriedRecord, *, origin: str, target
 
 def carry_back(file_system: FileSystem, record: CarriedRecord, *, origin: str, target: str) -> None:
     """Take back a `carry` that could not be finished: what was renamed goes to where it was."""
+    _require_real(file_system, record, origin, target)
     rename_all(file_system, ((f"{target}/{path}", f"{origin}/{path}") for path in reversed(record.entries)))
     times = [word for each in record.folders for word in (posixpath.normpath(f"{origin}/{each.path}"), each.modified)]
     _batch(file_system, "setting times", _TOUCH, times, each=2)
+
+
+def _require_real(file_system: FileSystem, record: CarriedRecord, *trees: str) -> None:
+    """Refuse a record that leads through what is no real directory: one that we never wrote could reach anywhere by a link."""
+    above = {parent for path in record.entries for parent in _parents(path)} | {folder.path for folder in record.folders}
+    names = sorted({posixpath.normpath(f"{tree}/{path}") for tree in trees for path in above | {""}})
+    for start in range(0, len(names), _LOOKED):
+        for name, entry in file_system.look(names[start : start + _LOOKED]).items():
+            if entry.type != "d":
+                raise Refused(
+                    f"{name} is not a real directory", hint="a link could lead anywhere: look who put it there", safe="nothing was moved"
+                )
 
 
 def words_of(target: str, chosen: Chosen) -> str:

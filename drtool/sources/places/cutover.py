@@ -70,7 +70,7 @@ def finish(owner: Owner, staging: str, marker: Marker, *, told: Callable[[str], 
     """
     marker_path = f"{staging}.json"
     file_system = owner.file_system
-    require_at_home(staging, marker)
+    require_at_home(file_system, staging, marker)
     if marker.state == "reversing":
         marker = reverse(owner, staging, marker)
         if marker.undone:
@@ -246,7 +246,7 @@ class CannotCarryError(Exception):
 def reverse(owner: Owner, staging: str, marker: Marker) -> Marker:
     """Take back every move of a cutover that was not ended: what was in service is again, what was restored waits in staging."""
     file_system = owner.file_system
-    require_at_home(staging, marker)
+    require_at_home(file_system, staging, marker)
     marker = replace(marker, state="reversing")
     write_marker(owner, f"{staging}.json", marker)
     for number, move in reversed(list(enumerate(marker.moves))):

@@ -10,17 +10,20 @@ from drtool.sources.places.filesystem import FileSystem, is_inside, require_plai
 from drtool.sources.places.marker import Marker
 
 
-def require_at_home(staging: str, marker: Marker) -> None:
-    """Refuse a label that names something outside the folder it lies in: data that came back may hold one that we never wrote."""
+def require_at_home(file_system: FileSystem, staging: str, marker: Marker) -> None:
+    """Refuse a label that names something outside the folder it lies in, or through a link: data that came back may hold a forged one."""
     home = posixpath.dirname(staging)
+    named = [marker.undone]
     for move in marker.moves:
-        for name in (move.content, move.target, move.aside, move.carried.record if move.carried is not None else ""):
-            if name and not is_inside(require_plain(name), home):
-                raise Refused(
-                    f"the label {staging}.json would move {name}, which does not lie beside it",
-                    hint="drtool did not write it so; look at it, and remove it",
-                    safe="nothing was moved",
-                )
+        named += [move.content, move.target, move.aside, move.carried.record if move.carried is not None else ""]
+    for name in filter(None, named):
+        if not is_inside(require_plain(name), home):
+            raise Refused(
+                f"the label {staging}.json would move {name}, which does not lie beside it",
+                hint="drtool did not write it so; look at it, and remove it",
+                safe="nothing was moved",
+            )
+        file_system.require_real_directories(home, name, all_present=False)
 
 
 def require_own_way(file_system: FileSystem, staging: str, marker: Marker, move: Move) -> None:

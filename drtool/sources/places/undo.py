@@ -15,6 +15,7 @@ from drtool.sources.places.filesystem import require_plain
 from drtool.sources.places.left_out import tell
 from drtool.sources.places.leftovers import target_of
 from drtool.sources.places.marker import STAGING_PREFIX, Marker, Owner, read_marker, write_marker
+from drtool.sources.places.own_way import require_at_home
 from drtool.sources.places.unfinished import refuse_unfinished
 
 
@@ -42,6 +43,7 @@ def undo(owner: Owner, *, leftover: Leftover, run: str) -> str:
         took_back="" if former.took_back else former.run,
         brought_back=former.took_back,
     )
+    require_at_home(files, staging, marker)
     write_marker(owner, f"{staging}.json", marker)
     if aside and former.aside:
         move = replace(move, carried=_reversed(owner, former, target=target, place=f"{staging}.carried-0"))
