@@ -106,7 +106,7 @@ def test_a_restore_is_taken_back_by_its_run(excluding: Machine) -> None:
     assert (machine.data / "media" / "film").read_text() == "changed since"
     again = machine.call("restore", "--undo", run, "--yes")
     assert again.returncode == 1
-    assert "nothing that run" in again.stderr
+    assert f"run {run} was taken back already" in again.stderr
     usage = machine.call("restore", "documents", "--undo", run)
     assert usage.returncode == 2
 
