@@ -245,6 +245,7 @@ class App:
                 run=self._clock.fresh_id(),
                 now=self._clock.now(),
                 by=self.policy.name,
+                machines=self.notary.ours().machines,
                 problems=found.unasked,
             )
 
@@ -326,10 +327,13 @@ class App:
         """Look at what restores kept aside: how old and large it is, and what of it the newest whole point does not hold."""
         from drtool.engine.observe import observe
         from drtool.kept import look_at_kept
+        from drtool.planning.standing import left_here
 
         with self.workshop.working():
             found = observe(self.hands, leftovers=True)
-            ours = [leftover for leftover in found.leftovers if leftover.by == self.policy.name and not leftover.inside]
+            machines = self.notary.ours().machines
+            mine = [each for each in found.leftovers if left_here(each, by=self.policy.name, machines=machines)]
+            ours = [leftover for leftover in mine if not leftover.inside]
             return look_at_kept(self.hands, self.archive, ours, now=self._clock.now())
 
     def rebuild(self, *, accept: str | None = None) -> Report:
@@ -357,18 +361,16 @@ class App:
 
     def choose_adoption(self, name: str, *, signer: str = "") -> Adoption:
         """Return what `adopt` would accept; NotFound or Refused when that is not clear."""
-        from drtool.planning.adopt import choose_adoption
+        from drtool.engine.observe import observe
+        from drtool.planning.adopt import adoptable_leftovers, choose_adoption
 
-        found = self.adoptable()
-        listings = self.archive.listings(refresh=False).values()
-        return choose_adoption(
-            found,
-            name,
-            signer=signer,
-            ours=self.notary.ours(),
-            signers=self.policy.signers,
-            rotations=self.notary.rotations_in(listings),
-        )
+        found, ours = self.adoptable(), self.notary.ours()
+        if name and not any(name in (each.machine, each.signer) for each in found):  # one that sealed nothing may have left something
+            with self.workshop.working():
+                left = observe(self.hands, leftovers=True).leftovers
+            found = (*found, *adoptable_leftovers(left, ours=ours, at=self._clock.now()))
+        rotations = self.notary.rotations_in(self.archive.listings(refresh=False).values())
+        return choose_adoption(found, name, signer=signer, ours=ours, signers=self.policy.signers, rotations=rotations)
 
     def adopt(self, adoption: Adoption) -> Report:
         """Take over a machine and its signer: from now on its points and evidence count here as our own."""
@@ -380,12 +382,14 @@ class App:
             now = self._clock.now()
             self.notary.adopt(lambda known: adopted(known, adoption, at=now))
             listings = self.archive.listings(refresh=True)
-            unsigned = self._counted_unsigned(adoption, listings)
+            unsigned = self._counted_unsigned(adoption, listings) if adoption.signer else frozenset()
             if unsigned:
                 self.notary.adopt(lambda known: adopted(known, adoption, unsigned=unsigned, at=now))
                 self.archive.listings(refresh=True)
             brought = f"{adoption.points + len(unsigned)} points of {', '.join(adoption.sets)}"
             note = f"{adoption.machine or 'what is signed'} by {adoption.signer} is ours from now on: {brought}"
+            if not adoption.signer:
+                note = f"what machine {adoption.machine} left is ours from now on; it brings no points, and no key is accepted"
             plan = Plan("adopt", self._clock.fresh_id(), self.policy.name, now, (), notes=(note,))
             return self.workshop.carry_out(plan)
 

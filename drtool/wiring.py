@@ -66,7 +66,9 @@ def make_hands(
     local = LocalRunner()
     own = places_of_our_own(policy, state_directory)
     store = secrets or make_secrets()
-    sources = {name: SOURCES[source.kind](source, policy, local, clock, store) for name, source in policy.sources.items()}
+    sources = {
+        name: SOURCES[source.kind](source, policy, local, clock, store, lambda: notary.machine) for name, source in policy.sources.items()
+    }
     for source in sources.values():
         if isinstance(source, FilesSource) and source.runner is local:
             source.spare(tuple((each.path, each.words if each.what in IN_USE else "") for each in own))
@@ -139,7 +141,7 @@ def _restic(
     )
 
 
-def _files(source: SourcePolicy, policy: Policy, local: Runner, clock: Clock, _secrets: SecretStore) -> Source:
+def _files(source: SourcePolicy, policy: Policy, local: Runner, clock: Clock, _secrets: SecretStore, machine: Callable[[], str]) -> Source:
     from drtool.runners.ssh import SshRunner
     from drtool.sources.files.source import FilesSource
 
@@ -153,16 +155,16 @@ def _files(source: SourcePolicy, policy: Policy, local: Runner, clock: Clock, _s
         if protect.source == source.name
         for path in protect.selector.get("paths", ())
     }
-    return FilesSource(policy=source, by=policy.name, runner=runner, clock=clock, watch=tuple(sorted(paths)))
+    return FilesSource(policy=source, by=policy.name, runner=runner, clock=clock, watch=tuple(sorted(paths)), machine=machine)
 
 
-def _stream(source: SourcePolicy, policy: Policy, local: Runner, clock: Clock, secrets: SecretStore) -> Source:
+def _stream(source: SourcePolicy, policy: Policy, local: Runner, clock: Clock, secrets: SecretStore, machine: Callable[[], str]) -> Source:
     from drtool.sources.stream.source import StreamSource
 
-    return StreamSource(policy=source, by=policy.name, runner=local, clock=clock, secrets=secrets)
+    return StreamSource(policy=source, by=policy.name, runner=local, clock=clock, secrets=secrets, machine=machine)
 
 
-def _truenas(source: SourcePolicy, policy: Policy, local: Runner, clock: Clock, secrets: SecretStore) -> Source:
+def _truenas(source: SourcePolicy, policy: Policy, local: Runner, clock: Clock, secrets: SecretStore, machine: Callable[[], str]) -> Source:
     from drtool.sources.truenas.source import TruenasSource
 
     wanted = [(each.name, protect.selector) for each in policy.sets.values() for protect in each.protect if protect.source == source.name]
@@ -174,11 +176,19 @@ def _truenas(source: SourcePolicy, policy: Policy, local: Runner, clock: Clock, 
 
         remote = SshRunner(name=source.name, host=source.settings["ssh"], ssh_config=source.settings.get("ssh_config"))
     return TruenasSource(
-        policy=source, by=policy.name, runner=local, clock=clock, secrets=secrets, watch=watch, system=system, remote=remote
+        policy=source,
+        by=policy.name,
+        runner=local,
+        clock=clock,
+        secrets=secrets,
+        watch=watch,
+        system=system,
+        remote=remote,
+        machine=machine,
     )
 
 
-SOURCES: Mapping[str, Callable[[SourcePolicy, Policy, Runner, Clock, SecretStore], Source]] = {
+SOURCES: Mapping[str, Callable[[SourcePolicy, Policy, Runner, Clock, SecretStore, Callable[[], str]], Source]] = {
     "files": _files,
     "stream": _stream,
     "truenas": _truenas,

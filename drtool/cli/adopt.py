@@ -34,19 +34,21 @@ def command(context: click.Context, machine: str | None, signer: str, yes: bool)
         return exits.SUCCEEDED
     chosen = app.choose_adoption(machine, signer=signer)
     if not (session.options.quiet and yes):
-        screen.words(
-            [_line(chosen), "  Compare that fingerprint with the recovery sheet. Two machines must not make one set's points at once."]
-        )
+        compare = "Compare that fingerprint with the recovery sheet. " if chosen.signer else ""
+        screen.words([_line(chosen), f"  {compare}Two machines must not make one set's points at once."])
     if not yes:
         if not sys.stdin.isatty():
             raise Refused("adopting asks first, and there is no terminal to ask", hint="add --yes", safe="nothing was changed")
-        if not click.confirm("Is it gone, and shall its points count here?", default=False, err=True):
+        question = "Is it gone, and shall its points count here?" if chosen.signer else "Is it gone, and shall what it left be ours?"
+        if not click.confirm(question, default=False, err=True):
             screen.words(["Nothing was changed."])
             return exits.FAILED
     return session.carry_out(lambda: app.adopt(chosen))
 
 
 def _line(each: Adoption) -> str:
+    if not each.signer:
+        return f"{printable(each.machine)}  no points, and no key to accept; what it left at the sources may be swept and taken back here"
     sets = ", ".join(map(printable, each.sets))
     oldest = " (the oldest chain here)" if each.first else ""
     span = f"{each.oldest:%Y-%m-%d %H:%M} to {each.newest:%Y-%m-%d %H:%M} UTC"

@@ -67,6 +67,11 @@ def machine(text: str) -> str:
     return text
 
 
+def told_machine(text: object) -> str:
+    """Return the id of a machine that a marker or label names; empty, as if nobody wrote it down, for what is none."""
+    return text if isinstance(text, str) and MACHINE.fullmatch(text) else ""
+
+
 def words(text: str, what: str, *, characters: int = TEXT_CHARACTERS) -> str:
     """Return text of a bounded length without NUL."""
     if len(text) > characters or "\0" in text:

@@ -11,6 +11,7 @@ from drtool.model.inventory import Listing
 from drtool.model.point import RecoveryPoint
 from drtool.model.rotation import Rotation
 from drtool.model.standing import Acceptance, Adopted, Adoption, Ours, Standing
+from drtool.model.workload import Leftover
 from drtool.planning.succession import roots
 
 
@@ -41,6 +42,12 @@ def adoptable(listings: Mapping[str, Listing], acceptance: Acceptance) -> tuple[
     return tuple(sorted(found, key=lambda each: (each.machine, not each.first, each.oldest, each.signer)))
 
 
+def adoptable_leftovers(leftovers: Iterable[Leftover], *, ours: Ours, at: datetime) -> tuple[Adoption, ...]:
+    """Return the machines of our name that left something at a source: adopting one accepts no key and brings no points."""
+    machines = {each.machine for each in leftovers if each.by == ours.by and each.machine and each.machine not in ours.machines}
+    return tuple(Adoption(machine, "", 0, (), at, at) for machine in sorted(machines))
+
+
 def choose_adoption(
     found: Iterable[Adoption],
     name: str,
@@ -53,7 +60,7 @@ def choose_adoption(
     """Return what adopting `name` (a machine's id, or a fingerprint) accepts; of keys that follow one another the first.
 
     Raises:
-        NotFound: no such machine sealed anything here in our name.
+        NotFound: no such machine sealed or left anything here in our name.
         Refused: its points bear several signatures and neither `signer` nor the oldest chain decides, or the policy's `signers` exclude it.
     """
     every = tuple(found)
@@ -73,7 +80,7 @@ def choose_adoption(
             hint=f"compare with its recovery sheet which key is its own, then: drtool adopt {name} --signer {keys}",
             safe="nothing was adopted",
         )
-    if signers and chosen[0].signer not in ours.signers:
+    if signers and chosen[0].signer and chosen[0].signer not in ours.signers:
         raise Refused(
             f"{chosen[0].signer} is not among the `signers:` of the policy, and they decide",
             hint=f"add it there when it is right: signers: [{chosen[0].signer}]",
@@ -84,7 +91,7 @@ def choose_adoption(
 
 def adopted(acceptance: Acceptance, adoption: Adoption, *, unsigned: Iterable[str] = (), at: datetime) -> Acceptance:
     """Return what is known once a machine is adopted; adopted again, nothing changes."""
-    record = Adopted(adoption.machine, (adoption.signer,), at, adoption.points)
+    record = Adopted(adoption.machine, tuple(filter(None, (adoption.signer,))), at, adoption.points)
     again = any(each.machine == record.machine and each.signers == record.signers for each in acceptance.adopted)
     return replace(
         acceptance,

@@ -90,3 +90,10 @@ def _may_release(hold: Hold, ours: Ours) -> bool:
 def left_here(leftover: Leftover, *, by: str, machines: frozenset[str]) -> bool:
     """Tell whether a leftover is this machine's to release; one that names no machine is of a release that told none apart."""
     return leftover.by == by and (not leftover.machine or leftover.machine in machines)
+
+
+def left_elsewhere(leftover: Leftover, *, by: str, machines: frozenset[str]) -> str:
+    """Say, in words, that another machine of our name left it; empty where it is ours, or another name's."""
+    if leftover.by != by or left_here(leftover, by=by, machines=machines):
+        return ""
+    return f"left by machine {leftover.machine}, and its own to sweep; if that is gone: drtool adopt {leftover.machine}"

@@ -9,7 +9,7 @@ from drtool.model.inventory import Problem
 from drtool.model.plan import EndHold, Plan, Release, Skipped, Step
 from drtool.model.point import Unsealed
 from drtool.model.workload import Leftover
-from drtool.planning.standing import left_here
+from drtool.planning.standing import left_elsewhere, left_here
 from drtool.planning.words import spell_instant
 
 
@@ -41,9 +41,14 @@ def plan_sweep(
     skipped = [Skipped(what=problem.what, reason=problem.hint or "sweep again when it answers", outcome="failed") for problem in problems]
     stored = _as_leftovers(unsealed or {})
     for leftover, copied in (*((leftover, False) for leftover in leftovers), *stored):
-        if leftover.inside or not left_here(leftover, by=by, machines=machines):  # it goes with what it lies in
+        if leftover.inside:  # it goes with what it lies in
             continue
         place = f"{leftover.source} {leftover.what} {leftover.locator}"
+        if not left_here(leftover, by=by, machines=machines):
+            elsewhere = left_elsewhere(leftover, by=by, machines=machines)
+            if elsewhere and leftover.what != "unsealed":  # what others store just now is no news
+                skipped.append(Skipped(what=place, reason=elsewhere))
+            continue
         stays = _why_it_stays(leftover, alive=alive, kept=kept)
         if not stays and copied and alive - {run}:
             # A copy keeps the labels of the run that stored the data: whether one is under way can only be told from who is alive.

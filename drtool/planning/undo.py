@@ -8,18 +8,28 @@ from drtool.model.inventory import Problem
 from drtool.model.plan import Plan, Step, Undo
 from drtool.model.workload import Leftover
 from drtool.planning.names import fitting
+from drtool.planning.standing import left_here
 
 _KINDS = ("kept", "placed")
 
 
-def plan_undo(leftovers: Iterable[Leftover], *, undone: str, run: str, now: datetime, by: str, problems: Iterable[Problem] = ()) -> Plan:
+def plan_undo(
+    leftovers: Iterable[Leftover],
+    *,
+    undone: str,
+    run: str,
+    now: datetime,
+    by: str,
+    machines: frozenset[str] = frozenset(),
+    problems: Iterable[Problem] = (),
+) -> Plan:
     """Plan to take back what a run (its id, or a unique beginning or end of it) put into service: the inner places first.
 
     What was itself taken back comes back in the order in which it was restored, the outer places first. What a call that died had begun
     with belongs to it, under whatever run it was gone on with.
 
     Raises NotFound when nothing of that run is kept any more, Refused when another run exchanged one of its places since,
-    or keeps one of them inside what it put aside.
+    or keeps one of them inside what it put aside, or when it was a run of another machine of our name, which is none of `machines`.
     """
     ours = [leftover for leftover in leftovers if leftover.by == by and leftover.what in _KINDS]
     runs = fitting(sorted({leftover.run for leftover in ours}), undone)
@@ -33,6 +43,13 @@ def plan_undo(leftovers: Iterable[Leftover], *, undone: str, run: str, now: date
             safe="nothing was changed",
         )
     problems = tuple(problems)
+    theirs = next((each for each in ours if each.run in runs and not left_here(each, by=by, machines=machines)), None)
+    if theirs is not None:
+        raise Refused(
+            f"run {theirs.run} was of machine {theirs.machine}, which put {theirs.target} into service",
+            hint=f"take it back there; or if that machine is gone: drtool adopt {theirs.machine}, then this again",
+            safe="nothing was changed",
+        )
     away = "; ".join(problem.what for problem in problems)
     chosen = _with_the_rest([leftover for leftover in ours if leftover.run in runs], ours)
     if not chosen:
@@ -45,9 +62,10 @@ def plan_undo(leftovers: Iterable[Leftover], *, undone: str, run: str, now: date
     since = [each for each in ours if each not in chosen and _exchanged_since(each, chosen)]
     if since:
         last = max(since, key=lambda each: each.run)
+        elsewhere = "" if left_here(last, by=by, machines=machines) else f" of machine {last.machine}"
         raise Refused(
-            f"{last.target} was exchanged again since, by run {last.run}",
-            hint=f"take that back first: drtool restore --undo {last.run}",
+            f"{last.target} was exchanged again since, by run {last.run}{elsewhere}",
+            hint=f"take that back first{elsewhere and ', there'}: drtool restore --undo {last.run}",
             safe="nothing was changed",
         )
     _refuse_covered(chosen, ours)

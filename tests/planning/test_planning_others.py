@@ -11,15 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from drtool.model.errors import NotFound, Refused
-from drtool.model.plan import Forget
+from drtool.model.plan import Forget, Plan
 from drtool.model.standing import Acceptance, Adopted, Adoption, Ours, Standing
 from drtool.model.workload import Leftover
-from drtool.planning.adopt import adoptable, adopted, choose_adoption
+from drtool.planning.adopt import adoptable, adoptable_leftovers, adopted, choose_adoption
 from drtool.planning.backup import plan_run
 from drtool.planning.choose import choose_point
 from drtool.planning.others import about_choice, others_of, restless
 from drtool.planning.standing import judged, left_here, ours_of, proves, standing
 from drtool.planning.status import assess
+from drtool.planning.sweep import plan_sweep
+from drtool.planning.undo import plan_undo
 from tests.planning.planning_values import BY, DAY, NOW, WORKLOADS, daily, evidence, inventory, listing, point, policy
 
 OURS = Ours(BY, frozenset({"nas"}), frozenset({"SHA256:mine"}), frozenset({"f" * 64}))
@@ -175,3 +177,40 @@ def test_a_machine_whose_id_changes_is_noticed() -> None:
     made = tuple(point(f"P{run}", machine=machine, run=run, standing="another_machine") for machine, run in runs)
     assert restless((listing("near", made),), by=BY) == 2
     assert restless((listing("near", made[1:]),), by=BY) == 0
+
+
+def test_a_sweep_leaves_and_tells_what_another_machine_left_until_it_is_adopted() -> None:
+    past = (NOW - DAY).isoformat()
+    theirs = [Leftover("here", what, f"/x/{what}", "R", BY, expires=past, machine="laptop") for what in ("staging", "sandbox", "kept")]
+
+    def swept(machines: frozenset[str]) -> Plan:
+        nobody: frozenset[str] = frozenset()
+        return plan_sweep(theirs, run="S", now=NOW, by=BY, machines=machines, dead_runs=frozenset({"R"}), live_runs=nobody, kept=True)
+
+    left = swept(frozenset({"nas"}))
+    assert left.steps == ()
+    assert len(left.skipped) == 3
+    assert all("drtool adopt laptop" in each.reason for each in left.skipped)
+    assert len(swept(frozenset({"nas", "laptop"})).steps) == 3
+
+
+def test_a_run_of_another_machine_is_not_taken_back_until_it_is_adopted() -> None:
+    kept = Leftover("here", "kept", "/srv.before-P", "01A", BY, target="/srv", machine="laptop")
+    with pytest.raises(Refused, match="machine laptop") as refused:
+        plan_undo((kept,), undone="01A", run="01Z", now=NOW, by=BY, machines=frozenset({"nas"}))
+    assert "drtool adopt laptop" in refused.value.hint
+    assert plan_undo((kept,), undone="01A", run="01Z", now=NOW, by=BY, machines=frozenset({"nas", "laptop"})).steps
+    since = replace(kept, machine="nas", run="01B")
+    with pytest.raises(Refused, match="of machine nas"):
+        plan_undo((kept, since), undone="01A", run="01Z", now=NOW, by=BY, machines=frozenset({"laptop"}))
+
+
+def test_a_machine_that_only_left_something_is_adopted_without_a_key() -> None:
+    laptop = Leftover("here", "kept", "/x", "R", BY, machine="laptop")
+    mine, another, old = replace(laptop, machine="nas"), replace(laptop, by="another", machine="pi"), replace(laptop, machine="")
+    found = adoptable_leftovers((laptop, laptop, mine, another, old), ours=OURS, at=NOW)
+    assert [(each.machine, each.signer, each.points) for each in found] == [("laptop", "", 0)]
+    chosen = choose_adoption(found, "laptop", ours=OURS, signers=("SHA256:mine",))
+    known = adopted(Acceptance(("nas",), ("SHA256:mine",)), chosen, at=NOW)
+    assert ours_of(known, by=BY).machines == {"nas", "laptop"}
+    assert ours_of(known, by=BY).signers == {"SHA256:mine"}

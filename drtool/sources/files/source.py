@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 
 from drtool.model.carried import Survey
@@ -36,15 +36,25 @@ class FilesSource:
         runner: this machine's or another's.
         clock: for ids.
         watch: the protected paths; beside them, in them and above them leftovers are looked for.
+        machine: tells which machine this is, with which everything is labelled too.
     """
 
     kind = KIND
 
-    def __init__(self, *, policy: SourcePolicy, by: str, runner: Runner, clock: Clock, watch: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        policy: SourcePolicy,
+        by: str,
+        runner: Runner,
+        clock: Clock,
+        watch: tuple[str, ...] = (),
+        machine: Callable[[], str] = str,
+    ) -> None:
         self.name = policy.name
         self.runner = runner
         self._files = FileSystem(runner)
-        self._owner = Owner(policy.name, by, self._files, clock)
+        self._owner = Owner(policy.name, by, self._files, clock, machine=machine)
         self._watch = watch
         self._spared: tuple[tuple[str, str], ...] = ()
 

@@ -77,6 +77,7 @@ def _leftover(marker: Marker, locator: str, *, target: str = "", inside: str = "
         marker.by,
         expires=expires,
         target=target,
+        machine=marker.machine,
         took_back=marker.took_back,
         brought_back=marker.brought_back,
         inside=inside,

@@ -3,11 +3,12 @@ from __future__ import annotations
 import json
 import os
 import posixpath
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from drtool.model.bounds import told_machine
 from drtool.model.carried import LeftOut
 from drtool.model.codec import canonical, decode
 from drtool.model.errors import Refused
@@ -42,6 +43,8 @@ class Owner:
     clock: Clock
     takes_back: bool = True
     """A restore can be undone here, so what it puts where nothing was is labelled."""
+    machine: Callable[[], str] = str
+    """Which machine this is, asked when something is written; empty where none is known."""
     done: dict[str, Landed] = field(default_factory=dict)
     """Cutovers this process carried out, by staging place: a repeated one is answered from here."""
 
@@ -81,12 +84,15 @@ class Marker:
     brought_back: str = ""
     """The run that had been taken back and is in service again, where what is taken back here had itself taken back another."""
     within: bool = False
+    machine: str = ""
+    """Which machine made it; empty: a release that did not write that down."""
     format: str = FORMAT
 
 
 def write_marker(owner: Owner, path: str, marker: Marker) -> None:
-    """Write a marker, whole or not at all."""
-    owner.file_system.write(path, canonical(marker) + b"\n")
+    """Write a marker, whole or not at all; one that names no machine is this machine's from here on."""
+    named = marker if marker.machine else replace(marker, machine=owner.machine())
+    owner.file_system.write(path, canonical(named) + b"\n")
 
 
 def read_markers(owner: Owner, directories: Iterable[str]) -> dict[str, Marker]:
@@ -122,4 +128,14 @@ def _parse(body: bytes) -> Marker | None:
         marker = decode(Marker, json.loads(body))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
-    return marker if marker.format == FORMAT else None
+    return replace(marker, machine=told_machine(marker.machine)) if marker.format == FORMAT else None
+
+
+def require_machine(owner: Owner, machine: str, *, planned: str, place: str) -> None:
+    """Refuse what another machine than the one the plan looked at (`planned`) left at a place, for it may have been exchanged since."""
+    if machine not in ("", planned, owner.machine()):
+        raise Refused(
+            f"{place} was left by machine {machine}",
+            hint=f"it is its own to sweep; if that is gone: drtool adopt {machine}, then drtool sweep, then this again",
+            safe="nothing was touched",
+        )

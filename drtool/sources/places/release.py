@@ -6,7 +6,7 @@ from drtool.model.errors import Refused
 from drtool.model.workload import Leftover
 from drtool.sources.places.cutover import finish, kept_markers, reverse
 from drtool.sources.places.filesystem import require_plain
-from drtool.sources.places.marker import SANDBOX_MARKER, SANDBOX_PREFIX, STAGING_PREFIX, Owner, read_marker
+from drtool.sources.places.marker import SANDBOX_MARKER, SANDBOX_PREFIX, STAGING_PREFIX, Owner, read_marker, require_machine
 from drtool.sources.places.unfinished import refuse_unfinished
 
 
@@ -16,10 +16,11 @@ def release(owner: Owner, *, leftover: Leftover) -> None:
     verbs = {"sandbox": _release_sandbox, "staging": _release_staging, "kept": _release_kept, "placed": _release_placed}
     if leftover.source != owner.source or leftover.what not in verbs:
         raise Refused(f"{leftover.what} {leftover.locator} is not a leftover of {owner.source}", safe="nothing was touched")
-    verbs[leftover.what](owner, leftover.locator)
+    verbs[leftover.what](owner, leftover)
 
 
-def _release_sandbox(owner: Owner, locator: str) -> None:
+def _release_sandbox(owner: Owner, leftover: Leftover) -> None:
+    locator = leftover.locator
     file_system = owner.file_system
     if not posixpath.basename(locator).startswith(SANDBOX_PREFIX):
         raise _without_label(locator)
@@ -38,6 +39,7 @@ def _release_sandbox(owner: Owner, locator: str) -> None:
         return
     if marker.what != "sandbox":
         raise _without_label(locator)
+    require_machine(owner, marker.machine, planned=leftover.machine, place=locator)
     file_system.refuse_mounted(locator)
     content = file_system.require(
         f"listing {locator}", "find", locator, "-mindepth", "1", "-maxdepth", "1", "!", "-name", SANDBOX_MARKER, "-printf", "x"
@@ -52,7 +54,8 @@ def _release_sandbox(owner: Owner, locator: str) -> None:
     file_system.remove_empty_directory(locator)
 
 
-def _release_staging(owner: Owner, locator: str) -> None:
+def _release_staging(owner: Owner, leftover: Leftover) -> None:
+    locator = leftover.locator
     if not posixpath.basename(locator).startswith(STAGING_PREFIX):
         raise _without_label(locator)
     marker = read_marker(owner, f"{locator}.json")
@@ -61,6 +64,7 @@ def _release_staging(owner: Owner, locator: str) -> None:
         return
     if marker.what != "staging":
         raise _without_label(locator)
+    require_machine(owner, marker.machine, planned=leftover.machine, place=locator)
     if marker.state in ("moving", "done"):
         finish(owner, locator, marker)
         return
@@ -72,13 +76,16 @@ def _release_staging(owner: Owner, locator: str) -> None:
     owner.file_system.remove_file(f"{locator}.json")
 
 
-def _release_kept(owner: Owner, locator: str) -> None:
+def _release_kept(owner: Owner, leftover: Leftover) -> None:
+    locator = leftover.locator
     markers = kept_markers(owner, locator)
     if not markers:
         _require_gone(owner, locator)
         return
     if ".before-" not in posixpath.basename(locator):
         raise _without_label(locator)
+    for marker in markers.values():
+        require_machine(owner, marker.machine, planned=leftover.machine, place=locator)
     refuse_unfinished(owner, (locator,))
     owner.file_system.remove_tree(locator)
     for path, marker in markers.items():
@@ -88,13 +95,15 @@ def _release_kept(owner: Owner, locator: str) -> None:
         owner.file_system.remove_file(path)
 
 
-def _release_placed(owner: Owner, locator: str) -> None:
+def _release_placed(owner: Owner, leftover: Leftover) -> None:
     """Remove the label alone: what it is about is in service."""
+    locator = leftover.locator
     marker = read_marker(owner, locator)
     if marker is None:
         return
     if marker.what != "placed":
         raise _without_label(locator)
+    require_machine(owner, marker.machine, planned=leftover.machine, place=locator)
     owner.file_system.remove_file(locator)
 
 

@@ -25,4 +25,4 @@ def reserve(owner: Owner, *, request: ReserveRequest) -> Leftover:
     )
     file_system.make_directory(locator, private=True)
     write_marker(owner, f"{locator}/{SANDBOX_MARKER}", marker)
-    return Leftover(owner.source, "sandbox", locator, request.run, owner.by, expires=request.expires.isoformat())
+    return Leftover(owner.source, "sandbox", locator, request.run, owner.by, expires=request.expires.isoformat(), machine=owner.machine())

@@ -20,11 +20,19 @@ def refuse_unfinished(owner: Owner, places: Iterable[str], *, run: str = "") -> 
             continue
         touched = next((place for place in wanted if _moves(marker, place)), None)
         if touched is not None:
+            elsewhere = marker.machine if marker.machine != owner.machine() else ""
             raise Refused(
-                f"run {marker.run} was exchanging {marker.moves[0].target} and has not ended: {touched} may lie in pieces",
-                hint="finish that first: drtool sweep (while that run is alive, wait for it); then repeat",
+                f"run {marker.run} {f'of machine {elsewhere} ' if elsewhere else ''}was exchanging {marker.moves[0].target} "
+                f"and has not ended: {touched} may lie in pieces",
+                hint=f"finish that first: {_finishing(elsewhere)}; then repeat",
                 safe="nothing was touched",
             )
+
+
+def _finishing(elsewhere: str) -> str:
+    if elsewhere:
+        return f"drtool sweep on {elsewhere}, or if it is gone, drtool adopt {elsewhere} and drtool sweep here"
+    return "drtool sweep (while that run is alive, wait for it)"
 
 
 def _moves(marker: Marker, place: str) -> bool:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Final
@@ -65,6 +65,7 @@ class StreamSource:
         clock: for ids.
         secrets: resolves the references of an environment when a command starts.
         staging: where a stream waits for its `restore` command; must hold the whole of it.
+        machine: tells which machine this is, with which everything is labelled too.
     """
 
     kind = KIND
@@ -78,6 +79,7 @@ class StreamSource:
         clock: Clock,
         secrets: SecretStore,
         staging: str = "/var/tmp",  # noqa: S108 - private inside
+        machine: Callable[[], str] = str,
     ) -> None:
         self.name = policy.name
         self.runner = runner
@@ -88,7 +90,7 @@ class StreamSource:
         self._secrets = secrets
         self._seconds = seconds_of(str(policy.settings.get("timeout") or LONGEST))
         self._staging = staging
-        self._owner = Owner(policy.name, by, FileSystem(runner), clock)
+        self._owner = Owner(policy.name, by, FileSystem(runner), clock, machine=machine)
 
     def discover(self, selector: Settings) -> tuple[Workload, ...]:
         del selector  # it has no keys

@@ -7,7 +7,7 @@ from typing import Any, Final
 from drtool.model.errors import Conflict, Locked, NotFound, Refused
 from drtool.sources.truenas.datasets import Dataset, find_dataset, read_datasets, require_dataset
 from drtool.sources.truenas.destroy import destroy_dataset, destroy_tree
-from drtool.sources.truenas.labels import Label, run_of, spell_expiry, stable_name
+from drtool.sources.truenas.labels import run_of, spell_expiry, stable_name
 from drtool.sources.truenas.parts import Parts
 from drtool.sources.truenas.shares import remove_shares
 from drtool.sources.truenas.unlabelled import remove_dataset, unlabelled
@@ -31,7 +31,7 @@ def make_clone(parts: Parts, *, dataset: str, snapshot: str) -> Dataset:
             return found
         _require_over(parts, found, run=run)
         remove_clone(parts, found)
-    label = Label("clone", parts.by, parts.name, run, spell_expiry(parts.clock.now()), {"snapshot": snapshot})
+    label = parts.label("clone", run, spell_expiry(parts.clock.now()), {"snapshot": snapshot})
     if dataset not in there:
         raise NotFound(f"{dataset} does not exist on {parts.name}", hint="look whether it was renamed or destroyed on the NAS")
     properties = {**_told(there[dataset].told), "readonly": "on", **label.properties(name)}
@@ -82,6 +82,12 @@ def _require_over(parts: Parts, clone: Dataset, *, run: str) -> None:
     label = clone.label
     if label is None or label.what != "clone" or label.by != parts.by or label.source != parts.name:
         raise Conflict(f"{clone.id} exists and is not ours", hint="rename it on the NAS, and run again", safe="it was not touched")
+    if label.machine not in ("", parts.owner.machine()):
+        raise Conflict(
+            f"{clone.id} is of machine {label.machine}, which has the same policy name",
+            hint=f"give each machine a policy name of its own; if that one is gone: drtool adopt {label.machine}, then drtool sweep",
+            safe="it was not touched",
+        )
     try:
         expired = datetime.fromisoformat(label.expires) <= parts.clock.now()
     except (ValueError, TypeError):

@@ -6,11 +6,12 @@ from typing import Final
 from drtool.model.errors import Conflict, DrtoolError, Interrupted, Locked, NotFound, Refused
 from drtool.model.plan import Landed
 from drtool.model.secret import Secret
+from drtool.sources.places.marker import require_machine
 from drtool.sources.truenas.covered import unchanged_around
 from drtool.sources.truenas.create import create_dataset, mark_dataset, rename_dataset
 from drtool.sources.truenas.datasets import Dataset, find_dataset, read_datasets, require_dataset
 from drtool.sources.truenas.inherit import inherit_again
-from drtool.sources.truenas.labels import Label, spell_expiry
+from drtool.sources.truenas.labels import spell_expiry
 from drtool.sources.truenas.parts import Parts
 from drtool.sources.truenas.rekey import keep_key, kept_key, move_below, rejoin, settle_key
 from drtool.sources.truenas.shell import volume_at
@@ -20,7 +21,9 @@ _BUSY_WAITS: Final = (0.2, 0.5, 1.0, 2.0)
 _WAY: Final[dict[str, str | None]] = dict.fromkeys(
     f"drtool:{name}" for name in ("state", "target", "point", "form", "aside", "encryption", "changed", "inherited")
 )
-_OWNER: Final[dict[str, str | None]] = dict.fromkeys(f"drtool:{name}" for name in ("what", "by", "source", "run", "expires", "pool", "id"))
+_OWNER: Final[dict[str, str | None]] = dict.fromkeys(
+    f"drtool:{name}" for name in ("what", "by", "source", "run", "expires", "machine", "pool", "id")
+)
 
 
 def cut_over(parts: Parts, landed: Landed) -> Landed:
@@ -123,6 +126,7 @@ def _finish_before(parts: Parts, target: str) -> None:
     """Finish an earlier cutover that stopped half way there: else what it left below the old dataset would be left for good."""
     there = find_dataset(parts.client, target)
     if there is not None and there.label is not None and there.label.by == parts.by and there.marks.get("target") == target:
+        require_machine(parts.owner, there.label.machine, planned="", place=target)
         _settle(parts, there, aside=there.marks.get("aside", ""), staging=there.marks.get("restored", ""))
 
 
@@ -190,7 +194,7 @@ def _settled(parts: Parts, current: Dataset, *, aside: str, staging: str, old: S
             for item in moving:
                 place = f"{current.id}/{item.id.rpartition('/')[2]}"
                 move_below(parts, item, place, above=above, named=current.id, rename=lambda name, place: _rename(parts, name, place))
-        label = Label("kept", parts.by, parts.name, current.marks.get("run", ""), "", {"staging": staging, "target": current.id})
+        label = parts.label("kept", current.marks.get("run", ""), "", {"staging": staging, "target": current.id})
         mark_dataset(client, aside, label.properties(aside))
     in_sandbox = current.marks.get("form") == "sandbox"  # there it stays ours, and goes with the sandbox
     if not in_sandbox:

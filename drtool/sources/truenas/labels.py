@@ -9,13 +9,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from drtool import process
+from drtool.model.bounds import told_machine
 from drtool.model.workload import Leftover
 
 PREFIX: Final = "drtool"
 LIFETIME: Final = timedelta(hours=48)
 """How long what a run makes while it reads is left alone when the run is not known to be over."""
 _LONGEST: Final = 60
-_OF_LABELS: Final = ("what", "by", "source", "run", "expires", "pool", "id")
+_OF_LABELS: Final = ("what", "by", "source", "run", "expires", "machine", "pool", "id")
 """What every label consists of; the rest are marks that stand alone too."""
 
 
@@ -34,10 +35,13 @@ class Label:
     more: Mapping[str, str] = field(default_factory=dict)
     id: str = field(default_factory=lambda: secrets.token_hex(8), compare=False)
     """Fresh for each, as not every release tells what was set from what came down: what shows the id of the dataset above has no own."""
+    machine: str = ""
+    """Which machine made it; empty: a release that did not write that down."""
 
     def words(self) -> dict[str, str]:
         """Return it by name, without what is empty."""
-        plain = {"what": self.what, "by": self.by, "source": self.source, "run": self.run, "expires": self.expires, **self.more}
+        own = {"what": self.what, "by": self.by, "source": self.source, "run": self.run, "expires": self.expires, "machine": self.machine}
+        plain = {**own, **self.more}
         return {name: value for name, value in plain.items() if value}
 
     def properties(self, place: str) -> dict[str, str]:
@@ -46,7 +50,7 @@ class Label:
 
     def leftover(self, locator: str) -> Leftover:
         """Return the thing at `locator` as what a run left."""
-        return Leftover(self.source, self.what, locator, self.run, self.by, expires=self.expires)
+        return Leftover(self.source, self.what, locator, self.run, self.by, expires=self.expires, machine=self.machine)
 
 
 def read_label(marks: Mapping[str, str], place: str) -> Label | None:
@@ -57,10 +61,10 @@ def read_label(marks: Mapping[str, str], place: str) -> Label | None:
     plain = dict(marks)
     if plain.pop("pool", _pool(place)) != _pool(place):
         return None
-    known = {key: plain.pop(key, "") for key in ("what", "by", "source", "run", "expires", "id")}
+    known = {key: plain.pop(key, "") for key in ("what", "by", "source", "run", "expires", "id", "machine")}
     if not known["what"] or not known["by"] or not known["source"]:
         return None
-    return Label(**known, more=plain)
+    return Label(**{**known, "machine": told_machine(known["machine"])}, more=plain)
 
 
 def read_marks(properties: Mapping[str, Any], above: Mapping[str, Any] | None = None) -> dict[str, str]:

@@ -19,7 +19,6 @@ from drtool.sources.truenas.discover import KIND
 from drtool.sources.truenas.encrypt import Way, encrypt_as_recorded, encrypt_for_now, require_movable
 from drtool.sources.truenas.encryption import hidden
 from drtool.sources.truenas.inherit import inherited_mark, poured_with
-from drtool.sources.truenas.labels import Label
 from drtool.sources.truenas.live import land_paths
 from drtool.sources.truenas.parts import Parts
 from drtool.sources.truenas.put_back import refuse_to_put_back
@@ -72,10 +71,8 @@ def _land_dataset(parts: Parts, request: LandRequest, path: str) -> Iterator[Lan
     target, above = place_of(parts, request)
     require_room(parts, above, request.bytes)
     name = waiting_name(parts, request, target, above)
-    label = Label(
+    label = parts.label(
         "staging",
-        parts.by,
-        parts.name,
         request.run,
         request.expires.isoformat(),
         {"state": "landing", "target": target, "point": request.point, "form": request.destination.form},

@@ -38,10 +38,8 @@ def land_stream(parts: Parts, request: LandRequest) -> Iterator[Landing]:
     require_room(parts, above, _needed(member.selector, request.bytes))
     name = waiting_name(parts, request, target, above)
     way = encryption_of(parts, member.selector, above=above, original=request.destination.form == "original") if blocks else Way()
-    label = Label(
+    label = parts.label(
         "staging",
-        parts.by,
-        parts.name,
         request.run,
         request.expires.isoformat(),
         {"state": "landing", "target": target, "point": request.point, "form": request.destination.form},

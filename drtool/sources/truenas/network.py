@@ -7,7 +7,6 @@ from typing import Final
 from drtool.model.errors import Conflict, NotFound, Refused
 from drtool.sources.places.filesystem import FileSystem
 from drtool.sources.truenas.datasets import Dataset
-from drtool.sources.truenas.labels import Label
 from drtool.sources.truenas.mounts import live_path, live_place, mount, mounted, restored_dataset, restored_path, unmount
 from drtool.sources.truenas.parts import Parts, tidying
 from drtool.sources.truenas.reach import require_mounted
@@ -117,7 +116,7 @@ class NetworkReach:
 
     def _share(self, dataset: Dataset, *, run: str, expires: str, write: bool) -> int | None:
         """Share a dataset with this host, and return the number of the share where it is known to be new."""
-        label = Label("share", self._parts.by, self._parts.name, run, expires)
+        label = self._parts.label("share", run, expires)
         request = {
             "path": dataset.mountpoint,
             "comment": comment_of(label),

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from drtool import process
@@ -12,6 +12,7 @@ from drtool.sources.places.marker import Owner
 from drtool.sources.truenas.client import Client
 from drtool.sources.truenas.custody import Custody
 from drtool.sources.truenas.discover import Choose
+from drtool.sources.truenas.labels import Label
 from drtool.sources.truenas.reach import Reach
 from drtool.sources.truenas.shell import Shell
 from drtool.sources.truenas.snapshot import Taken
@@ -44,6 +45,10 @@ class Parts:
     wants: Wants = field(default_factory=Wants)
     done: dict[str, Landed] = field(default_factory=dict)
     """Cutovers this process carried out, by staging place."""
+
+    def label(self, what: str, run: str, expires: str = "", more: Mapping[str, str] | None = None) -> Label:
+        """Return the label of something that a run of ours makes on the NAS."""
+        return Label(what, self.by, self.name, run, expires, more or {}, machine=self.owner.machine())
 
 
 def require_shell(parts: Parts) -> Shell:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from drtool.model.errors import Locked, Refused
 from drtool.model.workload import Leftover
 from drtool.sources.places import release as places_release
+from drtool.sources.places.marker import require_machine
 from drtool.sources.truenas.clone import remove_clone
 from drtool.sources.truenas.cutover import finish
 from drtool.sources.truenas.datasets import Dataset, find_dataset, read_datasets
@@ -20,9 +21,9 @@ def release(parts: Parts, leftover: Leftover, *, directory: str) -> None:
         raise Refused(f"{leftover.locator} is not a leftover of {parts.name}", safe="nothing was touched")
     match leftover.what:
         case "snapshot":
-            _release_snapshot(parts, leftover.locator)
+            _release_snapshot(parts, leftover)
         case "share":
-            _release_share(parts, leftover.locator)
+            _release_share(parts, leftover)
         case "mount":
             _release_mount(parts, leftover.locator, directory)
         case "clone":
@@ -53,11 +54,12 @@ def _release_mount(parts: Parts, locator: str, directory: str) -> None:
     unmount(parts.owner.file_system, locator)
 
 
-def _release_snapshot(parts: Parts, locator: str) -> None:
+def _release_snapshot(parts: Parts, leftover: Leftover) -> None:
     """Destroy a snapshot of ours, first what of ours was cloned of it; one that somebody else holds or cloned is left to him.
 
     Its hold is not taken away: on most releases that would take away everybody's.
     """
+    locator = leftover.locator
     if locator not in parts.taken.instants:
         row = read_snapshot(parts.client, locator)
         if row is None:
@@ -65,11 +67,13 @@ def _release_snapshot(parts: Parts, locator: str) -> None:
         label = label_of(row)
         if label is None or label.what != "snapshot" or (label.by, label.source) != (parts.by, parts.name):
             raise _without_label(locator)
+        require_machine(parts.owner, label.machine, planned=leftover.machine, place=locator)
     try:
         destroy_snapshot(parts.client, locator)
     except Locked as error:
         for clone in read_datasets(parts.client, ["id", "^", f"{locator.partition('/')[0].partition('@')[0]}/drtool-clone-"]):
             if clone.origin == locator and clone.label is not None and clone.label.by == parts.by:
+                require_machine(parts.owner, clone.label.machine, planned=leftover.machine, place=clone.id)
                 remove_clone(parts, clone)
         try:
             destroy_snapshot(parts.client, locator)
@@ -82,9 +86,10 @@ def _release_snapshot(parts: Parts, locator: str) -> None:
     parts.taken.forget(locator)
 
 
-def _release_share(parts: Parts, locator: str) -> None:
-    for row, _label in own_shares(parts):
-        if str(row["id"]) == locator:
+def _release_share(parts: Parts, leftover: Leftover) -> None:
+    for row, label in own_shares(parts):
+        if str(row["id"]) == leftover.locator:
+            require_machine(parts.owner, label.machine, planned=leftover.machine, place=f"share {leftover.locator}")
             for dataset in read_datasets(parts.client, ["mountpoint", "=", row.get("path")]):
                 parts.reach().close(dataset)
             remove_share(parts, int(row["id"]))
@@ -97,6 +102,7 @@ def _release_dataset(parts: Parts, leftover: Leftover, name: str) -> None:
     label = found.label
     if label is None or label.what != leftover.what or (label.by, label.source) != (parts.by, parts.name):
         raise _without_label(name)
+    require_machine(parts.owner, label.machine, planned=leftover.machine, place=name)
     if label.what == "clone":
         remove_clone(parts, found)
     elif label.what == "staging" and found.marks.get("state") == "moving":

@@ -11,7 +11,6 @@ from drtool.sources.places.marker import SANDBOX_MARKER
 from drtool.sources.places.reserve import reserve as reserve_directory
 from drtool.sources.truenas.create import create_dataset
 from drtool.sources.truenas.datasets import find_dataset, free_bytes, require_dataset
-from drtool.sources.truenas.labels import Label
 from drtool.sources.truenas.parts import Parts
 from drtool.sources.truenas.staging import remove_staging
 
@@ -38,7 +37,7 @@ def reserve(parts: Parts, request: ReserveRequest) -> Leftover:
             safe="nothing was written",
         )
     name = f"{above}/drtool-{request.run}-{parts.clock.fresh_id()}"
-    label = Label("sandbox", parts.by, parts.name, request.run, request.expires.isoformat(), {"sandbox": request.destination.sandbox})
+    label = parts.label("sandbox", request.run, request.expires.isoformat(), {"sandbox": request.destination.sandbox})
     create_dataset(parts.client, name, label.properties(name), {"quota": max(SMALLEST_QUOTA, _ROOM * request.bytes)})
     try:
         path = parts.reach().keep(require_dataset(parts.client, name), run=request.run, expires=label.expires)
@@ -48,7 +47,7 @@ def reserve(parts: Parts, request: ReserveRequest) -> Leftover:
         with contextlib.suppress(DrtoolError):
             remove_staging(parts, name)  # a sandbox that could not be opened would wait for the end of its lease
         raise
-    return Leftover(parts.name, "sandbox", path, request.run, parts.by, expires=label.expires)
+    return Leftover(parts.name, "sandbox", path, request.run, parts.by, expires=label.expires, machine=label.machine)
 
 
 def is_directory(parts: Parts, reserved: str) -> bool:

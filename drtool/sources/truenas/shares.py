@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from drtool.model.bounds import told_machine
 from drtool.model.errors import NotFound
 from drtool.sources.truenas.datasets import Dataset
 from drtool.sources.truenas.labels import PREFIX, Label
@@ -19,7 +20,8 @@ def read_comment(comment: str) -> Label | None:
     pairs = dict(word.split("=", 1) for word in words if "=" in word)
     if head != PREFIX or not {"what", "by", "source"} <= pairs.keys():
         return None
-    return Label(pairs["what"], pairs["by"], pairs["source"], pairs.get("run", ""), pairs.get("expires", ""))
+    machine = told_machine(pairs.get("machine"))
+    return Label(pairs["what"], pairs["by"], pairs["source"], pairs.get("run", ""), pairs.get("expires", ""), machine=machine)
 
 
 def own_shares(parts: Parts, path: str = "") -> tuple[tuple[dict[str, Any], Label], ...]:

@@ -39,10 +39,11 @@ class _Taking:
     label: str
     by: str
     clock: Clock
+    machine: str
 
 
 def take_snapshot(
-    client: Client, taken: Taken, *, workload: Workload, together: Sequence[Workload], label: str, by: str, clock: Clock
+    client: Client, taken: Taken, *, workload: Workload, together: Sequence[Workload], label: str, by: str, clock: Clock, machine: str = ""
 ) -> Snapshot:
     """Take one recursive snapshot of all of a set that lies below the same child of a pool; the same label gives the same snapshot.
 
@@ -51,7 +52,7 @@ def take_snapshot(
     and is not of the set loses its part of it at once.
     """
     dataset, name = _dataset(workload), snapshot_name(label)
-    taking, locator = _Taking(client, taken, name, label, by, clock), f"{dataset}@{name}"
+    taking, locator = _Taking(client, taken, name, label, by, clock, machine), f"{dataset}@{name}"
     groups = _by_child_of_pool((dataset, *map(_dataset, filter(_is_taken, together)))) if together else []
     taken.groups |= {f"{member}@{name}": group for group in groups for member in group}
     if locator not in taken.instants:
@@ -133,7 +134,7 @@ def _take(taking: _Taking, group: frozenset[str], dataset: str) -> None:
     start, recursive = f"{root}@{name}", group != {root}
     now = taking.clock.now().astimezone(UTC)
     more = {"instant": now.isoformat(), "name": name}
-    label = Label("snapshot", taking.by, client.source, run_of(taking.label), spell_expiry(now), more)
+    label = Label("snapshot", taking.by, client.source, run_of(taking.label), spell_expiry(now), more, machine=taking.machine)
     request = {"dataset": root, "name": name, "recursive": recursive, "properties": label.properties(root)}
 
     def is_there() -> bool:

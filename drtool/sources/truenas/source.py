@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
@@ -54,6 +54,7 @@ class TruenasSource:
         watch: the protected datasets; in them single restored paths are looked for.
         system: the set by which the policy protects the appliance itself, empty where none does.
         remote: the NAS over SSH, where the settings name it.
+        machine: tells which machine this is, with which everything is labelled too.
     """
 
     kind = KIND
@@ -69,6 +70,7 @@ class TruenasSource:
         watch: tuple[str, ...] = (),
         system: str = "",
         remote: Remote | None = None,
+        machine: Callable[[], str] = str,
     ) -> None:
         self.name = policy.name
         self.runner = runner
@@ -85,7 +87,7 @@ class TruenasSource:
         self._watch = watch
         self._reached: Reach | None = None
         self._shell = Shell(remote) if remote is not None else None
-        owner = Owner(policy.name, by, self._files, clock, takes_back=False)
+        owner = Owner(policy.name, by, self._files, clock, takes_back=False, machine=machine)
         self._parts = Parts(
             policy.name,
             by,
@@ -111,7 +113,16 @@ class TruenasSource:
         if workload.selector.get("system"):
             return Snapshot(workload, label, live=True)
         parts = self._parts
-        return take_snapshot(self.client, parts.taken, workload=workload, together=together, label=label, by=parts.by, clock=parts.clock)
+        return take_snapshot(
+            self.client,
+            parts.taken,
+            workload=workload,
+            together=together,
+            label=label,
+            by=parts.by,
+            clock=parts.clock,
+            machine=parts.owner.machine(),
+        )
 
     def export(self, snapshot: Snapshot) -> AbstractContextManager[Export]:
         if snapshot.workload.selector.get("system"):
