@@ -359,16 +359,17 @@ class App:
         with self.workshop.working():
             return adoptable(self.archive.listings(refresh=True), self.notary.acceptance)
 
-    def choose_adoption(self, name: str, *, signer: str = "") -> Adoption:
-        """Return what `adopt` would accept; NotFound or Refused when that is not clear."""
+    def choose_adoption(self, name: str, *, signer: str = "", leftovers: bool = False) -> Adoption:
+        """Return what `adopt` would accept, of `leftovers` no key; NotFound or Refused when that is not clear."""
         from drtool.engine.observe import observe
-        from drtool.planning.adopt import adoptable_leftovers, choose_adoption
+        from drtool.planning.adopt import choose_adoption, choose_leftovers
 
-        found, ours = self.adoptable(), self.notary.ours()
-        if name and not any(name in (each.machine, each.signer) for each in found):  # one that sealed nothing may have left something
+        ours = self.notary.ours()
+        if leftovers:
             with self.workshop.working():
                 left = observe(self.hands, leftovers=True).leftovers
-            found = (*found, *adoptable_leftovers(left, ours=ours, at=self._clock.now()))
+            return choose_leftovers(left, name, ours=ours, at=self._clock.now())
+        found = self.adoptable()
         rotations = self.notary.rotations_in(self.archive.listings(refresh=False).values())
         return choose_adoption(found, name, signer=signer, ours=ours, signers=self.policy.signers, rotations=rotations)
 

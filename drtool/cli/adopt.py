@@ -18,21 +18,29 @@ if TYPE_CHECKING:
 @click.command("adopt", cls=Verb)
 @click.argument("machine", required=False, metavar="[MACHINE]")
 @click.option("--signer", metavar="FINGERPRINT", default="", help="Its key, where its points bear several signatures.")
+@click.option("--leftovers", is_flag=True, help="Only what it left at the sources: accept no key, count no point.")
 @click.option("--yes", is_flag=True, help="Ask nothing.")
 @click.pass_context
-def command(context: click.Context, machine: str | None, signer: str, yes: bool) -> int:  # noqa: FBT001 - click's shape
+def command(context: click.Context, machine: str | None, signer: str, leftovers: bool, yes: bool) -> int:  # noqa: FBT001 - click's shape
     """Take over MACHINE, which is gone: its points, and the key that signed them, count here from now on.
 
     Without MACHINE: list the machines whose points lie here under this policy's name and are not ours. Compare the fingerprint with
-    the recovery sheet before you say yes: whoever holds the key of a repository can write into it.
+    the recovery sheet before you say yes: whoever holds the key of a repository can write into it. Where you only want to sweep or
+    take back what it left at a place that both reach, --leftovers accepts nothing else.
     """
     session = open_session(context)
     app = session.app()
+    if leftovers and (signer or not machine):
+        raise Refused(
+            "--leftovers takes a machine and accepts no key",
+            hint="drtool adopt --leftovers MACHINE",
+            safe="nothing was changed",
+        )
     if machine is None:
         found = app.adoptable()
         session.answer("adoptable", found, lambda: [_line(each) for each in found] or ["No other machine made points under this name."])
         return exits.SUCCEEDED
-    chosen = app.choose_adoption(machine, signer=signer)
+    chosen = app.choose_adoption(machine, signer=signer, leftovers=leftovers)
     if not (session.options.quiet and yes):
         compare = "Compare that fingerprint with the recovery sheet. " if chosen.signer else ""
         screen.words([_line(chosen), f"  {compare}Two machines must not make one set's points at once."])
@@ -48,7 +56,7 @@ def command(context: click.Context, machine: str | None, signer: str, yes: bool)
 
 def _line(each: Adoption) -> str:
     if not each.signer:
-        return f"{printable(each.machine)}  no points, and no key to accept; what it left at the sources may be swept and taken back here"
+        return f"{printable(each.machine)}  what it left may be swept and taken back here; no key is accepted, and no point of it counts"
     sets = ", ".join(map(printable, each.sets))
     oldest = " (the oldest chain here)" if each.first else ""
     span = f"{each.oldest:%Y-%m-%d %H:%M} to {each.newest:%Y-%m-%d %H:%M} UTC"

@@ -42,10 +42,17 @@ def adoptable(listings: Mapping[str, Listing], acceptance: Acceptance) -> tuple[
     return tuple(sorted(found, key=lambda each: (each.machine, not each.first, each.oldest, each.signer)))
 
 
-def adoptable_leftovers(leftovers: Iterable[Leftover], *, ours: Ours, at: datetime) -> tuple[Adoption, ...]:
-    """Return the machines of our name that left something at a source: adopting one accepts no key and brings no points."""
+def choose_leftovers(leftovers: Iterable[Leftover], name: str, *, ours: Ours, at: datetime) -> Adoption:
+    """Return what adopting a machine for what it left at the sources accepts: no key, and no point.
+
+    Raises NotFound when no machine of our name and of that id left anything.
+    """
     machines = {each.machine for each in leftovers if each.by == ours.by and each.machine and each.machine not in ours.machines}
-    return tuple(Adoption(machine, "", 0, (), at, at) for machine in sorted(machines))
+    if name not in machines:
+        known = ", ".join(sorted(machines))
+        hint = f"these left something: {known}" if known else "no other machine of this name left anything at the sources that answered"
+        raise NotFound(f"no machine {name} left anything that is not ours already", hint=hint)
+    return Adoption(name, "", 0, (), at, at)
 
 
 def choose_adoption(
@@ -60,14 +67,15 @@ def choose_adoption(
     """Return what adopting `name` (a machine's id, or a fingerprint) accepts; of keys that follow one another the first.
 
     Raises:
-        NotFound: no such machine sealed or left anything here in our name.
+        NotFound: no such machine sealed anything here in our name.
         Refused: its points bear several signatures and neither `signer` nor the oldest chain decides, or the policy's `signers` exclude it.
     """
     every = tuple(found)
     named = [each for each in every if name in (each.machine, each.signer)]
     if not named:
         known = ", ".join(dict.fromkeys(each.machine or each.signer for each in every))
-        hint = f"there are: {known}" if known else "no other machine sealed anything here in the name of this policy"
+        there = f"there are: {known}" if known else "no other machine sealed anything here in the name of this policy"
+        hint = f"{there}; for what it left at the sources alone: drtool adopt --leftovers {name}"
         raise NotFound(f"no machine {name} sealed anything that is not ours already", hint=hint)
     wanted = [each for each in named if signer in ("", each.signer)]
     first = [each for each in wanted if each.first]
@@ -80,7 +88,7 @@ def choose_adoption(
             hint=f"compare with its recovery sheet which key is its own, then: drtool adopt {name} --signer {keys}",
             safe="nothing was adopted",
         )
-    if signers and chosen[0].signer and chosen[0].signer not in ours.signers:
+    if signers and chosen[0].signer not in ours.signers:
         raise Refused(
             f"{chosen[0].signer} is not among the `signers:` of the policy, and they decide",
             hint=f"add it there when it is right: signers: [{chosen[0].signer}]",

@@ -96,4 +96,4 @@ def left_elsewhere(leftover: Leftover, *, by: str, machines: frozenset[str]) -> 
     """Say, in words, that another machine of our name left it; empty where it is ours, or another name's."""
     if leftover.by != by or left_here(leftover, by=by, machines=machines):
         return ""
-    return f"left by machine {leftover.machine}, and its own to sweep; if that is gone: drtool adopt {leftover.machine}"
+    return f"left by machine {leftover.machine}, and its own to sweep; if that is gone: drtool adopt --leftovers {leftover.machine}"

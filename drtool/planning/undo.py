@@ -47,7 +47,7 @@ def plan_undo(
     if theirs is not None:
         raise Refused(
             f"run {theirs.run} was of machine {theirs.machine}, which put {theirs.target} into service",
-            hint=f"take it back there; or if that machine is gone: drtool adopt {theirs.machine}, then this again",
+            hint=f"take it back there; or if that machine is gone: drtool adopt --leftovers {theirs.machine}, then this again",
             safe="nothing was changed",
         )
     away = "; ".join(problem.what for problem in problems)

@@ -53,7 +53,7 @@ def test_a_stale_plan_does_nothing_to_another_machines(live: Path) -> None:
             stale = replace(leftover, machine=planned)
             with pytest.raises(Refused, match="left by machine laptop") as refused:
                 nas.release(stale)
-            assert "drtool adopt laptop" in refused.value.hint
+            assert "drtool adopt --leftovers laptop" in refused.value.hint
             if leftover.what == "kept":
                 with pytest.raises(Refused, match="left by machine laptop"):
                     nas.undo(stale, f"{RUN[:-1]}8")

@@ -32,13 +32,13 @@ def test_what_another_machine_left_is_told_and_is_ours_after_an_adoption(world: 
     run = _in_place(third)  # it sealed nothing, and left something
     before, name = _names(world), third.notary.machine
     skipped = first.workshop.plan_whole_sweep(kept=True, shown=None).skipped
-    assert any(f"drtool adopt {name}" in each.reason for each in skipped)
+    assert any(f"drtool adopt --leftovers {name}" in each.reason for each in skipped)
     first.sweep(kept=True)
     assert first.kept() == ()
     with pytest.raises(Refused, match=name):
         first.plan_undo(run)
     assert _names(world) == before
-    chosen = first.choose_adoption(name)
+    chosen = first.choose_adoption(name, leftovers=True)
     assert (chosen.signer, chosen.points) == ("", 0)
     assert first.adopt(chosen).outcome == "succeeded"
     assert len(first.kept()) == 1

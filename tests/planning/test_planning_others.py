@@ -14,7 +14,7 @@ from drtool.model.errors import NotFound, Refused
 from drtool.model.plan import Forget, Plan
 from drtool.model.standing import Acceptance, Adopted, Adoption, Ours, Standing
 from drtool.model.workload import Leftover
-from drtool.planning.adopt import adoptable, adoptable_leftovers, adopted, choose_adoption
+from drtool.planning.adopt import adoptable, adopted, choose_adoption, choose_leftovers
 from drtool.planning.backup import plan_run
 from drtool.planning.choose import choose_point
 from drtool.planning.others import about_choice, others_of, restless
@@ -190,7 +190,7 @@ def test_a_sweep_leaves_and_tells_what_another_machine_left_until_it_is_adopted(
     left = swept(frozenset({"nas"}))
     assert left.steps == ()
     assert len(left.skipped) == 3
-    assert all("drtool adopt laptop" in each.reason for each in left.skipped)
+    assert all("drtool adopt --leftovers laptop" in each.reason for each in left.skipped)
     assert len(swept(frozenset({"nas", "laptop"})).steps) == 3
 
 
@@ -198,19 +198,23 @@ def test_a_run_of_another_machine_is_not_taken_back_until_it_is_adopted() -> Non
     kept = Leftover("here", "kept", "/srv.before-P", "01A", BY, target="/srv", machine="laptop")
     with pytest.raises(Refused, match="machine laptop") as refused:
         plan_undo((kept,), undone="01A", run="01Z", now=NOW, by=BY, machines=frozenset({"nas"}))
-    assert "drtool adopt laptop" in refused.value.hint
+    assert "drtool adopt --leftovers laptop" in refused.value.hint
     assert plan_undo((kept,), undone="01A", run="01Z", now=NOW, by=BY, machines=frozenset({"nas", "laptop"})).steps
     since = replace(kept, machine="nas", run="01B")
     with pytest.raises(Refused, match="of machine nas"):
         plan_undo((kept, since), undone="01A", run="01Z", now=NOW, by=BY, machines=frozenset({"laptop"}))
 
 
-def test_a_machine_that_only_left_something_is_adopted_without_a_key() -> None:
+def test_what_a_machine_left_is_adopted_without_a_key() -> None:
     laptop = Leftover("here", "kept", "/x", "R", BY, machine="laptop")
     mine, another, old = replace(laptop, machine="nas"), replace(laptop, by="another", machine="pi"), replace(laptop, machine="")
-    found = adoptable_leftovers((laptop, laptop, mine, another, old), ours=OURS, at=NOW)
-    assert [(each.machine, each.signer, each.points) for each in found] == [("laptop", "", 0)]
-    chosen = choose_adoption(found, "laptop", ours=OURS, signers=("SHA256:mine",))
+    left = (laptop, laptop, mine, another, old)
+    chosen = choose_leftovers(left, "laptop", ours=OURS, at=NOW)
+    assert (chosen.machine, chosen.signer, chosen.points) == ("laptop", "", 0)
     known = adopted(Acceptance(("nas",), ("SHA256:mine",)), chosen, at=NOW)
     assert ours_of(known, by=BY).machines == {"nas", "laptop"}
     assert ours_of(known, by=BY).signers == {"SHA256:mine"}
+    for absent in ("nas", "pi", ""):
+        with pytest.raises(NotFound, match="left anything") as missing:
+            choose_leftovers(left, absent, ours=OURS, at=NOW)
+        assert "laptop" in missing.value.hint

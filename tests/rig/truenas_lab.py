@@ -81,7 +81,7 @@ class Lab:
         return {"url": self.started.url, "user": user, "key": f"file:{key}", "ca": self.started.certificate, "mounts": str(self.mounts)}
 
     def source(
-        self, *, by: str, watch: tuple[str, ...] = (), administrator: bool = False, system: str = "", **settings: object
+        self, *, by: str, watch: tuple[str, ...] = (), administrator: bool = False, system: str = "", machine: str = "", **settings: object
     ) -> TruenasSource:
         """Make a source of those settings and more."""
         policy = SourcePolicy("nas", "truenas", "home", {**self.settings(administrator=administrator), **settings})
@@ -91,7 +91,15 @@ class Lab:
         if "ssh" in settings:
             remote = SshRunner(name="nas", host=str(settings["ssh"]), ssh_config=str(settings["ssh_config"]))
         return TruenasSource(
-            policy=policy, by=by, runner=runner, clock=SystemClock(), secrets=secrets, watch=watch, system=system, remote=remote
+            policy=policy,
+            by=by,
+            runner=runner,
+            clock=SystemClock(),
+            secrets=secrets,
+            watch=watch,
+            system=system,
+            remote=remote,
+            machine=lambda: machine,
         )
 
 

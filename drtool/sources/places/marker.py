@@ -136,6 +136,6 @@ def require_machine(owner: Owner, machine: str, *, planned: str, place: str) -> 
     if machine not in ("", planned, owner.machine()):
         raise Refused(
             f"{place} was left by machine {machine}",
-            hint=f"it is its own to sweep; if that is gone: drtool adopt {machine}, then drtool sweep, then this again",
+            hint=f"it is its own to sweep; if that is gone: drtool adopt --leftovers {machine}, then drtool sweep, then this again",
             safe="nothing was touched",
         )

@@ -85,7 +85,7 @@ def _require_over(parts: Parts, clone: Dataset, *, run: str) -> None:
     if label.machine not in ("", parts.owner.machine()):
         raise Conflict(
             f"{clone.id} is of machine {label.machine}, which has the same policy name",
-            hint=f"give each machine a policy name of its own; if that one is gone: drtool adopt {label.machine}, then drtool sweep",
+            hint=f"give each a policy name of its own; if that one is gone: drtool adopt --leftovers {label.machine}, then drtool sweep",
             safe="it was not touched",
         )
     try:
