@@ -6,19 +6,22 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from drtool.catalog.attempts import AttemptBook, ended_attempt, failed_attempt
 from drtool.catalog.runs import RunFolder, Runs
 from drtool.model.attempt import Attempts, Task
 from drtool.model.errors import DrtoolError
 from drtool.model.inventory import Listing
-from drtool.model.plan import Plan
 from drtool.model.policy import Policy
-from drtool.model.report import Report
 from drtool.planning.endings import KILLED, ending_of, endings, tasks_of
 from drtool.planning.overdue import TaskStatus, task_statuses
 from drtool.planning.schedule import Agenda, Timed, agenda, every_task, places, repository_of, told_by
-from drtool.ports import Clock
+
+if TYPE_CHECKING:
+    from drtool.model.plan import Plan
+    from drtool.model.report import Report
+    from drtool.ports import Clock
 
 
 @dataclass(frozen=True, slots=True)

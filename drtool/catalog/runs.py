@@ -6,15 +6,17 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from drtool.catalog.fold import fold
 from drtool.catalog.journal import read_journal
 from drtool.catalog.storage import make_folder, read_json, write_atomically
 from drtool.model.codec import canonical, decode
 from drtool.model.event import Event
 from drtool.model.identifier import is_identifier
 from drtool.model.plan import Plan
-from drtool.model.report import Report
+
+if TYPE_CHECKING:
+    from drtool.model.report import Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ class RunFolder:
 
     def report(self) -> Report | None:
         """Fold plan and journal; None when either is missing."""
+        from drtool.catalog.fold import fold  # noqa: PLC0415 - nouns of reports, which most verbs that look at runs do not need
+
         plan, events = self.plan(), self.events()
         return fold(plan, events) if plan is not None and events else None
 

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from drtool.model.attempt import Ending, Lesson, Task
 from drtool.model.outcome import Outcome
 from drtool.model.plan import Plan, Prune, Record, Step, Verify
-from drtool.model.report import Report, StepReport
+
+if TYPE_CHECKING:
+    from drtool.model.report import Report, StepReport
 
 WAITING_HELPS = frozenset({"Unavailable", "Locked", "Interrupted", "NotNow"})
 """Errors, by class name, after which an attempt is repeated before its next scheduled time; all others need a person, or more time."""
