@@ -490,7 +490,7 @@ class App:
         """The signed records of drills and readings."""
         from drtool.evidence import EvidenceDesk
 
-        return EvidenceDesk(self.hands)
+        return EvidenceDesk(self.hands, self.notary.succession)
 
     def signer(self) -> Signer:
         """Return who signs evidence on this host; its key is made when there is none."""

@@ -19,6 +19,7 @@ from drtool.notary import Witness, met
 from drtool.offsite.restic.repository import ResticRepository
 from drtool.planning.adopt import adoptable, choose_adoption
 from drtool.planning.standing import judged, ours_of
+from drtool.planning.succession import at_once
 from drtool.runners.local import LocalRunner
 from drtool.secrets.store import Secrets
 
@@ -82,7 +83,7 @@ def _of_one_machine(listing: Listing, machine: str) -> tuple[Listing, Adoption |
     if len(names) != 1:
         return listing, None  # none, or several policies: told where their manifests are joined
     first, unsigned = met(listing, by=names[0])
-    rotations = opened_rotations(listing.rotations, by=names[0])
+    rotations = at_once(opened_rotations(listing.rotations, by=names[0]))
     known = Acceptance(first=first, unsigned=unsigned, rotations=rotations)
     ours = ours_of(known, by=names[0])
     found = adoptable({NAME: judged(listing, ours)}, known)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from drtool.catalog import manifest as manifests
@@ -12,6 +12,7 @@ from drtool.catalog.allowed_signers import read_allowed
 from drtool.catalog.chain import Exhibit, examine
 from drtool.catalog.evidence_folder import EvidenceFolder, KeptEvidence
 from drtool.catalog.portfolio import write_portfolio
+from drtool.catalog.rotation import public_keys
 from drtool.catalog.seal import read_sealed, unseal
 from drtool.engine.attest import evidence_folder
 from drtool.engine.hands import Hands
@@ -21,8 +22,10 @@ from drtool.model.evidence import Evidence, EvidenceRecord, SignedEvidence
 from drtool.model.examination import EvidenceView, Examination, SeenHead
 from drtool.model.inventory import Listing
 from drtool.model.point import RecoveryPoint
+from drtool.model.rotation import Rotation
 from drtool.model.standing import Standing
 from drtool.model.view import ShownEvidence
+from drtool.planning.succession import MOST_STEPS, Succession
 
 DISK = "this disk"
 
@@ -32,6 +35,8 @@ class EvidenceDesk:
     """The evidence of one policy's repositories, whoever wrote it, and of this host."""
 
     hands: Hands
+    succession: Callable[[], Succession]
+    """Which keys count here, and which follow them."""
 
     @property
     def folder(self) -> EvidenceFolder:
@@ -78,12 +83,25 @@ class EvidenceDesk:
             return ShownEvidence(view, fault=error.what)
 
     def examine(self, *, allowed_signers: str | None = None) -> Examination:
-        """Check every signature, every chain, and the heads in all manifests; with a file of allowed signers also who signed."""
+        """Check every signature, every chain, and the heads in all manifests; with a file of allowed signers also who signed.
+
+        Who follows a key that the file allowed at that time is allowed, too.
+        """
         allowed = _allowed(allowed_signers)
         listings = self.listings()
+        followed = self.succession().followed
+        if allowed is not None:
+            said = (*self.folder.rotations(), *(each for listing in listings.values() for each in listing.rotations))
+            allowed = _following(allowed, followed, public_keys(said))
         unread = [f"{name}: {listing.problem.what}" for name, listing in listings.items() if listing.problem is not None]
         heads = tuple(self._heads(listings, unread.append))
-        return examine((*self._stored(listings), *self._kept(listings)), heads, allowed=allowed, unread=tuple(unread))
+        return examine(
+            (*self._stored(listings), *self._kept(listings)),
+            heads,
+            allowed=allowed,
+            unread=tuple(unread),
+            replaced={each.old: each.new for each in followed},
+        )
 
     def export(self, directory: str) -> Mapping[str, Any]:
         """Write every signed record, its signature, who may sign, and an index for an auditor into an empty directory."""
@@ -177,6 +195,24 @@ def _gone_from(kept: KeptEvidence, listings: Mapping[str, Listing]) -> str:
     if not kept.snapshot or listing is None or listing.problem is not None:
         return ""
     return "" if any(each.id == kept.id for each in listing.evidence) else listing.repository
+
+
+def _following(
+    allowed: Callable[[EvidenceRecord], bool], followed: Iterable[Rotation], keys: Mapping[str, str]
+) -> Callable[[EvidenceRecord], bool]:
+    """Allow those, too, who follow a key that was allowed when it was replaced."""
+    before: dict[str, list[Rotation]] = {}
+    for each in followed:
+        before.setdefault(each.new, []).append(each)
+
+    def may(record: EvidenceRecord, signer: str, steps: int) -> bool:
+        if allowed(record):
+            return True
+        return steps > 0 and any(
+            may(replace(record, public_key=keys.get(each.old, ""), ended=each.at), each.old, steps - 1) for each in before.get(signer, ())
+        )
+
+    return lambda record: may(record, record.signer, MOST_STEPS)
 
 
 def _allowed(path: str | None) -> Callable[[EvidenceRecord], bool] | None:

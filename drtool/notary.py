@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
 
@@ -15,10 +16,11 @@ from drtool.catalog.signer import Signer
 from drtool.model.errors import DrtoolError, Refused
 from drtool.model.inventory import Listing
 from drtool.model.policy import Policy
-from drtool.model.rotation import Rotation
+from drtool.model.rotation import Rotation, SignedRotation
 from drtool.model.standing import Acceptance, Adoption, Ours
-from drtool.planning.standing import judged, ours_of
-from drtool.planning.succession import learnt
+from drtool.planning.others import DECIDE
+from drtool.planning.standing import accepted_directly, judged, ours_of, succession_of
+from drtool.planning.succession import Succession, learnt, unfinished
 
 
 class Notary:
@@ -31,6 +33,8 @@ class Notary:
         signer: whose key signs here; asked only when something is signed, or a repository is met for the first time.
         has_signer: whether there is such a key already.
         standing_in: a machine and its signer that count for this call.
+        said: what this machine itself said of its keys.
+        successor_waits: whether a key lies beside the one that signs.
     """
 
     def __init__(
@@ -42,13 +46,16 @@ class Notary:
         signer: Callable[[], Signer],
         has_signer: Callable[[], bool],
         standing_in: Adoption | None = None,
+        said: Callable[[], tuple[SignedRotation, ...]] = tuple,
+        successor_waits: Callable[[], bool] = bool,
     ) -> None:
         self._policy, self._state_directory, self._environment = policy, state_directory, environment
         self._signer, self._has_signer = signer, has_signer
-        self._standing_in = standing_in
+        self._standing_in, self._said, self._successor_waits = standing_in, said, successor_waits
         self._file = AcceptanceFile(state_directory, by=policy.name)
         self._opened: dict[bytes, str] = {}
         self._machine = ""
+        self._before: AbstractSet[Rotation] | None = None
 
     @property
     def machine(self) -> str:
@@ -104,8 +111,17 @@ class Notary:
         """Sort a listing; with `location` a repository that is met for the first time is got to know."""
         if location and listing.problem is None:
             self._meet(listing, location)
-        self._learn(listing)
-        return judged(listing, self.ours())
+        found = opened_rotations(listing.rotations, by=self._policy.name)
+        self._learn(listing.repository, found)
+        return replace(judged(listing, self.ours()), unfinished=self._unfinished(listing, found))
+
+    def succession(self) -> Succession:
+        """Say which keys count, and which of them were replaced."""
+        return self._followed(self._file.load())
+
+    def said(self, rotation: Rotation) -> None:
+        """Remember what this machine itself says of its keys."""
+        self._file.update(lambda known: known if rotation in known.rotations else replace(known, rotations=(*known.rotations, rotation)))
 
     def rotations_in(self, listings: Iterable[Listing]) -> tuple[Rotation, ...]:
         """Return what keys say in our name of which follows which; whether they count is another matter."""
@@ -136,24 +152,54 @@ class Notary:
             )
         )
 
-    def _learn(self, listing: Listing) -> None:
+    def _learn(self, repository: str, found: tuple[Rotation, ...]) -> None:
         """Remember which key follows which, among those that are accepted: what a thief removes or adds later is known for that."""
-        found = opened_rotations(listing.rotations, by=self._policy.name)
         known = self._file.load()
-        direct = self.ours().signers
-        fresh = [each for each in learnt(known.rotations, found, direct=direct) if each not in known.rotations]
+        if self._before is None:
+            self._before = frozenset(known.rotations)
+        if frozenset(found) <= frozenset(known.rotations):
+            return
+        learned = self._grown(known, found)
+        fresh = [each for each in learned if each not in known.rotations]
         if not fresh:
             return
+        before, after = self._followed(known), self._followed(replace(known, rotations=learned))
         told = [
-            f"{listing.repository}: {each.new} follows the key {each.old} since {each.at:%Y-%m-%d}, signed by both; whether its owner did"
+            f"{repository}: {each.new} follows the key {each.old} since {each.at:%Y-%m-%d}, signed by both; whether its owner did"
             " that no record can tell, the recovery sheet of then does"
             for each in fresh
-            if not each.final and each.new not in known.signers
+            if each in after.followed and each.new not in known.signers
         ]
+        told += [f"{repository}: {words}; {DECIDE}" for words in after.disputed if words not in before.disputed]
         self._file.update(
-            lambda known: replace(
-                known, rotations=learnt(known.rotations, found, direct=direct), untold=tuple(dict.fromkeys((*known.untold, *told)))
-            )
+            lambda known: replace(known, rotations=self._grown(known, found), untold=tuple(dict.fromkeys((*known.untold, *told))))
+        )
+
+    def _followed(self, known: Acceptance) -> Succession:
+        return succession_of(known, signers=self._policy.signers, standing_in=self._standing_in)
+
+    def _grown(self, known: Acceptance, found: tuple[Rotation, ...]) -> tuple[Rotation, ...]:
+        return learnt(
+            known.rotations,
+            found,
+            direct=accepted_directly(known, signers=self._policy.signers, standing_in=self._standing_in),
+            own=frozenset(known.signers),
+            decided=bool(self._policy.signers),
+            before=self._before,
+        )
+
+    def _unfinished(self, listing: Listing, found: tuple[Rotation, ...]) -> tuple[str, ...]:
+        known = self._file.load()
+        if listing.problem is not None or not known.signers:
+            return ()
+        return unfinished(
+            known.signers,
+            known.rotations,
+            kept=opened_rotations(self._said(), by=self._policy.name),
+            there=found,
+            repository=listing.repository,
+            waiting=self._successor_waits(),
+            named=self._policy.evidence_key is not None,
         )
 
     def _first_contact(self, listing: Listing, first: str, unsigned: tuple[str, ...], known: Acceptance) -> list[str]:

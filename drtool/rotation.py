@@ -14,7 +14,7 @@ from drtool.engine.hands import Hands
 from drtool.model.errors import DrtoolError, Interrupted, Refused, Unavailable
 from drtool.model.evidence import EvidenceHead, newest_heads
 from drtool.model.inventory import Listing
-from drtool.model.rotation import Rotation, SignedRotation, known_points
+from drtool.model.rotation import Rotation, SignedRotation, known_points, known_records
 from drtool.model.secret import SecretReference
 from drtool.notary import Notary
 from drtool.planning.succession import lineage
@@ -58,10 +58,12 @@ class Rotating:
         listings = self._listings()
         current = folder.signer()
         self.notary.own(current.fingerprint)
+        self._require_unreplaced(current)
+        finished = self._unfinished(folder, current, listings)
         if to is None and not folder.has_successor:
-            unfinished = self._unfinished(folder, current, listings)
-            if unfinished is not None:
-                return unfinished
+            if finished is not None:
+                return finished
+            self._require_one_successor(folder, current)
             if folder.reference is not None:
                 raise Refused(
                     f"the policy names the signing key, {folder.reference}: drtool does not write there",
@@ -70,8 +72,11 @@ class Rotating:
                 )
         new = folder.successor(to)
         if new.fingerprint == current.fingerprint:
-            return self._unfinished(folder, current, listings) or _refuse_same(to)
+            return finished or _refuse_same(to)
+        self._require_one_successor(folder, current, new)
+        self._require_fresh(new)
         self._require_counted(current, new)
+        listings = self._listings() if finished is not None else listings
         self.notary.own(new.fingerprint)
         self._announce(folder, current, new, listings)
         if to is not None:
@@ -89,7 +94,8 @@ class Rotating:
     def _unfinished(self, folder: EvidenceFolder, current: Signer, listings: Mapping[str, Listing]) -> RotatedSigner | None:
         """Finish what led to the key that signs now; None where all of it is told everywhere."""
         told = lineage(current.fingerprint, self._known(folder, listings))
-        before = [each for each in told if each.new == current.fingerprint and not each.final]
+        own = {*self.notary.acceptance.signers, *(each.old for each in self._kept(folder))}  # anybody may be said to have been before us
+        before = [each for each in told if each.new == current.fingerprint and not each.final and each.old in own]
         for each in before:
             ended = any(one.final and (one.old, one.new) == (each.old, each.new) for one in told)
             if not ended or self._lacking(folder, current, listings):
@@ -102,6 +108,7 @@ class Rotating:
         if not any(each.final and (each.old, each.new) == (old, new.fingerprint) for each in known):
             self._keep(folder, sign_rotation(self._last_word(folder, old, new, listings), new=new))
         self._publish(folder, new, listings)
+        self._require_retired(old, new)
         return RotatedSigner(old, new.fingerprint, self._allowed(new), tuple(listings), points=len(points), resumed=resumed)
 
     def _announce(self, folder: EvidenceFolder, old: Signer, new: Signer, listings: Mapping[str, Listing]) -> None:
@@ -121,7 +128,9 @@ class Rotating:
         told, since = known_points(signed)
         counted = (each for listing in listings.values() for each in listing.evidence if each.counts and each.tags_signer == old)
         own = (each for each in folder.summaries() if each.signer == old)
-        head = newest_heads((*counted, *own)).get(old, EvidenceHead(0, ""))
+        evidence = (*counted, *own)
+        head = newest_heads(evidence).get(old, EvidenceHead(0, ""))
+        holds = (each for listing in listings.values() for each in listing.holds if (each.by, each.signer) == (by, old))
         word = self._word(old, new)
         return replace(
             word,
@@ -131,11 +140,16 @@ class Rotating:
             head=head.digest,
             known=told,
             since=since,
+            records=known_records(evidence, holds),
         )
 
     def _keep(self, folder: EvidenceFolder, signed: SignedRotation) -> None:
         (rotation,) = opened_rotations((signed,), by=self.hands.policy.name)
         folder.keep_rotation(rotation.id, signed)
+        self.notary.said(rotation)
+
+    def _kept(self, folder: EvidenceFolder) -> tuple[Rotation, ...]:
+        return opened_rotations(folder.rotations(), by=self.hands.policy.name)
 
     def _known(self, folder: EvidenceFolder, listings: Mapping[str, Listing]) -> tuple[Rotation, ...]:
         return opened_rotations(self._said(folder, listings), by=self.hands.policy.name)
@@ -149,7 +163,8 @@ class Rotating:
         """Return what leads to a key and is not told in a repository yet."""
         by = self.hands.policy.name
         said = self._said(folder, listings)
-        line = set(lineage(new.fingerprint, opened_rotations(said, by=by)))
+        accepted = self.notary.ours().signers  # who has a key of ours may say that it followed another
+        line = {each for each in lineage(new.fingerprint, opened_rotations(said, by=by)) if each.old in accepted}
         wanted = [each for each in said if any(one in line for one in opened_rotations((each,), by=by))]
         lacking = {name: [each for each in wanted if each not in listing.rotations] for name, listing in listings.items()}
         return {name: records for name, records in lacking.items() if records}
@@ -181,6 +196,58 @@ class Rotating:
                 safe="the key that signs is the same as before",
             )
         return listings
+
+    def _require_unreplaced(self, current: Signer) -> None:
+        if current.fingerprint in self.notary.ours().retired:
+            raise Refused(
+                f"the key that signs here, {current.fingerprint}, was replaced: nothing counts that it says, of another key neither",
+                hint="put the newer key back (`evidence/key` of the state directory, or what `evidence:` of the policy names)",
+                safe="nothing was changed",
+            )
+
+    def _require_one_successor(self, folder: EvidenceFolder, current: Signer, new: Signer | None = None) -> None:
+        """Refuse a second successor: readers could not tell whether a thief said it."""
+        said = {each.new for each in self._kept(folder) if not each.final and each.old == current.fingerprint}
+        if not said or (new is not None and new.fingerprint in said):
+            return
+        before = " and ".join(sorted(said))
+        again = f"finish that: put {before} into the policy, then: {_AGAIN} --to its reference; another key can follow it then"
+        lost = f"put `evidence/key.next` back from a backup of the state directory, then: {_AGAIN}; if it is lost, move `evidence/key` away"
+        raise Refused(
+            f"it was said already that {before} follows {current.fingerprint}: of two successors neither would count anywhere",
+            hint=again if folder.reference is not None or new is not None else f"{lost}: a new key is made, which others adopt",
+            safe="the key that signs is the same as before",
+        )
+
+    def _require_fresh(self, new: Signer) -> None:
+        known = self.notary.acceptance
+        replaced = {each.old for each in known.rotations if {each.old, each.new} <= set(known.signers)}
+        if new.fingerprint in replaced | set(self.notary.ours().retired):
+            raise Refused(
+                f"{new.fingerprint} was replaced by another key before: what it signs counts for nobody",
+                hint=f"make another (ssh-keygen -t ed25519 -N '' -f FILE), then: {_AGAIN} --to file:FILE",
+                safe="the key that signs is the same as before",
+            )
+
+    def _require_retired(self, old: str, new: Signer) -> None:
+        """Read once more: the old key counts no more only where this shows."""
+        blind = []
+        for name, listing in self.list_all().items():
+            there = opened_rotations(listing.rotations, by=self.hands.policy.name)
+            if listing.problem is None and not any(each.final and (each.old, each.new) == (old, new.fingerprint) for each in there):
+                blind.append(name)
+        if blind:
+            raise Unavailable(
+                f"{new.fingerprint} signs here now, and the record of that does not show in {', '.join(blind)}: there the old key counts",
+                hint=f"the same again: {_AGAIN}",
+                safe="every point by the old key still counts",
+            )
+        if old not in self.notary.ours().retired:
+            raise Refused(
+                f"{new.fingerprint} signs here now, and the old key, {old}, still counts: something decides otherwise",
+                hint="look at `signers:` of the policy, and at what is claimed of the old key: drtool doctor",
+                safe="every point by the old key still counts",
+            )
 
     def _require_counted(self, old: Signer, new: Signer) -> None:
         listed = self.hands.policy.signers

@@ -43,6 +43,8 @@ def make_notary(policy: Policy, *, state_directory: str, standing_in: Adoption |
         signer=lambda: folder().signer(),
         has_signer=lambda: policy.evidence_key is not None or os.path.exists(os.path.join(state_directory, "evidence", "key")),
         standing_in=standing_in,
+        said=lambda: folder().rotations(),
+        successor_waits=lambda: folder().has_successor,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -42,9 +42,14 @@ class _Chain:
 
 
 def examine(
-    exhibits: Iterable[Exhibit], heads: Iterable[SeenHead], *, allowed: Allowed | None = None, unread: tuple[str, ...] = ()
+    exhibits: Iterable[Exhibit],
+    heads: Iterable[SeenHead],
+    *,
+    allowed: Allowed | None = None,
+    unread: tuple[str, ...] = (),
+    replaced: Mapping[str, str] | None = None,
 ) -> Examination:
-    """Look at every copy, every chain and every head; with `allowed` also at who may sign."""
+    """Look at every copy, every chain and every head; with `allowed` also at who may sign; `replaced` tells which key follows which."""
     faults: list[EvidenceFault] = []
     chains: dict[str, _Chain] = {}
     unsigned: dict[str, Evidence] = {}
@@ -68,7 +73,9 @@ def examine(
     return Examination(
         records=len(good),
         heads=len({(head.repository, head.point) for head in seen}),
-        signers=tuple(_view(signer, chain, allowed) for signer, chain in sorted(chains.items()) if chain.records),
+        signers=tuple(
+            _view(signer, chain, allowed, (replaced or {}).get(signer, "")) for signer, chain in sorted(chains.items()) if chain.records
+        ),
         unsigned=tuple(sorted(unsigned)),
         faults=tuple(dict.fromkeys(faults)),
         unread=unread,
@@ -106,6 +113,8 @@ def _labels(exhibit: Exhibit, document: SignedEvidence, record: EvidenceRecord) 
         yield _fault("deleted", f"it was stored in {exhibit.gone_from} and is not there any more", record, place)
     if listed is None:
         return
+    if listed.retired:
+        yield _fault("retired", "its signer had been replaced, and this was not known then: it counts for nothing", record, place)
     if (listed.signer, listed.number) != (record.signer, record.number):
         yield _fault("reordered", f"it lies in the place of number {listed.number}, and is number {record.number}", record, place)
     elif _as_told(listed) not in (summary := document.summary(), _of_an_earlier_release(summary)):
@@ -119,7 +128,7 @@ def _of_an_earlier_release(summary: Evidence) -> Evidence:
 
 def _as_told(listed: Evidence) -> Evidence:
     """Return what the tags tell, without what only a listing knows."""
-    return replace(listed, snapshot="", tags_signer="", unsigned="", counts=True)
+    return replace(listed, snapshot="", tags_signer="", unsigned="", counts=True, retired=False)
 
 
 def _links(signer: str, chain: _Chain) -> Iterator[EvidenceFault]:
@@ -179,7 +188,7 @@ def _fault(kind: str, what: str, record: EvidenceRecord, place: str = "") -> Evi
     return EvidenceFault(kind, what, record.signer, record.number, record.id, place)
 
 
-def _view(signer: str, chain: _Chain, allowed: Allowed | None) -> SignerView:
+def _view(signer: str, chain: _Chain, allowed: Allowed | None, replaced_by: str) -> SignerView:
     records = [record for copies in chain.records.values() for record in copies.values()]
     return SignerView(
         fingerprint=signer,
@@ -189,4 +198,5 @@ def _view(signer: str, chain: _Chain, allowed: Allowed | None) -> SignerView:
         newest=max(chain.records),
         last=max(record.ended for record in records),
         allowed=None if allowed is None else all(allowed(record) for record in records),
+        replaced_by=replaced_by,
     )

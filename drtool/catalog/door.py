@@ -14,7 +14,7 @@ from typing import Final
 from drtool.model import bounds
 from drtool.model.evidence import EvidenceRecord
 from drtool.model.point import Artifact, Attributes, Canary, Census, Manifest, Member, MissingMember, SampledFile
-from drtool.model.rotation import KNOWN_MOST, TOKEN_CHARACTERS, Rotation
+from drtool.model.rotation import KNOWN_MOST, RECORDS_MOST, TOKEN_CHARACTERS, Rotation
 
 MEMBERS: Final = 100_000
 ARTIFACTS: Final = 1000
@@ -32,7 +32,7 @@ _FORMS: Final = ("tree", "stream", "native")
 _GROUP: Final = re.compile(r"(\d{1,18}\.){3}\d{1,18}:[0-9a-f]{16}:[0-9a-f]{16}")
 _MODE: Final = re.compile(r"[0-7]{0,6}")
 _FINGERPRINT: Final = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
-_TOKENS: Final = re.compile(rf"([A-Za-z0-9_-]{{{TOKEN_CHARACTERS}}}){{0,{KNOWN_MOST}}}")
+_TOKENS: Final = re.compile(rf"([A-Za-z0-9_-]{{{TOKEN_CHARACTERS}}})*")
 _SMALLEST: Final = -(1 << 40)
 _TEXTS: Final = ("exclude", "exclude_if_present", "exclude_files")
 """Keys of a selector that checks walk through: lists of text, whatever the kind."""
@@ -128,8 +128,9 @@ def admit_rotation(rotation: Rotation) -> Rotation:
     bounds.optional_name(rotation.point, "a point")
     bounds.count(rotation.number, "a place in a chain")
     bounds.hexadecimal(rotation.head, "the digest of evidence", digits=_DIGEST)
-    if not _TOKENS.fullmatch(rotation.known):
-        raise ValueError("the points it knows are no beginnings of digests")
+    for known, most, what in ((rotation.known, KNOWN_MOST, "points"), (rotation.records, RECORDS_MOST, "records")):
+        if len(known) > most * TOKEN_CHARACTERS or not _TOKENS.fullmatch(known):
+            raise ValueError(f"the {what} it knows are no beginnings of digests")
     if rotation.since is not None:
         bounds.instant(rotation.since, "the oldest point it knows")
     return rotation

@@ -34,7 +34,20 @@ def open_rotation(signed: SignedRotation) -> Rotation:
     _require(rotation.new, signed.record, signed.new_signature)
     if not rotation.final:
         _require(rotation.old, signed.record, signed.old_signature)
+    elif signed.old_signature:
+        raise Corrupt("the last word bears a signature that nobody asked for")
     return rotation
+
+
+def public_keys(signed: Iterable[SignedRotation]) -> dict[str, str]:
+    """Return by fingerprint the keys, as OpenSSH writes them, that signed rotations whose signatures fit."""
+    found: dict[str, str] = {}
+    for each in signed:
+        if _opened(each) is not None:
+            for signature in filter(None, (each.new_signature, each.old_signature)):
+                key = sshsig.verify(sshsig.armour(signature), each.record.encode("ascii"), namespace=sshsig.ROTATION_NAMESPACE)
+                found[sshsig.fingerprint(key)] = key
+    return found
 
 
 def opened_rotations(signed: Iterable[SignedRotation], *, by: str) -> tuple[Rotation, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
 import struct
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ _BEGIN, _END = "-----BEGIN SSH SIGNATURE-----", "-----END SSH SIGNATURE-----"
 _COLUMNS = 70
 _HASHES = {"sha512": hashlib.sha512, "sha256": hashlib.sha256}
 _KEY_BYTES, _SIGNATURE_BYTES = 32, 64
+_COMPACT = re.compile(r"[A-Za-z0-9_-]+")
 _URL_SAFE, _PLAIN = str.maketrans("+/", "-_"), str.maketrans("-_", "+/")
 
 
@@ -46,7 +48,9 @@ def compact(armoured: str) -> str:
 
 
 def armour(line: str) -> str:
-    """Return the armoured signature of a compact one."""
+    """Return the armoured signature of a compact one; Corrupt when it is not spelt as `compact` spells it."""
+    if not _COMPACT.fullmatch(line):
+        raise Corrupt("the signature cannot be read")
     body = line.translate(_PLAIN)
     body += "=" * (-len(body) % 4)
     return "\n".join([_BEGIN, *(body[start : start + _COLUMNS] for start in range(0, len(body), _COLUMNS)), _END, ""])
@@ -102,9 +106,12 @@ def _body(armoured: str) -> bytes:
     if len(lines) < 3 or lines[0] != _BEGIN or lines[-1] != _END:  # noqa: PLR2004 - the two borders and something between
         raise Corrupt("that is no signature of OpenSSH")
     try:
-        data = base64.b64decode("".join(lines[1:-1]), validate=True)
+        body = "".join(lines[1:-1])
+        data = base64.b64decode(body, validate=True)
     except (binascii.Error, ValueError):
         raise Corrupt("the signature cannot be read") from None
+    if base64.b64encode(data).decode("ascii") != body:  # bits that say nothing would make one signature look like several
+        raise Corrupt("the signature is not spelt as ssh-keygen spells it")
     start = len(_MAGIC) + 4
     if data[:start] != _MAGIC + struct.pack(">I", _VERSION):
         raise Corrupt("that is no signature of a version that is known here")

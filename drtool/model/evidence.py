@@ -90,6 +90,8 @@ class Evidence:
     """SHA-256 in hex of tags without any signature; empty for signed ones."""
     counts: bool = True
     """Whether its signer is accepted here: only then it proves anything."""
+    retired: bool = False
+    """Whether its signer was accepted until another key replaced it, and it was not known then."""
 
 
 @dataclass(frozen=True, slots=True)

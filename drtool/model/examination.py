@@ -25,7 +25,7 @@ class EvidenceView:
 class EvidenceFault:
     """One thing that is wrong with evidence.
 
-    `kind` is `edited`, `deleted`, `reordered`, `truncated`, `replaced`, `mislabelled`, `unsigned`, `stranger` or `unreadable`;
+    `kind` is `edited`, `deleted`, `reordered`, `truncated`, `replaced`, `mislabelled`, `unsigned`, `stranger`, `retired` or `unreadable`;
     `number` counts from 1, 0 where it is not known.
     """
 
@@ -49,7 +49,10 @@ class SeenHead:
 
 @dataclass(frozen=True, slots=True)
 class SignerView:
-    """One signer: its key, whom it signs for, and how far its chain goes; `allowed` is None when nobody said who may sign."""
+    """One signer: its key, whom it signs for, and how far its chain goes; `allowed` is None when nobody said who may sign.
+
+    `replaced_by` are the keys that follow it.
+    """
 
     fingerprint: str
     public_key: str
@@ -58,6 +61,7 @@ class SignerView:
     newest: int
     last: datetime
     allowed: bool | None = None
+    replaced_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,8 @@ class Listing:
     """What is said of signing keys that follow one another: anybody's word, until its signatures were looked at."""
     disputed: tuple[str, ...] = ()
     """What is claimed so and does not count here, in words."""
+    unfinished: tuple[str, ...] = ()
+    """What of a rotation of this machine's own key is not done, in words."""
 
     @property
     def every_point(self) -> tuple[RecoveryPoint, ...]:

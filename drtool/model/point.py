@@ -192,6 +192,16 @@ class DataSnapshot:
     point: str
 
 
+SAID_OF_A_POINT = (
+    *("by", "set", "point", "run", "instant", "sealed", "complete", "bytes", "files"),
+    *("members", "artifacts", "trees", "digest", "machine"),
+)
+"""The tags of a manifest beside its role and its signature, and what tells one point from another wherever that is signed.
+
+What a rotation says of points is the digest of exactly these: a tag of a later release enters it only where it says something.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class RecoveryPoint:
     """A sealed point as one listing of one repository tells it; everything here comes from tags, nothing per member is read."""
@@ -225,6 +235,8 @@ class RecoveryPoint:
     """SHA-256 in hex of the tags of a point without any signature; empty for a signed one."""
     standing: str = ""
     """What it is to this machine (`drtool.model.standing`) when it is not ours; empty: ours, or not judged."""
+    mark: str = ""
+    """What tells it by all that its tags say (`drtool.model.rotation`), as they were read: an index forgets some of them."""
 
     @property
     def whole(self) -> bool:

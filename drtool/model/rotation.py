@@ -5,24 +5,27 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 from drtool.model.codec import canonical
 from drtool.model.evidence import Evidence
-from drtool.model.point import RecoveryPoint
+from drtool.model.hold import Hold
+from drtool.model.point import SAID_OF_A_POINT, RecoveryPoint
 
 ROTATION_FORMAT = "drtool.rotation/1"
 TOKEN_CHARACTERS = 16
 KNOWN_MOST = 5000
-"""As many points as fit into one tag with room to spare."""
+RECORDS_MOST = 2000
+"""As many points, and as much evidence and as many holds, as fit into one tag with room to spare."""
 _TOKEN_BYTES = 12
-_SAID = (
-    *("point", "set", "by", "run", "instant", "sealed", "complete", "bytes", "files"),
-    *("members", "artifacts", "trees", "digest", "machine"),
-)
-"""What the signature of a point covers: every tag that decides."""
+_NOT_SAID: Mapping[type, frozenset[str]] = {
+    Evidence: frozenset({"format", "snapshot", "tags_signer", "unsigned", "counts", "retired"}),
+    Hold: frozenset({"signer", "counts"}),
+}
+"""What a listing knows of a record beside what its tags say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,8 @@ class Rotation:
     """The beginnings of the digests of what the tags of the old key's points say, 96 bits each in base64url, one after the other."""
     since: datetime | None = None
     """Set when there were more of them: of what was sealed before, the instant alone decides."""
+    records: str = ""
+    """The same of its newest evidence and holds; empty in a record of an earlier release, which vouches for the head alone."""
     format: str = ROTATION_FORMAT
 
     def covers_point(self, point: RecoveryPoint) -> bool:
@@ -56,10 +61,34 @@ class Rotation:
         return mark(point) in _tokens(self.known) or (self.since is not None and point.sealed < min(self.since, self.at))
 
     def covers_evidence(self, evidence: Evidence) -> bool:
-        """Tell whether evidence that the old key signed can have been there: its chain ended at the head."""
-        if evidence.ended > self.at or evidence.number > self.number:
-            return False
-        return evidence.number < self.number or evidence.digest == self.head
+        """Tell whether evidence that the old key signed was there when it was replaced."""
+        if record_mark(evidence) in _tokens(self.records):
+            return True
+        head = (evidence.number, evidence.digest) == (self.number, self.head)
+        return not self.records and head and evidence.ended <= self.at
+
+    def covers_hold(self, hold: Hold) -> bool:
+        """Tell whether a hold, or the end of one, that the old key signed was there; a hold is believed by its instant: it only keeps."""
+        return record_mark(hold) in _tokens(self.records) or (not hold.releases and hold.created <= self.at)
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """That several keys are claimed to follow one: of what that one signed, only what is older than the first claim counts."""
+
+    at: datetime
+
+    def covers_point(self, point: RecoveryPoint) -> bool:
+        """Tell whether a point is older."""
+        return point.sealed < self.at
+
+    def covers_evidence(self, evidence: Evidence) -> bool:
+        """Tell whether evidence is older."""
+        return evidence.ended < self.at
+
+    def covers_hold(self, hold: Hold) -> bool:
+        """Tell whether a hold is older; the end of one counts for nothing in a dispute."""
+        return not hold.releases and hold.created < self.at
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +103,7 @@ class SignedRotation:
     format: str = ROTATION_FORMAT
 
 
-Retired = Mapping[str, tuple[Rotation, ...]]
+Retired = Mapping[str, tuple[Rotation | Dispute, ...]]
 """By the fingerprint of a key that was replaced: the last words about it. Several say together what it had signed."""
 
 
@@ -88,7 +117,14 @@ def token(digest: str) -> str:
 
 def mark(point: RecoveryPoint) -> str:
     """Return what tells a point by all that its tags say, not by its manifest alone: who has the old key could sign other tags for it."""
-    return token(hashlib.sha256(canonical({name: getattr(point, name) for name in _SAID})).hexdigest())
+    return point.mark or _token_of({name: getattr(point, name) for name in SAID_OF_A_POINT})
+
+
+def record_mark(record: Evidence | Hold) -> str:
+    """Return what tells evidence or a hold by all that its tags say; a field of a later release counts where it says something."""
+    beside = _NOT_SAID[type(record)]
+    said = {each.name: getattr(record, each.name) for each in fields(record) if each.name not in beside and not _is_default(record, each)}
+    return _token_of({"of": "hold" if isinstance(record, Hold) else "evidence", "said": said})
 
 
 def known_points(points: Iterable[RecoveryPoint]) -> tuple[str, datetime | None]:
@@ -96,6 +132,24 @@ def known_points(points: Iterable[RecoveryPoint]) -> tuple[str, datetime | None]
     newest = sorted({mark(each): each for each in points}.values(), key=lambda each: (each.sealed, each.digest), reverse=True)
     told = newest[:KNOWN_MOST]
     return "".join(mark(each) for each in told), told[-1].sealed if len(newest) > len(told) else None
+
+
+def known_records(evidence: Iterable[Evidence], holds: Iterable[Hold]) -> str:
+    """Return what a rotation tells of the evidence and the holds that its old key signed: the newest; what is older counts no more."""
+    dated = {record_mark(each): each.ended for each in evidence} | {record_mark(each): each.created for each in holds}
+    newest = sorted(dated, key=lambda each: (dated[each], each), reverse=True)
+    return "".join(newest[:RECORDS_MOST])
+
+
+def _is_default(record: Evidence | Hold, each: Any) -> bool:  # noqa: ANN401 - a field of a dataclass
+    value = getattr(record, each.name)
+    if each.default_factory is not MISSING:
+        return bool(value == each.default_factory())
+    return each.default is not MISSING and bool(value == each.default)
+
+
+def _token_of(said: Mapping[str, Any]) -> str:
+    return token(hashlib.sha256(canonical(said)).hexdigest())
 
 
 @lru_cache(maxsize=256)

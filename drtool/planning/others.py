@@ -17,6 +17,11 @@ from drtool.planning.words import spell_count, spell_duration, spell_instant
 _SHOWN = 3
 _RESTLESS = 2
 """So many machines of one run each are more likely one whose state does not last."""
+DECIDE = (
+    "compare the fingerprints with the recovery sheet, then in the policy: signers: [the old key, its right successor] (the old key alone,"
+    " if none is right), or: drtool adopt"
+)
+"""What to type where it is disputed which key follows another; `signers:` ends it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,9 @@ def others_of(listings: Iterable[Listing], set_name: str, *, by: str, now: datet
         )
         told.append(Told(f"{words}; whoever still has that key can write into the repository", f"drtool points {set_name}"))
     disputed = dict.fromkeys(words for listing in known for words in listing.disputed)
-    told += [Told(words, "compare the fingerprints with the recovery sheet, then: drtool adopt") for words in disputed]
+    told += [Told(f"{words}; {DECIDE}", "drtool adopt") for words in disputed]
+    unfinished = dict.fromkeys(words for listing in known for words in listing.unfinished)
+    told += [Told(f"{words}; to finish it: drtool evidence rotate", "drtool evidence rotate") for words in unfinished]
     return (*told, *_unaccepted(known, set_name, by=by), *_still_kept(known, set_name, by=by, now=now))
 
 
@@ -78,11 +85,19 @@ def _of_machine(machine: str, made: list[RecoveryPoint], set_name: str, *, by: s
 def _unaccepted(listings: tuple[Listing, ...], set_name: str, *, by: str) -> tuple[Told, ...]:
     elsewhere = {each.machine for listing in listings for each in listing.others if each.standing == Standing.ANOTHER_MACHINE}
     signers: dict[str, set[str]] = {}
+    late: set[str] = set()
     for listing in listings:
         for each in listing.evidence:
             ours = each.subject == "drill" and (each.by, each.set) == (by, set_name) and each.tested not in elsewhere
-            if ours and not each.counts and each.tags_signer == each.signer:
+            if ours and each.retired:
+                late.add(each.id)
+            elif ours and not each.counts and each.tags_signer == each.signer:
                 signers.setdefault(each.signer, set()).add(each.id)
+    words = f"{spell_count(len(late), 'drill')} of {set_name} signed with a key that had been replaced, and not known from before: no proof"
+    return (*((Told(words, "drtool evidence verify"),) if late else ()), *_by_strangers(signers, set_name))
+
+
+def _by_strangers(signers: Mapping[str, set[str]], set_name: str) -> tuple[Told, ...]:
     return tuple(
         Told(
             f"{spell_count(len(records), 'drill')} of {set_name} signed by {signer}, whom nobody accepted here: no proof;"

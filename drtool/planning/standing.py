@@ -10,7 +10,7 @@ from drtool.model.inventory import Listing
 from drtool.model.point import RecoveryPoint
 from drtool.model.standing import Acceptance, Adoption, Ours, Standing
 from drtool.model.workload import Leftover
-from drtool.planning.succession import follow
+from drtool.planning.succession import Succession, follow
 
 
 def ours_of(acceptance: Acceptance, *, by: str, signers: tuple[str, ...] = (), standing_in: Adoption | None = None) -> Ours:
@@ -20,18 +20,28 @@ def ours_of(acceptance: Acceptance, *, by: str, signers: tuple[str, ...] = (), s
     `standing_in` is what counts for this call alone, as a person named it. A key that follows an accepted one is accepted, unless the
     policy's list decides.
     """
-    others = signers or (acceptance.first, *(signer for each in acceptance.adopted for signer in each.signers))
-    named = (standing_in.machine, standing_in.signer) if standing_in is not None else ("", "")
-    direct = frozenset(filter(None, (*acceptance.signers, *others, named[1])))
-    found = follow(direct, acceptance.rotations, own=frozenset(acceptance.signers), decided=bool(signers))
+    found = succession_of(acceptance, signers=signers, standing_in=standing_in)
+    machine = standing_in.machine if standing_in is not None else ""
     return Ours(
         by=by,
-        machines=frozenset(filter(None, (*acceptance.machines, *(each.machine for each in acceptance.adopted), named[0]))),
+        machines=frozenset(filter(None, (*acceptance.machines, *(each.machine for each in acceptance.adopted), machine))),
         signers=found.signers,
         unsigned=frozenset(acceptance.unsigned),
         retired=found.retired,
-        disputed=found.disputed,
+        disputed=() if signers else found.disputed,  # a person has decided, and heard of it once
     )
+
+
+def succession_of(acceptance: Acceptance, *, signers: tuple[str, ...] = (), standing_in: Adoption | None = None) -> Succession:
+    """Say which keys count, and which were replaced, of those that this state accepts."""
+    direct = accepted_directly(acceptance, signers=signers, standing_in=standing_in)
+    return follow(direct, acceptance.rotations, own=frozenset(acceptance.signers), decided=bool(signers))
+
+
+def accepted_directly(acceptance: Acceptance, *, signers: tuple[str, ...] = (), standing_in: Adoption | None = None) -> frozenset[str]:
+    """Return the keys that are accepted by themselves, without anybody's word."""
+    others = signers or (acceptance.first, *(signer for each in acceptance.adopted for signer in each.signers))
+    return frozenset(filter(None, (*acceptance.signers, *others, standing_in.signer if standing_in is not None else "")))
 
 
 def standing(point: RecoveryPoint, ours: Ours) -> Standing:
@@ -54,17 +64,21 @@ def judged(listing: Listing, ours: Ours) -> Listing:
     """Sort a listing into what is ours and what is others', say which evidence and holds count; judged again, it may be another."""
     own: dict[str, RecoveryPoint] = {}
     others = []
+    moved = bool(listing.others)
     for point in (*listing.points, *listing.others):
         found = standing(point, ours)
         if found is Standing.OURS:
-            own[point.point] = replace(point, standing="") if point.standing else point  # sealed twice, it is the later one
+            known = own.get(point.point)
+            moved = moved or known is not None
+            if known is None or known.sealed <= point.sealed:  # sealed twice, it is the later one
+                own[point.point] = replace(point, standing="") if point.standing else point
         else:
             others.append(point if point.standing == found else replace(point, standing=found.value))
     points = tuple(own.values())
-    if listing.others:  # what was others' may be ours now, and lies between
+    if moved:  # what was others' may be ours now, and lies between
         points = tuple(sorted(points, key=lambda point: (point.instant, point.point)))
-    evidence = tuple(each if each.counts is (known := proves(each, ours)) else replace(each, counts=known) for each in listing.evidence)
-    holds = tuple(each if each.counts is (known := _may_release(each, ours)) else replace(each, counts=known) for each in listing.holds)
+    evidence = tuple(_weighed(each, ours) for each in listing.evidence)
+    holds = tuple(each if each.counts is (may := _may_release(each, ours)) else replace(each, counts=may) for each in listing.holds)
     return replace(listing, points=points, others=tuple(others), evidence=evidence, holds=holds, disputed=ours.disputed)
 
 
@@ -76,15 +90,27 @@ def proves(evidence: Evidence, ours: Ours) -> bool:
         return evidence.unsigned in ours.unsigned
     if evidence.tags_signer not in ours.signers or evidence.signer not in ("", evidence.tags_signer):
         return False
-    last = ours.retired.get(evidence.tags_signer, ())
-    if last and not any(each.covers_evidence(evidence) for each in last):
+    if _outlived(evidence, ours):
         return False
     return not evidence.tested or evidence.tested in ours.machines
 
 
+def _weighed(evidence: Evidence, ours: Ours) -> Evidence:
+    counts, retired = proves(evidence, ours), _outlived(evidence, ours)
+    if (evidence.counts, evidence.retired) == (counts, retired):
+        return evidence
+    return replace(evidence, counts=counts, retired=retired)
+
+
+def _outlived(evidence: Evidence, ours: Ours) -> bool:
+    """Tell whether evidence bears the signature of a key that was replaced, and was not known then."""
+    last = ours.retired.get(evidence.tags_signer, ())
+    return bool(last) and not any(each.covers_evidence(evidence) for each in last)
+
+
 def _may_release(hold: Hold, ours: Ours) -> bool:
     last = ours.retired.get(hold.signer, ())
-    return hold.signer in ours.signers and (not last or any(hold.created <= each.at for each in last))
+    return hold.signer in ours.signers and (not last or any(each.covers_hold(hold) for each in last))
 
 
 def left_here(leftover: Leftover, *, by: str, machines: frozenset[str]) -> bool:

@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from datetime import datetime
 
-from drtool.model.rotation import Retired, Rotation
+from drtool.model.rotation import Dispute, Retired, Rotation
 
 MOST_STEPS = 64
 """How many rotations one after the other are followed."""
-MOST_KNOWN = 128
-_MOST_OF_A_KEY = 4
-"""Two successors of one key are enough to doubt both."""
+MOST_OF_A_KEY = 4
+"""So many successors of a key, and last words of each, are remembered: two are enough to doubt both."""
 
 
 @dataclass(frozen=True, slots=True)
 class Succession:
-    """The signers that count, those of them that were replaced and by which last words, and what is disputed, in words."""
+    """The signers that count, those of them that were replaced and by which last words, and what is claimed otherwise, in words."""
 
     signers: frozenset[str]
     retired: Retired
     disputed: tuple[str, ...] = ()
+    followed: tuple[Rotation, ...] = ()
+    """The first words that count."""
+
+
+@dataclass(slots=True)
+class _Said:
+    """What is said of the successors of one key, in the order in which it was learnt."""
+
+    first: dict[str, Rotation] = field(default_factory=dict)
+    last: dict[str, list[Rotation]] = field(default_factory=dict)
+    settled: str = ""
+    """Whose last word was known before anybody else was claimed."""
+
+    def counted(self, direct: AbstractSet[str], *, own: bool, decided: bool) -> tuple[str, ...]:
+        """Return the successors that count: those accepted by themselves, else the settled one, else the only one."""
+        named = tuple(new for new in self.first if new in direct)
+        if named or own or decided:
+            return named
+        if self.settled:
+            return (self.settled,)
+        return tuple(self.first) if len(self.first) == 1 else ()
 
 
 def follow(
@@ -28,68 +50,80 @@ def follow(
 ) -> Succession:
     """Follow from the signers that are accepted by themselves to those that replaced them.
 
-    `own` are this machine's: it knows its own rotations, so that a successor it never had is told and does not count, whoever stole
-    the key. `decided`: the policy lists who counts, and no record adds to that. Of two successors of one key neither counts, but one
-    that is accepted by itself.
+    The rotations are in the order in which they were learnt: whose last word is known is followed by nobody else whom a copy of the old
+    key claims later. `own` are this machine's: it knows its own rotations, so that a successor it never had is told and does not
+    count. `decided`: the policy lists who counts, and no record adds to that. Of two successors of one key that nothing tells apart
+    neither counts, and the key is retired since the first claim.
     """
-    every = tuple(rotations)
-    successors: dict[str, dict[str, Rotation]] = {}
-    last: dict[tuple[str, str], list[Rotation]] = {}
-    for each in every:
-        if each.final:
-            last.setdefault((each.old, each.new), []).append(each)
-        else:
-            successors.setdefault(each.old, {}).setdefault(each.new, each)
-    signers, retired, disputed = set(direct), {}, []
+    said = _gathered(rotations)
+    signers, retired, disputed, followed = set(direct), {}, [], []
     frontier, seen = sorted(direct), set(direct)
     for _step in range(MOST_STEPS):
         further = []
-        for old in frontier:
-            following = successors.get(old, {})
-            chosen = _chosen(following, direct, own=old in own)
-            if following and (len(following) > 1 or (not chosen and not decided)):
-                disputed.append(_words(old, following, chosen))
-            if not chosen or (decided and chosen not in direct):
-                continue
-            signers.add(chosen)
-            if (old, chosen) in last:
-                retired[old] = tuple(last[old, chosen])
-            if chosen not in seen:
-                seen.add(chosen)
-                further.append(chosen)
+        for old in (each for each in frontier if each in said and said[each].first):
+            words = said[old]
+            counted = words.counted(direct, own=old in own, decided=decided)
+            ends: tuple[Rotation | Dispute, ...] = tuple(word for new in counted for word in words.last.get(new, ()))
+            if not counted and not decided and old not in own:
+                ends = (Dispute(_earliest(words)),)
+            if ends:
+                retired[old] = ends
+            if len(counted) < len(words.first):
+                disputed.append(_words(old, words, counted, own=old in own, decided=decided))
+            followed += [words.first[new] for new in counted]
+            signers.update(counted)
+            further += [new for new in counted if new not in seen]
+            seen.update(counted)
         frontier = further
         if not frontier:
             break
-    return Succession(frozenset(signers), retired, tuple(disputed))
+    return Succession(frozenset(signers), retired, tuple(disputed), tuple(followed))
 
 
-def learnt(known: tuple[Rotation, ...], found: Iterable[Rotation], *, direct: frozenset[str]) -> tuple[Rotation, ...]:
-    """Return the rotations worth remembering: those of keys that are accepted, or follow one that is; bounded, the first ones stay."""
-    first = [each for each in known if not each.final]
-    last = [each for each in known if each.final]
-    waiting = sorted((each for each in dict.fromkeys(found) if each not in known), key=lambda each: (each.at, each.id))
+def learnt(
+    known: tuple[Rotation, ...],
+    found: Iterable[Rotation],
+    *,
+    direct: frozenset[str],
+    own: frozenset[str] = frozenset(),
+    decided: bool = False,
+    before: AbstractSet[Rotation] | None = None,
+) -> tuple[Rotation, ...]:
+    """Return the rotations worth remembering, in the order in which they were learnt: those of keys that `follow` reaches.
+
+    There is room for each such key by itself, so that strangers use up nobody's. `before` was known when this call of drtool began:
+    what it reads in several repositories it learns at once, and a first word that came late to one of them is no later claim.
+    """
+    here = [each for each in known if each.final and before is not None and each not in before]
+    place = known.index(here[0]) if here else len(known)
+    there = frozenset(known)
+    waiting = sorted((each for each in dict.fromkeys(found) if each not in there), key=lambda each: (each.at, each.id))
+    said = _gathered(known)
+    first: list[Rotation] = []
+    last: list[Rotation] = []
     grown = True
     while grown:
         grown = False
-        reached = {*direct, *(each.new for each in first)}
+        reached = follow(direct, (*known[:place], *first, *known[place:], *last), own=own, decided=decided).signers
         for each in waiting:
-            if not each.final and each.old in reached and _is_news(each, first, direct):
+            words = said.setdefault(each.old, _Said())
+            if each.final or each.old not in reached or each.new in words.first:
+                continue
+            if each.new in direct or len(words.first) < MOST_OF_A_KEY:  # whom a person accepts always finds room
+                words.first[each.new] = each
                 first.append(each)
                 grown = True
-    pairs = {(each.old, each.new) for each in first}
     for each in waiting:
-        beside = sum(1 for known in last if (known.old, known.new) == (each.old, each.new))
-        if each.final and (each.old, each.new) in pairs and beside < _MOST_OF_A_KEY and len(last) < MOST_KNOWN:
+        words = said.setdefault(each.old, _Said())
+        if each.final and each.new in words.first and len(words.last.setdefault(each.new, [])) < MOST_OF_A_KEY:
+            words.last[each.new].append(each)
             last.append(each)
-    return (*first, *last)
+    return (*known[:place], *first, *known[place:], *last)
 
 
-def _is_news(rotation: Rotation, known: list[Rotation], direct: frozenset[str]) -> bool:
-    """Tell whether a rotation says something new that there is room for: what casts doubt on a known one always finds some."""
-    beside = {each.new for each in known if each.old == rotation.old}
-    if rotation.new in beside:
-        return False
-    return rotation.new in direct or (len(beside) < _MOST_OF_A_KEY if beside else len(known) < MOST_KNOWN)
+def at_once(rotations: Iterable[Rotation]) -> tuple[Rotation, ...]:
+    """Return rotations as who remembers none finds them: nothing of them is known to be older than the rest."""
+    return tuple(sorted(dict.fromkeys(rotations), key=lambda each: each.final))
 
 
 def lineage(current: str, rotations: Iterable[Rotation]) -> tuple[Rotation, ...]:
@@ -106,22 +140,73 @@ def lineage(current: str, rotations: Iterable[Rotation]) -> tuple[Rotation, ...]
 
 def roots(signers: Iterable[str], rotations: Iterable[Rotation]) -> frozenset[str]:
     """Return those of some signers that follow none of the others."""
-    names, every = frozenset(signers), tuple(rotations)
+    names, every = frozenset(signers), at_once(rotations)
     followed = {each: follow(frozenset({each}), every).signers - {each} for each in names}
     return names - frozenset().union(*followed.values()) if followed else names
 
 
-def _chosen(following: Mapping[str, Rotation], direct: frozenset[str], *, own: bool) -> str:
-    named = [new for new in following if new in direct]
-    if len(named) == 1:
-        return named[0]
-    return next(iter(following)) if len(following) == 1 and not own else ""
+def unfinished(
+    signers: tuple[str, ...],
+    rotations: Iterable[Rotation],
+    *,
+    kept: Iterable[Rotation],
+    there: Iterable[Rotation],
+    repository: str,
+    waiting: bool,
+    named: bool = False,
+) -> tuple[str, ...]:
+    """Say what of a machine's own rotations is not done.
+
+    `signers` are its keys, oldest first; `rotations` what it knows, `kept` what it said itself, `there` what a repository tells.
+    `waiting`: a key lies beside the one that signs. `named`: the policy names the key that signs.
+    """
+    newest = signers[-1] if signers else ""
+    own = [each for each in dict.fromkeys((*rotations, *kept)) if {each.old, each.new} <= set(signers)]
+    ended = {(each.old, each.new) for each in own if each.final}
+    begun = [each for each in own if not each.final and each.new == newest and (each.old, each.new) not in ended]
+    told = [
+        f"the signing key is being changed from {each.old} to {each.new}, and that is not finished: until it is, whatever the old key"
+        " signs counts everywhere" + ("; with the new key in the policy, end it with --to and its reference" if named else "")
+        for each in begun
+    ]
+    if waiting and not told:
+        told.append("a new signing key lies ready, and nobody was told of it: the change was ended before anything was said")
+    lacking = frozenset(kept) - frozenset(there)
+    if not told and any({each.old, each.new} <= set(signers) for each in lacking):
+        told.append(f"{repository} does not tell that the signing key was replaced: who reads there alone believes the old one")
+    return tuple(told)
 
 
-def _words(old: str, following: Mapping[str, Rotation], chosen: str) -> str:
-    claimed = " and ".join(sorted(new for new in following if new != chosen))
-    if chosen:
-        return f"besides {chosen} it is claimed that {claimed} follows the key {old}, signed by that key: whoever did that has a copy of it"
-    if len(following) > 1:
-        return f"the key {old} has {len(following)} successors, {claimed}: none of them counts"
-    return f"it is claimed that {claimed} follows the key {old}, which is this machine's own, and it was not done here: it does not count"
+def _gathered(rotations: Iterable[Rotation]) -> dict[str, _Said]:
+    found: dict[str, _Said] = {}
+    for each in rotations:
+        words = found.setdefault(each.old, _Said())
+        if each.final:
+            words.last.setdefault(each.new, []).append(each)
+            if not words.settled and words.first.keys() == {each.new}:
+                words.settled = each.new
+        else:
+            words.first.setdefault(each.new, each)
+    return found
+
+
+def _earliest(words: _Said) -> datetime:
+    every = (*words.first.values(), *(each for new in words.first for each in words.last.get(new, ())))
+    return min(each.at for each in every)
+
+
+def _words(old: str, words: _Said, counted: tuple[str, ...], *, own: bool, decided: bool) -> str:
+    claimed = " and ".join(sorted(new for new in words.first if new not in counted))
+    if counted:
+        known = " and ".join(counted)
+        return f"besides {known} it is claimed that {claimed} follows the key {old}, signed by that key: whoever did that has a copy of it"
+    if own:
+        return (
+            f"it is claimed that {claimed} follows the key {old}, which is this machine's own, and it was not done here: it does not count"
+        )
+    if decided:
+        return f"it is claimed that {claimed} follows the key {old}, and `signers:` of the policy lists only that: it does not count"
+    return (
+        f"the key {old} has {len(words.first)} successors, {claimed}: none of them counts, and nothing that {old} signs since"
+        f" {_earliest(words):%Y-%m-%d %H:%M} UTC"
+    )

@@ -9,14 +9,15 @@ from typing import Any
 
 import pytest
 
+from drtool.model.evidence import Evidence
 from drtool.model.hold import Hold
-from drtool.model.rotation import KNOWN_MOST, Rotation, known_points
-from drtool.model.standing import Acceptance, Adoption, Ours, Standing
+from drtool.model.rotation import KNOWN_MOST, RECORDS_MOST, Rotation, known_points, known_records
+from drtool.model.standing import Acceptance, Adopted, Adoption, Ours, Standing
 from drtool.planning.adopt import choose_adoption
 from drtool.planning.choose import choose_point
 from drtool.planning.others import others_of
 from drtool.planning.standing import judged, ours_of, proves
-from drtool.planning.succession import MOST_KNOWN, MOST_STEPS, follow, learnt, lineage
+from drtool.planning.succession import MOST_OF_A_KEY, MOST_STEPS, at_once, follow, learnt, lineage, unfinished
 from tests.planning.planning_values import BY, DAY, NOW, evidence, listing, point
 
 A, B, C, EVIL = (f"SHA256:{letter * 43}" for letter in "abce")
@@ -50,10 +51,12 @@ def test_a_circle_ends_and_a_chain_is_followed_so_far() -> None:
 def test_of_two_successors_neither_counts_and_that_is_told() -> None:
     ours = accepted(first(A, B), first(A, EVIL), first(EVIL, C), last(A, EVIL))
     assert ours.signers == {A}
-    assert not ours.retired
+    assert set(ours.retired) == {A}
     assert len(ours.disputed) == 1
     near = judged(listing("near"), ours)
-    assert [told.words for told in others_of([near], "documents", by=BY, now=NOW)] == list(ours.disputed)
+    (told,) = others_of([near], "documents", by=BY, now=NOW)
+    assert told.words.startswith(ours.disputed[0])
+    assert "in the policy: signers:" in told.words
 
 
 def test_of_two_successors_the_one_that_is_accepted_by_itself_counts() -> None:
@@ -78,6 +81,72 @@ def test_the_list_of_the_policy_decides() -> None:
     assert both.signers == {A, B}
     assert set(both.retired) == {A}
     assert not both.disputed
+    claimed = replace(known, rotations=(*known.rotations, first(A, EVIL), last(A, EVIL)))
+    for listed in ((A,), (A, B)):
+        assert ours_of(claimed, by=BY, signers=listed) == ours_of(known, by=BY, signers=listed), "a person has decided"
+
+
+def test_whose_last_word_is_known_is_followed_by_nobody_else() -> None:
+    known = learnt((), (first(A, B), last(A, B)), direct=frozenset({A}))
+    claimed = learnt(known, (replace(first(A, EVIL), at=NOW - 99 * DAY), last(A, EVIL)), direct=frozenset({A}))
+    ours = accepted(*claimed)
+    assert ours.signers == {A, B}
+    assert ours.retired == {A: (last(A, B),)}
+    assert EVIL in ours.disputed[0]
+    assert accepted(*at_once(claimed)).signers == {A}, "who remembers nothing cannot tell"
+
+
+def test_what_one_call_reads_in_several_repositories_is_learnt_at_once() -> None:
+    """Somebody who writes into one repository alone must not be the first there, and so decide about the others."""
+    direct: frozenset[str] = frozenset({A})
+    claimed = learnt((), (first(A, EVIL), last(A, EVIL)), direct=direct, before=frozenset())
+    doubted = learnt(claimed, (first(A, B), last(A, B)), direct=direct, before=frozenset())
+    assert accepted(*doubted).signers == {A}
+    later = learnt(claimed, (first(A, B), last(A, B)), direct=direct, before=frozenset(claimed))
+    assert accepted(*later).signers == {A, EVIL}
+    assert B in accepted(*later).disputed[0]
+    adopted = accepted(*later, adopted=(Adopted("nas", (B,), NOW),))
+    assert adopted.signers == {A, B}
+    assert adopted.retired == {A: (last(A, B),)}
+
+
+def test_a_machine_believes_itself_and_not_what_was_claimed_before() -> None:
+    ours = accepted(first(A, EVIL), last(A, EVIL), first(A, B), last(A, B), signers=(A, B))
+    assert ours.signers == {A, B}
+    assert ours.retired == {A: (last(A, B),)}
+
+
+def test_in_a_dispute_nothing_counts_that_the_old_key_signs_since_the_first_claim() -> None:
+    claim = NOW - timedelta(hours=3)
+    before, after = claim - timedelta(hours=1), claim + timedelta(hours=1)
+    said = (first(A, B), last(A, B), replace(first(A, EVIL), at=claim), last(A, EVIL))
+    points = [replace(point(name, at), machine="nas", signer=A, sealed=at) for name, at in (("P", before), ("Q", after))]
+    drills = [_drill(id=name, ended=at) for name, at in (("D", before), ("E", after))]
+    held = Hold("h1", "documents", BY, "", before, signer=A)
+    seen = replace(listing("near", points), evidence=tuple(drills), holds=(held, replace(held, id="h2", releases="h0")))
+    near = judged(seen, accepted(*at_once(said)))
+    assert [each.point for each in near.points] == ["P"]
+    assert [(each.point, each.standing) for each in near.others] == [("Q", Standing.RETIRED)]
+    assert [(each.id, each.counts) for each in near.evidence] == [("D", True), ("E", False)]
+    assert [each.counts for each in near.holds] == [True, False]
+    told = others_of([near], "documents", by=BY, now=NOW)
+    assert any("none of them counts" in each.words and "signers:" in each.words for each in told)
+    unreplaced = ours_of(Acceptance(machines=("nas",), first=A, rotations=said), by=BY, signers=(A,))
+    assert len(judged(near, unreplaced).points) == 2, "a person says that the key was never replaced"
+
+
+def test_strangers_take_no_room_from_a_key_that_is_followed() -> None:
+    known = learnt((), (first(A, B), last(A, B)), direct=frozenset({A}))
+    names = [A, *(f"SHA256:{number:043}" for number in range(300))]
+    flood = [Rotation(str(number), BY, "nas", old, new, NOW) for number, (old, new) in enumerate(itertools.pairwise(names))]
+    direct: frozenset[str] = frozenset({A, B})
+    known = learnt(known, flood, direct=direct)
+    assert len(known) == 3
+    believed = learnt((), flood, direct=frozenset({A}))
+    for each in (known, believed):
+        grown = learnt(each, (first(B, C), last(B, C)), direct=direct)
+        assert C in follow(direct, grown).signers
+        assert B in follow(direct, grown).retired
 
 
 def test_a_point_of_a_replaced_key_counts_only_if_it_was_known() -> None:
@@ -137,34 +206,71 @@ def test_of_more_points_than_a_tag_holds_the_oldest_go_by_their_instant() -> Non
     assert not word.covers_point(replace(every[-1], digest="f" * 64))
 
 
-def test_evidence_of_a_replaced_key_ends_at_its_head() -> None:
-    ours = accepted(first(A, B), last(A, B, number=3, head="3" * 64))
-    good = replace(evidence(ended=NOW - DAY), by=BY, signer=A, tags_signer=A, number=3, digest="3" * 64)
-    assert proves(good, ours)
-    assert proves(replace(good, number=2, digest="2" * 64), ours)
-    assert not proves(replace(good, digest="4" * 64), ours)
-    assert not proves(replace(good, number=4), ours)
-    assert not proves(replace(good, ended=NOW + DAY), ours)
+def _drill(**changes: Any) -> Evidence:  # noqa: ANN401
+    good = evidence(ended=NOW - DAY, signer=A, tags_signer=A, number=2, digest="2" * 64, snapshot="s2")
+    return replace(good, **{"details": {"drill": "monthly"}, **changes})
+
+
+def test_evidence_of_a_replaced_key_counts_only_if_it_was_known() -> None:
+    there = [_drill(), _drill(number=3, digest="3" * 64)]
+    ours = accepted(first(A, B), last(A, B, number=3, head="3" * 64, records=known_records(there, ())))
+    assert all(proves(replace(each, snapshot="another", counts=False), ours) for each in there)
+    assert not proves(_drill(number=1, digest="1" * 64), ours), "older than the head, and not known"
+    near = judged(replace(listing("near"), evidence=(there[0], _drill(id="E2", digest="4" * 64))), ours)
+    assert [(each.counts, each.retired) for each in near.evidence] == [(True, False), (False, True)]
+    told = others_of([near], "documents", by=BY, now=NOW)
+    assert [(each.words.partition(" ")[0], each.next) for each in told] == [("1", "drtool evidence verify")]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"outcome": "failed"}, {"point": "P2"}, {"set": "photos"}, {"rto_seconds": 1.0}, {"rto_seconds": None}, {"checks_passed": 9}),
+        *({"details": {}}, {"details": {"drill": "yearly"}}, {"ended": NOW}, {"id": "E9"}, {"number": 1}, {"tested": "m"}, {"key": "k"}),
+    ],
+)
+def test_other_tags_for_known_evidence_do_not_count(change: dict[str, Any]) -> None:
+    word = last(A, B, records=known_records([_drill()], ()))
+    assert word.covers_evidence(_drill())
+    assert not word.covers_evidence(_drill(**change))
+
+
+def test_a_last_word_of_an_earlier_release_vouches_for_the_head_of_its_chain_alone() -> None:
+    word = last(A, B, number=3, head="3" * 64)
+    assert word.covers_evidence(_drill(number=3, digest="3" * 64))
+    assert not word.covers_evidence(_drill())
+    assert not word.covers_evidence(_drill(number=3, digest="3" * 64, ended=NOW + DAY))
+    assert not last(A, B).covers_evidence(_drill(number=0, digest="1" * 64))
+
+
+def test_of_more_records_than_a_tag_holds_the_newest_are_known() -> None:
+    every = [_drill(number=number, ended=NOW - timedelta(minutes=RECORDS_MOST + 3 - number)) for number in range(RECORDS_MOST + 3)]
+    word = last(A, B, records=known_records(every, ()))
+    assert [word.covers_evidence(each) for each in (every[2], every[3], every[-1])] == [False, True, True]
 
 
 def test_a_replaced_key_releases_no_hold_any_more() -> None:
-    ours = accepted(first(A, B), last(A, B))
     before = Hold("h1", "documents", BY, "", NOW - DAY, releases="h0", signer=A)
-    near = judged(replace(listing("near"), holds=(before, replace(before, id="h2", created=NOW + DAY))), ours)
-    assert [each.counts for each in near.holds] == [True, False]
+    ours = accepted(first(A, B), last(A, B, records=known_records((), [before])))
+    backdated, other, held = replace(before, id="h2"), replace(before, releases="h9"), replace(before, id="h3", releases="")
+    near = judged(replace(listing("near"), holds=(before, backdated, other, held, replace(held, id="h4", created=NOW + DAY))), ours)
+    assert [each.counts for each in near.holds] == [True, False, False, True, False]
 
 
 def test_what_nobody_accepts_is_not_remembered_and_what_casts_doubt_is() -> None:
     direct = frozenset({A})
     assert learnt((), (first(B, C), last(A, B)), direct=direct) == ()
     assert set(learnt((), (last(B, C), first(B, C), first(A, B)), direct=direct)) == {first(A, B), first(B, C), last(B, C)}
-    names = [A, *(f"SHA256:{number:043}" for number in range(MOST_KNOWN + 50))]
+    names = [A, *(f"SHA256:{number:043}" for number in range(MOST_STEPS + 50))]
     chain = [Rotation(str(number), BY, "nas", old, new, NOW) for number, (old, new) in enumerate(itertools.pairwise(names))]
     known = learnt((), chain, direct=direct)
-    assert len(known) == MOST_KNOWN
+    assert MOST_STEPS <= len(known) <= MOST_STEPS + 1
     doubted = learnt(known, (first(A, B),), direct=direct)
     assert first(A, B) in doubted
     assert learnt(doubted, (first(A, B), *chain[:10]), direct=direct) == doubted
+    many = learnt((), [replace(first(A, B), new=name) for name in names[1:]], direct=direct)
+    assert len(many) == MOST_OF_A_KEY
+    assert first(A, C) in learnt(many, (first(A, C),), direct=frozenset({A, C})), "whom a person accepts always finds room"
 
 
 def test_a_key_has_the_lineage_that_leads_to_it() -> None:
@@ -177,3 +283,21 @@ def test_of_keys_that_follow_one_another_the_first_is_adopted() -> None:
     found = [Adoption("nas", signer, 1, ("documents",), NOW, NOW) for signer in (B, A)]
     chosen = choose_adoption(found, "nas", ours=accepted(), signers=(), rotations=(first(A, B),))
     assert chosen.signer == A
+
+
+def _left(signers: tuple[str, ...], *known: Rotation, kept: tuple[Rotation, ...] = (), waiting: bool = False) -> tuple[str, ...]:
+    there = tuple(each for each in known if each not in kept)
+    return unfinished(signers, known, kept=kept, there=there, repository="near", waiting=waiting)
+
+
+def test_what_of_a_rotation_is_not_done_is_told() -> None:
+    assert _left((A,)) == ()
+    assert _left((A, B), first(A, B), last(A, B)) == ()
+    assert "being changed" in _left((A, B), first(A, B))[0]
+    assert "lies ready" in _left((A,), waiting=True)[0]
+    assert "near does not tell" in _left((A, B), first(A, B), last(A, B), kept=(last(A, B),))[0]
+    assert _left((A,), first(A, EVIL)) == (), "what a thief says is no rotation of ours"
+    assert _left((A, B, C), first(A, B)) == (), "the key was put aside, and another signs"
+    near = replace(listing("near"), unfinished=("so it is",))
+    (told,) = others_of([near], "documents", by=BY, now=NOW)
+    assert (told.words, told.next) == ("so it is; to finish it: drtool evidence rotate", "drtool evidence rotate")

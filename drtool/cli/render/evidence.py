@@ -112,6 +112,7 @@ def _outcome(outcome: str) -> str:
 def _signer_line(signer: SignerView) -> str:
     known = {None: "", True: f", allowed {GOOD}", False: f", not allowed {BAD}"}[signer.allowed]
     who = " ".join(map(printable, signer.by))
+    known += f", replaced by {printable(signer.replaced_by)}" if signer.replaced_by else ""
     return f"{printable(signer.fingerprint)} for {who}: {counted(signer.records, 'record')}, the last {stamp(signer.last)}{known}"
 
 

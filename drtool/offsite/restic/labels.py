@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote
 from drtool.model.codec import canonical, encode
 from drtool.model.evidence import TOLD_IN_LISTINGS, Evidence, Reading, SignedEvidence
 from drtool.model.hold import Hold
-from drtool.model.point import TREE_CHARACTERS, TREES_TOLD, Manifest
+from drtool.model.point import SAID_OF_A_POINT, TREE_CHARACTERS, TREES_TOLD, Manifest
 from drtool.model.rotation import SignedRotation
 from drtool.ports import Body, Labels
 
@@ -104,12 +104,11 @@ def instant_text(instant: datetime) -> str:
 
 
 def _manifest_labels(manifest: Manifest) -> dict[str, str]:
-    return {
+    said = {
         "by": manifest.by,
         "set": manifest.set,
         "point": manifest.point,
         "run": manifest.run,
-        "role": "manifest",
         "instant": instant_text(manifest.instant),
         "sealed": instant_text(manifest.sealed),
         "complete": "yes" if manifest.complete else "no",
@@ -121,6 +120,7 @@ def _manifest_labels(manifest: Manifest) -> dict[str, str]:
         "digest": hashlib.sha256(canonical(manifest)).hexdigest(),
         "machine": manifest.machine,
     }
+    return {"role": "manifest", **{name: said[name] for name in SAID_OF_A_POINT}}
 
 
 def _evidence_labels(evidence: Evidence) -> dict[str, str]:

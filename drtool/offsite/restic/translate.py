@@ -17,7 +17,7 @@ from drtool.model.hold import Hold
 from drtool.model.inventory import Listing
 from drtool.model.point import TREE_CHARACTERS, TREES_TOLD, DataSnapshot, RecoveryPoint, Unsealed
 from drtool.model.policy import RepositoryPolicy
-from drtool.model.rotation import SignedRotation
+from drtool.model.rotation import SignedRotation, mark
 from drtool.offsite.restic.labels import SIGNATURE, from_tags, signed_text
 from drtool.ports import Notary
 
@@ -171,11 +171,11 @@ def _points(rows: list[Row], made: Mapping[str, _Noun]) -> tuple[tuple[RecoveryP
     for row in rows:
         if row.role == "data":
             data[row.by, row.point].append(DataSnapshot(row.id, row.tree, row.labels["workload"], row.point))
-    sealed: dict[tuple[str, str, str, str], RecoveryPoint] = {}
-    for row in rows:  # sorted: a manifest written twice counts once, the last; but nobody writes over what another has signed
+    sealed: dict[tuple[str, ...], RecoveryPoint] = {}
+    for row in rows:  # sorted: a manifest written twice with the same tags counts once, the last; nobody writes over other tags
         noun = made.get(row.id)
         if isinstance(noun, RecoveryPoint):
-            sealed[row.by, row.point, noun.signer, noun.unsigned] = noun.listed_with(data[row.by, row.point])
+            sealed[row.by, row.point, noun.signer, noun.unsigned, noun.mark] = noun.listed_with(data[row.by, row.point])
     claimed = {key[:2] for key in sealed}
     unsealed = tuple(_unsealed(row) for row in rows if row.role == "data" and (row.by, row.point) not in claimed)
     return tuple(sorted(sealed.values(), key=lambda point: (point.instant, point.point))), unsealed
@@ -209,7 +209,7 @@ def _with_signer(noun: _Noun, labels: Mapping[str, str], signer_of: SignerOf | N
     signer = signer_of(signed_text(labels), signature) if signature and signer_of is not None else ""
     unsigned = "" if signature else hashlib.sha256(signed_text(labels)).hexdigest()
     if isinstance(noun, RecoveryPoint):
-        return replace(noun, signer=signer, unsigned=unsigned)
+        return replace(noun, signer=signer, unsigned=unsigned, mark=mark(noun))
     if isinstance(noun, Evidence):
         return replace(noun, tags_signer=signer, unsigned=unsigned)
     return replace(noun, signer=signer)
