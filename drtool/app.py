@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -119,6 +119,8 @@ class App:
         self._index = Index(state_directory, policy.repositories, judge=self.notary.judge)
         self.openings: tuple[Opening, ...] = ()
         """By whom else the files of this policy may be written."""
+        self.told: tuple[str, ...] = ()
+        """What a person must know of how it was found out what lies in a bare repository."""
 
     def forget_listings(self) -> None:
         """Ask the repositories anew: on a bare machine nobody knows how old what is remembered is."""
@@ -938,30 +940,39 @@ def open_repository(
     ssh_config: str = "",
     deadline_seconds: float | None = None,
     machine: str = "",
+    asked: Sequence[str] = (),
 ) -> App:
     """Open a repository on a bare machine, with a key and nothing else: the policy is read from its newest manifests.
 
     Credentials are taken from the environment by name (AWS_* and the like). Nothing of that policy is run, connected to or
-    looked up as a secret unless `trust_commands`. Where several machines of one name keep their points there, `machine` says whose.
+    looked up as a secret unless `trust_commands`. Where several machines or policies keep their points there, `machine` says whose,
+    or a set or point among those `asked` for that only one of them has.
     """
     from drtool.bare import given_to, policy_from_repository
     from drtool.origin import FromRepository
 
     state = state_directory or default_state_directory(os.environ)
-    policy, of = policy_from_repository(
-        location, os.path.abspath(password_file), os.environ, binary=binary or "restic", ssh_config=ssh_config, machine=machine
+    found = policy_from_repository(
+        location,
+        os.path.abspath(password_file),
+        os.environ,
+        binary=binary or "restic",
+        ssh_config=ssh_config,
+        machine=machine,
+        asked=asked,
     )
-    origin = Operator() if trust_commands else FromRepository(given_to(policy))
+    origin = Operator() if trust_commands else FromRepository(given_to(found.policy))
     app = App(
-        policy,
+        found.policy,
         state_directory=state,
         listeners=listeners,
         binary=binary or "restic",
         origin=origin,
         bare=True,
         deadline_seconds=deadline_seconds,
-        standing_in=of,
+        standing_in=found.of,
     )
+    app.told = found.told
     app.forget_listings()
     return app
 

@@ -14,7 +14,7 @@ from drtool.catalog.index import Index
 from drtool.engine.hands import Hands
 from drtool.engine.observe import list_repository, observe
 from drtool.engine.remembered import Remembered
-from drtool.model.errors import DrtoolError, Interrupted, NotFound, Refused
+from drtool.model.errors import Corrupt, DrtoolError, Interrupted, NotFound, Refused
 from drtool.model.hold import Hold, active_holds
 from drtool.model.inventory import Listing
 from drtool.model.nearest import named, nearest
@@ -25,6 +25,7 @@ from drtool.planning.choose import ChosenPoint, choose_point
 from drtool.planning.evidence import verified_points
 from drtool.planning.memory import spell_vanished
 from drtool.planning.names import fitting
+from drtool.planning.words import spell_instant
 from drtool.ports import Clock, Entry, GetRequest, GetResult
 
 RECENT_SECONDS = 60.0
@@ -156,7 +157,14 @@ class Archive:
         chosen = choose_point(
             listings, set=set_name, by=self.policy.name, point=point, at=at, now=now, workloads=workloads, signers=signers()
         )
-        return chosen, self.manifest(PointView(chosen.recovery_point, chosen.copies), listings)
+        try:
+            return chosen, self.manifest(PointView(chosen.recovery_point, chosen.copies), listings)
+        except Corrupt as error:  # an older point is never taken unless somebody says so; which one that would be is said
+            older = next((each for each in self.views(listings) if _is_before(each.point, chosen.recovery_point)), None)
+            if older is not None:
+                error.hint = f"{error.hint or 'use another copy'}; or the point before it, of {spell_instant(older.point.instant)}: "
+                error.hint += f"--point {older.point.point}"
+            raise
 
     def before(self, manifests: Iterable[Manifest], repository: str) -> dict[str, Manifest]:
         """Return by set the manifest of the newest complete point before each of `manifests`, where this repository has one."""
@@ -300,6 +308,10 @@ def _holds(manifest: Manifest) -> str:
 def _nearest(name: str, sets: Iterable[str]) -> str:
     known = [*sets, LATEST]
     return f"drtool points lists them; a set's name or `{LATEST}` means its newest ({nearest(name, known, what='there are')})"
+
+
+def _is_before(point: RecoveryPoint, other: RecoveryPoint) -> bool:
+    return point.set == other.set and point.counts and (point.instant, point.point) < (other.instant, other.point)
 
 
 def _sign(before: Entry | None, after: Entry | None) -> str:

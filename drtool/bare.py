@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from drtool.catalog import manifest as manifests
 from drtool.catalog.rotation import opened_rotations
 from drtool.engine.clock import SystemClock
-from drtool.model.errors import Conflict, NoRepository, NotFound, WrongKey
+from drtool.model.errors import Corrupt, DrtoolError, NoRepository, NotFound, Refused, WrongKey
 from drtool.model.inventory import Listing
-from drtool.model.point import FUTURE_TOLERANCE, Manifest, RecoveryPoint
+from drtool.model.point import FUTURE_TOLERANCE, RecoveryPoint
 from drtool.model.policy import Address, Policy, RepositoryPolicy, SourcePolicy
 from drtool.model.secret import SecretReference
 from drtool.model.standing import Acceptance, Adoption
@@ -20,21 +20,44 @@ from drtool.offsite.restic.repository import ResticRepository
 from drtool.planning.adopt import adoptable, choose_adoption
 from drtool.planning.standing import judged, ours_of
 from drtool.planning.succession import at_once
+from drtool.planning.whose import Whose, whose
 from drtool.runners.local import LocalRunner
 from drtool.secrets.store import Secrets
 
 NAME = "repository"
+_MOST_TRIED = 20
+"""So many manifests of one set are tried, the newest first: each is a call, and whoever writes bad ones can write many."""
 _CREDENTIALS = ("AWS_", "RESTIC_REST_", "B2_", "AZURE_", "GOOGLE_", "OS_", "ST_")
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a repository tells a machine that knows nothing else.
+
+    `of` is whose points those are; None: of a release that told no machines apart. `told` is what a person must know of how that was
+    found out.
+    """
+
+    policy: Policy
+    of: Adoption | None
+    told: tuple[str, ...] = ()
+
+
 def policy_from_repository(
-    location: str, password_file: str, environment: Mapping[str, str], *, binary: str, ssh_config: str = "", machine: str = ""
-) -> tuple[Policy, Adoption | None]:
+    location: str,
+    password_file: str,
+    environment: Mapping[str, str],
+    *,
+    binary: str,
+    ssh_config: str = "",
+    machine: str = "",
+    asked: Sequence[str] = (),
+) -> Found:
     """Return a policy that can restore what lies in a repository, and whose points those are.
 
-    It is put together from the newest manifest of each set of `machine`, or of the only one there; None: of a release that told no
-    machines apart. Raises NotFound when there is no point, Conflict when several machines or policies keep their points there and none
-    was named.
+    It is put together from the newest manifest that can be read of each set of `machine`, or of the only one there; with several the sets
+    and points that are `asked` for decide. Raises NotFound when there is no point, Conflict when it is not clear whose are meant, Corrupt
+    when no manifest can be read.
     """
     address = Address(
         location=location,
@@ -48,15 +71,42 @@ def policy_from_repository(
     repository = ResticRepository(
         policy=described, by="", secrets=Secrets(environment, runner), clock=clock, local=runner, binary=binary, notary=Witness()
     )
-    listing, of = _of_one_machine(_listed(repository, location, password_file), machine)
-    newest: dict[tuple[str, str], RecoveryPoint] = {}
-    for point in sorted(listing.points, key=lambda each: (each.counts, each.complete, each.instant)):
+    listed = _listed(repository, location, password_file)
+    chosen = whose(listed.points, machine=machine, asked=asked)
+    listing, of = _of_one_machine(listed, chosen)
+    told = [f"left aside: {each.words}; if it is yours after all: --machine {each.by}" for each in chosen.left_aside]
+    by_set: dict[str, list[RecoveryPoint]] = {}
+    for point in sorted(listing.points, key=lambda each: (each.counts, each.complete, each.instant), reverse=True):
         if point.instant <= clock.now() + FUTURE_TOLERANCE:
-            newest[point.by, point.set] = point
-    if not newest:
+            by_set.setdefault(point.set, []).append(point)
+    if not by_set:
         raise NotFound("there is no recovery point of drtool in this repository", hint="restic snapshots shows what else lies in it")
-    read = [manifests.read(repository.read(point.manifest), digest=point.digest) for point in newest.values()]
-    return _joined(read, described), of
+    policies: dict[str, Policy] = {}
+    failures: list[DrtoolError] = []
+    for name in sorted(by_set):
+        for number, point in enumerate(by_set[name], start=1):
+            if number > _MOST_TRIED:
+                break
+            try:
+                policies[name] = _policy_of(repository, point)
+            except (Corrupt, NotFound, Refused) as error:
+                failures.append(error)
+                told.append(f"the manifest of {point.point} of {name} cannot be read: {error.what}")
+                continue
+            if number > 1:
+                told[-1] += f"; what {name} is, the one before it tells: {point.point}"
+            break
+    if not policies:
+        raise failures[0]
+    return Found(_joined(policies, described, by=chosen.by), of, tuple(told))
+
+
+def _policy_of(repository: ResticRepository, point: RecoveryPoint) -> Policy:
+    """Return the policy inside a manifest; Corrupt when it is not that of the point whose tags name it."""
+    manifest = manifests.read(repository.read(point.manifest), digest=point.digest)
+    if (manifest.by, manifest.set, manifest.point) != (point.by, point.set, point.point):
+        raise Corrupt("it is that of another point", hint="drtool points shows others")
+    return manifests.policy_of(manifest)
 
 
 def _listed(repository: ResticRepository, location: str, password_file: str) -> Listing:
@@ -77,28 +127,24 @@ def _listed(repository: ResticRepository, location: str, password_file: str) -> 
         ) from None
 
 
-def _of_one_machine(listing: Listing, machine: str) -> tuple[Listing, Adoption | None]:
-    """Leave the points of one machine in a listing: of whom else they are is for a person to say."""
-    names = sorted({point.by for point in listing.points})
-    if len(names) != 1:
-        return listing, None  # none, or several policies: told where their manifests are joined
-    first, unsigned = met(listing, by=names[0])
-    rotations = at_once(opened_rotations(listing.rotations, by=names[0]))
+def _of_one_machine(listing: Listing, chosen: Whose) -> tuple[Listing, Adoption | None]:
+    """Leave the points of one machine in a listing."""
+    if not chosen.by:
+        return listing, None
+    first, unsigned = met(listing, by=chosen.by)
+    rotations = at_once(opened_rotations(listing.rotations, by=chosen.by))
     known = Acceptance(first=first, unsigned=unsigned, rotations=rotations)
-    ours = ours_of(known, by=names[0])
-    found = adoptable({NAME: judged(listing, ours)}, known)
-    machines = tuple(dict.fromkeys(each.machine for each in found if each.machine))
-    if not machine and len(machines) > 1:
-        each = "; ".join(f"{one.machine}: {one.points} points of {', '.join(one.sets)}, signed by {one.signer}" for one in found)
-        raise Conflict(
-            f"several machines named {names[0]} keep their points here: {each}",
-            hint=f"say whose you want, and compare its fingerprint with the recovery sheet: --machine {machines[0]}",
-            safe="nothing was changed",
-        )
-    if not machine and not machines:
+    ours = ours_of(known, by=chosen.by)
+    if not chosen.machine and not chosen.signer:
         return judged(listing, ours), None
-    chosen = choose_adoption(found, machine or machines[0], ours=ours, signers=(), rotations=rotations)
-    return judged(listing, ours_of(known, by=names[0], standing_in=chosen)), chosen
+    found = [each for each in adoptable({NAME: judged(listing, ours)}, known) if each.machine == chosen.machine]
+    try:
+        of = choose_adoption(found, chosen.machine or chosen.signer, signer=chosen.signer, ours=ours, signers=(), rotations=rotations)
+    except Refused as error:
+        keys = dict.fromkeys(each.signer for each in found)
+        hint = f"compare with its recovery sheet which key is its own, then: --machine {' or '.join(keys)}"
+        raise Refused(error.what, hint=hint, safe="nothing was changed") from None
+    return judged(listing, ours_of(known, by=chosen.by, standing_in=of)), of
 
 
 def given_to(policy: Policy) -> frozenset[SecretReference]:
@@ -108,17 +154,10 @@ def given_to(policy: Policy) -> frozenset[SecretReference]:
     return frozenset((*(address.password for address in addresses), *(value for value in variables if isinstance(value, SecretReference))))
 
 
-def _joined(read: list[Manifest], repository: RepositoryPolicy) -> Policy:
-    names = {manifest.by for manifest in read}
-    if len(names) > 1:
-        raise Conflict(
-            f"several machines keep their points here: {', '.join(sorted(names))}",
-            hint="write a small policy with the name of the one you want, or restore with restic as docs/format.md tells",
-        )
+def _joined(policies: Mapping[str, Policy], repository: RepositoryPolicy, *, by: str) -> Policy:
     sources: dict[str, SourcePolicy] = {}
     sets = {}
-    for manifest in read:
-        policy = manifests.policy_of(manifest)
-        sets[manifest.set] = replace(policy.sets[manifest.set], to=NAME, copies=())
+    for name, policy in policies.items():
+        sets[name] = replace(policy.sets[name], to=NAME, copies=())
         sources.update(policy.sources)
-    return Policy(name=names.pop(), site="", repositories={NAME: repository}, sources=sources, sets=sets)
+    return Policy(name=by, site="", repositories={NAME: repository}, sources=sources, sets=sets)

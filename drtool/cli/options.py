@@ -53,7 +53,9 @@ def bare_options() -> list[click.Parameter]:
         _option("--repository", metavar="LOCATION", help="On a bare machine: where the repository is.  [$RESTIC_REPOSITORY]"),
         _option("--password-file", metavar="PATH", help="On a bare machine: the file with its key.  [$RESTIC_PASSWORD_FILE]"),
         _option("--ssh-config", metavar="PATH", help="On a bare machine: OpenSSH settings for an sftp: repository."),
-        _option("--machine", metavar="MACHINE", help="On a bare machine: whose points, where several keep theirs there."),
+        _option(
+            "--machine", metavar="MACHINE", help="On a bare machine: whose points, by a machine's id, its signer or the policy's name."
+        ),
     ]
 
 

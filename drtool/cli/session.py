@@ -13,13 +13,16 @@ from drtool.cli.options import Options, options_of
 from drtool.cli.render.words import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from drtool.app import App
     from drtool.cli.bare import Bare
     from drtool.cli.progress import Progress
     from drtool.cli.report_files import ReportFile
     from drtool.model.report import Report
+
+_NAMING = ("sets", "set_name", "name", "point", "older", "newer")
+"""Arguments and options of verbs that name sets or points."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,8 @@ class Session:
 
     options: Options
     progress: Progress
+    asked: tuple[str, ...] = ()
+    """The sets and points that were named: on a bare machine they may tell whose are meant."""
 
     def app(self) -> App:
         """Open the policy that applies here; on a bare machine, the repository that was named."""
@@ -57,7 +62,7 @@ class Session:
         """Open a repository with a key and nothing else."""
         from drtool.app import open_repository  # noqa: PLC0415
 
-        return open_repository(
+        app = open_repository(
             given.repository,
             given.password_file,
             state_directory=self.options.state_directory,
@@ -66,8 +71,12 @@ class Session:
             trust_commands=trust_commands,
             ssh_config=given.ssh_config,
             machine=self.options.machine or "",
+            asked=self.asked,
             deadline_seconds=self.options.deadline,
         )
+        if not self.options.quiet:
+            screen.words(f"note  {printable(each)}" for each in app.told)
+        return app
 
     def journals(self) -> App:
         """Open what this machine itself remembers: on a bare machine neither policy nor repository is needed for that."""
@@ -122,4 +131,9 @@ def open_session(context: click.Context) -> Session:
 
     options = options_of(context.ensure_object(dict))
     live = sys.stderr.isatty() and not options.json and not options.quiet
-    return Session(options, Progress(live=live, quiet=options.quiet, verbose=options.verbose))
+    return Session(options, Progress(live=live, quiet=options.quiet, verbose=options.verbose), _asked(context.params))
+
+
+def _asked(given: Mapping[str, Any]) -> tuple[str, ...]:
+    values = (given.get(name) for name in _NAMING)
+    return tuple(dict.fromkeys(word for value in values for word in ((value,) if isinstance(value, str) else value or ())))

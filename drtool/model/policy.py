@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from drtool.model.ladder import Level
 from drtool.model.secret import SecretReference
@@ -140,12 +140,21 @@ class Quarantine:
     """When a set's forget stops until a person has looked; None: never for that reason.
 
     The first two are factors of the median size of the last complete points. `points_per_day` is a floor: what the schedule and
-    earlier days explain is never too many.
+    earlier days explain is never too many. The default is that of a set without a schedule: what starts its runs may well do so hourly.
     """
 
     shrinks_below: float | None = 0.5
     grows_above: float | None = None
     points_per_day: int | None = 50
+
+
+_SCHEDULED: Final = Quarantine(points_per_day=12)
+"""For a set with a schedule: a dozen runs by hand in a day of trying things out are no burst, however rare the schedule is."""
+
+
+def usual_quarantine(schedule: str | None) -> Quarantine:
+    """Return what holds for a set with that schedule, or none, where nobody said otherwise."""
+    return Quarantine() if schedule is None else _SCHEDULED
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,5 +62,7 @@ class Leftover:
     """The run whose exchange was taken back when this was put aside; empty: none was, or one that had taken back another."""
     brought_back: str = ""
     """The run whose exchange is in service again since this was put aside: what had taken it back was taken back."""
+    exchanged: tuple[str, ...] = ()
+    """The runs that had exchanged its place before, to and fro, oldest first; each took back what the one before it did."""
     inside: str = ""
     """What is kept aside around this, by its own locator; only once that is back is this where its label says it is."""

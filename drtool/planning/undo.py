@@ -35,13 +35,8 @@ def plan_undo(
     runs = fitting(sorted({leftover.run for leftover in ours}), undone)
     if len(runs) > 1:
         raise NotFound(f"`{undone}` fits {len(runs)} runs", hint=f"name one: {', '.join(runs)}")
-    back = next((each for each in ours if each.took_back and fitting((each.took_back,), undone)), None)
-    if not runs and back is not None:
-        raise NotFound(
-            f"run {back.took_back} was taken back already, by run {back.run}",
-            hint=f"to have again what it restored: drtool restore --undo {back.run}",
-            safe="nothing was changed",
-        )
+    if not runs:
+        _refuse_gone_on_with(ours, undone)
     problems = tuple(problems)
     theirs = next((each for each in ours if each.run in runs and not left_here(each, by=by, machines=machines)), None)
     if theirs is not None:
@@ -86,6 +81,28 @@ def plan_undo(
     note = "What was restored is kept aside, until `drtool sweep --kept`. No hooks are run: stop first what uses these places."
     notes = (note, *(f"not looked at: {problem.what}" for problem in problems))
     return Plan(verb="undo", run=run, policy=by, created=now, steps=tuple(steps), notes=notes)
+
+
+def _refuse_gone_on_with(ours: list[Leftover], undone: str) -> None:
+    """Refuse a run whose exchange was taken back, or brought back, by later ones: the last of them is what can be taken back."""
+    for each in sorted(ours, key=lambda leftover: leftover.run, reverse=True):
+        line = each.exchanged or tuple(filter(None, (each.brought_back or each.took_back,)))
+        named = fitting(line, undone)
+        if len(named) != 1:
+            continue
+        steps = len(line) - line.index(named[0])
+        in_service = steps % 2 == 0 if each.exchanged else bool(each.brought_back)
+        if in_service:
+            raise NotFound(
+                f"run {named[0]} was taken back, and what it did is done again since, by run {each.run}",
+                hint=f"to take that back: drtool restore --undo {each.run}",
+                safe="nothing was changed",
+            )
+        raise NotFound(
+            f"run {named[0]} was taken back already, by run {each.run}",
+            hint=f"to have again what it put into service: drtool restore --undo {each.run}",
+            safe="nothing was changed",
+        )
 
 
 def _with_the_rest(chosen: list[Leftover], ours: list[Leftover]) -> list[Leftover]:

@@ -22,6 +22,7 @@ from drtool.model.policy import (
     Sandbox,
     SourcePolicy,
     VerifyPolicy,
+    usual_quarantine,
 )
 from drtool.model.secret import SecretReference, parse_reference
 from drtool.policy.check import copies_of, to_of
@@ -140,13 +141,12 @@ def _set(document: Document, compiled: Compiled, name: str, body: SetSchema, *, 
         checks=_checks(document, compiled, name),
         consistent_within=body.consistent_within,
         nice=body.nice,
-        quarantine=_quarantine(defaults.quarantine if defaults else None, body.quarantine),
+        quarantine=_quarantine(usual_quarantine(body.schedule), defaults.quarantine if defaults else None, body.quarantine),
     )
 
 
-def _quarantine(*said: QuarantineSchema | str | None) -> Quarantine:
-    """Join what defaults and the set say, the later over the earlier; `off` turns everything off."""
-    rules = Quarantine()
+def _quarantine(rules: Quarantine, *said: QuarantineSchema | str | None) -> Quarantine:
+    """Join what is usual and what defaults and the set say, the later over the earlier; `off` turns everything off."""
     for body in said:
         if body == "off":
             rules = Quarantine(None, None, None)

@@ -120,7 +120,9 @@ class QuarantineSchema(Strict):
 
     shrinks_below: PercentageOrOff | None = Field(default=None, description="of the usual size in files or bytes; 50% unless said")
     grows_above: PercentageOrOff | None = Field(default=None, description="of the usual size; off unless said")
-    points_per_day: CountOrOff | None = Field(default=None, description="50 unless said")
+    points_per_day: CountOrOff | None = Field(
+        default=None, description="12 unless said, 50 for a set without a schedule; twice what the schedule asks for is never too many"
+    )
 
 
 Rules = Annotated[Annotated[Literal["off"], Tag("~name")] | Annotated[QuarantineSchema, Tag("~mapping")], Discriminator(_shape)]

@@ -19,9 +19,9 @@ from drtool.model.policy import (
     Retention,
     Sandbox,
     SourcePolicy,
+    usual_quarantine,
 )
 
-_DEFAULT = Quarantine()
 _UNITS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 _HEAD = "# {name}: the policy as it travelled in a recovery point, every default filled in. Secrets are references. Read it before use.\n"
 
@@ -99,7 +99,7 @@ def _set(backup_set: BackupSet, policy: Policy, left_out: list[str]) -> dict[str
         **_given(**hooks),
         **_given(checks=[_check(check) for check in backup_set.checks]),
         **_given(consistent_within=_optional(backup_set.consistent_within), nice=backup_set.nice),
-        **({} if backup_set.quarantine == _DEFAULT else {"quarantine": _quarantine(backup_set.quarantine)}),
+        **({} if backup_set.quarantine == usual_quarantine(backup_set.schedule) else {"quarantine": _quarantine(backup_set.quarantine)}),
     }
 
 

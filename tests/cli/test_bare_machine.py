@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections.abc import Mapping
@@ -148,5 +149,12 @@ def test_a_restore_is_taken_back_by_the_machine_that_made_it(bare: Bare) -> None
     undone = bare.call("restore", "--undo", run, "--yes", *bare.options)
     assert (undone.returncode, letter.read_text()) == (0, "broken"), undone.stdout + undone.stderr
     assert "is what it was before the restore" in undone.stdout + undone.stderr
+    last = json.loads(bare.call("report", "last", "--json", *bare.options).stdout)["run"]
+    there = bare.call("restore", "--undo", last, "--yes", *bare.options)
+    assert (there.returncode, letter.read_text()) == (0, "dear"), there.stderr
+    last = json.loads(bare.call("report", "last", "--json", *bare.options).stdout)["run"]
+    named = bare.call("restore", "--undo", run, "--yes", *bare.options)
+    assert (named.returncode, f"done again since, by run {last}" in named.stderr) == (1, True), named.stderr
+    assert bare.call("restore", "--undo", last, "--yes", *bare.options).returncode == 0
     again = bare.call("restore", "--undo", run, "--yes", *bare.options)
     assert (again.returncode, "was taken back already" in again.stderr) == (1, True), again.stderr

@@ -72,7 +72,7 @@ class Thief:
         return subprocess.run(argv, env=environment, input=body, capture_output=True, check=True).stdout
 
 
-def machine(world: KeyWorld, name: str, **changes: Any) -> App:  # noqa: ANN401 - keys of a policy
+def machine(world: KeyWorld, name: str, /, **changes: Any) -> App:  # noqa: ANN401 - keys of a policy
     """Open the world's policy with a state directory of its own: another machine with a copied policy."""
     policy = world.root / f"{name}.yaml"
     policy.write_text(json.dumps({**world.policy, **changes}))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from drtool.model.hold import QUARANTINE, Hold, active_holds, looked_at
 from drtool.model.plan import Forget, Guard
 from drtool.model.point import RecoveryPoint
-from drtool.model.policy import Quarantine, Retention
+from drtool.model.policy import Quarantine, Retention, usual_quarantine
 from drtool.model.quarantine import reasons_to_stop
 from drtool.planning.backup import plan_run
 from drtool.planning.due import slots
@@ -76,6 +76,19 @@ def test_a_burst_is_what_neither_schedule_nor_history_explain() -> None:
     assert explained(backup_set(schedule="*/10 * * * *"), now=NOW).points_per_day == 288
     assert explained(backup_set(schedule="@daily"), now=NOW).points_per_day == 50
     assert explained(backup_set(schedule="*/10 * * * *", quarantine=OFF), now=NOW) == OFF
+
+
+def test_twenty_points_of_a_daily_set_in_one_day_are_told() -> None:
+    usual = usual_quarantine("@daily")
+    for schedule in ("@daily", "0 3 * * *", "0 3 * * 0", "@monthly"):
+        rules = explained(backup_set(schedule=schedule, quarantine=usual), now=NOW)
+        assert kinds(*burst(20), newest="B000", rules=rules) == ["burst"]
+        assert kinds(*burst(12), newest="B000", rules=rules) == []
+    hourly = explained(backup_set(schedule="@hourly", quarantine=usual), now=NOW)
+    assert kinds(*burst(48), newest="B000", rules=hourly) == []
+    assert kinds(*burst(49), newest="B000", rules=hourly) == ["burst"]
+    earlier = [point(f"E{number:03d}", NOW - DAY - timedelta(minutes=number), files=100, bytes=1000) for number in range(24)]
+    assert kinds(*burst(48), *earlier, newest="B000", rules=usual) == [], "what other days were like explains it"
 
 
 MONDAYS = "*/10 * * * 1"

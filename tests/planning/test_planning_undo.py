@@ -125,3 +125,20 @@ def test_a_source_that_was_not_looked_at_is_told_with_what_to_type() -> None:
         planned(problems=(problem,))
     assert caught.value.hint == problem.hint
     assert "not looked at: nas: it comes out of the repository" in planned(left("01A", "/srv"), problems=(problem,)).notes
+
+
+def test_a_run_that_is_done_again_names_the_last_one_that_did_it() -> None:
+    """A restored, B took that back, C brought it back, D took it back again."""
+    again = replace(back("01C", "/srv", again="01A"), exchanged=("01A", "01B"))
+    with pytest.raises(NotFound, match="01A was taken back, and what it did is done again since, by run 01C") as caught:
+        planned(again)
+    assert caught.value.hint.endswith("--undo 01C")
+    with pytest.raises(NotFound, match="01B was taken back already, by run 01C"):
+        planned(again, undone="01B")
+    once_more = replace(back("01D", "/srv", of="01C"), exchanged=("01A", "01B", "01C"))
+    with pytest.raises(NotFound, match="01A was taken back already, by run 01D"):
+        planned(once_more)
+    with pytest.raises(NotFound, match="01B was taken back, and what it did is done again since, by run 01D"):
+        planned(once_more, undone="01B")
+    with pytest.raises(NotFound, match="done again since, by run 01C"):
+        planned(replace(again, exchanged=())), "a label of a release that wrote less down"

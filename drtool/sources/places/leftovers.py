@@ -80,6 +80,7 @@ def _leftover(marker: Marker, locator: str, *, target: str = "", inside: str = "
         machine=marker.machine,
         took_back=marker.took_back,
         brought_back=marker.brought_back,
+        exchanged=marker.exchanged,
         inside=inside,
     )
 

@@ -83,6 +83,8 @@ class Marker:
     """The run whose exchange is taken back, unless that had itself taken back another: it goes on in what is then kept aside."""
     brought_back: str = ""
     """The run that had been taken back and is in service again, where what is taken back here had itself taken back another."""
+    exchanged: tuple[str, ...] = ()
+    """The runs that exchanged this before, to and fro, oldest first: the last ones."""
     within: bool = False
     machine: str = ""
     """Which machine made it; empty: a release that did not write that down."""

@@ -18,6 +18,9 @@ from drtool.sources.places.marker import STAGING_PREFIX, Marker, Owner, read_mar
 from drtool.sources.places.own_way import require_at_home
 from drtool.sources.places.unfinished import refuse_unfinished
 
+_REMEMBERED = 50
+"""So many exchanges of one place, to and fro, are told by its label."""
+
 
 def undo(owner: Owner, *, leftover: Leftover, run: str) -> str:
     """Put what a cutover kept aside back into service, with what was carried out of it, and keep what was restored aside."""
@@ -44,6 +47,7 @@ def undo(owner: Owner, *, leftover: Leftover, run: str) -> str:
         moves=(move,),
         took_back="" if former.took_back else former.run,
         brought_back=former.took_back,
+        exchanged=(*former.exchanged, former.run)[-_REMEMBERED:],
     )
     require_at_home(files, staging, marker)
     write_marker(owner, f"{staging}.json", marker)
