@@ -21,11 +21,10 @@ from drtool.model.nearest import named, nearest
 from drtool.model.point import FUTURE_TOLERANCE, Artifact, Manifest, Member, RecoveryPoint
 from drtool.model.policy import Policy
 from drtool.model.view import PointView
-from drtool.planning.choose import ChosenPoint, choose_point
+from drtool.planning.choose import ChosenPoint, choose_point, name_older
 from drtool.planning.evidence import verified_points
 from drtool.planning.memory import spell_vanished
 from drtool.planning.names import fitting
-from drtool.planning.words import spell_instant
 from drtool.ports import Clock, Entry, GetRequest, GetResult
 
 RECENT_SECONDS = 60.0
@@ -160,10 +159,7 @@ class Archive:
         try:
             return chosen, self.manifest(PointView(chosen.recovery_point, chosen.copies), listings)
         except Corrupt as error:  # an older point is never taken unless somebody says so; which one that would be is said
-            older = next((each for each in self.views(listings) if _is_before(each.point, chosen.recovery_point)), None)
-            if older is not None:
-                error.hint = f"{error.hint or 'use another copy'}; or the point before it, of {spell_instant(older.point.instant)}: "
-                error.hint += f"--point {older.point.point}"
+            error.hint = "; ".join(filter(None, (error.hint, name_older(chosen.recovery_point, listings))))
             raise
 
     def before(self, manifests: Iterable[Manifest], repository: str) -> dict[str, Manifest]:
@@ -284,7 +280,7 @@ class Archive:
         before = {entry.path: entry for entry in self.files(older)}
         after = {entry.path: entry for entry in self.files(newer)}
         return tuple(
-            f"{_sign(before.get(path), after.get(path))} {path}"
+            f"{'+' if path not in before else '-' if path not in after else 'M'} {path}"
             for path in sorted(before.keys() | after.keys())
             if before.get(path) != after.get(path)
         )
@@ -308,14 +304,6 @@ def _holds(manifest: Manifest) -> str:
 def _nearest(name: str, sets: Iterable[str]) -> str:
     known = [*sets, LATEST]
     return f"drtool points lists them; a set's name or `{LATEST}` means its newest ({nearest(name, known, what='there are')})"
-
-
-def _is_before(point: RecoveryPoint, other: RecoveryPoint) -> bool:
-    return point.set == other.set and point.counts and (point.instant, point.point) < (other.instant, other.point)
-
-
-def _sign(before: Entry | None, after: Entry | None) -> str:
-    return "+" if before is None else "-" if after is None else "M"
 
 
 def _lies_in(directory: str, place: str) -> bool:

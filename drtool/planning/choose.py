@@ -71,6 +71,14 @@ def choose_point(
     return ChosenPoint(point=chosen.point, copies=tuple(held), recovery_point=chosen, passed_over=newer)
 
 
+def name_older(point: RecoveryPoint, listings: Mapping[str, Listing]) -> str:
+    """Say how the point before one that cannot be read is taken; empty when there is none."""
+    every = (each for listing in listings.values() for each in listing.points)
+    older = [each for each in every if each.set == point.set and each.counts and _age(each) < _age(point)]
+    found = max(older, key=_age, default=None)
+    return f"or the point before it, of {spell_instant(found.instant)}: --point {found.point}" if found is not None else ""
+
+
 def _of(listing: Listing, by: str, signers: frozenset[str] | None = None) -> list[RecoveryPoint]:
     """Return what is in our name and not ours; of `signers` only."""
     wanted = (each for each in listing.others if each.by == by)
