@@ -93,6 +93,7 @@ class RepositoryContract(ABC):
             artifacts=1,
             trees=(stored.tree[:TREE_CHARACTERS],),
             unsigned=point.unsigned,
+            mark=point.mark,
         )
         assert _is_digest(point.unsigned), "tags that nobody signed are named by their digest"
         assert point.whole
