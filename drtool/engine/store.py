@@ -61,6 +61,7 @@ def store(
             results.append(put)
     for problem, census in problems:  # after the export: what the source says of a place that was lost meanwhile goes first
         _refuse(problem, census, rules=workload.selector, empty_is_well=empty_is_well)
+        told.append(f"{problem}; the policy allows that: allow_empty")
     if not artifacts:
         raise Refused(f"{workload.source} offered nothing of {workload.name} to be stored", hint="drtool doctor", safe=_SAFE)
     unreadable = [item for put in results for item in put.unreadable]
@@ -81,13 +82,18 @@ def store(
 
 
 def _refuse(problem: str, census: Census, *, rules: Mapping[str, Any], empty_is_well: bool) -> None:
-    if census.files > census.marks:
+    stood_still = census.attributes.files if census.attributes is not None else 0
+    if census.files > census.marks or (stood_still and not leaves_out(rules)):
         raise Corrupt(problem, hint="run again; if it stays so, look for what hides files from restic there", safe=_SAFE)
+    if empty_is_well:
+        return
     if not leaves_out(rules):
-        raise Refused(problem, hint="no rule leaves it out: look whether what was mounted there still is, and run again", safe=_SAFE)
-    if not empty_is_well:
-        hint = "correct the rule that leaves everything out; where that is meant, say so: allow_empty: true"
+        hint = (
+            "no rule leaves it out: look whether what was mounted there still is, and run again; where it may be empty: allow_empty: true"
+        )
         raise Refused(problem, hint=hint, safe=_SAFE)
+    hint = "correct the rule that leaves everything out; where that is meant, say so: allow_empty: true"
+    raise Refused(problem, hint=hint, safe=_SAFE)
 
 
 def _warnings(words: str, items: list[str], limit: int = 20) -> tuple[str, ...]:

@@ -27,7 +27,10 @@ def examine(client: Client, places: Sequence[WorkPlace] = ()) -> tuple[Finding, 
     try:
         version = client.version()
         findings.append(Finding(f"{name}: restic", good=True, text=f"version {version}"))
-        findings += [Finding(f"{name}: restic {version}", good=None, text=text) for text in losses(version)]
+        findings += [Finding(f"restic {version}", good=None, text=text) for text in losses(version)]
+        unmade = _not_made(client)
+        if unmade is not None:
+            return (*findings, unmade)
         client.probe.look(client.reach())
         findings.append(Finding(f"{name}: address", good=True, text=f"{client.reach().scheme} answers"))
         findings.append(_key(client))
@@ -42,6 +45,28 @@ def examine(client: Client, places: Sequence[WorkPlace] = ()) -> tuple[Finding, 
     return tuple(findings)
 
 
+def _not_made(client: Client) -> Finding | None:
+    """Say that a repository was never made: neither it nor its key file is there, and there is where to make them.
+
+    Anything that lies at its place may be the repository, and then its key is what is missing.
+    """
+    address = client.policy.address
+    location, key = address.location.removeprefix("local:"), address.password
+    if not location.startswith("/") or key.scheme != "file" or os.path.lexists(key.value):
+        return None
+    try:
+        if os.path.isdir(location):
+            taken = bool(os.listdir(location))
+        else:
+            taken = os.path.lexists(location) or not os.path.isdir(os.path.dirname(location.rstrip("/")))
+    except OSError:
+        return None
+    if taken:
+        return None
+    text = f"it is not there yet: neither {location} nor its key {key}"
+    return Finding(f"{client.name}: repository", good=False, text=text, remedy=f"drtool init {client.name}")
+
+
 def _from_there(client: Client, place: WorkPlace) -> list[Finding]:
     """Ask where the work will be done: the restic there, whether the address there leads to the same repository, and what may be done."""
     subject = f"{client.name} from {place.source}"
@@ -50,7 +75,7 @@ def _from_there(client: Client, place: WorkPlace) -> list[Finding]:
         version = client.version(place.runner)
         findings.append(Finding(f"{subject}: restic", good=True, text=f"version {version} on {place.runner.name}"))
         if version != client.version():
-            findings += [Finding(f"{subject}: restic {version}", good=None, text=text) for text in losses(version)]
+            findings += [Finding(f"restic {version} at {place.source}", good=None, text=text) for text in losses(version)]
         there, here = client.identity_from(place.runner, place.source), client.identity()
         if there != here:
             text = f"the address there leads to another repository ({there[:8]}) than the one from here ({here[:8]})"
