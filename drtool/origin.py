@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from drtool.model.kind import named_by
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from drtool.ports import Clock
 
 
+_OF_A_BARE_MACHINE: Final = ("restore", "undo", "sweep")
+
+
 class Origin(Protocol):
     """Gives a policy the hands it deserves, and shows on paper what they will not do."""
 
@@ -25,6 +28,12 @@ class Origin(Protocol):
 
     def on_paper(self, plan: Plan, policy: Policy) -> Plan:
         """Return a plan without what those hands refuse, told; Refused when nothing useful would be left."""
+
+    def settles(self, plan: Plan) -> bool:
+        """Tell whether those hands can do all that a dead run of such a plan may owe."""
+
+    def swept(self, policy: Policy) -> tuple[str, ...]:
+        """Name the repositories from which those hands may remove what dead runs left there."""
 
 
 class Operator:
@@ -38,6 +47,13 @@ class Operator:
     def on_paper(self, plan: Plan, policy: Policy) -> Plan:
         del policy
         return plan
+
+    def settles(self, plan: Plan) -> bool:
+        del plan
+        return True
+
+    def swept(self, policy: Policy) -> tuple[str, ...]:
+        return tuple(policy.repositories)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +105,15 @@ class FromRepository:
 
         beyond = {kind: check.beyond for kind, check in make_checks().items()}
         return withhold(plan, sources=policy.sources, facts=FACTS, beyond=beyond)
+
+    def settles(self, plan: Plan) -> bool:
+        from drtool.model.plan import RunHook
+
+        return plan.verb in _OF_A_BARE_MACHINE and not any(isinstance(step.action, RunHook) for step in plan.steps)
+
+    def swept(self, policy: Policy) -> tuple[str, ...]:
+        del policy
+        return ()
 
 
 def _at_home(source: SourcePolicy) -> SourcePolicy:

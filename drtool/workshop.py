@@ -34,6 +34,7 @@ from drtool.planning.backup import plan_run as plan_backup
 from drtool.planning.keys import opened_with
 from drtool.planning.memory import spell_vanished
 from drtool.planning.schedule import Agenda, put_off, repository_of, with_maintenance
+from drtool.planning.standing import left_here
 from drtool.planning.sweep import plan_sweep as plan_what_to_sweep
 from drtool.ports import Clock
 from drtool.process import Interrupt
@@ -134,7 +135,7 @@ class Workshop:
 
     def _settled(self) -> DeadRuns:
         self.closed_state()
-        return settle_dead_runs(self.state_directory, self.hands)
+        return settle_dead_runs(self.state_directory, self.hands, settles=self.origin.settles)
 
     def carry_out(self, plan: Plan, *, hands: Hands | None = None, needs_state: bool = True) -> Report:
         """Carry a plan out, bring the index up to date, and drop the journals of long ago."""
@@ -196,9 +197,11 @@ class Workshop:
         Of what was kept aside only what was `shown`; None: all.
         """
         dead = self._settled()
-        found = observe(self.hands, repositories=self.policy.repositories, leftovers=True)
+        found = observe(self.hands, repositories=self.origin.swept(self.policy), leftovers=True)
         if shown is not None:
-            left = tuple(each for each in found.leftovers if each.what != "kept" or each.locator in shown)
+            by, machines = self.policy.name, self.notary.ours().machines
+            others = {each for each in found.leftovers if not left_here(each, by=by, machines=machines)}  # they are told of, and stay
+            left = tuple(each for each in found.leftovers if each.what != "kept" or each.locator in shown or each in others)
             found = replace(found, leftovers=left)
         unlisted = (listing.problem for listing in found.repositories.values() if listing.problem is not None)
         unsettled = (Problem(error.kind, error.what, error.hint) for error in dead.failures)

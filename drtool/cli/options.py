@@ -111,7 +111,7 @@ def _refuse_swallowed(context: click.Context) -> None:
 
 
 class LookVerb(Verb):
-    """A command that only looks: on a bare machine a repository and its key are enough."""
+    """A command for which a repository and its key are enough on a bare machine: it looks, or tidies up after a restore there."""
 
     def __init__(self, *arguments: Any, **attributes: Any) -> None:  # noqa: ANN401
         super().__init__(*arguments, **attributes)

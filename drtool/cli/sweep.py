@@ -5,18 +5,27 @@ import sys
 import click
 
 from drtool.cli import exits, screen
-from drtool.cli.options import Verb
+from drtool.cli.options import LookVerb
 from drtool.cli.session import open_session
 from drtool.model.errors import Refused
 
 
-@click.command("sweep", cls=Verb)
+@click.command("sweep", cls=LookVerb)
 @click.option("--kept", is_flag=True, help="Also remove what restores kept aside: shows it, asks, and the old data is gone then.")
 @click.option("--yes", is_flag=True, help="Ask nothing.")
 @click.pass_context
 def command(context: click.Context, kept: bool, yes: bool) -> int:  # noqa: FBT001 - click's shape
-    """Release what ended runs left behind: staging, sandboxes, snapshots, data that was never sealed."""
+    """Release what ended runs left behind: staging, sandboxes, snapshots, data that was never sealed.
+
+    On a bare machine (--repository and --password-file, no policy): finish what a restore of this machine was exchanging when it died.
+    """
     session = open_session(context)
+    if kept and session.bare() is not None:
+        raise Refused(
+            "what was kept aside is removed by a policy only: what it protects is compared with the newest point",
+            hint="look at it and remove it by hand; or use the policy: drtool policy latest --output FILE",
+            safe="nothing was removed",
+        )
     app = session.app()
     shown: frozenset[str] | None = None
     if kept and not (yes and session.options.quiet):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,7 +13,7 @@ from drtool.engine.hands import Hands
 from drtool.engine.hook import run_hook
 from drtool.engine.mount import take_down
 from drtool.engine.prove import record_interrupted
-from drtool.model.errors import DrtoolError, Interrupted, TimedOut
+from drtool.model.errors import DrtoolError, Interrupted, Refused, TimedOut
 from drtool.model.event import Event, EventKind
 from drtool.model.plan import Mount, Plan, Record, RunHook, Step
 from drtool.ports import Runner
@@ -37,10 +37,11 @@ class DeadRuns:
     failures: tuple[DrtoolError, ...] = ()
 
 
-def settle_dead_runs(state_directory: str, hands: Hands) -> DeadRuns:
+def settle_dead_runs(state_directory: str, hands: Hands, *, settles: Callable[[Plan], bool] = lambda _plan: True) -> DeadRuns:
     """End what dead runs left running, do what they owe, sign that their drills were interrupted; a run is dead when its lock is free.
 
-    A run that could not be settled now (its machine is away) stays open and is tried again by the next sweep.
+    A run that could not be settled now (its machine is away, or `settles` says that these hands may not do what it owes) stays open and is
+    tried again by the next sweep; nothing that it left is taken for a dead run's until then.
     """
     dead: set[str] = set()
     live: set[str] = set()
@@ -49,6 +50,16 @@ def settle_dead_runs(state_directory: str, hands: Hands) -> DeadRuns:
     for folder in Runs(state_directory).unfinished():
         if not folder.is_dead():
             live.add(folder.run)
+            continue
+        plan = folder.plan()
+        if plan is not None and not settles(plan):
+            failures.append(
+                Refused(
+                    f"what run {folder.run} left is not looked at: it was a {plan.verb} of the policy {plan.policy}",
+                    hint="drtool sweep, with that policy",
+                    safe="nothing of it was touched",
+                )
+            )
             continue
         dead.add(folder.run)
         try:

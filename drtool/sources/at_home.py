@@ -12,7 +12,8 @@ from drtool.model.workload import Leftover, Snapshot, Workload
 from drtool.ports import Export, Finding, Inspection, Landing, LandRequest, ReserveRequest, Runner, Source
 
 _FORMS = ("original", "directory")
-_TAKEN_BACK = ("kept", "placed")
+_SHOWN = ("kept", "placed", "staging")
+_RELEASED = ("placed", "staging")
 
 
 class AtHome:
@@ -22,7 +23,7 @@ class AtHome:
         source: of this machine; it connects to nothing.
         runner: for commands of the policy; one that refuses.
         reaches: what this source would connect to or run to put something in place, in words; empty: nothing.
-        own_runs: the runs that this machine's own state knows; only what they put into service is taken back.
+        own_runs: the runs that this machine's own state knows; only what they put into service is taken back, or finished when they died.
     """
 
     def __init__(
@@ -74,18 +75,19 @@ class AtHome:
         return replace(self._source.inspect(restored), environment={})
 
     def leftovers(self, places: Iterable[Settings]) -> tuple[Leftover, ...]:
-        """Return what runs of this machine put into service and can take back; Refused where that would be looked for elsewhere."""
+        """Return what runs of this machine put into service or left unfinished; Refused where that would be looked for elsewhere."""
         del places
         if self._reaches:
             raise self._refused_undo()
         own = self._own_runs()
         if not own:
             return ()
-        return tuple(each for each in self._source.leftovers(()) if each.what in _TAKEN_BACK and each.run in own)
+        return tuple(each for each in self._source.leftovers(()) if each.what in _SHOWN and each.run in own)
 
     def release(self, leftover: Leftover) -> None:
-        if leftover.what == "placed" and not self._reaches and leftover.run in self._own_runs():
-            self._source.release(leftover)  # a label alone: what it is about stays in service
+        """Finish or remove what a run of this machine left when it died, and labels; what was kept aside stays."""
+        if leftover.what in _RELEASED and not self._reaches and leftover.run in self._own_runs():
+            self._source.release(leftover)
             return
         raise self._refusal(f"release {leftover.what} {leftover.locator}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -135,6 +136,33 @@ def test_a_policy_that_is_there_goes_before_the_variables_of_restic(bare: Bare) 
     policy = str(bare.machine.directory / "policy.kept")
     there = bare.call("points", "--json", variables={**bare.variables, "DRTOOL_POLICY": policy})
     assert '"near"' in there.stdout
+
+
+def test_an_exchange_that_was_killed_is_finished_by_a_sweep_of_the_bare_machine(bare: Bare) -> None:
+    data, letter = bare.machine.data, bare.machine.data / "letter.txt"
+    letter.write_text("broken")
+    programs = bare.folder / "programs"
+    programs.mkdir()
+    (programs / "perl").write_text(
+        "#!/bin/sh\n"
+        f'if [ -e "{data}" ]; then exec {shutil.which("perl")} "$@"; fi\n'  # the old one stands aside, the new one is not there yet
+        "kill -9 $PPID\nexit 1\n"
+    )
+    (programs / "perl").chmod(0o755)
+    restore = ("restore", "documents", "--yes", *bare.options)
+    killed = bare.call(*restore, variables={"PATH": f"{programs}:{os.environ['PATH']}"})
+    assert (killed.returncode, data.exists()) == (-9, False), killed.stderr
+    again = bare.call(*restore)
+    assert (again.returncode, "drtool sweep" in again.stderr, data.exists()) == (6, True, False), again.stderr
+    elsewhere = bare.call("sweep", *bare.options, variables={"DRTOOL_STATE_DIR": str(bare.folder / "other")})
+    assert (elsewhere.returncode, data.exists()) == (0, False), elsewhere.stderr
+    kept = bare.call("sweep", "--kept", "--yes", *bare.options)
+    assert (kept.returncode, "drtool policy latest" in kept.stderr, data.exists()) == (6, True, False), kept.stderr
+    swept = bare.call("sweep", *bare.options)
+    assert (swept.returncode, letter.read_text()) == (0, "dear"), swept.stdout + swept.stderr
+    assert not [path for path in data.parent.glob(".drtool-*") if "kept" not in path.name]
+    assert bare.call(*restore).returncode == 0
+    assert letter.read_text() == "dear"
 
 
 def test_a_restore_is_taken_back_by_the_machine_that_made_it(bare: Bare) -> None:

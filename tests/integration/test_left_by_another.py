@@ -33,6 +33,8 @@ def test_what_another_machine_left_is_told_and_is_ours_after_an_adoption(world: 
     before, name = _names(world), third.notary.machine
     skipped = first.workshop.plan_whole_sweep(kept=True, shown=None).skipped
     assert any(f"drtool adopt --leftovers {name}" in each.reason for each in skipped)
+    skipped = first.workshop.plan_whole_sweep(kept=True, shown=frozenset()).skipped
+    assert any(f"drtool adopt --leftovers {name}" in each.reason for each in skipped)
     first.sweep(kept=True)
     assert first.kept() == ()
     with pytest.raises(Refused, match=name):

@@ -32,7 +32,7 @@ def refuse_unfinished(owner: Owner, places: Iterable[str], *, run: str = "") -> 
 def _finishing(elsewhere: str) -> str:
     if elsewhere:
         return f"drtool sweep on {elsewhere}, or if it is gone, drtool adopt --leftovers {elsewhere} and drtool sweep here"
-    return "drtool sweep (while that run is alive, wait for it)"
+    return "drtool sweep, on a bare machine with its --repository and --password-file (while that run is alive, wait for it)"
 
 
 def _moves(marker: Marker, place: str) -> bool:
