@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from drtool.planning.schedule import Agenda, Timed
     from drtool.ports import Entry, Finding, GetResult, KeyRing
     from drtool.process import Interrupt
-    from drtool.rotation import RotatedSigner
+    from drtool.rotation import RotatedSigner, Rotating
     from drtool.timetable import Timetable
     from drtool.workshop import Workshop
 
@@ -359,7 +359,14 @@ class App:
         from drtool.planning.adopt import adoptable
 
         with self.workshop.working():
-            return adoptable(self.archive.listings(refresh=True), self.notary.acceptance)
+            listings = self.archive.listings(refresh=True)
+            return adoptable(listings, self.notary.acceptance, rotations=self.notary.rotations_in(listings.values()))
+
+    def doubt_of(self, adoption: Adoption) -> str:
+        """Say why a machine that is to be adopted may well be alive; empty where nothing tells so."""
+        from drtool.planning.adopt import doubt
+
+        return doubt(adoption, now=self._clock.now())
 
     def choose_adoption(self, name: str, *, signer: str = "", leftovers: bool = False) -> Adoption:
         """Return what `adopt` would accept, of `leftovers` no key; NotFound or Refused when that is not clear."""
@@ -379,6 +386,7 @@ class App:
         """Take over a machine and its signer: from now on its points and evidence count here as our own."""
         from drtool.model.plan import Plan
         from drtool.planning.adopt import adopted
+        from drtool.planning.words import spell_count
 
         with self.workshop.working():
             self.workshop.writable_state()
@@ -389,7 +397,7 @@ class App:
             if unsigned:
                 self.notary.adopt(lambda known: adopted(known, adoption, unsigned=unsigned, at=now))
                 self.archive.listings(refresh=True)
-            brought = f"{adoption.points + len(unsigned)} points of {', '.join(adoption.sets)}"
+            brought = f"{spell_count(adoption.points + len(unsigned), 'point')} of {', '.join(adoption.sets)}"
             note = f"{adoption.machine or 'what is signed'} by {adoption.signer} is ours from now on: {brought}"
             if not adoption.signer:
                 note = f"what machine {adoption.machine} left is ours from now on; it brings no points, and no key is accepted"
@@ -400,7 +408,7 @@ class App:
         """Return the tags' digests of the unsigned points that a machine counted, as the newest manifest of each of its sets names them."""
         newest: dict[str, PointView] = {}
         for view in self.archive.views(listings):
-            if (view.point.machine, view.point.signer) == (adoption.machine, adoption.signer):
+            if view.point.machine == adoption.machine and view.point.signer in (adoption.signer, *adoption.keys):
                 newest.setdefault(view.point.set, view)
         digests: set[str] = set()
         for view in newest.values():
@@ -421,7 +429,7 @@ class App:
         hold = Hold(self._clock.fresh_id(), set_name, self.policy.name, reason, self._clock.now(), until, point, machine=self.hands.machine)
         left_out = self._append_hold(hold, listings)
         if point:
-            self.archive.find(point, self.archive.listings(refresh=True))
+            self.archive.find(point, self.archive.listings(refresh=False))
         self._require_everywhere(
             f"the hold {hold.id} was written", left_out, hint=f"the same again when it answers: drtool hold add {target} …"
         )
@@ -504,13 +512,20 @@ class App:
 
         return sharing(self.state_directory, by=self.policy.name, signer=self.signer().fingerprint)
 
+    def signer_to_replace(self, to: SecretReference | None = None) -> str:
+        """Return the key whose place a rotation would give to another; empty where it would only finish one that was begun."""
+        with self.workshop.working():
+            return self._rotating().to_replace(to)
+
     def rotate_signer(self, to: SecretReference | None = None) -> RotatedSigner:
         """Let a new signing key take the place of ours, signed by both; killed anywhere, the same call goes on."""
+        with self.workshop.alone_with(tuple(self.policy.sets)):
+            return self._rotating().rotate(to)
+
+    def _rotating(self) -> Rotating:
         from drtool.rotation import Rotating
 
-        with self.workshop.alone_with(tuple(self.policy.sets)):
-            rotating = Rotating(self.hands, self.notary, lambda: self.archive.listings(refresh=True), machine=self.hands.machine)
-            return rotating.rotate(to)
+        return Rotating(self.hands, self.notary, lambda: self.archive.listings(refresh=True), machine=self.hands.machine)
 
     def evidence_list(self, set_name: str | None = None) -> tuple[tuple[EvidenceView, ...], tuple[str, ...]]:
         """Return all evidence (of a set), newest first, and what could not be read."""
@@ -901,6 +916,7 @@ class App:
             for name in names:
                 if listings[name].problem is None:
                     self.hands.repositories[name].append(hold)
+        self.archive.listings(refresh=True)  # what is remembered knows it, too
         return tuple(name for name in names if listings[name].problem is not None)
 
     def _require_everywhere(self, done: str, left_out: tuple[str, ...], *, hint: str) -> None:

@@ -76,7 +76,8 @@ class Notary:
         """Say who counts here."""
         machine = self.machine
         found = ours_of(self._file.load(), by=self._policy.name, signers=self._policy.signers, standing_in=self._standing_in)
-        return replace(found, machines=found.machines | {machine}) if machine else found
+        own = frozenset({machine}) if machine else frozenset()
+        return replace(found, machines=found.machines | own, only_leftovers=found.only_leftovers - own)
 
     def sign(self, text: bytes) -> str:
         """Sign what all tags of a record say; Refused when the key cannot be had, or this machine has no id."""

@@ -36,6 +36,8 @@ class RotatedSigner:
     resumed: bool = False
     """An earlier call had put the new key in place."""
     next: tuple[str, ...] = ()
+    done: bool = False
+    """It was all done before this call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class Rotating:
                 )
         new = folder.successor(to)
         if new.fingerprint == current.fingerprint:
-            return finished or _refuse_same(to)
+            return finished or self._done(folder, current, listings) or _refuse_same(to)
         self._require_one_successor(folder, current, new)
         self._require_fresh(new)
         self._require_counted(current, new)
@@ -91,16 +93,40 @@ class Rotating:
         folder.succeed()
         return self._finish(folder, current.fingerprint, new, listings, resumed=False)
 
+    def to_replace(self, to: SecretReference | None = None) -> str:
+        """Return the key that `rotate` would replace; empty where it would only finish what was begun, or where all is done."""
+        folder = evidence_folder(self.hands)
+        current = folder.signer()
+        if to is not None:
+            return "" if folder.successor(to).fingerprint == current.fingerprint else current.fingerprint
+        if folder.has_successor:
+            return current.fingerprint
+        return "" if self._begun(folder, current, self._listings()) else current.fingerprint
+
     def _unfinished(self, folder: EvidenceFolder, current: Signer, listings: Mapping[str, Listing]) -> RotatedSigner | None:
         """Finish what led to the key that signs now; None where all of it is told everywhere."""
+        old = self._begun(folder, current, listings)
+        return self._finish(folder, old, current, listings, resumed=True) if old else None
+
+    def _begun(self, folder: EvidenceFolder, current: Signer, listings: Mapping[str, Listing]) -> str:
+        """Return the key in whose place the one that signs now was put, where that is not told everywhere yet; else nothing."""
         told = lineage(current.fingerprint, self._known(folder, listings))
-        own = {*self.notary.acceptance.signers, *(each.old for each in self._kept(folder))}  # anybody may be said to have been before us
-        before = [each for each in told if each.new == current.fingerprint and not each.final and each.old in own]
-        for each in before:
-            ended = any(one.final and (one.old, one.new) == (each.old, each.new) for one in told)
+        for old in self._before(folder, current, told):
+            ended = any(one.final and (one.old, one.new) == (old, current.fingerprint) for one in told)
             if not ended or self._lacking(folder, current, listings):
-                return self._finish(folder, each.old, current, listings, resumed=True)
-        return None
+                return old
+        return ""
+
+    def _done(self, folder: EvidenceFolder, current: Signer, listings: Mapping[str, Listing]) -> RotatedSigner | None:
+        """Say that the key that signs now has taken another's place already; None where it never did."""
+        before = self._before(folder, current, lineage(current.fingerprint, self._known(folder, listings)))
+        if not before:
+            return None
+        return RotatedSigner(before[-1], current.fingerprint, self._allowed(current), tuple(listings), done=True)
+
+    def _before(self, folder: EvidenceFolder, current: Signer, told: tuple[Rotation, ...]) -> tuple[str, ...]:
+        own = {*self.notary.acceptance.signers, *(each.old for each in self._kept(folder))}  # anybody may be said to have been before us
+        return tuple(each.old for each in told if each.new == current.fingerprint and not each.final and each.old in own)
 
     def _finish(self, folder: EvidenceFolder, old: str, new: Signer, listings: Mapping[str, Listing], *, resumed: bool) -> RotatedSigner:
         known = self._known(folder, listings)

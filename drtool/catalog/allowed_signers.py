@@ -14,6 +14,8 @@ from drtool.model.errors import Refused
 from drtool.model.evidence import EvidenceRecord
 
 _KEY_TYPE = re.compile(r"(ssh|ecdsa|sk-ssh|sk-ecdsa)-\S+")
+HOW_TO_COMPARE = "awk '{print $(NF-1), $NF}' allowed_signers | ssh-keygen -lf -"
+"""What shows the fingerprints of lines as `allowed_line` writes them: ssh-keygen alone reads no names before a key."""
 _INSTANTS = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 
 

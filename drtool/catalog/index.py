@@ -5,6 +5,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 from urllib.parse import quote
 
 from drtool.catalog.memory import MemoryFolder
@@ -52,7 +53,7 @@ class Index:
         for repository in self._repositories:
             data = read_json(self._file(repository))
             with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError):
-                if data is not None and "others" in data:  # else an earlier release listed it, which told nobody apart
+                if data is not None and _tells_apart(data):
                     memory = self._memories.of(repository).read()
                     known[repository] = self._judge(replace(decode(Listing, data), vanished=memory.vanished, damage=memory.damage))
         return known
@@ -73,6 +74,11 @@ class Index:
         location = self._repositories[repository].address.location
         digest = hashlib.sha256(location.encode("utf-8", "surrogateescape")).hexdigest()[:12]
         return os.path.join(self._path, f"{quote(repository, safe='')}-{digest}{_SUFFIX}")
+
+
+def _tells_apart(data: Mapping[str, Any]) -> bool:
+    """Tell whether a release listed it that told machines apart, and what a point's tags say: what was forgotten of them is in no index."""
+    return "others" in data and all("mark" in point for point in (*data["points"], *data["others"]))
 
 
 def _slim(points: Iterable[RecoveryPoint]) -> tuple[RecoveryPoint, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from drtool.catalog.allowed_signers import allowed_line
+from drtool.catalog.allowed_signers import HOW_TO_COMPARE, allowed_line
 from drtool.catalog.storage import make_folder, write_atomically
 from drtool.model.codec import encode
 from drtool.model.errors import Refused
@@ -60,6 +60,7 @@ def write_portfolio(
     index = {
         "format": INDEX_FORMAT,
         "written": encode(now),
+        "how_to_compare": HOW_TO_COMPARE,
         "how_to_check": "ssh-keygen -Y verify -f allowed_signers -I BY -n drtool.evidence -s FILE.sig < FILE",
         "questions": {question: list(names) for question, names in QUESTIONS.items()},
         "period": {

@@ -44,6 +44,9 @@ def command(context: click.Context, machine: str | None, signer: str, leftovers:
     if not (session.options.quiet and yes):
         compare = "Compare that fingerprint with the recovery sheet. " if chosen.signer else ""
         screen.words([_line(chosen), f"  {compare}Two machines must not make one set's points at once."])
+    doubt = app.doubt_of(chosen)
+    if doubt:
+        screen.words([f"  {printable(doubt)} If it lives, give one of the two a `name:` of its own instead."])
     if not yes:
         if not sys.stdin.isatty():
             raise Refused("adopting asks first, and there is no terminal to ask", hint="add --yes", safe="nothing was changed")
@@ -60,4 +63,7 @@ def _line(each: Adoption) -> str:
     sets = ", ".join(map(printable, each.sets))
     oldest = " (the oldest chain here)" if each.first else ""
     span = f"{each.oldest:%Y-%m-%d %H:%M} to {each.newest:%Y-%m-%d %H:%M} UTC"
-    return f"{printable(each.machine) or 'no machine'}  {counted(each.points, 'point')} of {sets}, {span}, signed by {each.signer}{oldest}"
+    keys = ", then by ".join(each.keys or (each.signer,))
+    accepted = f"; {each.signer} is accepted" if each.signer not in (each.keys or (each.signer,))[:1] else ""
+    machine = printable(each.machine) or "no machine"
+    return f"{machine}  {counted(each.points, 'point')} of {sets}, {span}, signed by {keys}{oldest}{accepted}"

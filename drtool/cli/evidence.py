@@ -91,11 +91,12 @@ def rotate(context: click.Context, to: str | None, yes: bool) -> int:  # noqa: F
         raise click.UsageError("--to is a reference to a key: file:PATH, env:NAME, credential:NAME or command:WORDS")
     session = open_session(context)
     app = session.app()
-    signer, shared = app.signer().fingerprint, app.shared_signer()
-    if not (session.options.quiet and yes):
+    signer = app.signer_to_replace(reference)
+    if signer and not (session.options.quiet and yes):
         screen.words([f"{signer} signs here now. What it signs after the change counts for nobody any more."])
+        shared = app.shared_signer()
         screen.words(f"  it signs for the policy {printable(each)}, too: whose readers will have to adopt the new key" for each in shared)
-    if not yes:
+    if signer and not yes:
         if not sys.stdin.isatty():
             raise Refused("a rotation asks first, and there is no terminal to ask", hint="add --yes", safe="nothing was changed")
         if not click.confirm("Shall a new key take its place?", default=False, err=True):

@@ -36,6 +36,12 @@ class Ours:
     """The signers among them that were replaced, and what they had signed by then."""
     disputed: tuple[str, ...] = ()
     """What is claimed of successors of theirs and does not count, in words."""
+    only_leftovers: frozenset[str] = frozenset()
+    """Those of the machines of which only what they left at the sources was adopted: their points are another machine's."""
+
+    def seals_as(self, machine: str) -> bool:
+        """Tell whether the points of a machine are ours, where their signature is."""
+        return machine in self.machines and machine not in self.only_leftovers
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +58,7 @@ class Adopted:
 class Adoption:
     """What adopting a machine would accept: its id (empty: a release that told no machines apart), the key that signed, its points.
 
-    `first`: that key is the signer of the oldest chain here.
+    `first`: that key is the signer of the oldest chain here. `keys` are those that followed one another on that machine, oldest first.
     """
 
     machine: str
@@ -62,6 +68,7 @@ class Adoption:
     oldest: datetime
     newest: datetime
     first: bool = False
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

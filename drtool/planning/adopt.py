@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from drtool.model.errors import NotFound, Refused
 from drtool.model.inventory import Listing
@@ -12,21 +12,28 @@ from drtool.model.point import RecoveryPoint
 from drtool.model.rotation import Rotation
 from drtool.model.standing import Acceptance, Adopted, Adoption, Ours, Standing
 from drtool.model.workload import Leftover
-from drtool.planning.succession import roots
+from drtool.planning.succession import at_once, follow, roots
+from drtool.planning.words import spell_duration
+
+FRESH = timedelta(days=1)
+"""Who sealed something since then is not taken for gone without being asked about that."""
 
 
-def adoptable(listings: Mapping[str, Listing], acceptance: Acceptance) -> tuple[Adoption, ...]:
+def adoptable(listings: Mapping[str, Listing], acceptance: Acceptance, *, rotations: Iterable[Rotation] = ()) -> tuple[Adoption, ...]:
     """Return the machines of our name that are not ours, and signers nobody accepted, each with the points that an adoption would bring.
 
-    One whose points bear several signatures is there once for each; first the signer of the oldest chain, then whose points are older.
+    Keys of a machine that followed one another are one signer, its first. One whose points bear several other signatures is there once
+    for each; first the signer of the oldest chain, then whose points are older.
     """
+    every = tuple(rotations)
     grouped: dict[tuple[str, str], dict[str, RecoveryPoint]] = {}
     for listing in listings.values():
         for point in listing.others:
             if point.signer and point.standing in (Standing.ANOTHER_MACHINE, Standing.STRANGER):
                 grouped.setdefault((point.machine, point.signer), {}).setdefault(point.point, point)
     found = []
-    for (machine, signer), points in grouped.items():
+    for (machine, signer), keys in _chains(grouped, every).items():
+        points = {name: point for key in keys for name, point in grouped[machine, key].items()}
         instants = sorted(point.instant for point in points.values())
         found.append(
             Adoption(
@@ -36,10 +43,36 @@ def adoptable(listings: Mapping[str, Listing], acceptance: Acceptance) -> tuple[
                 sets=tuple(sorted({point.set for point in points.values()})),
                 oldest=instants[0],
                 newest=instants[-1],
-                first=signer == acceptance.first,
+                first=acceptance.first in keys,
+                keys=keys,
             )
         )
     return tuple(sorted(found, key=lambda each: (each.machine, not each.first, each.oldest, each.signer)))
+
+
+def _chains(grouped: Iterable[tuple[str, str]], rotations: tuple[Rotation, ...]) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Return by machine and first key all its keys that followed one another; one whose successor is disputed stands alone."""
+    signers: dict[str, list[str]] = {}
+    for machine, signer in grouped:
+        signers.setdefault(machine, []).append(signer)
+    chains: dict[tuple[str, str], tuple[str, ...]] = {}
+    for machine, names in signers.items():
+        known = at_once(rotations)
+        first = roots(names, known)
+        for signer in sorted(first) or names:
+            line = (signer, *(each.new for each in follow(frozenset({signer}), known).followed))
+            chains[machine, signer] = tuple(key for key in dict.fromkeys(line) if key in names)
+        left = [name for name in names if all(name not in keys for (of, _first), keys in chains.items() if of == machine)]
+        chains |= {(machine, name): (name,) for name in left}
+    return chains
+
+
+def doubt(adoption: Adoption, *, now: datetime) -> str:
+    """Say, in words, why a machine may well be alive; empty where nothing tells so."""
+    age = max(timedelta(0), now - adoption.newest)
+    if not adoption.signer or age > FRESH:
+        return ""
+    return f"its newest point is {spell_duration(age)} old: is it really gone?"
 
 
 def choose_leftovers(leftovers: Iterable[Leftover], name: str, *, ours: Ours, at: datetime) -> Adoption:
@@ -71,13 +104,14 @@ def choose_adoption(
         Refused: its points bear several signatures and neither `signer` nor the oldest chain decides, or the policy's `signers` exclude it.
     """
     every = tuple(found)
-    named = [each for each in every if name in (each.machine, each.signer)]
+    named = [each for each in every if name in (each.machine, each.signer, *each.keys)]
+    signer = signer or (name if any(name in (each.signer, *each.keys) for each in named) else "")
     if not named:
         known = ", ".join(dict.fromkeys(each.machine or each.signer for each in every))
         there = f"there are: {known}" if known else "no other machine sealed anything here in the name of this policy"
         hint = f"{there}; for what it left at the sources alone: drtool adopt --leftovers {name}"
         raise NotFound(f"no machine {name} sealed anything that is not ours already", hint=hint)
-    wanted = [each for each in named if signer in ("", each.signer)]
+    wanted = [_by_key(each, signer) for each in named if signer in ("", each.signer, *each.keys)]
     first = [each for each in wanted if each.first]
     oldest = roots((each.signer for each in wanted), rotations)
     chosen = first or [each for each in wanted if each.signer in oldest] or wanted
@@ -95,6 +129,11 @@ def choose_adoption(
             safe="nothing was adopted",
         )
     return chosen[0]
+
+
+def _by_key(adoption: Adoption, signer: str) -> Adoption:
+    """Accept the key of a chain that a person named: it vouches for what those before it had sealed, and is followed by those after."""
+    return replace(adoption, signer=signer) if signer in adoption.keys else adoption
 
 
 def adopted(acceptance: Acceptance, adoption: Adoption, *, unsigned: Iterable[str] = (), at: datetime) -> Acceptance:

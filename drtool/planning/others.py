@@ -74,11 +74,12 @@ def _still_kept(listings: tuple[Listing, ...], set_name: str, *, by: str, now: d
 def _of_machine(machine: str, made: list[RecoveryPoint], set_name: str, *, by: str, now: datetime) -> Told:
     newest = max(point.instant for point in made)
     age = spell_duration(max(0.0, (now - newest).total_seconds()))
+    command = f"drtool adopt {machine}".rstrip()
     whose = f"another machine of the name {by}, {machine or 'without an id'}"
     return Told(
         f"{spell_count(len(made), 'point')} of {set_name} made by {whose}, the newest {age} ago: they count there;"
-        " if it is gone, adopt it, else give one of the two a `name:` of its own",
-        f"drtool adopt {machine}".rstrip(),
+        f" if it is gone, adopt it ({command}), else give one of the two a `name:` of its own",
+        f"{command} (only if it is gone), else another `name:` in one of the two policies",
     )
 
 

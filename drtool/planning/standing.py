@@ -10,7 +10,7 @@ from drtool.model.inventory import Listing
 from drtool.model.point import RecoveryPoint
 from drtool.model.standing import Acceptance, Adoption, Ours, Standing
 from drtool.model.workload import Leftover
-from drtool.planning.succession import Succession, follow
+from drtool.planning.succession import Succession, follow, with_former
 
 
 def ours_of(acceptance: Acceptance, *, by: str, signers: tuple[str, ...] = (), standing_in: Adoption | None = None) -> Ours:
@@ -22,20 +22,24 @@ def ours_of(acceptance: Acceptance, *, by: str, signers: tuple[str, ...] = (), s
     """
     found = succession_of(acceptance, signers=signers, standing_in=standing_in)
     machine = standing_in.machine if standing_in is not None else ""
+    sealing = {*acceptance.machines, *(each.machine for each in acceptance.adopted if each.signers), machine}
+    every = {*sealing, *(each.machine for each in acceptance.adopted)}
     return Ours(
         by=by,
-        machines=frozenset(filter(None, (*acceptance.machines, *(each.machine for each in acceptance.adopted), machine))),
+        machines=frozenset(filter(None, every)),
         signers=found.signers,
         unsigned=frozenset(acceptance.unsigned),
         retired=found.retired,
         disputed=() if signers else found.disputed,  # a person has decided, and heard of it once
+        only_leftovers=frozenset(every - sealing),
     )
 
 
 def succession_of(acceptance: Acceptance, *, signers: tuple[str, ...] = (), standing_in: Adoption | None = None) -> Succession:
     """Say which keys count, and which were replaced, of those that this state accepts."""
     direct = accepted_directly(acceptance, signers=signers, standing_in=standing_in)
-    return follow(direct, acceptance.rotations, own=frozenset(acceptance.signers), decided=bool(signers))
+    found = follow(direct, acceptance.rotations, own=frozenset(acceptance.signers), decided=bool(signers))
+    return found if signers else with_former(found, acceptance.rotations)
 
 
 def accepted_directly(acceptance: Acceptance, *, signers: tuple[str, ...] = (), standing_in: Adoption | None = None) -> frozenset[str]:
@@ -52,7 +56,7 @@ def standing(point: RecoveryPoint, ours: Ours) -> Standing:
         return Standing.OURS if point.unsigned in ours.unsigned else Standing.STRANGER
     if not point.signer:
         return Standing.STRANGER
-    if point.machine not in ours.machines:
+    if not ours.seals_as(point.machine):
         return Standing.ANOTHER_MACHINE
     if point.signer not in ours.signers:
         return Standing.STRANGER
@@ -92,7 +96,7 @@ def proves(evidence: Evidence, ours: Ours) -> bool:
         return False
     if _outlived(evidence, ours):
         return False
-    return not evidence.tested or evidence.tested in ours.machines
+    return not evidence.tested or ours.seals_as(evidence.tested)
 
 
 def _weighed(evidence: Evidence, ours: Ours) -> Evidence:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -80,6 +80,26 @@ def follow(
     return Succession(frozenset(signers), retired, tuple(disputed), tuple(followed))
 
 
+def with_former(found: Succession, rotations: Iterable[Rotation]) -> Succession:
+    """Add the keys that those which count replaced: whoever accepts a key takes its word for what was sealed before it, and for no more.
+
+    A key that was itself replaced vouches for nobody: who has a copy of it could name any key as the one before.
+    """
+    signers, retired, disputed, followed = set(found.signers), dict(found.retired), list(found.disputed), list(found.followed)
+    current = found.signers - retired.keys()
+    for old, words in sorted(_gathered(rotations).items()):
+        after = tuple(new for new in words.first if new in current)
+        ends = tuple(word for new in after for word in words.last.get(new, ()))
+        if old in found.signers or not ends:
+            continue
+        signers.add(old)
+        retired[old] = ends
+        followed += [words.first[new] for new in after]
+        if len(after) < len(words.first):
+            disputed.append(_words(old, words, after, own=False, decided=False))
+    return Succession(frozenset(signers), retired, tuple(disputed), tuple(followed))
+
+
 def learnt(
     known: tuple[Rotation, ...],
     found: Iterable[Rotation],
@@ -90,6 +110,8 @@ def learnt(
     before: AbstractSet[Rotation] | None = None,
 ) -> tuple[Rotation, ...]:
     """Return the rotations worth remembering, in the order in which they were learnt: those of keys that `follow` reaches.
+
+    So are those that say which key one that counts now has replaced.
 
     There is room for each such key by itself, so that strangers use up nobody's. `before` was known when this call of drtool began:
     what it reads in several repositories it learns at once, and a first word that came late to one of them is no later claim.
@@ -104,10 +126,13 @@ def learnt(
     grown = True
     while grown:
         grown = False
-        reached = follow(direct, (*known[:place], *first, *known[place:], *last), own=own, decided=decided).signers
+        found_now = follow(direct, (*known[:place], *first, *known[place:], *last), own=own, decided=decided)
+        reached, current = found_now.signers, frozenset() if decided else found_now.signers - found_now.retired.keys()
         for each in waiting:
             words = said.setdefault(each.old, _Said())
-            if each.final or each.old not in reached or each.new in words.first:
+            if each.final or each.new in words.first:
+                continue
+            if each.old not in reached and not (each.new in current and _has_room(each.new, said)):
                 continue
             if each.new in direct or len(words.first) < MOST_OF_A_KEY:  # whom a person accepts always finds room
                 words.first[each.new] = each
@@ -175,6 +200,10 @@ def unfinished(
     if not told and any({each.old, each.new} <= set(signers) for each in lacking):
         told.append(f"{repository} does not tell that the signing key was replaced: who reads there alone believes the old one")
     return tuple(told)
+
+
+def _has_room(new: str, said: Mapping[str, _Said]) -> bool:
+    return sum(1 for words in said.values() if new in words.first) < MOST_OF_A_KEY
 
 
 def _gathered(rotations: Iterable[Rotation]) -> dict[str, _Said]:

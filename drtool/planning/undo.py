@@ -71,16 +71,21 @@ def plan_undo(
             Step(
                 id=f"undo/{leftover.source}/{leftover.target or leftover.locator}",
                 action=Undo(leftover),
-                why="nothing was there before" if gone else f"what was there before is kept as {leftover.locator}",
+                why="nothing was there before" if gone else f"{_what_comes_back(leftover)} is kept as {leftover.locator}",
                 workload=f"{leftover.source}:{leftover.target}",
                 needs=tuple(step.id for step in steps if isinstance(step.action, Undo) and _nested(step.action.leftover, leftover)),
                 after=tuple(step.id for step in steps),
                 uses=(f"source:{leftover.source}",),
             )
         )
-    note = "What was restored is kept aside, until `drtool sweep --kept`. No hooks are run: stop first what uses these places."
+    goes = "What was there before that restore" if any(each.took_back for each in chosen) else "What was restored"
+    note = f"{goes} is kept aside, until `drtool sweep --kept`. No hooks are run: stop first what uses these places."
     notes = (note, *(f"not looked at: {problem.what}" for problem in problems))
     return Plan(verb="undo", run=run, policy=by, created=now, steps=tuple(steps), notes=notes)
+
+
+def _what_comes_back(leftover: Leftover) -> str:
+    return f"what run {leftover.took_back} restored" if leftover.took_back else "what was there before"
 
 
 def _refuse_gone_on_with(ours: list[Leftover], undone: str) -> None:

@@ -64,11 +64,16 @@ def test_nothing_to_examine_is_no_good_verdict() -> None:
 
 
 def test_an_export_tells_what_it_left_out() -> None:
-    index = {"records": [1], "how_to_check": "ssh-keygen -Y verify", "left_out": {"unsigned": ["A", "B"], "faulty": [], "unread": []}}
+    index = {
+        "records": [1],
+        "how_to_compare": "awk",
+        "how_to_check": "ssh-keygen -Y verify",
+        "left_out": {"unsigned": ["A", "B"], "faulty": [], "unread": []},
+    }
     lines = export_lines("out", index)
     assert lines[0].startswith("1 record in out")
     assert lines[1] == "left out, unsigned: A B ✖"
-    assert lines[-1] == "  ssh-keygen -Y verify"
+    assert lines[-2:] == ["  awk", "  ssh-keygen -Y verify"]
 
 
 def test_foreign_words_are_escaped() -> None:
@@ -80,6 +85,6 @@ def test_foreign_words_are_escaped() -> None:
         *evidence_lines((view,)),
         *record_lines(ShownEvidence(view, record(host=HOSTILE, run=HOSTILE, signer=HOSTILE, by=HOSTILE, plan=HOSTILE))),
         *examination_lines(Examination(1, 1, (signer,), (HOSTILE,), (fault,), (HOSTILE,))),
-        *export_lines(HOSTILE, {"records": [], "how_to_check": "", "left_out": {"unsigned": [HOSTILE]}}),
+        *export_lines(HOSTILE, {"records": [], "how_to_compare": "", "how_to_check": "", "left_out": {"unsigned": [HOSTILE]}}),
     ]
     assert "\x1b" not in "\n".join(words)

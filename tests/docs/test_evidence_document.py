@@ -49,6 +49,16 @@ def test_a_stranger_checks_a_record(home: Path, tmp_path: Path, restic_newest: P
     assert checked.returncode == 0, checked.stderr
     assert 'Good "drtool.evidence" signature for small with ED25519 key' in checked.stdout
     assert json.loads((place / "record.json").read_bytes())["outcome"] == "succeeded"
+    assert main([*options, "evidence", "export", "--output", str(tmp_path / "exported")]) == 0
+    shown = capsys.readouterr().out
+    index = json.loads((tmp_path / "exported" / "index.json").read_text())
+    assert index["how_to_compare"] in shown
+    assert index["how_to_compare"] in PAGE
+    compared = subprocess.run(
+        ["/bin/sh", "-c", index["how_to_compare"]], cwd=tmp_path / "exported", capture_output=True, text=True, check=False
+    )
+    assert compared.returncode == 0, compared.stderr
+    assert re.findall(r"SHA256:\S{43}", compared.stdout) == re.findall(r"signed by (SHA256:\S{43});", sheet)
     (place / "record.json").write_bytes((place / "record.json").read_bytes().replace(b"succeeded", b"data_wrong"))
     verify = "\n".join(each for each in block.splitlines() if "-Y verify" in each).replace("-I homelab", "-I small")
     assert subprocess.run(["/bin/bash", "-c", verify], cwd=place, capture_output=True, check=False).returncode != 0

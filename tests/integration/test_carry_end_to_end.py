@@ -104,11 +104,31 @@ def test_a_restore_is_taken_back_by_its_run(excluding: Machine) -> None:
     assert (machine.data / "letter.txt").read_text() == "broken"
     assert (machine.data / "since then").exists()
     assert (machine.data / "media" / "film").read_text() == "changed since"
+    undo = json.loads(machine.done("report", "last", "--json"))["run"]
     again = machine.call("restore", "--undo", run, "--yes")
     assert again.returncode == 1
     assert f"run {run} was taken back already" in again.stderr
     usage = machine.call("restore", "documents", "--undo", run)
     assert usage.returncode == 2
+    taken_back_again(machine, run, undo)
+
+
+def taken_back_again(machine: Machine, run: str, undo: str) -> None:  # noqa: F811
+    """Undo the undo, and that again: each says what is true then."""
+    asked = machine.call("restore", "--undo", undo)
+    assert f"what run {run} restored is kept as {machine.data}.before-" in asked.stderr
+    assert "What was there before that restore is kept aside" in asked.stderr
+    told = machine.done("restore", "--undo", undo, "--yes")
+    assert f"{machine.data} is what run {run} restored again; what was there before that restore is kept aside as" in told
+    assert "is what it was before the restore" not in told
+    assert (machine.data / "letter.txt").read_text() == "dear"
+    third = json.loads(machine.done("report", "last", "--json"))["run"]
+    asked = machine.call("restore", "--undo", third)
+    assert f"what was there before is kept as {machine.data}.before-" in asked.stderr
+    assert "What was restored is kept aside" in asked.stderr
+    told = machine.done("restore", "--undo", third, "--yes")
+    assert f"{machine.data} is what it was before the restore; what was restored is kept aside as" in told
+    assert (machine.data / "letter.txt").read_text() == "broken"
 
 
 def test_what_was_kept_is_shown_before_it_is_removed(excluding: Machine) -> None:

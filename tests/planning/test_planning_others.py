@@ -14,7 +14,7 @@ from drtool.model.errors import NotFound, Refused
 from drtool.model.plan import Forget, Plan
 from drtool.model.standing import Acceptance, Adopted, Adoption, Ours, Standing
 from drtool.model.workload import Leftover
-from drtool.planning.adopt import adoptable, adopted, choose_adoption, choose_leftovers
+from drtool.planning.adopt import adoptable, adopted, choose_adoption, choose_leftovers, doubt
 from drtool.planning.backup import plan_run
 from drtool.planning.choose import choose_point
 from drtool.planning.others import about_choice, others_of, restless
@@ -212,9 +212,25 @@ def test_what_a_machine_left_is_adopted_without_a_key() -> None:
     chosen = choose_leftovers(left, "laptop", ours=OURS, at=NOW)
     assert (chosen.machine, chosen.signer, chosen.points) == ("laptop", "", 0)
     known = adopted(Acceptance(("nas",), ("SHA256:mine",)), chosen, at=NOW)
-    assert ours_of(known, by=BY).machines == {"nas", "laptop"}
+    ours = ours_of(known, by=BY)
+    assert ours.machines == {"nas", "laptop"}
+    assert [ours.seals_as(each) for each in ("nas", "laptop", "pi")] == [True, False, False]
+    assert standing(point("A", machine="laptop", signer="SHA256:theirs"), ours) is Standing.ANOTHER_MACHINE
+    assert standing(point("A", machine="laptop", signer="SHA256:mine"), ours) is Standing.ANOTHER_MACHINE
+    points = adopted(known, Adoption("laptop", "SHA256:theirs", 1, ("documents",), NOW, NOW), at=NOW)
+    assert ours_of(points, by=BY).seals_as("laptop")
+    own = Acceptance(("laptop",), adopted=known.adopted)
+    assert ours_of(own, by=BY).seals_as("laptop")
     assert ours_of(known, by=BY).signers == {"SHA256:mine"}
     for absent in ("nas", "pi", ""):
         with pytest.raises(NotFound, match="left anything") as missing:
             choose_leftovers(left, absent, ours=OURS, at=NOW)
         assert "laptop" in missing.value.hint
+
+
+def test_a_machine_that_sealed_something_today_is_asked_about() -> None:
+    theirs = Adoption("laptop", "SHA256:theirs", 1, ("documents",), NOW - 9 * DAY, NOW - timedelta(minutes=4))
+    assert doubt(theirs, now=NOW) == "its newest point is 4m old: is it really gone?"
+    assert doubt(replace(theirs, newest=NOW - 2 * DAY), now=NOW) == ""
+    assert doubt(replace(theirs, newest=NOW + DAY), now=NOW) != ""
+    assert doubt(replace(theirs, signer=""), now=NOW) == "", "what it left is adopted without a point"

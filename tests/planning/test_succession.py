@@ -13,7 +13,7 @@ from drtool.model.evidence import Evidence
 from drtool.model.hold import Hold
 from drtool.model.rotation import KNOWN_MOST, RECORDS_MOST, Rotation, known_points, known_records
 from drtool.model.standing import Acceptance, Adopted, Adoption, Ours, Standing
-from drtool.planning.adopt import choose_adoption
+from drtool.planning.adopt import adoptable, choose_adoption
 from drtool.planning.choose import choose_point
 from drtool.planning.others import others_of
 from drtool.planning.standing import judged, ours_of, proves
@@ -283,6 +283,58 @@ def test_of_keys_that_follow_one_another_the_first_is_adopted() -> None:
     found = [Adoption("nas", signer, 1, ("documents",), NOW, NOW) for signer in (B, A)]
     chosen = choose_adoption(found, "nas", ours=accepted(), signers=(), rotations=(first(A, B),))
     assert chosen.signer == A
+
+
+def test_who_accepts_a_key_takes_its_word_for_the_one_before_and_no_more() -> None:
+    there = replace(point("P", NOW - DAY), machine="nas", signer=A, digest="1" * 64, sealed=NOW - DAY)
+    backdated = replace(there, point="Q", digest="2" * 64)
+    known, since = known_points([there])
+    said = (first(A, B), last(A, B, known=known, since=since, records=known_records([_drill()], ())))
+    ours = accepted(*said, first="", adopted=(Adopted("nas", (B,), NOW),))
+    assert ours.signers == {A, B}
+    near = judged(replace(listing("near"), points=(there, backdated), evidence=(_drill(), _drill(id="E2", digest="4" * 64))), ours)
+    assert [each.point for each in near.points] == ["P"]
+    assert [(each.point, each.standing) for each in near.others] == [("Q", Standing.RETIRED)]
+    assert [each.counts for each in near.evidence] == [True, False]
+    without = accepted(first(A, B), first="", adopted=(Adopted("nas", (B,), NOW),))
+    assert without.signers == {B}, "until the last word is said nothing is vouched for"
+    assert ours_of(Acceptance(("nas",), rotations=said), by=BY, signers=(B,)).signers == {B}, "the list of the policy decides"
+    claimed = accepted(*said, first(A, EVIL), last(A, EVIL), first="", adopted=(Adopted("nas", (B,), NOW),))
+    assert claimed.signers == {A, B}
+    assert claimed.retired == {A: (said[1],)}
+    assert EVIL in claimed.disputed[0]
+
+
+def test_a_key_that_was_replaced_names_none_before_it() -> None:
+    forged = replace(point("P", NOW - DAY), machine="nas", signer=EVIL, digest="1" * 64, sealed=NOW - DAY)
+    known, since = known_points([forged])
+    said = (first(A, B), last(A, B), first(EVIL, A), last(EVIL, A, known=known, since=since))
+    assert accepted(*said).signers == {A, B}
+    direct = frozenset({A})
+    assert learnt(said[:2], said[2:], direct=direct) == said[:2], "nor is that remembered"
+    assert learnt((), (first(A, B), last(A, B)), direct=frozenset({B})) == (first(A, B), last(A, B))
+    names = [f"SHA256:{number:043}" for number in range(300)]
+    flood = learnt((), [replace(first(name, B), id=name[-4:]) for name in names], direct=frozenset({B}))
+    assert len(flood) == MOST_OF_A_KEY
+
+
+def test_the_keys_of_a_machine_that_followed_one_another_are_one_adoption() -> None:
+    def theirs(name: str, signer: str, days: int) -> object:
+        return point(name, NOW - days * DAY, machine="nas", signer=signer, standing="another_machine")
+
+    points = (theirs("P", A, 3), theirs("Q", B, 2), theirs("R", C, 1), theirs("S", EVIL, 1))
+    near = {"near": replace(listing("near"), others=points)}  # type: ignore[arg-type]
+    chain = (first(A, B), last(A, B), first(B, C), last(B, C))
+    found = adoptable(near, Acceptance(first=A), rotations=chain)
+    assert [(each.signer, each.keys, each.points) for each in found] == [(A, (A, B, C), 3), (EVIL, (EVIL,), 1)]
+    for named, signer in (("nas", A), (C, C), (B, B)):
+        chosen = choose_adoption(found, named, ours=accepted(), signers=(), rotations=chain)
+        assert (chosen.signer, chosen.keys) == (signer, (A, B, C))
+    assert choose_adoption(found, "nas", signer=B, ours=accepted(), signers=(), rotations=chain).signer == B
+    disputed = adoptable(near, Acceptance(), rotations=(first(A, B), first(A, EVIL)))
+    assert sorted(each.signer for each in disputed) == sorted((A, B, C, EVIL))
+    circle = adoptable(near, Acceptance(), rotations=(first(A, B), first(B, A)))
+    assert sum(each.points for each in circle) == 4
 
 
 def _left(signers: tuple[str, ...], *known: Rotation, kept: tuple[Rotation, ...] = (), waiting: bool = False) -> tuple[str, ...]:

@@ -93,7 +93,8 @@ def export_lines(directory: str, index: Mapping[str, Any]) -> list[str]:
     lines += [f"left out, {name}: {' '.join(map(printable, items))} {BAD}" for name, items in left_out.items() if items]
     return [
         *lines,
-        "compare the fingerprints (ssh-keygen -lf) of allowed_signers with the recovery sheet, then, in that directory:",
+        "in that directory, show the fingerprints of allowed_signers and compare them with the recovery sheet, then check each record:",
+        f"  {index['how_to_compare']}",
         f"  {index['how_to_check']}",
     ]
 
@@ -127,6 +128,8 @@ def _fault_line(fault: EvidenceFault) -> str:
 def rotated_lines(rotated: RotatedSigner) -> list[str]:
     """Return what a rotation of the signing key did, and what is left to do."""
     places = " ".join(map(printable, rotated.repositories))
+    if rotated.done:
+        return [f"It is done already: {rotated.new} signs here instead of {rotated.old} {GOOD}", f"  told in {places}; nothing was changed"]
     if rotated.next:
         return [
             f"{rotated.new} may follow {rotated.old}: both signed that, in {places}. Nothing changed yet.",

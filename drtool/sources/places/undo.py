@@ -57,9 +57,17 @@ def undo(owner: Owner, *, leftover: Leftover, run: str) -> str:
     write_marker(owner, f"{staging}.json", marker)
     told: list[str] = []
     finish(owner, staging, marker, told=told.append)
-    back = f"{target} is what it was before the restore" if former.aside else f"nothing is at {target}, as before the restore"
-    kept = f"; what was restored is kept aside as {aside}" if aside else ""
-    return "; ".join((f"{back}{kept}", *told))
+    return "; ".join((_true_now(former, target=target, aside=aside), *told))
+
+
+def _true_now(former: Marker, *, target: str, aside: str) -> str:
+    """Say what is in service now: what was there before the restore; or what that restored, when what had taken it back is taken back."""
+    again = former.took_back
+    there = f"what run {again} restored" if again else "what it was before the restore"
+    nothing = f"as before run {former.run} took the restore back" if again else "as before the restore"
+    kept = "what was there before that restore" if again else "what was restored"
+    back = f"{target} is {there}{' again' if again else ''}" if former.aside else f"nothing is at {target}, {nothing}"
+    return f"{back}; {kept} is kept aside as {aside}" if aside else back
 
 
 def _label_of(owner: Owner, locator: str) -> tuple[str, Marker]:
