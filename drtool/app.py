@@ -121,6 +121,8 @@ class App:
         """By whom else the files of this policy may be written."""
         self.told: tuple[str, ...] = ()
         """What a person must know of how it was found out what lies in a bare repository."""
+        self.chosen_by = ""
+        """What `--machine` says of whose points those are, where others keep points there too."""
 
     def forget_listings(self) -> None:
         """Ask the repositories anew: on a bare machine nobody knows how old what is remembered is."""
@@ -380,7 +382,20 @@ class App:
             return choose_leftovers(left, name, ours=ours, at=self._clock.now())
         found = self.adoptable()
         rotations = self.notary.rotations_in(self.archive.listings(refresh=False).values())
-        return choose_adoption(found, name, signer=signer, ours=ours, signers=self.policy.signers, rotations=rotations)
+        try:
+            return choose_adoption(found, name, signer=signer, ours=ours, signers=self.policy.signers, rotations=rotations)
+        except NotFound as error:
+            if name in self._machines_that_left():
+                error.hint += f"; what it left at the sources alone is taken over by: drtool adopt --leftovers {name}"
+            raise
+
+    def _machines_that_left(self) -> frozenset[str]:
+        """Return the machines that left something labelled at the sources that answer; where none does, none is known."""
+        from drtool.engine.observe import observe
+
+        with contextlib.suppress(DrtoolError), self.workshop.working():
+            return frozenset(each.machine for each in observe(self.hands, leftovers=True).leftovers)
+        return frozenset()
 
     def adopt(self, adoption: Adoption) -> Report:
         """Take over a machine and its signer: from now on its points and evidence count here as our own."""
@@ -571,10 +586,11 @@ class App:
 
     def plan_restore(self, request: RestoreRequest) -> Plan:
         """Return what `restore` would do: the points are chosen, their manifests read, and places, room and paths looked at."""
-        from drtool.engine.room import require_paths, require_room
+        from drtool.engine.room import require_room, size_paths
         from drtool.engine.survey import survey
         from drtool.planning.others import about_choice
         from drtool.planning.restore import plan_restore
+        from drtool.planning.room import with_sizes
         from drtool.planning.survey import with_surveys
 
         with self.workshop.working():
@@ -608,8 +624,8 @@ class App:
             for choice in chosen.values():
                 notes, asks = about_choice(choice, in_place=request.destination.form == "original")
                 plan = replace(plan, notes=(*plan.notes, *notes), asks=(*plan.asks, *asks))
+            plan = with_sizes(plan, size_paths(hands, plan))
             require_room(hands, plan)
-            require_paths(hands, plan)
             return self._with_forecast(with_surveys(plan, survey(hands, plan)), read)
 
     def plan_drill(self, name: str) -> Plan:
@@ -718,7 +734,9 @@ class App:
             return self.workshop.carry_out(plan)
 
     def plan_mount(self, point: str, directory: str | None = None, *, until: datetime, repository: str | None = None) -> Plan:
-        """Return what `mount` would do."""
+        """Return what `mount` would do; Refused where nothing can be shown."""
+        from drtool.engine.mount import require_place
+        from drtool.model.plan import Mount
         from drtool.planning.mount import plan_mount
 
         view = self.archive.find(point, self.archive.listings(refresh=True))
@@ -726,7 +744,7 @@ class App:
         if name not in view.listed:
             raise NotFound(f"{name} does not hold that point", hint=f"it is in: {', '.join(view.listed)}")
         now = self._clock.now()
-        return plan_mount(
+        plan = plan_mount(
             view.point,
             repository=name,
             directory=os.path.abspath(directory or self.mount_directory(view.point.point)),
@@ -736,6 +754,10 @@ class App:
             run=self._clock.fresh_id(),
             by=self.policy.name,
         )
+        for step in plan.steps:
+            if isinstance(step.action, Mount):
+                require_place(step.action)
+        return plan
 
     def mount_directory(self, point: str) -> str:
         """Name the directory a point is shown at when nobody names one."""
@@ -989,6 +1011,7 @@ def open_repository(
         standing_in=found.of,
     )
     app.told = found.told
+    app.chosen_by = found.said
     app.forget_listings()
     return app
 

@@ -21,6 +21,7 @@ from drtool.planning.adopt import adoptable, choose_adoption
 from drtool.planning.standing import judged, ours_of
 from drtool.planning.succession import at_once
 from drtool.planning.whose import Whose, whose
+from drtool.planning.words import spell_count, spell_instant
 from drtool.runners.local import LocalRunner
 from drtool.secrets.store import Secrets
 
@@ -41,6 +42,8 @@ class Found:
     policy: Policy
     of: Adoption | None
     told: tuple[str, ...] = ()
+    said: str = ""
+    """What `--machine` says of that, where others keep points there too; empty: it need not be said."""
 
 
 def policy_from_repository(
@@ -73,8 +76,8 @@ def policy_from_repository(
     )
     listed = _listed(repository, location, password_file)
     chosen = whose(listed.points, machine=machine, asked=asked)
-    listing, of = _of_one_machine(listed, chosen)
-    told = [f"left aside: {each.words}; if it is yours after all: --machine {each.by}" for each in chosen.left_aside]
+    chosen, listing, of = _settled(listed, chosen)
+    told = _told_of(chosen)
     by_set: dict[str, list[RecoveryPoint]] = {}
     for point in sorted(listing.points, key=lambda each: (each.counts, each.complete, each.instant), reverse=True):
         if point.instant <= clock.now() + FUTURE_TOLERANCE:
@@ -98,7 +101,7 @@ def policy_from_repository(
             break
     if not policies:
         raise failures[0]
-    return Found(_joined(policies, described, by=chosen.by), of, tuple(told))
+    return Found(_joined(policies, described, by=chosen.by), of, tuple(told), chosen.said)
 
 
 def _policy_of(repository: ResticRepository, point: RecoveryPoint) -> Policy:
@@ -127,6 +130,26 @@ def _listed(repository: ResticRepository, location: str, password_file: str) -> 
         ) from None
 
 
+def _settled(listing: Listing, chosen: Whose) -> tuple[Whose, Listing, Adoption | None]:
+    """Leave the points of whom was chosen; a whole point that was asked for decides by its key what a machine's id does not."""
+    try:
+        found = _of_one_machine(listing, chosen)
+        if not chosen.signer_asked or any(point.signer == chosen.signer_asked for point in found[0].points):
+            return chosen, *found
+    except Refused:
+        if not chosen.signer_asked:
+            raise
+    chosen = replace(chosen, signer=chosen.signer_asked, said=chosen.signer_asked)
+    return chosen, *_of_one_machine(listing, chosen)
+
+
+def _told_of(chosen: Whose) -> list[str]:
+    told = [f"left aside: {each.words}; if it is yours after all: --machine {each.by}" for each in chosen.left_aside]
+    if chosen.signer and chosen.signer == chosen.signer_asked:
+        told.append(f"that point is signed by {chosen.signer}, as others of {chosen.by} are not: compare it with the recovery sheet")
+    return told
+
+
 def _of_one_machine(listing: Listing, chosen: Whose) -> tuple[Listing, Adoption | None]:
     """Leave the points of one machine in a listing."""
     if not chosen.by:
@@ -141,8 +164,8 @@ def _of_one_machine(listing: Listing, chosen: Whose) -> tuple[Listing, Adoption 
     try:
         of = choose_adoption(found, chosen.machine or chosen.signer, signer=chosen.signer, ours=ours, signers=(), rotations=rotations)
     except Refused as error:
-        keys = dict.fromkeys(each.signer for each in found)
-        hint = f"compare with its recovery sheet which key is its own, then: --machine {' or '.join(keys)}"
+        keys = "; ".join(f"{each.signer}: {spell_count(each.points, 'point')} since {spell_instant(each.oldest)}" for each in found)
+        hint = f"compare with its recovery sheet which key is its own ({keys}), then: --machine {found[0].signer}"
         raise Refused(error.what, hint=hint, safe="nothing was changed") from None
     return judged(listing, ours_of(known, by=chosen.by, standing_in=of)), of
 

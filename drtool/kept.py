@@ -21,9 +21,9 @@ Contents = dict[bytes, tuple[int, int]]
 
 @dataclass(frozen=True, slots=True)
 class KeptThing:
-    """One thing that is kept aside; `unheld` is what of it the newest whole `point` does not hold.
+    """One thing that goes with `sweep --kept`; `unheld` is what of it the newest whole `point` does not hold.
 
-    None where nothing is known of its content.
+    None where nothing is known of its content, and of a label (`placed`) that only tells what a restore put where nothing was.
     """
 
     leftover: Leftover
@@ -36,13 +36,22 @@ class KeptThing:
 
 
 def look_at_kept(hands: Hands, archive: Archive, leftovers: Iterable[Leftover], *, now: datetime) -> tuple[KeptThing, ...]:
-    """Look at everything that is kept aside; by path, size and time of change, and whatever is not known counts as not held."""
-    return tuple(_look(hands, archive, leftover, now) for leftover in leftovers if leftover.what == "kept")
+    """Look at everything that is kept aside; by path, size and time of change, and whatever is not known counts as not held.
+
+    The ways back of restores that put something where nothing was go with it, and are told after it.
+    """
+    every = tuple(leftovers)
+    kept = [_look(hands, archive, leftover, now) for leftover in every if leftover.what == "kept"]
+    return (*kept, *(KeptThing(leftover, _age(leftover, now)) for leftover in every if leftover.what == "placed"))
+
+
+def _age(leftover: Leftover, now: datetime) -> float | None:
+    since = instant_of(leftover.run)
+    return (now - since).total_seconds() if since is not None else None
 
 
 def _look(hands: Hands, archive: Archive, leftover: Leftover, now: datetime) -> KeptThing:
-    since = instant_of(leftover.run)
-    age = (now - since).total_seconds() if since is not None else None
+    age = _age(leftover, now)
     there = None
     if leftover.locator.startswith("/"):
         try:

@@ -13,7 +13,7 @@ from drtool.model.errors import Refused
 
 if TYPE_CHECKING:
     from drtool.app import App
-    from drtool.model.policy import Policy
+    from drtool.model.policy import Address, Policy
 
 
 @click.command("init", cls=Verb)
@@ -44,9 +44,21 @@ def sheet_lines(policy: Policy, names: tuple[str, ...]) -> list[str]:
         lines.append(f"  {printable(name)}  {printable(address.location)}")
         lines.append(f"      its key is {printable(str(address.password))}: keep a copy of what is in it, without it nothing can be read")
         lines += [f"      and {printable(variable)} from {printable(str(value))}" for variable, value in address.environment.items()]
-        location = shlex.quote(address.location)
-        lines.append(f"      on a bare machine: drtool restore --repository {printable(location)} --password-file KEYFILE")
+        lines += [f"      {text}" for text in _ssh_lines(address)]
+        words = ["--repository", shlex.quote(address.location), "--password-file", "KEYFILE"]
+        words += ["--ssh-config", "SSHCONFIG"] if address.ssh_config else []
+        lines.append(f"      on a bare machine: drtool restore {printable(' '.join(words))}")
     return lines
+
+
+def _ssh_lines(address: Address) -> list[str]:
+    """Say what of OpenSSH opens the way to an sftp repository: without it its key opens nothing."""
+    if not address.location.startswith("sftp:"):
+        return []
+    if not address.ssh_config:
+        return ["its machine is reached by ssh: keep the private key that opens it, its line of known_hosts, and its part of ~/.ssh/config"]
+    names = f"{printable(address.ssh_config)} is its SSHCONFIG"
+    return [f"{names}: keep a copy of it, and of the private key and the known hosts that it names; correct there where they lie"]
 
 
 def signer_lines(app: App) -> list[str]:

@@ -16,6 +16,7 @@ from drtool.cli import exits, screen
 from drtool.cli.options import options_of, shared_options
 from drtool.model.errors import Bug, DrtoolError
 
+_BARE_OPTIONS: Final = frozenset({"--repository", "--password-file", "--ssh-config", "--machine"})
 _OBJECTS_BETWEEN_COLLECTIONS: Final = 50_000
 SECTIONS: Final = {
     "Protect": {
@@ -133,16 +134,25 @@ def _main(arguments: Sequence[str] | None) -> int:
     except click.Abort:
         screen.words(["interrupted"])
         return exits.KEYBOARD
+    except click.NoSuchOption as error:
+        if error.option_name in _BARE_OPTIONS and error.ctx is not None:
+            words = f"{error.option_name} goes with verbs that look or restore; `{error.ctx.info_name}` needs a policy"
+            return _show(click.UsageError(words, error.ctx))
+        return _show(error)
     except click.ClickException as error:
-        with contextlib.suppress(OSError):
-            error.show()
-        return error.exit_code
+        return _show(error)
     except DrtoolError as error:
         return _tell(error, as_json=options_of(given).json)
     except Exception as error:  # noqa: BLE001 - the last seam: an untranslated error becomes a Bug with its traceback
         bug = Bug(f"{type(error).__name__}: {error}", traceback=traceback.format_exc())
         return _tell(bug, as_json=options_of(given).json)
     return code if isinstance(code, int) else exits.SUCCEEDED
+
+
+def _show(error: click.ClickException) -> int:
+    with contextlib.suppress(OSError):
+        error.show()
+    return error.exit_code
 
 
 def _tell(error: DrtoolError, *, as_json: bool) -> int:

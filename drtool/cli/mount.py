@@ -1,25 +1,30 @@
 from __future__ import annotations
 
-import os
+import shlex
 import sys
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 
 from drtool.cli import exits, screen
 from drtool.cli.ids import whole_point
-from drtool.cli.options import LookVerb, Options
-from drtool.cli.session import open_session
+from drtool.cli.options import LookVerb, typed_again
+from drtool.cli.session import Session, open_session
 from drtool.cli.types import Until
 
+if TYPE_CHECKING:
+    from drtool.model.plan import Mount
+
 _WAIT_SECONDS = 120.0
+_HANDED_ON = ("policy", "state_directory", "restic", "deadline", "repository", "password_file", "ssh_config", "machine")
 
 
 @click.command("mount", cls=LookVerb)
 @click.argument("point", metavar="POINT")
 @click.argument("directory", required=False, metavar="[DIRECTORY]")
 @click.option("--until", type=Until(), default="12h", show_default=True, metavar="4h|INSTANT", help="When it ends by itself.")
-@click.option("--from", "repository", metavar="REPOSITORY", help="From this copy instead of the first.")
+@click.option("--from", "copy", metavar="REPOSITORY", help="From this copy instead of the first.")
 @click.option("--background", is_flag=True, help="Return when it is mounted; unmount it to end it.")
 @click.pass_context
 def command(
@@ -27,47 +32,51 @@ def command(
     point: str,
     directory: str | None,
     until: datetime,
-    repository: str | None,
+    copy: str | None,
     background: bool,  # noqa: FBT001 - click's shape
 ) -> int:
     """Show POINT, read-only, at DIRECTORY (without one, at a fresh one), until Ctrl-C.
 
     Only this point is shown, each snapshot below the name of its source. Needs FUSE; without it: drtool browse.
     """
-    from drtool.cli.render.words import printable, stamp  # noqa: PLC0415
+    from drtool.engine.mount import once_mounted  # noqa: PLC0415
     from drtool.model.plan import Mount  # noqa: PLC0415
 
     session = open_session(context)
     app = session.app()
-    point = whole_point(app, point)
-    plan = app.plan_mount(point, directory, until=until, repository=repository)
-    place = next(step.action.directory for step in plan.steps if isinstance(step.action, Mount))
+    plan = app.plan_mount(whole_point(app, point), directory, until=until, repository=copy)
+    shown = next(step.action for step in plan.steps if isinstance(step.action, Mount))
     if background:
-        _start_apart(session.options, point, directory, until=until, repository=repository, place=place)
-        session.answer("mount", {"directory": place, "until": until}, lambda: [place])
-        screen.words([f"It ends at {stamp(until)}, or by: fusermount -u {printable(place)}"])
-        return exits.SUCCEEDED
-    screen.words([f"{printable(point)} is shown at {printable(place)} until Ctrl-C, at most until {stamp(until)}."])
-    report = app.mount(plan)
+        return _in_background(session, shown, given=directory)
+    with once_mounted(shown.directory, lambda: _tell(shown)):
+        report = app.mount(plan)
     ended = all(step.failure is None and not step.not_run for step in report.steps if step.action == "mount")
     return exits.SUCCEEDED if ended else session.report(report)
 
 
-def _start_apart(options: Options, point: str, directory: str | None, *, until: datetime, repository: str | None, place: str) -> None:
-    from drtool.engine.mount import is_mounted  # noqa: PLC0415
-    from drtool.process import start_apart  # noqa: PLC0415
+def _tell(shown: Mount) -> None:
+    from drtool.cli.render.words import printable, stamp  # noqa: PLC0415
 
-    given = {
-        "--policy": options.policy,
-        "--state-directory": options.state_directory,
-        "--restic": options.restic,
-        "--repository": options.repository,
-        "--password-file": options.password_file,
-        "--ssh-config": options.ssh_config,
-        "--until": until.isoformat(),
-        "--from": repository,
-    }
-    words = [text for name, value in given.items() if value is not None for text in (name, value)]
-    argv = (sys.executable, "-m", "drtool.cli.main", "mount", "--quiet", *words, "--", point)
-    named = (os.path.abspath(directory),) if directory is not None else ()
-    start_apart((*argv, *named), ready=lambda: is_mounted(place), seconds=_WAIT_SECONDS)
+    place = printable(shown.directory)
+    screen.words([f"{printable(shown.point)} is shown at {place} until Ctrl-C, at most until {stamp(shown.expires)}."])
+
+
+def _in_background(session: Session, shown: Mount, *, given: str | None) -> int:
+    """Let a program of its own show it, by the same options; what that says of a failure is said as it is."""
+    from drtool.cli.render.words import printable, stamp  # noqa: PLC0415
+    from drtool.engine.mount import is_mounted  # noqa: PLC0415
+    from drtool.process import EndedEarly, start_apart  # noqa: PLC0415
+
+    words = [*typed_again(session.options, *_HANDED_ON), "--until", shown.expires.isoformat(), "--from", shown.repository]
+    words += ["--json"] if session.options.json else []
+    argv = (sys.executable, "-m", "drtool.cli.main", "mount", "--quiet", *words, "--", shown.point)
+    place = (shown.directory,) if given is not None else ()
+    try:
+        start_apart((*argv, *place), ready=lambda: is_mounted(shown.directory), seconds=_WAIT_SECONDS)
+    except EndedEarly as ended:
+        screen.data(ended.output.splitlines())
+        screen.words([printable(line) for line in ended.words.splitlines()])
+        return ended.exit_code or exits.FAILED
+    session.answer("mount", {"directory": shown.directory, "until": shown.expires}, lambda: [shown.directory])
+    screen.words([f"It ends at {stamp(shown.expires)}, or by: fusermount -u {printable(shlex.quote(shown.directory))}"])
+    return exits.SUCCEEDED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -32,6 +33,29 @@ def options_of(given: dict[str, Any]) -> Options:
     """Return the options collected so far; what was given after the verb wins."""
     known = {field.name for field in fields(Options)}
     return Options(**{name: value for name, value in given.items() if name in known})
+
+
+_PATHS = ("policy", "state_directory", "password_file", "ssh_config")
+"""Options that another working directory would read otherwise."""
+
+
+def typed_again(options: Options, *names: str) -> list[str]:
+    """Return those of `names` that were given, as words of a command line for whoever goes on with the same."""
+    words: list[str] = []
+    for name in names:
+        value = getattr(options, name)
+        if value is not None:
+            words += [f"--{name.replace('_', '-')}", _as_typed(name, value)]
+    return words
+
+
+def _as_typed(name: str, value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:g}s"
+    text = str(value)
+    # A name without a slash is looked for on the path, or is no path at all.
+    is_path = name in _PATHS or (name in ("restic", "repository") and "/" in text and ":" not in text)
+    return os.path.abspath(text) if is_path or (name == "repository" and os.path.isdir(text)) else text
 
 
 def shared_options() -> list[click.Parameter]:

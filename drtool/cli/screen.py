@@ -6,7 +6,7 @@ import io
 import locale
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TextIO
 
 import click
@@ -17,6 +17,21 @@ _ERROR = 2
 _COLOURS = {GOOD: "green", BAD: "red"}
 
 
+_said: Callable[[str], str] = str
+"""How a sentence is said here; a bare machine has commands of its own."""
+
+
+def say_as(said: Callable[[str], str]) -> None:
+    """Say from now on what is told a person, and what `told` answers, as `said` does."""
+    global _said  # noqa: PLW0603 - there is one screen
+    _said = said
+
+
+def told(lines: Iterable[str]) -> list[str]:
+    """Return lines of our own as they are said here; never for what lies in a point."""
+    return [_said(line) for line in lines]
+
+
 def data(lines: Iterable[str]) -> None:
     """Print what was asked for on standard output."""
     _print(lines, error=False)
@@ -24,7 +39,7 @@ def data(lines: Iterable[str]) -> None:
 
 def words(lines: Iterable[str]) -> None:
     """Tell a person something on standard error."""
-    _print(lines, error=True)
+    _print(told(lines), error=True)
 
 
 def is_colourful(*, error: bool) -> bool:

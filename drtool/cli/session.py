@@ -17,12 +17,17 @@ if TYPE_CHECKING:
 
     from drtool.app import App
     from drtool.cli.bare import Bare
+    from drtool.cli.bare_words import BareWords
     from drtool.cli.progress import Progress
     from drtool.cli.report_files import ReportFile
     from drtool.model.report import Report
 
 _NAMING = ("sets", "set_name", "name", "point", "older", "newer")
 """Arguments and options of verbs that name sets or points."""
+
+
+_OF_POINTS = frozenset({"entries", "differences", "policy", "mount"})
+"""Answers that are what lies in a point, or a path: they are told as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,10 @@ class Session:
     def open_bare(self, given: Bare, *, trust_commands: bool = False) -> App:
         """Open a repository with a key and nothing else."""
         from drtool.app import open_repository  # noqa: PLC0415
+        from drtool.cli.bare_words import bare_words  # noqa: PLC0415
 
+        words = bare_words(self.options, place=given.repository, trust_commands=trust_commands)
+        _say_as(words)
         app = open_repository(
             given.repository,
             given.password_file,
@@ -74,6 +82,7 @@ class Session:
             asked=self.asked,
             deadline_seconds=self.options.deadline,
         )
+        _say_as(words.choosing(app.chosen_by))
         if not self.options.quiet:
             screen.words(f"note  {printable(each)}" for each in app.told)
         return app
@@ -122,7 +131,14 @@ class Session:
 
             screen.data([document(name, value, **further)])
         else:
-            screen.data(lines())
+            screen.data(lines() if name in _OF_POINTS else screen.told(lines()))
+
+
+def _say_as(words: BareWords) -> None:
+    from drtool.cli.render.document import write_as  # noqa: PLC0415
+
+    screen.say_as(words.said)
+    write_as(words.value)
 
 
 def open_session(context: click.Context) -> Session:

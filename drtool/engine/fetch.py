@@ -9,6 +9,7 @@ from drtool.model import plan as actions
 from drtool.model.errors import Corrupt, DrtoolError, NoRepository, NotFound, TimedOut, Unavailable, WrongKey
 from drtool.model.plan import Fetched, Plan
 from drtool.model.point import Member
+from drtool.planning.room import needed_bytes
 from drtool.ports import GetRequest, LandRequest, Progress
 
 LEASE = timedelta(hours=24)
@@ -53,7 +54,7 @@ def land_request(plan: Plan, action: actions.Restore, *, reserved: str = "", exp
         expires=expires,
         paths=action.paths,
         reserved=reserved,
-        bytes=sum(artifact.census.bytes for artifact in action.member.artifacts),
+        bytes=needed_bytes(action) or 0,  # what nobody knows is tried
         missing=action.missing,
         leave_excluded=action.leave_excluded,
         within=action.within,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from drtool import process
@@ -15,13 +17,16 @@ from drtool.model.plan import Done
 from drtool.ports import MountRequest, Runner
 
 MOUNTS = "/proc/self/mountinfo"
+_LOOK_AGAIN_SECONDS = 0.1
 _POINT, _TYPE = 4, 0
 _PROGRAMS = (("fusermount3", "-u", "-z"), ("fusermount", "-u", "-z"), ("umount", "-l"))
 
 
 def mount(hands: Hands, action: actions.Mount) -> Done:
     """Show a point until somebody ends the run, unmounts the directory, or the lease is over."""
-    _prepare(action)
+    if action.made:
+        _make(action.directory)
+    require_place(action)
     seconds = max(1.0, (action.expires - hands.clock.now()).total_seconds())
     words = "unmounted"
     try:
@@ -33,6 +38,26 @@ def mount(hands: Hands, action: actions.Mount) -> Done:
     finally:
         take_down(hands.local, action)
     return Done(words, {"directory": action.directory})
+
+
+@contextlib.contextmanager
+def once_mounted(directory: str, tell: Callable[[], None]) -> Iterator[None]:
+    """Call `tell` once something is mounted at a directory, while it is worked on: what was only tried shows nothing."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(_LOOK_AGAIN_SECONDS):
+            if is_mounted(directory):
+                tell()
+                return
+
+    watching = threading.Thread(target=watch, daemon=True)
+    watching.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watching.join()
 
 
 def take_down(runner: Runner, action: actions.Mount) -> None:
@@ -67,12 +92,27 @@ def is_mounted(directory: str) -> bool:
     return False
 
 
-def _prepare(action: actions.Mount) -> None:
+def require_place(action: actions.Mount) -> None:
+    """Refuse a directory that nothing can be shown at: missing (unless it is made for that), no directory, or not empty."""
     directory = action.directory
     try:
-        if action.made:
-            os.makedirs(directory, mode=0o700, exist_ok=True)
         if os.listdir(directory):
             raise Refused(f"{directory} is not empty", hint="name an empty directory, or none", safe="nothing was mounted")
+    except FileNotFoundError:
+        if not action.made:
+            raise _cannot(directory, "there is no such directory") from None
     except OSError as error:
-        raise Refused(f"{directory} cannot be mounted on: {error.strerror}", hint="name an empty directory, or none") from None
+        raise _cannot(directory, error.strerror) from None
+
+
+def _make(directory: str) -> None:
+    try:
+        os.makedirs(directory, mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise _cannot(directory, error.strerror) from None
+
+
+def _cannot(directory: str, why: str | None) -> Refused:
+    return Refused(
+        f"{directory} cannot be mounted on: {why}", hint="make it, or name an empty directory, or none", safe="nothing was mounted"
+    )

@@ -1,31 +1,65 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 from drtool.engine.hands import Hands
 from drtool.model import plan as actions
-from drtool.model.errors import DrtoolError, NotFound, Refused
+from drtool.model.errors import DrtoolError, Interrupted, NotFound, Refused
 from drtool.model.plan import Plan
 from drtool.model.quantity import spell_bytes
+from drtool.planning.room import needed_bytes, whole_bytes
 
 _ANOTHER = "name another: --to directory PATH"
 
 
 def require_room(hands: Hands, plan: Plan) -> None:
     """Refuse a plan whose directories on this machine cannot be made, or have less room than everything that goes there together."""
-    needed: dict[str, int] = {}
+    for directory, size in _wanted(hands, plan, lambda action: needed_bytes(action) or 0).items():
+        free = _free(directory)
+        if free < size:
+            raise Refused(
+                f"{directory} has {spell_bytes(free)} free and {spell_bytes(size)} are needed",
+                hint=f"{_ANOTHER}; or take less: --workload, --path",
+                safe="nothing was started",
+            )
+
+
+def size_paths(hands: Hands, plan: Plan) -> dict[str, int | None]:
+    """Return how much the single paths of each restore step need, as a copy of the point lists them; None where none can be asked.
+
+    Where everything would fit that is enough to know: nothing is listed then but the paths themselves. Raises NotFound for a path that no
+    copy has, before anything starts; a copy that cannot be asked may have it.
+    """
+    roomy = {directory for directory, size in _wanted(hands, plan, whole_bytes).items() if size <= _free(directory)}
+    sizes: dict[str, int | None] = {}
     for step in plan.steps:
         action = step.action
-        if not isinstance(action, actions.Restore) or action.destination.form != "directory" or action.paths:
+        if not isinstance(action, actions.Restore) or not action.paths:
             continue
-        if hands.sources[action.member.source].runner.name == hands.local.name:
-            size = sum(artifact.census.bytes for artifact in action.member.artifacts)
-            needed[action.destination.path] = needed.get(action.destination.path, 0) + size
-    for directory, size in needed.items():
-        _require(directory, size)
+        deep = action.destination.path not in roomy or not _is_here(hands, action)
+        found = [_size_of(hands, action, path, deep=deep) for path in action.paths if not _lies_in_another(path, action.paths)]
+        known = [size for size in found if size is not None]
+        whole = len(known) == len(found)
+        sizes[step.id] = (sum(known) if deep else whole_bytes(action)) if whole else None
+    return sizes
 
 
-def _require(directory: str, size: int) -> None:
+def _wanted(hands: Hands, plan: Plan, size_of: Callable[[actions.Restore], int]) -> dict[str, int]:
+    """Return how much goes into each directory of this machine."""
+    wanted: dict[str, int] = {}
+    for step in plan.steps:
+        action = step.action
+        if isinstance(action, actions.Restore) and _is_here(hands, action):
+            wanted[action.destination.path] = wanted.get(action.destination.path, 0) + size_of(action)
+    return wanted
+
+
+def _is_here(hands: Hands, action: actions.Restore) -> bool:
+    return action.destination.form == "directory" and hands.sources[action.member.source].runner.name == hands.local.name
+
+
+def _free(directory: str) -> int:
     place = directory
     while not os.path.lexists(place) and place != "/":
         place = os.path.dirname(place)
@@ -37,44 +71,37 @@ def _require(directory: str, size: int) -> None:
         found = os.statvfs(place)
     except OSError as error:
         raise Refused(f"{directory} cannot be looked at: {error.strerror}", hint=_ANOTHER) from None
-    free = found.f_bavail * found.f_frsize
-    if free < size:
-        raise Refused(
-            f"{directory} has {spell_bytes(free)} free and {spell_bytes(size)} are needed",
-            hint=f"{_ANOTHER}; or take less: --workload, --path",
-            safe="nothing was started",
-        )
+    return found.f_bavail * found.f_frsize
 
 
-def require_paths(hands: Hands, plan: Plan) -> None:
-    """Raise NotFound for a path that no copy of the point has, before anything starts; a copy that cannot be asked may have it."""
-    for step in plan.steps:
-        action = step.action
-        if not isinstance(action, actions.Restore):
-            continue
-        for path in action.paths:
-            _require_path(hands, action, path)
-
-
-def _require_path(hands: Hands, action: actions.Restore, path: str) -> None:
+def _size_of(hands: Hands, action: actions.Restore, path: str, *, deep: bool) -> int | None:
     member = action.member
     artifact = next((each for each in member.artifacts if each.form == "tree" and _holds(each.path, path)), None)
     if artifact is None:
-        return
+        return None
+    unasked = False
     for copy in action.copies:
         try:
-            hands.repositories[copy].browse(artifact, action.point, member.workload, path, deep=False)
+            entries = hands.repositories[copy].browse(artifact, action.point, member.workload, path, deep=deep)
+            return sum(entry.bytes for entry in entries if entry.type == "file")
         except NotFound:
             continue
+        except Interrupted:
+            raise
         except DrtoolError:  # it may have it: whoever pours asks again
-            return
-        return
+            unasked = True
+    if unasked:
+        return None
     above = os.path.dirname(path)
     raise NotFound(
         f"{path} is not in {member.workload} of the point {action.point}",
         hint=f"drtool ls {action.point} {above if _holds(artifact.path, above) else artifact.path}",
         safe="nothing was started",
     )
+
+
+def _lies_in_another(path: str, paths: tuple[str, ...]) -> bool:
+    return any(other != path and _holds(other, path) for other in paths)
 
 
 def _holds(base: str, path: str) -> bool:

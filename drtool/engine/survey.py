@@ -6,16 +6,18 @@ from drtool.model.carried import Survey
 from drtool.model.errors import Refused, Unavailable
 from drtool.model.plan import Plan, Restore
 
+_LOOKED_AT = ("original", "directory")
+
 
 def survey(hands: Hands, plan: Plan) -> dict[str, Survey]:
-    """Look at every place that a plan exchanges, by the id of its restore step; nothing is changed.
+    """Look at every place that a plan exchanges or pours into elsewhere, by the id of its restore step; nothing is changed.
 
     A place that cannot be asked now is told in its survey; Refused where it could never be exchanged, with the command for one folder.
     """
     found: dict[str, Survey] = {}
     for step in plan.steps:
         action = step.action
-        if not isinstance(action, Restore) or action.destination.form != "original":
+        if not isinstance(action, Restore) or action.destination.form not in _LOOKED_AT:
             continue
         request = land_request(plan, action, expires=action.expires or hands.clock.now() + LEASE)
         try:

@@ -256,6 +256,8 @@ class Restore:
     """What the point left out is not carried back into service."""
     within: bool = False
     """It lies in what another step put in place before: what that one has there is kept aside, wherever it is restored to."""
+    bytes: int | None = None
+    """How much is poured at most where only `paths` are; None: all of the member is, or nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)

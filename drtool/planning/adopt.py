@@ -108,9 +108,8 @@ def choose_adoption(
     signer = signer or (name if any(name in (each.signer, *each.keys) for each in named) else "")
     if not named:
         known = ", ".join(dict.fromkeys(each.machine or each.signer for each in every))
-        there = f"there are: {known}" if known else "no other machine sealed anything here in the name of this policy"
-        hint = f"{there}; for what it left at the sources alone: drtool adopt --leftovers {name}"
-        raise NotFound(f"no machine {name} sealed anything that is not ours already", hint=hint)
+        hint = f"there are: {known}" if known else "no other machine sealed anything here in the name of this policy"
+        raise NotFound(f"no machine {name} sealed anything that is not ours already", hint=hint, safe="nothing was adopted")
     wanted = [_by_key(each, signer) for each in named if signer in ("", each.signer, *each.keys)]
     first = [each for each in wanted if each.first]
     oldest = roots((each.signer for each in wanted), rotations)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from drtool.model.errors import Conflict, NotFound
 from drtool.model.point import RecoveryPoint
 from drtool.planning.names import fitting
-from drtool.planning.words import spell_count
+from drtool.planning.words import spell_count, spell_instant
 
 _SAFE = "nothing was changed"
+_OLDEST = "(the oldest chain here)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,8 @@ class Keeper:
         machine = f" on {self.machine}" if self.machine else ""
         signed = f"signed by {self.signer}" if self.signer else "signed by nobody"
         count = spell_count(len(self.points), "point")
-        return f"{self.by}{machine}: {count} of {', '.join(self.sets)}, the newest {self.points[0].point}, {signed}"
+        since = spell_instant(self.points[-1].instant)
+        return f"{self.by}{machine}: {count} of {', '.join(self.sets)} since {since}, the newest {self.points[0].point}, {signed}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,10 @@ class Whose:
     signer: str = ""
     """The key that was named instead of a machine; empty: its machine's own decides."""
     left_aside: tuple[Keeper, ...] = ()
+    said: str = ""
+    """What says the same by name, where others keep points here as well; empty: nobody else does."""
+    signer_asked: str = ""
+    """Who signed the point that was asked for by its whole id; empty: none was."""
 
 
 def whose(points: Iterable[RecoveryPoint], *, machine: str = "", asked: Sequence[str] = ()) -> Whose:
@@ -69,7 +75,7 @@ def whose(points: Iterable[RecoveryPoint], *, machine: str = "", asked: Sequence
     if len(names) > 1:
         raise Conflict(
             f"what lies here bears {len(names)} names: {_offered(meant)}",
-            hint=f"say whose you want, and compare its fingerprint with the recovery sheet: --machine {names[0]}; "
+            hint=f"say whose you want, and compare its fingerprint with the recovery sheet: --machine {names[0]} {_OLDEST}; "
             "or name a set or point that only one of them has",
             safe=_SAFE,
         )
@@ -82,22 +88,31 @@ def whose(points: Iterable[RecoveryPoint], *, machine: str = "", asked: Sequence
     if len(machines) > 1:
         raise Conflict(
             f"several machines named {by} keep their points here: {_offered(own)}",
-            hint=f"say whose you want, and compare its fingerprint with the recovery sheet: --machine {machines[0]}",
+            hint=f"say whose you want, and compare its fingerprint with the recovery sheet: --machine {machines[0]} {_OLDEST}; "
+            "or name a point that only one of them has",
             safe=_SAFE,
         )
     left = tuple(each for each in every if each.by != by and not each.signer and signed)
     signer = machine if any(each.signer == machine for each in meant) else ""
-    return Whose(by, machines[0] if machines else "", signer, left)
+    chosen = machines[0] if machines else ""
+    return Whose(by, chosen, signer, left, (signer or chosen or by) if len(every) > 1 else "", _signer_of(meant, asked))
+
+
+def _signer_of(keepers: list[Keeper], asked: Sequence[str]) -> str:
+    found = {each.signer for each in keepers for point in each.points if point.point in asked}
+    return found.pop() if len(found) == 1 else ""
 
 
 def _keepers(points: Iterable[RecoveryPoint]) -> list[Keeper]:
+    """Group points by who keeps them: first the oldest chain, of two as old the longer one."""
     grouped: dict[tuple[str, str, str], list[RecoveryPoint]] = {}
     for point in points:
         grouped.setdefault((point.by, point.machine, point.signer), []).append(point)
-    return [
+    found = (
         Keeper(*who, points=tuple(sorted(held, key=lambda point: (point.instant, point.point), reverse=True)))
         for who, held in sorted(grouped.items())
-    ]
+    )
+    return sorted(found, key=lambda each: (each.points[-1].instant, -len(each.points)))
 
 
 def _called(every: list[Keeper], name: str) -> list[Keeper]:

@@ -1,6 +1,6 @@
 """The only door to child processes: argument lists, own process groups, bounded output, limits of time, one way to stop."""
 
-from drtool.process.apart import start_apart
+from drtool.process.apart import EndedEarly, start_apart
 from drtool.process.carry import execute, pipe
 from drtool.process.child import SILENCE_SECONDS
 from drtool.process.frame import shown
@@ -16,6 +16,7 @@ __all__ = [
     "LABEL_VARIABLE",
     "PRIORITY",
     "SILENCE_SECONDS",
+    "EndedEarly",
     "Interrupt",
     "Pulse",
     "Scope",

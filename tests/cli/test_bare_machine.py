@@ -171,7 +171,9 @@ def test_a_restore_is_taken_back_by_the_machine_that_made_it(bare: Bare) -> None
     restored = bare.call("restore", "documents", "--yes", *bare.options)
     assert (restored.returncode, letter.read_text()) == (0, "dear"), restored.stderr
     (typed,) = [line for line in (restored.stdout + restored.stderr).splitlines() if "drtool restore --undo" in line]
-    run = typed.split()[-1]
+    run = typed.partition("--undo ")[2].split()[0]
+    for word in bare.options:
+        assert word in typed
     elsewhere = bare.call("restore", "--undo", run, "--yes", *bare.options, variables={"DRTOOL_STATE_DIR": str(bare.folder / "other")})
     assert (elsewhere.returncode, letter.read_text(), "nothing that run" in elsewhere.stderr) == (1, "dear", True), elsewhere.stderr
     undone = bare.call("restore", "--undo", run, "--yes", *bare.options)

@@ -376,3 +376,27 @@ def test_a_slip_that_asks_doctor_nothing_is_not_all_well(machine: Machine) -> No
     slip = machine.call("doctor", "neer")
     assert slip.returncode == 2
     assert "the policy has no repository, source, sandbox or drill `neer`" in slip.stderr
+
+
+def test_the_ways_back_that_go_are_listed_before(machine: Machine) -> None:
+    """What was restored where nothing was keeps nothing aside, and its way back goes with the rest all the same."""
+    machine.done("init", "--quiet")
+    machine.done("run", "--quiet")
+    letter = machine.data / "letter.txt"
+    letter.unlink()
+    machine.done("restore", "documents", "--path", str(letter), "--yes")
+    run = machine.json("report", "last")["run"]
+    (machine.data / "deep" / "numbers.bin").write_bytes(b"other")
+    machine.done("restore", "documents", "--path", str(machine.data / "deep"), "--yes")
+    asked = machine.call("sweep", "--kept")
+    assert asked.returncode == 6
+    assert f"the way back of restore {run} of {letter}" in asked.stderr, asked.stderr
+    assert f"to take it back instead: drtool restore --undo {run}" in asked.stderr
+    machine.done("restore", "--undo", run, "--yes")
+    assert not letter.exists()
+    letter.write_text("again", encoding="utf-8")
+    machine.done("sweep", "--kept", "--yes")
+    letter.unlink()
+    machine.done("restore", "documents", "--path", str(letter), "--yes")
+    alone = machine.call("sweep", "--kept")
+    assert (alone.returncode, "gone for good" in alone.stderr, "the way back of restore" in alone.stderr) == (6, False, True)

@@ -56,3 +56,10 @@ def test_an_option_is_no_value(call: str, capsys: pytest.CaptureFixture[str]) ->
 def test_a_value_that_has_it_inside_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
     main(["points", "--policy", "absent--json"])
     assert "is an option" not in capsys.readouterr().err
+
+
+def test_no_two_options_of_a_verb_are_one_to_the_parser() -> None:
+    """Of two with one name each takes the other's value: `--from` was `--repository`."""
+    for path, command in _commands(program, (), click.Context(program)):
+        names = [parameter.name for parameter in command.params]
+        assert len(names) == len(set(names)), (path, sorted(str(name) for name in names))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -91,3 +92,59 @@ def test_two_policies_in_one_repository_are_offered(world: KeyWorld) -> None:
         assert bare(world, *verb).returncode == 0
     own = bare(world, "points", "--machine", "keyed")
     assert (own.returncode, point.point.point in own.stdout.partition("Not ours")[0]) == (0, False)
+
+
+def typed(told: str, beginning: str) -> list[str]:
+    """Return what a person would paste: the command that a line offers, without its program."""
+    (line,) = [line for line in told.splitlines() if beginning in line]
+    return shlex.split(line.partition("drtool ")[2])
+
+
+def test_what_is_offered_after_a_restore_works_when_it_is_pasted(world: KeyWorld) -> None:
+    """Whose points they are was decided by the point; the way back names that, as nothing else there tells it."""
+    other = machine(world, "elsewhere")
+    grown(world, "more")
+    assert other.run().outcome == "succeeded"
+    asked = restored(world, "asked")
+    assert asked.returncode == 1
+    assert f"--machine {world.app().notary.machine} (the oldest chain here)" in asked.stderr
+    (point,) = other.points()
+    letter = next(path for path in sorted(world.tree.rglob("*")) if path.is_file())
+    before = letter.read_bytes()
+    letter.write_bytes(b"broken")
+    done = bare(world, "restore", "--point", point.point.point, "--yes")
+    assert (done.returncode, letter.read_bytes()) == (0, before), done.stderr
+    words = typed(done.stderr, "to take it back: ")
+    assert "--machine" in words
+    undone = drtool(world, "bare", *words, "--yes")
+    assert (undone.returncode, letter.read_bytes()) == (0, b"broken"), undone.stderr
+
+
+def test_a_whole_point_decides_where_one_machine_bears_two_signatures(world: KeyWorld) -> None:
+    first = world.app()
+    other = machine(world, "cloned")
+    (world.root / "state-cloned").mkdir(exist_ok=True)
+    (world.root / "state-cloned" / "machine").write_bytes((world.root / "state" / "machine").read_bytes())
+    assert other.run().outcome == "succeeded"
+    for app in (first, machine(world, "cloned")):
+        (view, *_rest) = app.points()
+        done = restored(world, f"out-{view.point.point}", "--point", view.point.point)
+        assert done.returncode == 0, done.stderr
+
+
+def test_no_hint_of_what_looks_needs_a_policy(world: KeyWorld) -> None:
+    other = machine(world, "elsewhere")
+    assert other.run().outcome == "succeeded"
+    name = world.app().notary.machine
+    for verb in (("points",), ("status",), ("status", "--refresh")):
+        told = bare(world, *verb, "--machine", name)
+        said = told.stdout + told.stderr
+        assert told.returncode == 0, said
+        for words in ("drtool adopt", "drtool drill", "drtool doctor", "drtool run"):
+            assert words not in said.replace(f"on a machine with the policy: {words}", ""), said
+    document = bare(world, "status", "--json", "--machine", name).stdout
+    assert "drtool drill" not in document
+    unknown = bare(world, "points", "--machine", "nosuch")
+    assert (unknown.returncode, "--leftovers" in unknown.stderr, name in unknown.stderr) == (1, False, True), unknown.stderr
+    shut = drtool(world, "bare", "doctor", "--repository", str(world.repository))
+    assert (shut.returncode, "`doctor` needs a policy" in shut.stderr) == (2, True), shut.stderr

@@ -139,6 +139,7 @@ def test_a_mount_shows_one_point_until_it_is_ended(small: SmallPolicy, restic_ne
     running.send_signal(signal.SIGINT)
     said, _none = running.communicate(timeout=60)
     assert running.returncode == 0, said
+    assert f"{point} is shown at {place} until Ctrl-C" in said
     assert not is_mounted(str(place))
     assert "Nothing is held" in done(small, restic_newest, "hold", "list")
 
@@ -200,3 +201,45 @@ def test_a_key_that_may_only_read_restores(home: Path, tmp_path: Path, restic_ne
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "could not be frozen" in ended.stderr
     assert len(list(out.rglob("7.txt"))) == 1
+
+
+def bare_options(small: SmallPolicy) -> list[str]:
+    return ["--repository", str(small.near), "--password-file", str(small.key)]
+
+
+@pytest.mark.usefixtures("fuse")
+def test_a_bare_machine_shows_a_point_in_the_background(small: SmallPolicy, restic_newest: Path, point: str, tmp_path: Path) -> None:
+    """All that was typed goes along, whose points are meant too, from wherever it was typed."""
+    name = json.loads(done(small, restic_newest, "points", "--json"))["points"][0]["point"]["machine"]
+    words = [*bare_options(small), "--machine", name, "--state-directory", str(tmp_path / "bare-state"), "--deadline", "90m"]
+    environment_there = {name: value for name, value in environment().items() if name != "DRTOOL_POLICY"}
+    argv = [sys.executable, "-m", "drtool.cli.main", "mount", "latest", "--background", "--restic", str(restic_newest), *words]
+    started = subprocess.run(argv, env=environment_there, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert started.returncode == 0, started.stderr
+    place = started.stdout.strip()
+    assert str(tmp_path / "bare-state") in place
+    assert [path.read_text() for path in Path(place).rglob("7.txt") if "latest" not in path.parts] == [f"7 {TEXT}"]
+    subprocess.run(["fusermount", "-u", place], check=True)
+    wait_until("its run did not end", lambda: not Path(place).exists())
+
+
+def test_what_cannot_be_shown_is_said_before_anything_is(small: SmallPolicy, restic_newest: Path, point: str, tmp_path: Path) -> None:
+    for words in (("--background",), ()):
+        ended = drtool(small, restic_newest, "mount", "latest", str(tmp_path / "absent"), *words)
+        assert (ended.returncode, "there is no such directory" in ended.stderr) == (6, True), ended.stderr
+        assert "is shown" not in ended.stderr
+
+
+def test_what_the_background_says_is_said_as_it_is(small: SmallPolicy, restic_newest: Path, point: str, tmp_path: Path) -> None:
+    wrapper = tmp_path / "no-mounts"
+    wrapper.write_text(
+        f'#!/bin/sh\nfor word do case "$word" in mount) echo "Fatal: no mount today" >&2; exit 1;; esac; done\nexec {restic_newest} "$@"\n'
+    )
+    wrapper.chmod(0o755)
+    ended = drtool(small, wrapper, "mount", point, "--background")
+    assert ended.returncode != 0
+    assert "\\x0a" not in ended.stderr
+    assert len(ended.stderr.splitlines()) > 1
+    assert any(words in ended.stderr for words in ("no mount today", "nothing can be mounted here")), ended.stderr
+    told = json.loads(drtool(small, wrapper, "mount", point, "--background", "--json").stdout)
+    assert told["format"] in ("drtool.report/1", "drtool.error/1")

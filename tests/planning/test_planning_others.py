@@ -234,3 +234,10 @@ def test_a_machine_that_sealed_something_today_is_asked_about() -> None:
     assert doubt(replace(theirs, newest=NOW - 2 * DAY), now=NOW) == ""
     assert doubt(replace(theirs, newest=NOW + DAY), now=NOW) != ""
     assert doubt(replace(theirs, signer=""), now=NOW) == "", "what it left is adopted without a point"
+
+
+def test_a_name_that_nobody_has_is_answered_by_those_there_are() -> None:
+    with pytest.raises(NotFound) as nobody:
+        choose_adoption((), "nosuch", ours=OURS, signers=())
+    assert "--leftovers" not in nobody.value.hint
+    assert "no other machine" in nobody.value.hint

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -94,3 +95,30 @@ def test_nobody_of_that_name() -> None:
     with pytest.raises(NotFound, match="no machine m7") as caught:
         taken(HOME, machine="m7")
     assert "home on m1" in caught.value.hint
+
+
+def test_the_oldest_chain_is_recommended_and_all_are_counted() -> None:
+    stray = replace(HOME, by="a-copy", machine="m0", signer="SHA256:stray", point=ID.format("0A0"), instant=NOW + timedelta(days=9))
+    chain = [replace(HOME, point=ID.format(f"0B{number}"), instant=NOW + timedelta(days=number)) for number in range(3)]
+    for points in ((stray, *chain), (*chain, stray)):
+        with pytest.raises(Conflict) as caught:
+            whose(points)
+        assert "--machine home (the oldest chain here)" in caught.value.hint
+        assert caught.value.what.index("home on m1: 3 points") < caught.value.what.index("a-copy on m0: 1 point of")
+    same = replace(stray, by="home")
+    with pytest.raises(Conflict, match="3 points of documents since") as told:
+        whose((same, *chain))
+    assert "--machine m1 (the oldest chain here)" in told.value.hint
+    as_old = replace(same, instant=NOW)
+    with pytest.raises(Conflict) as longest:
+        whose((as_old, *chain))
+    assert "--machine m1 " in longest.value.hint
+
+
+def test_what_says_the_same_by_name_is_known_where_others_are_there() -> None:
+    other = replace(HOME, machine="m3", signer="SHA256:three", point=ID.format("00F"))
+    assert whose((HOME,)).said == ""
+    found = whose((HOME, other), asked=(other.point,))
+    assert (found.said, found.signer_asked) == ("m3", "SHA256:three")
+    assert whose((HOME, OFFICE), asked=("photos",)).said == "m2"
+    assert whose((HOME, other), machine="SHA256:three").said == "SHA256:three"

@@ -14,14 +14,28 @@ if TYPE_CHECKING:
 
 def kept_lines(things: Sequence[KeptThing]) -> list[str]:
     """Return each thing with its age and size, and below it what would be lost with it."""
-    lines = ["Kept aside by restores, and gone for good when it is removed:"]
-    for thing in things:
-        age = f", {long_duration(thing.age_seconds)} old" if thing.age_seconds is not None else ""
+    aside = [thing for thing in things if thing.leftover.what != "placed"]
+    lines = ["Kept aside by restores, and gone for good when it is removed:"] if aside else []
+    for thing in aside:
         amount = f", {counted(thing.files, 'file')} of {size(thing.bytes or 0)}" if thing.files is not None else ", of unknown size"
-        lines += [f"  {printable(thing.leftover.source)}: {printable(thing.leftover.locator)}{age}{amount}", f"    {_held(thing)}"]
+        lines += [
+            f"  {printable(thing.leftover.source)}: {printable(thing.leftover.locator)}{_age(thing)}{amount}",
+            f"    {_held(thing)}",
+        ]
         if thing.leftover.target:
             lines.append(f"    to put it back instead: drtool restore --undo {printable(thing.leftover.run)}")
+    ways = [thing for thing in things if thing.leftover.what == "placed"]
+    if ways:
+        lines.append("Restored where nothing was; it stays, and cannot be taken back any more when this is removed:")
+    for thing in ways:
+        run, place = printable(thing.leftover.run), printable(thing.leftover.target or thing.leftover.locator)
+        lines.append(f"  {printable(thing.leftover.source)}: the way back of restore {run} of {place}{_age(thing)}")
+        lines.append(f"    to take it back instead: drtool restore --undo {run}")
     return lines
+
+
+def _age(thing: KeptThing) -> str:
+    return f", {long_duration(thing.age_seconds)} old" if thing.age_seconds is not None else ""
 
 
 def _held(thing: KeptThing) -> str:

@@ -15,8 +15,8 @@ from drtool.sources.files.export import export
 from drtool.sources.files.spared import leave_out, refuse_in_use
 from drtool.sources.places.carry import added, survey
 from drtool.sources.places.cutover import cut_over, refuse_mounts
-from drtool.sources.places.filesystem import FileSystem
-from drtool.sources.places.land import Site, land, left_out_of, site_inside, wanted_paths
+from drtool.sources.places.filesystem import FileSystem, require_plain
+from drtool.sources.places.land import Site, land, left_out_of, require_room_below, site_inside, wanted_paths
 from drtool.sources.places.leftovers import leftovers
 from drtool.sources.places.marker import Owner
 from drtool.sources.places.release import release
@@ -82,9 +82,12 @@ class FilesSource:
 
     def survey(self, request: LandRequest) -> Survey:
         path = request.member.artifacts[0].path
+        if request.destination.form == "directory":
+            require_room_below(self._owner, require_plain(request.destination.path), request.bytes)
         if request.destination.form != "original":
             return Survey()
         site = self._site_of_original(path, request)
+        self._files.require_space(site.home, request.bytes)
         rules = left_out_of(self._owner, request)
         found = self._files.look(target for _, target in site.wanted)
         surveys = [

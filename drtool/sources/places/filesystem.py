@@ -111,7 +111,7 @@ class FileSystem:
         if free < needed:
             raise Refused(
                 f"{path} has {spell_bytes(free)} free and {spell_bytes(needed)} are needed",
-                hint=hint or "free space there, or restore with: --to directory PATH",
+                hint=hint or "free space there, take less (--workload, --path), or restore with: --to directory PATH",
                 safe="nothing was written",
             )
 

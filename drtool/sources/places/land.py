@@ -126,6 +126,11 @@ def left_out_of(owner: Owner, request: LandRequest) -> LeftOut:
     )
 
 
+def require_room_below(owner: Owner, home: str, needed: int, *, hint: str = "") -> None:
+    """Refuse when what goes into `home` does not fit, before that is made: a refusal leaves no empty directory."""
+    owner.file_system.require_space(owner.file_system.nearest_directory(home), needed, hint=hint)
+
+
 def _home_of(owner: Owner, request: LandRequest) -> str:
     destination: Destination = request.destination
     if destination.form == "sandbox":
@@ -140,5 +145,6 @@ def _home_of(owner: Owner, request: LandRequest) -> str:
     if destination.form != "directory":
         raise Refused(f"{owner.source} cannot restore to {destination.form!r}", hint="restore with: --to directory PATH")
     home = require_plain(destination.path)
+    require_room_below(owner, home, request.bytes)
     owner.file_system.require(f"making {home}", "mkdir", "-p", "--", home)
     return home

@@ -3,6 +3,7 @@ from __future__ import annotations
 from drtool.model.workload import Leftover
 from drtool.ports import ReserveRequest
 from drtool.sources.places.filesystem import require_plain
+from drtool.sources.places.land import require_room_below
 from drtool.sources.places.marker import SANDBOX_MARKER, SANDBOX_PREFIX, Marker, Owner, write_marker
 
 
@@ -10,9 +11,9 @@ def reserve(owner: Owner, *, request: ReserveRequest) -> Leftover:
     """Make a private, labelled, leased sandbox directory below `directory` of its settings; Refused when `bytes` do not fit."""
     place = require_plain(str(request.settings["directory"]))
     file_system = owner.file_system
-    file_system.require(f"making {place}", "mkdir", "-p", "--", place)
     hint = f"free space there, or name a larger place: sandboxes: {{{request.destination.sandbox}: {{{owner.source}: …}}}}"
-    file_system.require_space(place, request.bytes, hint=hint)
+    require_room_below(owner, place, request.bytes, hint=hint)
+    file_system.require(f"making {place}", "mkdir", "-p", "--", place)
     locator = f"{place.rstrip('/')}/{SANDBOX_PREFIX}{request.run}-{owner.clock.fresh_id()}"
     marker = Marker(
         what="sandbox",
