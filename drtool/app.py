@@ -69,6 +69,8 @@ class StatusView:
     """Sets without a schedule, where others have one."""
     gone: tuple[GoneSet, ...] = ()
     """Sets whose points are there, and which the policy does not have any more."""
+    untimed: tuple[TaskStatus, ...] = ()
+    """Backups and drills without a schedule whose last attempt was not good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,13 @@ class App:
         """How this app is told to stop."""
         return self.workshop.interrupt
 
+    def state_openings(self) -> tuple[Opening, ...]:
+        """Return by whom else the state directory may be written: what is told of schedules and runs is read there."""
+        from drtool.openness import opening_of
+
+        found = opening_of(self.state_directory)
+        return () if found is None else (found,)
+
     def told_of_own_places(self) -> tuple[str, ...]:
         """Say what of drtool's own lies below a protected path of this machine, and what that means."""
         from drtool.planning.own import told_of_own_places
@@ -185,7 +194,13 @@ class App:
         now, run = self._clock.now(), self._clock.fresh_id()
         plan = plan_initialise(self.policy, repositories=names, run=run, now=now)
         keys = {name: self.policy.repositories[name].address.password for name in names}
-        made = {name: key for name, key in keys.items() if make_key_file(key)}
+        made: dict[str, SecretReference] = {}
+        try:
+            made.update((name, key) for name, key in keys.items() if make_key_file(key))
+        except DrtoolError:
+            for key in made.values():  # keys of nothing: the next call makes them
+                remove_key_file(key)
+            raise
         with self.workshop.working():
             self.workshop.writable_state()
             report = self.workshop.carry_out(plan)
@@ -652,15 +667,18 @@ class App:
 
     def inventory(self) -> tuple[InventoryLine, ...]:
         """Return every workload the policy protects, and what stands in its way."""
+        from drtool.engine.protected import look_at_protected
         from drtool.model.view import InventoryLine
 
         with self.workshop.working():
-            found = self.workshop.observe(sets=self.policy.sets)
+            found = look_at_protected(self.hands, self.policy.sets)
         lines = []
         for name, members in found.sets.items():
             for workload in members.workloads:
-                state = "problem" if workload.problem else "protected"
-                lines.append(InventoryLine(workload.name, workload.source, name, state, workload.problem or workload.way))
+                barred = found.tried[workload.name].barred if workload.name in found.tried else ()
+                unread = f"this user cannot read {', '.join(barred)}" if barred else ""
+                state = "problem" if workload.problem or unread else "protected"
+                lines.append(InventoryLine(workload.name, workload.source, name, state, workload.problem or unread or workload.way))
             lines += [InventoryLine("", "", name, "problem", problem.what) for problem in members.problems]
             lines += [InventoryLine("", source, name, "problem", "the selector matches nothing") for source in members.empty]
         return tuple(lines)
@@ -675,15 +693,18 @@ class App:
         now = self._clock.now()
         inventory = Inventory(taken=now, repositories=listings)
         as_of = min((listing.taken for listing in listings.values()), default=now)
-        beyond = Forecasts(self.policy, self.state_directory).beyond(listings, now=now)
+        timed, untimed = self.timetable.statuses(listings), self.timetable.untimed()
+        failed = {each.task.name: each.next for each in (*timed, *untimed) if each.task.verb == "run" and each.attention}
+        beyond = replace(Forecasts(self.policy, self.state_directory).beyond(listings, now=now), after_failure=failed)
         return StatusView(
             assess(self.policy, inventory, now=now, beyond=beyond),
             as_of,
             now,
             reading_status(self.policy, listings, now=now),
-            self.timetable.statuses(listings),
+            timed,
             left_out(self.policy),
             gone_sets(self.policy, listings),
+            untimed,
         )
 
     def forecast(self, sets: Iterable[str] = (), *, refresh: bool = False) -> ForecastView:
@@ -789,6 +810,13 @@ class App:
         if report is None:
             raise NotFound(f"no run is called {name}", hint="drtool history")
         return report
+
+    def last_restore(self) -> str:
+        """Return the newest run of this machine that put something into service; NotFound when there is none."""
+        for report in self.history():
+            if report.verb == "restore" and any(step.action == "cutover" and step.outcome is not None for step in report.steps):
+                return report.run
+        raise NotFound("no restore that this machine remembers put anything into service", hint="drtool history; then --undo and a run")
 
     # the pieces
 

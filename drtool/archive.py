@@ -70,24 +70,23 @@ class Archive:
         points: dict[str, RecoveryPoint] = {}
         places: dict[str, list[str]] = {}
         broken: dict[str, list[str]] = {}
-        verified: dict[str, list[str]] = {}
+        read = {name: verified_points(listing, by=("verify",)) for name, listing in listings.items()}
+        drilled = {name: verified_points(listing, by=("drill",)) for name, listing in listings.items()}
         for name, listing in listings.items():
-            proven = verified_points(listing)
             for point in listing.points:
                 if point.point not in places:
                     points[point.point] = point
                 (places if point.whole else broken).setdefault(point.point, []).append(name)
-                if point.point in proven:
-                    verified.setdefault(point.point, []).append(name)
         active = self.holds(listings)
         ordered = sorted(points.values(), key=lambda point: (point.instant, point.point), reverse=True)
         return tuple(
             PointView(
                 point,
                 tuple(places.get(point.point, ())),
-                tuple(verified.get(point.point, ())),
+                tuple(name for name, points in read.items() if point.point in points),
                 tuple(hold for hold in active if hold.set == point.set and hold.point in ("", point.point)),
                 tuple(broken.get(point.point, ())),
+                tuple(name for name, points in drilled.items() if point.point in points),
             )
             for point in ordered
         )

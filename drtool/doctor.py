@@ -10,6 +10,7 @@ from drtool.engine.attest import evidence_folder
 from drtool.engine.hands import Hands
 from drtool.engine.hook import hook_openings
 from drtool.engine.observe import list_repository
+from drtool.engine.protected import Protected, look_at_protected
 from drtool.keys.opening import require_open
 from drtool.model.command import Command
 from drtool.model.errors import DrtoolError, Refused
@@ -21,11 +22,13 @@ from drtool.planning.caution import spell_damage
 from drtool.planning.evidence import damage
 from drtool.planning.memory import spell_vanished
 from drtool.planning.others import others_of, restless
+from drtool.planning.words import spell_count
 from drtool.ports import Finding, Runner, WorkPlace
 from drtool.process import shown
 
 _LOGIN_SECONDS = 60.0
 _RECENT_SECONDS = 60.0
+_NAMED = 3
 OpenAlone = Callable[[str, SecretReference], Hands]
 """Return hands for one repository that know one key and no other."""
 
@@ -41,12 +44,20 @@ def examine(
         named(subject, known, "repository, source, sandbox or drill")
     if not subjects:
         findings += [_state(state_directory), *_signer(hands), *_machine(hands), *_open_to_others(hands, state_directory, openings)]
+    protected = look_at_protected(hands, _sets_about(hands, subjects))
     for name in _asked_of(hands.repositories, subjects):
-        findings += _repository(hands, name)
+        findings += _repository(hands, name, _coming(hands, name, protected))
     for name in _asked_of(hands.sources, subjects):
         findings += _asked(f"source {name}", hands.sources[name].examine)
+    findings += _sets(hands, subjects, protected)
     findings += _logins(hands, subjects)
     findings += _remembered(hands, subjects)
+    findings += _sandboxes_and_keys(hands, subjects, open_alone)
+    return tuple(dict.fromkeys(findings))
+
+
+def _sandboxes_and_keys(hands: Hands, subjects: tuple[str, ...], open_alone: OpenAlone) -> list[Finding]:
+    findings: list[Finding] = []
     for sandbox in hands.policy.sandboxes.values():
         for source, place in sandbox.places.items():
             directory = place.get("directory")
@@ -55,7 +66,13 @@ def examine(
     for drill in hands.policy.drills.values():
         if drill.key is not None and (not subjects or drill.name in subjects or drill.repository in subjects):
             findings.append(_drill_key(hands, drill, drill.key, open_alone))
-    return tuple(dict.fromkeys(findings))
+    return findings
+
+
+def _sets(hands: Hands, subjects: tuple[str, ...], protected: Protected) -> list[Finding]:
+    """Tell of the sets that were asked for: all, or those of the sources that are named."""
+    asked = [name for name in protected.sets if not subjects or {each.source for each in hands.policy.sets[name].protect} & set(subjects)]
+    return [finding for name in asked for finding in _set(name, protected)]
 
 
 def _work_places(hands: Hands, repository: str) -> tuple[WorkPlace, ...]:
@@ -108,8 +125,63 @@ def _asked_of(names: Iterable[str], subjects: tuple[str, ...]) -> list[str]:
     return [name for name in names if not subjects or name in subjects]
 
 
-def _repository(hands: Hands, name: str) -> tuple[Finding, ...]:
-    return _asked(f"repository {name}", lambda: hands.repositories[name].examine(_work_places(hands, name)))
+def _repository(hands: Hands, name: str, coming: int) -> tuple[Finding, ...]:
+    return _asked(f"repository {name}", lambda: hands.repositories[name].examine(_work_places(hands, name), coming_bytes=coming))
+
+
+def _sets_about(hands: Hands, subjects: tuple[str, ...]) -> list[str]:
+    """Name the sets that a question is about: all, or those of the sources and repositories that are named."""
+    policy = hands.policy
+    return [
+        name
+        for name, each in policy.sets.items()
+        if not subjects or {*policy.repositories_of(each), *(protect.source for protect in each.protect)} & set(subjects)
+    ]
+
+
+def _coming(hands: Hands, repository: str, protected: Protected) -> int:
+    """Return how many bytes the next runs store in a repository at least: what sets hold beyond their newest point there."""
+    sets = {name: size for name in protected.sets if repository in _kept_in(hands, name) and (size := protected.bytes_of(name))}
+    if not sets:
+        return 0
+    listing = list_repository(hands, repository)
+    held: dict[str, int] = {}
+    for point in sorted(listing.points, key=lambda each: each.instant):
+        if point.counts and point.complete:
+            held[point.set] = point.bytes
+    return sum(max(0, size - held.get(name, 0)) for name, size in sets.items())
+
+
+def _kept_in(hands: Hands, name: str) -> tuple[str, ...]:
+    return hands.policy.repositories_of(hands.policy.sets[name])
+
+
+def _set(name: str, protected: Protected) -> list[Finding]:
+    """Tell of a set what a run would meet: what is not there, what cannot be asked, and what this user cannot read of it."""
+    found, subject = protected.sets[name], f"set {name}"
+    gone = f"is its disk mounted, and may this user look there? What is gone for good: take it out of `protect:` of {name}"
+    findings = [Finding(subject, good=False, text=each.problem, remedy=gone) for each in found.workloads if each.problem]
+    findings += [Finding(subject, good=False, text=each.what, remedy=each.hint) for each in found.problems]
+    findings += [
+        Finding(subject, good=False, text=f"the selector matches nothing at {source}", remedy="correct it, or write allow_empty: true")
+        for source in found.empty
+    ]
+    there = [each.name for each in found.workloads if not each.problem]
+    for workload in there:
+        barred = protected.tried[workload].barred if workload in protected.tried else ()
+        if barred:
+            remedy = f"let this user ({os.geteuid()}) read it, or run drtool as root; or leave it out: exclude: of {name}"
+            text = f"a run would be partial: this user cannot read {', '.join(barred[:_NAMED])}{_and_more(barred)}"
+            findings.append(Finding(subject, good=False, text=text, remedy=remedy))
+    if not findings:
+        read = sum(each in protected.tried for each in there)
+        words = f"; the upper levels of {read} can be read by this user, what lies deeper was not tried" if read else ""
+        findings.append(Finding(subject, good=True, text=f"{spell_count(len(there), 'workload')} found{words}"))
+    return findings
+
+
+def _and_more(barred: tuple[str, ...]) -> str:
+    return f" and {len(barred) - _NAMED} more" if len(barred) > _NAMED else ""
 
 
 def _logins(hands: Hands, subjects: tuple[str, ...]) -> list[Finding]:

@@ -51,6 +51,14 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class TriedReading:
+    """What a look at a workload's uppermost entries found: what this user cannot read there, and how many bytes lie there at least."""
+
+    barred: tuple[str, ...] = ()
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class WorkPlace:
     """Another machine from which a repository is read, and written when `writes`: the source there, and the runner that leads to it."""
 
@@ -253,6 +261,9 @@ class Source(Protocol):
 
     def discover(self, selector: Settings) -> tuple[Workload, ...]:
         """Return the workloads a selector matches; reads only. A workload that cannot be protected now carries its problem."""
+
+    def try_reading(self, workloads: Sequence[Workload]) -> Mapping[str, TriedReading]:
+        """Try to read what lies uppermost in workloads, within bounds; one that cannot be tried so is not in the answer."""
 
     def snapshot(self, workload: Workload, label: str, *, together: Sequence[Workload] = ()) -> Snapshot:
         """Take a snapshot; the same label gives the same snapshot.
@@ -484,8 +495,11 @@ class Repository(Protocol):
 
     def guarantees(self) -> Guarantees: ...
 
-    def examine(self, places: Sequence[WorkPlace] = ()) -> tuple[Finding, ...]:
-        """Answer `doctor`: reachable, key, version with its losses, locks, space, clock; listing and writing, here and at `places`."""
+    def examine(self, places: Sequence[WorkPlace] = (), *, coming_bytes: int = 0) -> tuple[Finding, ...]:
+        """Answer `doctor`: reachable, key, version with its losses, locks, space, clock; listing and writing, here and at `places`.
+
+        `coming_bytes` are known to be stored by the next runs, at least.
+        """
 
 
 class KeyRing(Protocol):

@@ -15,7 +15,7 @@ from drtool.model.errors import DrtoolError
 from drtool.model.inventory import Listing
 from drtool.model.policy import Policy
 from drtool.planning.endings import KILLED, ending_of, endings, tasks_of
-from drtool.planning.overdue import TaskStatus, task_statuses
+from drtool.planning.overdue import TaskStatus, task_statuses, untimed_statuses
 from drtool.planning.schedule import Agenda, Timed, agenda, every_task, places, repository_of, told_by
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Timetable:
         now = self.clock.now()
         names = tuple(tasks)
         where = places(self.policy, names)
-        ending = ending_of(error.kind, error.what)
+        ending = ending_of(error.kind, error.what, error.hint)
         self.book.learn({task: failed_attempt(known.get(task, Attempts()), ending, now=now, place=where.get(task, "")) for task in names})
 
     def statuses(self, listings: Mapping[str, Listing]) -> tuple[TaskStatus, ...]:
@@ -98,6 +98,19 @@ class Timetable:
             if told is not None:
                 found[task] = told
         return task_statuses(tasks, found, alive=alive, now=now)
+
+    def untimed(self) -> tuple[TaskStatus, ...]:
+        """Return the last attempts at backups and drills without a schedule that were not good; what goes on now is left out."""
+        own = {*(Task("run", name) for name in self.policy.sets), *(Task("drill", name) for name in self.policy.drills)}
+        own -= every_task(self.policy).keys()
+        where = places(self.policy, own)
+        known, alive = self._settled()
+        tried = {
+            task: each
+            for task, each in known.items()
+            if task in own and task not in alive and (not each.place or each.place == where.get(task, ""))
+        }
+        return untimed_statuses(tried, now=self.clock.now())
 
     def owes(self) -> bool:
         """Tell whether a run of this host died and is not tidied up yet."""

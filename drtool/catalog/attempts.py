@@ -100,7 +100,7 @@ def ended_attempt(known: Attempts, ending: Ending, *, now: datetime) -> Attempts
     """Return what is remembered once the last attempt has ended."""
     last = known.last or now
     good = ending.lesson is Lesson.GOOD
-    failed = () if good else (FailedAttempt(last, known.run, ending.outcome, ending.kind, ending.what),)
+    failed = () if good else (FailedAttempt(last, known.run, ending.outcome, ending.kind, ending.what, ending.hint),)
     return Attempts(
         begun=known.begun,
         run=known.run,
@@ -113,6 +113,7 @@ def ended_attempt(known: Attempts, ending: Ending, *, now: datetime) -> Attempts
         since=known.since,
         failures=(*known.failures, *failed)[-MOST_FAILURES:],
         place=known.place,
+        hint=ending.hint,
     )
 
 

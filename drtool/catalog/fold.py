@@ -14,6 +14,7 @@ from drtool.model.control import Controlled, is_hollow
 from drtool.model.event import Event, EventKind
 from drtool.model.outcome import Outcome, worst
 from drtool.model.plan import Ask, Break, Cutover, EndHold, Guard, PlaceHold, Plan, Record, Restore, Seal, Skipped, Step, Store, Verify
+from drtool.model.point import briefly
 from drtool.model.report import CheckCounts, Failure, Report, SetReport, StepReport
 
 CENSUS = "census"
@@ -203,7 +204,7 @@ class _Tally:
                 self._judge_skew(step.action.consistent_within, timedelta(seconds=result.get("skew_seconds", 0.0)))
             case Store() if result:
                 self.stored += sum(artifact["stored_bytes"] for artifact in result["member"]["artifacts"])
-                self.warnings += result["member"]["warnings"]
+                self.warnings += map(briefly, result["member"]["warnings"])
             case Restore() if result:
                 self.bytes += result["bytes"]
                 self.files += result["files"]

@@ -25,6 +25,8 @@ FORMS: Final = ("original", "sandbox", "directory")
 class DestinationVerb(LookVerb):
     """Understands `--to directory PATH`, an option of one word or of two."""
 
+    works = True
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         return super().parse_args(ctx, _rewritten(args))
 

@@ -22,6 +22,7 @@ def command(context: click.Context, names: tuple[str, ...], due: bool, reports: 
     session = open_session(context)
     app = session.app()
     if due:
+        session.progress.wait_for_work()
         chosen = app.due_drills(names)
         codes = {
             session.carry_out(lambda name=name: app.drill_due(name), reports=files_of(reports, name, among=len(chosen)), former=app.history)  # type: ignore[misc]

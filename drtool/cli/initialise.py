@@ -5,15 +5,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from drtool.cli import exits, screen
+from drtool.cli import screen
 from drtool.cli.options import Verb
 from drtool.cli.render.words import printable
 from drtool.cli.session import open_session
 from drtool.model.errors import Refused
+from drtool.model.outcome import Outcome
 
 if TYPE_CHECKING:
     from drtool.app import App
     from drtool.model.policy import Address, Policy
+    from drtool.model.report import Report
 
 
 @click.command("init", cls=Verb)
@@ -27,10 +29,19 @@ def command(context: click.Context, repositories: tuple[str, ...]) -> int:
     """
     session = open_session(context)
     app = session.app()
-    code = session.carry_out(lambda: app.initialise(repositories))
-    if code == exits.SUCCEEDED and not session.options.json:
-        screen.words(sheet_lines(app.policy, repositories))
+    reports: list[Report] = []
+
+    def work() -> Report:
+        reports.append(app.initialise(repositories))
+        return reports[-1]
+
+    code = session.carry_out(work)
+    there = tuple(step.id.rpartition("/")[2] for step in reports[0].steps if step.outcome is Outcome.SUCCEEDED)
+    if there and not session.options.json:
+        screen.words(sheet_lines(app.policy, there))
         screen.words(signer_lines(app))
+        lacking = [name for name in repositories or app.policy.repositories if name not in there]
+        screen.words(f"  {printable(name)} was not made: the next `drtool init` that makes it prints its part" for name in lacking)
     return code
 
 

@@ -137,6 +137,9 @@ def _refuse_swallowed(context: click.Context) -> None:
 class LookVerb(Verb):
     """A command for which a repository and its key are enough on a bare machine: it looks, or tidies up after a restore there."""
 
+    works = False
+    """Whether it goes on to change something."""
+
     def __init__(self, *arguments: Any, **attributes: Any) -> None:  # noqa: ANN401
         super().__init__(*arguments, **attributes)
         self.params.extend(bare_options())

@@ -56,14 +56,24 @@ class Progress:
         self._offset = 0.0
         self._expected: dict[str, float] = {}
         self._forecast: float | None = None
+        self._waits = False
 
     def against(self, plan: Plan) -> None:
         """Measure the clock against the closest objective of a plan."""
         limits = [objective.rto_seconds for objective in plan.objectives if objective.rto_seconds is not None]
         self._objective = min(limits) if limits else None
 
+    def wait_for_work(self) -> None:
+        """Show nothing until there is something to do: most calls of a timer find nothing due, and are silent."""
+        self._waits = True
+
     def __enter__(self) -> Self:
-        if self._wants_live:
+        if not self._waits:
+            self._begin()
+        return self
+
+    def _begin(self) -> None:
+        if self._wants_live and self._display is None:
             from rich.console import Console  # noqa: PLC0415 - only a terminal pays for it
             from rich.live import Live  # noqa: PLC0415
 
@@ -71,7 +81,6 @@ class Progress:
             self._offset = console.get_time()
             self._display = Live(console=console, get_renderable=self._render, refresh_per_second=4, transient=True)
             self._display.start()
-        return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._display is not None:
@@ -82,6 +91,7 @@ class Progress:
         """Take in one event."""
         match event.kind:
             case EventKind.RUN_STARTED:
+                self._begin()
                 self._expect(event.data.get("forecast"))
             case EventKind.STEP_STARTED:
                 expected = self._expected.get(event.step)

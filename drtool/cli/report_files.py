@@ -35,6 +35,11 @@ class _ReportFileType(click.ParamType[ReportFile]):
         form, _equals, path = value.partition("=")
         if form not in FORMS or not path:
             self.fail(f"{value!r} is no report: write FORM=FILE, with one of {', '.join(FORMS)}", param, ctx)
+        folder = os.path.dirname(os.path.abspath(path))
+        if not os.path.isdir(folder):  # a slip must not make folders, nor be told only after hours of work
+            self.fail(f"there is no folder {printable(folder)} for the report: make it first, or name another file", param, ctx)
+        if not os.path.exists(path) and not os.access(folder, os.W_OK | os.X_OK):
+            self.fail(f"nothing can be written into {printable(folder)} by this user: name another file for the report", param, ctx)
         return ReportFile(form, path)
 
 

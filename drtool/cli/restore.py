@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command("restore", cls=DestinationVerb)
 @restore_options
-@click.option("--undo", metavar="RUN", help="Take back what this run put into service: what was there before is there again.")
+@click.option("--undo", metavar="RUN|last", help="Take back what this run put into service: what was there before is there again.")
 @click.option("--yes", is_flag=True, help="Ask nothing.")
 @click.pass_context
 @leaves_reports
@@ -37,7 +37,7 @@ def command(context: click.Context, /, undo: str | None, yes: bool, reports: tup
     else:
         check_undo(given)
     app = open_app(session, given)
-    plan = app.plan_restore(request_of(app, given)) if undo is None else app.plan_undo(whole_run(app, undo))
+    plan = app.plan_restore(request_of(app, given)) if undo is None else app.plan_undo(_undone(app, undo))
     if not (session.options.quiet and yes):
         screen.words(plan_lines(plan))
     if yes and plan.asks:
@@ -51,6 +51,10 @@ def command(context: click.Context, /, undo: str | None, yes: bool, reports: tup
         return exits.FAILED
     session.progress.against(plan)
     return session.carry_out(lambda: app.restore(plan), reports=reports, former=app.history)
+
+
+def _undone(app: App, text: str) -> str:
+    return app.last_restore() if text == "last" else whole_run(app, text)
 
 
 def open_app(session: Session, given: dict[str, Any]) -> App:

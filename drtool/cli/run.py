@@ -19,5 +19,7 @@ def command(context: click.Context, sets: tuple[str, ...], due: bool, reports: t
     """
     session = open_session(context)
     app = session.app()
+    if due:
+        session.progress.wait_for_work()
     work = (lambda: app.run_due(sets)) if due else (lambda: app.run(sets))
     return session.carry_out(work, reports=reports, former=app.history)

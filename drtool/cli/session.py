@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from drtool.cli import exits, screen
-from drtool.cli.options import Options, options_of
+from drtool.cli.options import LookVerb, Options, options_of
 from drtool.cli.render.words import printable
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ class Session:
     progress: Progress
     asked: tuple[str, ...] = ()
     """The sets and points that were named: on a bare machine they may tell whose are meant."""
+    looks: bool = False
+    """Whether the verb only looks: what refuses others to work is told by it all the same."""
 
     def app(self) -> App:
         """Open the policy that applies here; on a bare machine, the repository that was named."""
@@ -55,6 +57,8 @@ class Session:
         )
         if not self.options.quiet:
             screen.words(f"policy  {printable(each.words)}  next: {printable(each.remedy)}" for each in app.openings)
+            if self.looks:
+                screen.words(f"state   {printable(each.words)}  next: {printable(each.remedy)}" for each in app.state_openings())
         return app
 
     def bare(self) -> Bare | None:
@@ -146,8 +150,9 @@ def open_session(context: click.Context) -> Session:
     from drtool.cli.progress import Progress  # noqa: PLC0415
 
     options = options_of(context.ensure_object(dict))
+    looks = isinstance(context.command, LookVerb) and not context.command.works
     live = sys.stderr.isatty() and not options.json and not options.quiet
-    return Session(options, Progress(live=live, quiet=options.quiet, verbose=options.verbose), _asked(context.params))
+    return Session(options, Progress(live=live, quiet=options.quiet, verbose=options.verbose), _asked(context.params), looks)
 
 
 def _asked(given: Mapping[str, Any]) -> tuple[str, ...]:

@@ -21,7 +21,8 @@ def command(context: click.Context, check: bool, refresh: bool) -> int:  # noqa:
     session = open_session(context)
     view = session.app().status(refresh=refresh)
     session.answer("status", view, lambda: _lines(view))
-    troubled = any(entry.attention for entry in view.sets) or any(entry.attention for entry in view.schedules)
+    late = (*view.schedules, *view.untimed)
+    troubled = any(entry.attention for entry in view.sets) or any(entry.attention for entry in late)
     return exits.NEEDS_ATTENTION if check and troubled else exits.SUCCEEDED
 
 
@@ -36,4 +37,5 @@ def _lines(view: StatusView) -> list[str]:
         schedules=view.schedules,
         unscheduled=view.unscheduled,
         gone=view.gone,
+        untimed=view.untimed,
     )

@@ -22,9 +22,7 @@ def held(path: str, *, what: str) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = os.read(descriptor, 200).decode("ascii", "replace").strip() or "an unknown process"
-            raise Locked(
-                f"{what} is busy: {holder}", hint="wait for that run; trying again is harmless", safe="that run goes on undisturbed"
-            ) from None
+            raise Locked(f"{what} is busy: {holder}", hint="wait for that run", safe="that run goes on undisturbed") from None
         with contextlib.suppress(OSError):  # a full disk: the lock holds, only its owner's name is not told
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"process {os.getpid()}\n".encode(), 0)

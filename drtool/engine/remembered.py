@@ -160,8 +160,8 @@ class Remembered:
         self._learn(guarantees.identity)
         return guarantees
 
-    def examine(self, places: Sequence[WorkPlace] = ()) -> tuple[Finding, ...]:
-        findings = self._repository.examine(places)
+    def examine(self, places: Sequence[WorkPlace] = (), *, coming_bytes: int = 0) -> tuple[Finding, ...]:
+        findings = self._repository.examine(places, coming_bytes=coming_bytes)
         if all(finding.good is not False for finding in findings):  # it was opened, so its id is known
             self._identify()
         return findings

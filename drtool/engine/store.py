@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from drtool.engine.canary import with_canary, without_failed_canary
@@ -10,7 +10,7 @@ from drtool.engine.hands import Hands
 from drtool.model import plan as actions
 from drtool.model.errors import Corrupt, Refused
 from drtool.model.plan import Plan, Stored
-from drtool.model.point import Artifact, Census, Member
+from drtool.model.point import UNREADABLE, Artifact, Census, Member
 from drtool.model.workload import Snapshot
 from drtool.planning.stored import leaves_out, why_not_stored
 from drtool.ports import Labels, Progress, PutRequest, PutResult
@@ -73,7 +73,7 @@ def store(
         selector=workload.selector,
         instant=snapshot.instant or instant,
         artifacts=tuple(artifacts),
-        warnings=(*_warnings("could not be read", unreadable), *_warnings("vanished while it was read", vanished), *told),
+        warnings=(*_warnings(UNREADABLE, map(_unread, unreadable)), *_warnings("vanished while it was read", vanished), *told),
         complete=not unreadable,
     )
     return Stored(
@@ -96,6 +96,11 @@ def _refuse(problem: str, census: Census, *, rules: Mapping[str, Any], empty_is_
     raise Refused(problem, hint=hint, safe=_SAFE)
 
 
-def _warnings(words: str, items: list[str], limit: int = 20) -> tuple[str, ...]:
+def _unread(item: str) -> str:
+    return f"{item}:" if ": " in item else item
+
+
+def _warnings(words: str, named: Iterable[str], limit: int = 20) -> tuple[str, ...]:
+    items = list(named)
     more = (f"… and {len(items) - limit} more {words}",) if len(items) > limit else ()
     return (*(f"{item} {words}" for item in items[:limit]), *more)

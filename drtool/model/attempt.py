@@ -33,12 +33,13 @@ class Lesson(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How an attempt ended: the lesson, the outcome's word, the class name of what failed and its words."""
+    """How an attempt ended: the lesson, the outcome's word, the class name of what failed, its words, and what it said to type next."""
 
     lesson: Lesson
     outcome: str
     kind: str = ""
     what: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class FailedAttempt:
     outcome: str
     kind: str = ""
     what: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ class Attempts:
     failures: tuple[FailedAttempt, ...] = ()
     place: str = ""
     """Digest of the repository's address: of another place this tells nothing."""
+    hint: str = ""
+    """What the last attempt said to type next; empty: nothing, or an earlier release wrote it down."""
 
     @property
     def last(self) -> datetime | None:

@@ -53,14 +53,14 @@ class DrtoolError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A position in a policy file; line and column count from 1."""
+    """A position in a policy file; line and column count from 1, and are 0 where a whole file is meant, or none is there."""
 
     file: str
     line: int
     column: int
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +80,9 @@ class PolicyProblem:
 class PolicyError(DrtoolError):
     """The policy cannot be carried out; every mistake is listed."""
 
-    def __init__(self, problems: tuple[PolicyProblem, ...], *, hint: str = "") -> None:
+    def __init__(self, problems: tuple[PolicyProblem, ...], *, what: str = "", hint: str = "") -> None:
         count = len(problems)
-        super().__init__(f"the policy has {count} error{'' if count == 1 else 's'}", hint=hint)
+        super().__init__(what or f"the policy has {count} error{'' if count == 1 else 's'}", hint=hint)
         self.problems = problems
 
 

@@ -478,6 +478,8 @@ class Skipped:
     """The class name of the errors behind it, where they are all of one."""
     of: str = ""
     """What it is where it is no data: a `hook` or a `check`."""
+    hint: str = ""
+    """What to type about it, where something is known."""
 
 
 @dataclass(frozen=True, slots=True)

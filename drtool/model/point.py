@@ -56,6 +56,8 @@ class Attributes:
 
 
 CANARY_NAME = ".drtool-canary.json"
+UNREADABLE = "could not be read"
+"""How every warning of a member ends that tells of something unreadable: a restore goes by it."""
 CANARY_FORMAT = "drtool.canary/1"
 
 
@@ -282,3 +284,8 @@ class Unsealed:
     """It was written by a copy, not by a run's store."""
     tree: str = ""
     machine: str = ""
+
+
+def briefly(warning: str) -> str:
+    """Return a member's warning as people read it: the reason alone says that something could not be read."""
+    return warning.removesuffix(f": {UNREADABLE}")

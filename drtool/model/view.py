@@ -29,6 +29,8 @@ class PointView:
     verified: tuple[str, ...] = ()
     holds: tuple[Hold, ...] = ()
     not_whole: tuple[str, ...] = ()
+    proven: tuple[str, ...] = ()
+    """Where it passed a drill."""
 
     @property
     def counts(self) -> bool:

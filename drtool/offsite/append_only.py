@@ -94,8 +94,8 @@ class AppendOnly:
     def guarantees(self) -> Guarantees:
         return self._repository.guarantees()
 
-    def examine(self, places: Sequence[WorkPlace] = ()) -> tuple[Finding, ...]:
-        return self._repository.examine(places)
+    def examine(self, places: Sequence[WorkPlace] = (), *, coming_bytes: int = 0) -> tuple[Finding, ...]:
+        return self._repository.examine(places, coming_bytes=coming_bytes)
 
     def _refuse(self, verb: str) -> NoReturn:
         raise Refused(f"a drill may only read the repository {self.name}; it may not {verb}", safe="nothing was changed")

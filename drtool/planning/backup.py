@@ -110,7 +110,8 @@ def _nothing_to_store(name: str, missing: tuple[MissingMember, ...], found: SetI
         reasons = "; ".join(f"{member.workload}: {member.reason}" for member in missing)
         kinds = {problem.kind for problem in found.problems}
         because = kinds.pop() if len(kinds) == 1 and not found.empty and not found.workloads else ""
-        return Skipped(name, f"nothing could be stored ({reasons})", Outcome.FAILED.value, set=name, because=because)
+        hint = next((problem.hint for problem in found.problems if problem.hint), "")
+        return Skipped(name, f"nothing could be stored ({reasons})", Outcome.FAILED.value, set=name, because=because, hint=hint)
     return Skipped(name, "nothing matched, which the policy allows", set=name)
 
 

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 from drtool.model.attempt import Ending, Lesson, Task
 from drtool.model.outcome import Outcome
-from drtool.model.plan import Plan, Prune, Record, Step, Verify
+from drtool.model.plan import Plan, Prune, Record, Skipped, Step, Verify
 
 if TYPE_CHECKING:
-    from drtool.model.report import Report, StepReport
+    from drtool.model.report import Failure, Report, SetReport, StepReport
 
 WAITING_HELPS = frozenset({"Unavailable", "Locked", "Interrupted", "NotNow"})
 """Errors, by class name, after which an attempt is repeated before its next scheduled time; all others need a person, or more time."""
@@ -50,11 +50,11 @@ def endings(plan: Plan, report: Report) -> dict[Task, Ending]:
     return found
 
 
-def ending_of(kind: str, what: str) -> Ending:
+def ending_of(kind: str, what: str, hint: str = "") -> Ending:
     """Say how an attempt ended that an error stopped before it had a plan."""
     waits = kind in WAITING_HELPS
     outcome = Outcome.INTERRUPTED if kind == "Interrupted" else Outcome.REFUSED if kind in ("Refused", "NotNow") else Outcome.FAILED
-    return Ending(Lesson.WAIT if waits else Lesson.USED, outcome.value, kind, what[:_WORDS])
+    return Ending(Lesson.WAIT if waits else Lesson.USED, outcome.value, kind, what[:_WORDS], hint[:_WORDS])
 
 
 def _repository_step(step: Step, task: Task) -> bool:
@@ -78,11 +78,22 @@ def _of_set(plan: Plan, report: Report, name: str) -> Ending:
     failures = [step.failure for step in report.steps if step.set == name and step.failure is not None]
     skipped = [each for each in plan.skipped if each.set == name and Outcome(each.outcome) not in _GOOD]
     kinds = [failure.kind for failure in failures] + [each.because for each in skipped]
-    what = next((failure.what for failure in failures), next((each.reason for each in skipped), ""))
+    what, hint = _why(entry, failures, skipped)
     kind = next(iter(kinds), "Interrupted" if entry.outcome is Outcome.INTERRUPTED else "")
     interrupted = entry.outcome is Outcome.INTERRUPTED
     waits = entry.complete is None and (interrupted or bool(kinds)) and WAITING_HELPS.issuperset(kinds)
-    return Ending(Lesson.WAIT if waits else Lesson.USED, entry.outcome.value, kind, what[:_WORDS])
+    return Ending(Lesson.WAIT if waits else Lesson.USED, entry.outcome.value, kind, what[:_WORDS], hint[:_WORDS])
+
+
+def _why(entry: SetReport, failures: list[Failure], skipped: list[Skipped]) -> tuple[str, str]:
+    """Return the first cause of what a set ended by, and what was said to type about it: an error, what was left out, what was missed."""
+    if failures:
+        return failures[0].what, failures[0].hint
+    if skipped:
+        return skipped[0].reason, skipped[0].hint
+    told = (*(f"{name}: {why}" for name, why in entry.missing.items()), *entry.warnings)
+    more = f", and {len(told) - 1} more" if len(told) > 1 else ""
+    return (f"{told[0][: _WORDS - len(more)]}{more}", "") if told else ("", "")
 
 
 def _of_steps(steps: list[StepReport]) -> Ending:
@@ -92,5 +103,6 @@ def _of_steps(steps: list[StepReport]) -> Ending:
     outcome = bad.outcome or Outcome.INTERRUPTED
     if bad.failure is None:
         return Ending(Lesson.WAIT if outcome is Outcome.INTERRUPTED else Lesson.USED, outcome.value, "", bad.not_run)
-    waits = bad.failure.kind in WAITING_HELPS
-    return Ending(Lesson.WAIT if waits else Lesson.USED, outcome.value, bad.failure.kind, bad.failure.what[:_WORDS])
+    failure = bad.failure
+    lesson = Lesson.WAIT if failure.kind in WAITING_HELPS else Lesson.USED
+    return Ending(lesson, outcome.value, failure.kind, failure.what[:_WORDS], failure.hint[:_WORDS])

@@ -52,8 +52,8 @@ def _heals(reading: Evidence, found: Damage) -> bool:
     return reading.reading is None or (reading.reading.complete and (found.sliced or reading.reading.cycle > found.at))
 
 
-def verified_points(listing: Listing) -> frozenset[str]:
-    """Return the ids of the points whose data in this repository is known to be good.
+def verified_points(listing: Listing, *, by: tuple[str, ...] = ("drill", "verify")) -> frozenset[str]:
+    """Return the ids of the points whose data in this repository is known to be good, `by` readings, by drills or by either.
 
     Those with a passed drill or a successful reading of their own here, and those sealed before the start of a reading of the
     whole repository that succeeded: at once, or slice by slice in a cycle that was completed. What was found wrong later, in the
@@ -71,7 +71,8 @@ def verified_points(listing: Listing) -> frozenset[str]:
         return point not in wrong or evidence.ended > wrong[point]
 
     read = [each for each in here if each.subject == "verify" and each.outcome == Outcome.SUCCEEDED.value]
-    own = [*read, *(each for each in here if each.subject == "drill" and passed(each))]
+    read = read if "verify" in by else []
+    own = [*read, *(each for each in here if "drill" in by and each.subject == "drill" and passed(each))]
     # Listed once: what a reading found good and is not whole any more is good no longer.
     broken = {each.point for each in listing.points if not each.whole}
     good = {each.point for each in own if each.point and each.point not in broken and stands(each, each.point)}

@@ -10,8 +10,9 @@ from drtool.model.lane import Content, Experience
 from drtool.model.plan import Destination
 from drtool.model.point import FUTURE_TOLERANCE, Artifact, Census, Manifest, Member, RecoveryPoint
 from drtool.model.policy import BackupSet, Policy
-from drtool.planning.forecast import Forecaster, forecast
+from drtool.planning.forecast import Forecaster, forecast, spell_source
 from drtool.planning.restore import RestoreRequest, plan_restore
+from drtool.planning.words import spell_duration
 
 
 def outlooks(
@@ -112,3 +113,14 @@ def worst(found: Iterable[Outlook]) -> Outlook | None:
     """Return the copy that takes longest of those with a forecast: a disaster chooses which one is left."""
     known = [each for each in found if each.forecast.p90_seconds is not None]
     return max(known, key=lambda each: each.forecast.p90_seconds or 0.0, default=None)
+
+
+def advice_on_outlook(outlook: Outlook | None, *, now: datetime) -> list[tuple[str, str]]:
+    """Say that a set cannot make its RTO, and what to type about it; nothing where it can, or nobody knows."""
+    if outlook is None or outlook.met is not False:
+        return []
+    found, name = outlook.forecast, outlook.set
+    middle, late = spell_duration(found.p50_seconds or 0.0), spell_duration(found.p90_seconds or 0.0)
+    limit = spell_duration(found.objective_seconds or 0.0)
+    words = f"{name} cannot make its RTO from {outlook.repository}: forecast {middle} (p90 {late}) of {limit}, {spell_source(found, now)}"
+    return [(words, f"drtool forecast {name}")]

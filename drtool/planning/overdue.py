@@ -10,6 +10,9 @@ from drtool.planning.due import is_overdue, next_turn
 from drtool.planning.schedule import Timed
 from drtool.planning.words import spell_duration, spell_instant
 
+_LOOK_FIRST = frozenset({Outcome.PARTIAL.value, Outcome.FAILED.value, Outcome.REFUSED.value})
+"""The same again would end the same: something at the source must change first."""
+
 
 @dataclass(frozen=True, slots=True)
 class TaskStatus:
@@ -49,7 +52,7 @@ def _status(task: Task, timed: Timed, attempts: Attempts | None, *, busy: bool, 
         attention = f"{_spelled(task)} was due at {spell_instant(missed)} and was not tried since: does a timer call `{caller}`?"
         following = caller
     elif failed:
-        attention, following = _about_failure(task, attempts, turn.at if turn.again else None, now=now), f"drtool {task.verb} {task.name}"
+        attention, following = _about_failure(task, attempts, turn.at if turn.again else None, now=now), _after(task, attempts)
     return TaskStatus(
         task=task,
         last_attempt=attempts.last,
@@ -61,6 +64,33 @@ def _status(task: Task, timed: Timed, attempts: Attempts | None, *, busy: bool, 
         attention=attention,
         next=following,
     )
+
+
+def untimed_statuses(known: Mapping[Task, Attempts], *, now: datetime) -> tuple[TaskStatus, ...]:
+    """Say how the last attempts ended that no schedule asked for and that were not good; what was good, or goes on, is left out."""
+    return tuple(
+        TaskStatus(
+            task=task,
+            last_attempt=attempts.last,
+            last_success=attempts.succeeded,
+            outcome=attempts.outcome,
+            next_attempt=None,
+            overdue_since=None,
+            failures=attempts.failures,
+            attention=_about_failure(task, attempts, None, now=now),
+            next=_after(task, attempts),
+        )
+        for task, attempts in known.items()
+        if attempts.begun and attempts.lesson is not Lesson.GOOD
+    )
+
+
+def _after(task: Task, attempts: Attempts) -> str:
+    """Say what to type after an attempt that was not good: what it said itself, else whoever finds out, else the same again."""
+    if attempts.hint:
+        return attempts.hint
+    unexplained = attempts.outcome in _LOOK_FIRST and not attempts.kind
+    return "drtool doctor" if task.verb == "run" and unexplained else f"drtool {task.verb} {task.name}"
 
 
 def _about_failure(task: Task, attempts: Attempts, again: datetime | None, *, now: datetime) -> str:

@@ -6,6 +6,8 @@ from datetime import datetime
 
 from drtool.model.codec import canonical
 from drtool.model.evidence import Evidence
+from drtool.model.memory import Damage
+from drtool.model.outcome import Outcome
 from drtool.model.point import RecoveryPoint
 from drtool.model.policy import BackupSet, DrillPolicy, Policy
 from drtool.planning.words import spell_duration
@@ -27,6 +29,7 @@ _LACKING = {
     "control": "the last passed drill had no negative control, as the policy's drills have",
 }
 _ASKED = "asked"
+_FOUND_OTHERWISE = frozenset({Outcome.PARTIAL.value, Outcome.FAILED.value, Outcome.DATA_WRONG.value})
 _PROGRAMS = ("drtool", "restic")
 
 
@@ -101,3 +104,13 @@ def decayed(
 
 def _elapsed(instant: datetime, now: datetime) -> float:
     return max(0.0, (now - instant).total_seconds())
+
+
+def refuted(drill: Evidence | None, proof: Evidence, damaged: Mapping[str, Damage]) -> tuple[str, ...]:
+    """Say what was found since the proof; a drill that was killed or never began says nothing of the data."""
+    found = []
+    if drill is not None and drill.outcome in _FOUND_OTHERWISE:
+        found.append(f"a later drill ended {drill.outcome.replace('_', ' ')}")
+    if proof.repository in damaged and damaged[proof.repository].at > proof.ended:
+        found.append(f"{proof.repository} was found damaged since")
+    return tuple(found)

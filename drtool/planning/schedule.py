@@ -196,7 +196,7 @@ def put_off(policy: Policy, found: Inventory, sets: Iterable[str]) -> tuple[Skip
         listing = found.repositories.get(policy.sets[name].to)
         if listing is not None and listing.problem is not None and listing.problem.kind == "Unavailable":
             reason = f"{listing.problem.what}; nothing was stopped, and the timer's next calls try again"
-            skipped.append(Skipped(name, reason, Outcome.FAILED.value, set=name, because=listing.problem.kind))
+            skipped.append(Skipped(name, reason, Outcome.FAILED.value, set=name, because=listing.problem.kind, hint=listing.problem.hint))
     return tuple(skipped)
 
 

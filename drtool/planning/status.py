@@ -7,21 +7,19 @@ from datetime import datetime
 from drtool.model.evidence import Evidence
 from drtool.model.forecast import Outlook
 from drtool.model.hold import Hold, quarantines
-from drtool.model.inventory import Inventory
+from drtool.model.inventory import Inventory, Problem
 from drtool.model.memory import Damage
-from drtool.model.outcome import Outcome
 from drtool.model.point import FUTURE_TOLERANCE, RecoveryPoint
 from drtool.model.policy import BackupSet, Policy
 from drtool.planning.caution import advice_on_damage, went_back
 from drtool.planning.evidence import believable, damage, passed
-from drtool.planning.forecast import spell_source
 from drtool.planning.memory import spell_vanished
 from drtool.planning.others import Told, others_of
-from drtool.planning.outlook import worst
-from drtool.planning.proof import decayed, fingerprint
+from drtool.planning.outlook import advice_on_outlook, worst
+from drtool.planning.proof import decayed, fingerprint, refuted
 from drtool.planning.words import spell_count, spell_duration
 
-_FOUND_OTHERWISE = frozenset({Outcome.PARTIAL.value, Outcome.FAILED.value, Outcome.DATA_WRONG.value})
+_UNASKED = Problem("", "it was not asked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +55,21 @@ class SetStatus:
     """Those that were found damaged: whatever they hold is no copy until it was read and found good."""
     unknown: tuple[str, ...] = ()
     """Repositories that could hold evidence of the set and were not read: what is not proven or measured may be so there."""
+    unread: tuple[str, ...] = ()
+    """Repositories of the set that were not read: they may hold a point, or a newer one, than is known here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Beyond:
-    """What the listings do not tell: by set how long each copy would take, its fingerprint now, and since when each part of that is so."""
+    """What the listings do not tell: by set how long each copy would take, its fingerprint now, and since when each part of that is so.
+
+    `after_failure` says what to type by what the last attempt at a set said, where that was not good.
+    """
 
     outlooks: Mapping[str, tuple[Outlook, ...]] = field(default_factory=dict)
     present: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     since: Mapping[str, Mapping[str, datetime]] = field(default_factory=dict)
+    after_failure: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -94,12 +98,12 @@ def assess(policy: Policy, inventory: Inventory, *, now: datetime, beyond: Beyon
     listings = tuple(inventory.repositories.values())
     seen = {name: _Seen(others=others_of(listings, name, by=policy.name, now=now)) for name in policy.sets}
     horizon = now + FUTURE_TOLERANCE
-    unread: dict[str, str] = {}
+    unread: dict[str, Problem] = {}
     damaged: dict[str, Damage] = {}
     for repository in policy.repositories:
         listing = inventory.repositories.get(repository)
         if listing is None or listing.problem is not None:
-            unread[repository] = "it was not asked" if listing is None or listing.problem is None else listing.problem.what
+            unread[repository] = _UNASKED if listing is None or listing.problem is None else listing.problem
         if listing is not None:
             _see_points(listing.points, seen, repository=repository, horizon=horizon)
             _see_evidence(believable(listing), seen)
@@ -151,7 +155,7 @@ def _judge(
     policy: Policy,
     backup_set: BackupSet,
     seen: _Seen,
-    amiss: tuple[Mapping[str, str], Mapping[str, Damage]],
+    amiss: tuple[Mapping[str, Problem], Mapping[str, Damage]],
     beyond: Beyond,
     *,
     now: datetime,
@@ -165,19 +169,20 @@ def _judge(
     repositories = policy.repositories_of(backup_set)
     missing = tuple(name for name in repositories if name not in seen.holders)
     unknown = tuple(name for name in unread if name in {*repositories, *_drilled_from(policy, backup_set)})
-    moved = () if proof is None else (*_refuted(seen, proof, damaged), *_moved(policy, backup_set, proof, newest, beyond, now=now))
+    silent = tuple(name for name in repositories if name in unread)
+    moved = () if proof is None else (*refuted(seen.drill, proof, damaged), *_moved(policy, backup_set, proof, newest, beyond, now=now))
     outlook = worst(beyond.outlooks.get(backup_set.name, ()))
     advice = (
         *_about_repositories(repositories, unread),
         *_about_vanished(backup_set, seen, repositories),
         *advice_on_damage(repositories, damaged, now=now),
         *_about_quarantines(backup_set.name, seen),
-        *_about_points(backup_set, seen, age=age, now=now),
+        *_about_points(backup_set, seen, silent, again=beyond.after_failure.get(backup_set.name, ""), age=age, now=now),
         *_about_broken(backup_set.name, seen),
         *_about_copies(backup_set, () if newest is None else missing, unread, seen),
         *_about_drills(policy, backup_set, seen, moved, unknown),
         *((told.words, told.next) for told in seen.others),
-        *_about_outlook(outlook, now=now),
+        *advice_on_outlook(outlook, now=now),
     )
     return SetStatus(
         set=backup_set.name,
@@ -200,11 +205,19 @@ def _judge(
         never_drilled=tuple(name for name in repositories if name in seen.holders and name not in seen.drilled) if seen.drilled else (),
         damaged_copies=tuple(name for name in repositories if name in seen.holders and name in damaged),
         unknown=unknown,
+        unread=silent,
     )
 
 
-def _about_repositories(repositories: tuple[str, ...], unread: Mapping[str, str]) -> list[tuple[str, str]]:
-    return [(f"the repository {name} could not be read: {unread[name]}", "drtool doctor") for name in repositories if name in unread]
+def _about_repositories(repositories: tuple[str, ...], unread: Mapping[str, Problem]) -> list[tuple[str, str]]:
+    return [
+        (f"the repository {name} could not be read: {unread[name].what}", _remedy(unread[name])) for name in repositories if name in unread
+    ]
+
+
+def _remedy(problem: Problem) -> str:
+    """What was never made is made; of anything else the cause is looked for."""
+    return problem.hint if problem.kind == "NoRepository" and problem.hint.startswith("drtool init ") else "drtool doctor"
 
 
 def _about_vanished(backup_set: BackupSet, seen: _Seen, repositories: tuple[str, ...]) -> list[tuple[str, str]]:
@@ -229,15 +242,21 @@ def _about_quarantines(name: str, seen: _Seen) -> list[tuple[str, str]]:
     return advice
 
 
-def _about_points(backup_set: BackupSet, seen: _Seen, *, age: float | None, now: datetime) -> list[tuple[str, str]]:
+def _about_points(
+    backup_set: BackupSet, seen: _Seen, silent: tuple[str, ...], *, again: str, age: float | None, now: datetime
+) -> list[tuple[str, str]]:
     name = backup_set.name
     advice = []
-    again = f"drtool run {name}"
-    if age is None or seen.newest is None:
+    again = again or f"drtool run {name}"
+    if (age is None or seen.newest is None) and silent:
+        words = f"whether {name} has a complete recovery point is not known: {', '.join(silent)} could not be read"
+        advice.append((words, f"drtool doctor {silent[0]}"))
+    elif age is None or seen.newest is None:
         advice.append((f"{name} has no complete recovery point", again))
     elif age > backup_set.objectives.rpo.total_seconds():
         objective = spell_duration(backup_set.objectives.rpo)
-        advice.append((f"the newest complete point of {name} is {spell_duration(age)} old, RPO {objective}", again))
+        known = f" that is known without {', '.join(silent)}" if silent else ""
+        advice.append((f"the newest complete point of {name}{known} is {spell_duration(age)} old, RPO {objective}", again))
     if seen.partial is not None and (seen.newest is None or seen.partial.instant > seen.newest.instant):
         old = spell_duration(max(0.0, (now - seen.partial.instant).total_seconds()))
         advice.append((f"the last backup of {name}, {old} ago, is partial", again))
@@ -255,7 +274,7 @@ def _about_broken(name: str, seen: _Seen) -> list[tuple[str, str]]:
     return told
 
 
-def _about_copies(backup_set: BackupSet, missing: tuple[str, ...], unread: Mapping[str, str], seen: _Seen) -> list[tuple[str, str]]:
+def _about_copies(backup_set: BackupSet, missing: tuple[str, ...], unread: Mapping[str, Problem], seen: _Seen) -> list[tuple[str, str]]:
     name, newest = backup_set.name, "" if seen.newest is None else seen.newest.point
     return [
         (
@@ -289,26 +308,6 @@ def _about_drills(
         took, limit = spell_duration(realised), spell_duration(objective)
         advice.append((f"the last drill of {name} took {took}, RTO {limit}", again))
     return advice
-
-
-def _about_outlook(outlook: Outlook | None, *, now: datetime) -> list[tuple[str, str]]:
-    if outlook is None or outlook.met is not False:
-        return []
-    found, name = outlook.forecast, outlook.set
-    middle, late = spell_duration(found.p50_seconds or 0.0), spell_duration(found.p90_seconds or 0.0)
-    limit = spell_duration(found.objective_seconds or 0.0)
-    words = f"{name} cannot make its RTO from {outlook.repository}: forecast {middle} (p90 {late}) of {limit}, {spell_source(found, now)}"
-    return [(words, f"drtool forecast {name}")]
-
-
-def _refuted(seen: _Seen, proof: Evidence, damaged: Mapping[str, Damage]) -> tuple[str, ...]:
-    """Say what was found since the proof; a drill that was killed or never began says nothing of the data."""
-    found = []
-    if seen.drill is not None and seen.drill.outcome in _FOUND_OTHERWISE:
-        found.append(f"a later drill ended {seen.drill.outcome.replace('_', ' ')}")
-    if proof.repository in damaged and damaged[proof.repository].at > proof.ended:
-        found.append(f"{proof.repository} was found damaged since")
-    return tuple(found)
 
 
 def _moved(

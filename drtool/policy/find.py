@@ -42,4 +42,4 @@ def _holds_policy(directory: Path) -> bool:
 
 
 def _nothing(place: str, message: str, hint: str) -> PolicyError:
-    return PolicyError((PolicyProblem(Place(place, 1, 1), "", message, hint),), hint=hint)
+    return PolicyError((PolicyProblem(Place(place, 0, 0), "", message),), what="there is no policy to go by", hint=hint)

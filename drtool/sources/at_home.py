@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from drtool.model.errors import Refused
 from drtool.model.plan import Landed, Restored
 from drtool.model.policy import Settings
 from drtool.model.workload import Leftover, Snapshot, Workload
-from drtool.ports import Export, Finding, Inspection, Landing, LandRequest, ReserveRequest, Runner, Source
+from drtool.ports import Export, Finding, Inspection, Landing, LandRequest, ReserveRequest, Runner, Source, TriedReading
 
 _FORMS = ("original", "directory")
 _SHOWN = ("kept", "placed", "staging")
@@ -38,6 +38,10 @@ class AtHome:
 
     def discover(self, selector: Settings) -> tuple[Workload, ...]:
         del selector
+        raise self._refusal("look for anything to store")
+
+    def try_reading(self, workloads: Sequence[Workload]) -> Mapping[str, TriedReading]:
+        del workloads
         raise self._refusal("look for anything to store")
 
     def snapshot(self, workload: Workload, label: str, *, together: Sequence[Workload] = ()) -> Snapshot:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NoReturn
 
@@ -10,7 +10,7 @@ from drtool.model.errors import Refused
 from drtool.model.plan import Landed, Restored
 from drtool.model.policy import Settings
 from drtool.model.workload import Leftover, Snapshot, Workload
-from drtool.ports import Export, Finding, Inspection, Landing, LandRequest, ProcessInfo, ReserveRequest, Runner, Source
+from drtool.ports import Export, Finding, Inspection, Landing, LandRequest, ProcessInfo, ReserveRequest, Runner, Source, TriedReading
 
 
 class NoHooks:
@@ -58,6 +58,9 @@ class SandboxOnly:
 
     def discover(self, selector: Settings) -> tuple[Workload, ...]:
         return self._source.discover(selector)
+
+    def try_reading(self, workloads: Sequence[Workload]) -> Mapping[str, TriedReading]:
+        return self._source.try_reading(workloads)
 
     def snapshot(self, workload: Workload, label: str, *, together: Sequence[Workload] = ()) -> Snapshot:
         del together

@@ -23,6 +23,7 @@ from drtool.ports import (
     PutResult,
     ReserveRequest,
     Runner,
+    TriedReading,
 )
 
 Content = dict[str, bytes]
@@ -76,6 +77,9 @@ class MemorySource:
             Workload(name, self.name, self.kind, snapshots=True, problem="" if name in self.content else f"{name} does not exist")
             for name in names
         )
+
+    def try_reading(self, workloads: Sequence[Workload]) -> Mapping[str, TriedReading]:
+        return {workload.name: TriedReading(bytes=workload.bytes or 0) for workload in workloads if not workload.problem}
 
     def snapshot(self, workload: Workload, label: str, *, together: Sequence[Workload] = ()) -> Snapshot:
         for other in together:

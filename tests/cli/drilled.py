@@ -51,6 +51,7 @@ class Drilled:
 
     def drill(self, name: str, *drills: str) -> subprocess.CompletedProcess[str]:
         """Carry drills out, leaving a report in every form."""
+        (self.directory / "reports").mkdir(exist_ok=True)
         wanted = [word for form in FORMS for word in ("--report", f"{form}={self.report(name, form)}")]
         return self.call("drill", *drills, *wanted)
 

@@ -101,7 +101,7 @@ def test_a_restore_by_a_person_promises_no_change() -> None:
 def test_a_restore_elsewhere_touches_nothing_in_service() -> None:
     directory = "\n".join(restore_lines(restore_plan("directory", paths=("/srv/web/a",))))
     assert "→ /tmp/out" in directory
-    assert "(1 path only)  up to 18.2 GiB" in directory
+    assert "(only /srv/web/a)  up to 18.2 GiB" in directory
     assert "What is in service is not touched." in directory
     assert "→ sandbox lab" in "\n".join(plan_lines(restore_plan("sandbox")))
 

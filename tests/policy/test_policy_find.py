@@ -16,9 +16,11 @@ def test_the_first_that_is_there(tmp_path: Path) -> None:
     def found(explicit: str | None = None, **environment: str) -> tuple[str, ...]:
         return find(explicit, environment, here=str(here), system=str(system))
 
-    with pytest.raises(PolicyError, match="1 error") as caught:
+    with pytest.raises(PolicyError, match="there is no policy to go by") as caught:
         found()
     assert "--policy" in caught.value.hint
+    (problem,) = caught.value.problems
+    assert str(problem) == f"{here}: there is no policy: neither here nor in {system}", "no line of what is not there, and the remedy once"
     (system / "drtool.yaml").touch()
     assert found() == (str(system),)
     (here / "drtool.yml").touch()

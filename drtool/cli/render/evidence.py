@@ -136,9 +136,10 @@ def rotated_lines(rotated: RotatedSigner) -> list[str]:
             *(f"  next: {printable(each)}" for each in rotated.next),
         ]
     begun = "An earlier rotation was finished: " if rotated.resumed else ""
+    count = "counts" if rotated.points == 1 else "count"
     return [
         f"{begun}{rotated.new} signs here instead of {rotated.old} {GOOD}",
-        f"  told in {places}; {counted(rotated.points, 'point')} by the old key still count, later ones do not",
+        f"  told in {places}; {counted(rotated.points, 'point')} by the old key still {count}, later ones do not",
         "  on the recovery sheet, and in every file of allowed signers, add this line and end the old one by valid-before:",
         f"      {printable(rotated.allowed)}",
     ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from drtool.cli.render.table import table
 from drtool.cli.render.words import BAD, GOOD, counted, printable, short_id, size, stamp
+from drtool.model.point import briefly
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -31,6 +32,7 @@ def points_lines(views: Sequence[PointView]) -> list[str]:
         notes = [] if point.complete else [f"partial {BAD}"]
         notes += [f"not whole in {' '.join(map(printable, view.not_whole))} {BAD}"] if view.not_whole else []
         notes += [f"verified in {' '.join(map(printable, view.verified))} {GOOD}"] if view.verified else []
+        notes += [f"proven in {' '.join(map(printable, view.proven))} {GOOD}"] if view.proven else []
         notes += [_held(hold) for hold in view.holds]
         rows.append(
             (
@@ -106,7 +108,7 @@ def manifest_lines(manifest: Manifest) -> list[str]:
     ]
     lines += table(rows, right=frozenset({3, 4}), indent="  ")
     lines += [f"  missing {printable(item.workload)}: {printable(item.reason)}" for item in manifest.missing]
-    lines += [f"  {printable(member.workload)}: {printable(text)}" for member in manifest.members for text in member.warnings]
+    lines += [f"  {printable(member.workload)}: {printable(briefly(text))}" for member in manifest.members for text in member.warnings]
     versions = ", ".join(f"{printable(name)} {printable(version)}" for name, version in manifest.versions.items())
     return [*lines, f"  written with {versions}"] if versions else lines
 
@@ -175,7 +177,7 @@ def findings_lines(findings: Sequence[Finding]) -> list[str]:
 def _tried(findings: Sequence[Finding]) -> str:
     """Say that it would work only where writing was tried and nothing was left out."""
     writing = [finding.good for finding in findings if finding.subject.endswith(": writing")]
-    return "a run and a restore would work" if writing and all(writing) else "what was tried works"
+    return "a run and a restore would work, by all that was tried" if writing and all(writing) else "what was tried works"
 
 
 def entry_line(entry: Entry) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from drtool.cli.render.forecast import about, promised
 from drtool.cli.render.table import table
@@ -11,8 +11,13 @@ from drtool.model.codec import kind_of
 from drtool.model.plan import Ask, Cutover, Forget, Release, Reserve, Restore, RunHook, Store
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from drtool.model.forecast import Forecast
     from drtool.model.plan import Action, Destination, Objective, Plan, Step
+
+
+_NAMED_PATHS: Final = 3
 
 
 def plan_lines(plan: Plan) -> list[str]:
@@ -101,7 +106,7 @@ def _recoveries(steps: list[Step], forecast: Forecast | None) -> list[tuple[str,
         member = action.member
         total = sum(artifact.census.bytes for artifact in member.artifacts)
         cutover = cutovers.get(step.id, step)
-        only = f" ({counted(len(action.paths), 'path')} only)" if action.paths else ""
+        only = f" (only {_paths(action.paths)})" if action.paths else ""
         rows.append(
             (
                 printable(member.workload) + only,
@@ -112,6 +117,11 @@ def _recoveries(steps: list[Step], forecast: Forecast | None) -> list[tuple[str,
             )
         )
     return rows
+
+
+def _paths(paths: Sequence[str]) -> str:
+    more = f" and {counted(len(paths) - _NAMED_PATHS, 'more path')}" if len(paths) > _NAMED_PATHS else ""
+    return ", ".join(map(printable, paths[:_NAMED_PATHS])) + more
 
 
 def _target(destination: Destination, workload: str) -> str:

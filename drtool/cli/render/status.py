@@ -26,17 +26,19 @@ def status_lines(
     schedules: Sequence[TaskStatus] = (),
     unscheduled: Sequence[str] = (),
     gone: Sequence[GoneSet] = (),
+    untimed: Sequence[TaskStatus] = (),
 ) -> list[str]:
     """Return the table of sets, what needs attention, and the commands to type next."""
     rows: list[Sequence[str]] = [("SET", "POINT", "AGE", "RPO", "COPIES", "LAST PROOF", "RTO")]
     rows += [_row(entry, now) for entry in sets]
     lines = table(rows)
     troubled = [entry for entry in sets if entry.attention]
-    late = [entry for entry in schedules if entry.attention]
+    late = [entry for entry in (*schedules, *untimed) if entry.attention]
     age = (now - as_of).total_seconds()
     known = f"as of {duration(age)} ago" if age >= 1 else "as of now"
     count = f"{len(troubled)} needs attention" if len(troubled) == 1 else f"{len(troubled)} need attention"
-    well = "look at the schedules:" if late else f"all well {GOOD}"
+    well = f"look at what was tried last {BAD}:" if any(entry in untimed for entry in late) else f"all well {GOOD}"
+    well = "look at the schedules:" if any(entry in schedules for entry in late) else well
     lines.append(f"{counted(len(sets), 'set')}, {known} · " + (f"{count}:" if troubled else well))
     lines += [f"  {_reading(entry)}" for entry in readings]
     lines += [_gone(entry) for entry in gone]
@@ -72,19 +74,24 @@ def _reading(entry: ReadingStatus) -> str:
 
 
 def _row(entry: SetStatus, now: datetime) -> tuple[str, ...]:
-    point = f"{short_id(entry.point)} {clock_time(entry.instant, now)}" if entry.point and entry.instant else "none"
-    age = duration(entry.age_seconds) if entry.age_seconds is not None else "never"
-    copies = " ".join(map(printable, entry.copies)) or ("" if entry.damaged_copies else f"none {BAD}")
+    nothing, never = ("not known", "not known") if entry.unread else ("none", "never")
+    point = f"{short_id(entry.point)} {clock_time(entry.instant, now)}" if entry.point and entry.instant else nothing
+    age = duration(entry.age_seconds) if entry.age_seconds is not None else never
+    copies = " ".join(map(printable, entry.copies)) or ("" if entry.damaged_copies or entry.unread else f"none {BAD}")
     copies += "".join(f" ({printable(name)} damaged {BAD})" for name in entry.damaged_copies)
     return (
         printable(entry.set),
         point,
         age,
         f"{duration(entry.rpo_seconds)} {GOOD if entry.rpo_met else BAD}",
-        copies.lstrip() + "".join(f" ({printable(name)} {BAD})" for name in entry.missing_copies),
+        (copies + "".join(_lacking(entry, name) for name in entry.missing_copies)).lstrip(),
         _proof(entry),
         _rto(entry),
     )
+
+
+def _lacking(entry: SetStatus, name: str) -> str:
+    return f" ({printable(name)} {'not known ' if name in entry.unread else ''}{BAD})"
 
 
 def _never(entry: SetStatus) -> list[str]:

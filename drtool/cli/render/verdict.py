@@ -154,7 +154,7 @@ def closing(report: Report) -> tuple[str, str]:
             return told
     names = " ".join(entry.set for entry in report.sets if entry.outcome is not Outcome.SUCCEEDED) or "SET"
     if report.verb not in RECOVERIES:
-        return _untouched(report.verb), f"drtool status, then drtool doctor; {look}"
+        return _untouched(report.verb), f"drtool doctor (tells what stands in the way, and what to do about it); {look}"
     bad = [entry.outcome for entry in report.sets if entry.outcome is not Outcome.SUCCEEDED]
     if report.restored in ("part", "none") and bad and all(outcome is Outcome.REFUSED for outcome in bad):
         return _untouched(report.verb), f"what was refused says above what it needs; {look}"

@@ -21,6 +21,7 @@ from drtool.offsite.restic.output import parse_document, words
 from drtool.offsite.restic.probe import Probe
 from drtool.offsite.restic.reading import fitting_reading
 from drtool.offsite.restic.translate import Reading, read_judged
+from drtool.offsite.restic.unmade import resolved
 from drtool.offsite.restic.versions import Version, parse_version
 from drtool.offsite.restic.watch import Watch, past_gone_locks, type_variable
 from drtool.ports import Clock, LineListener, Notary, Piped, Runner, SecretStore
@@ -92,7 +93,7 @@ class Client:
     def reach(self, runner: Runner | None = None, source: str = "") -> Reach:
         """Return the address as `runner`, at `source`, sees it."""
         if runner is None or self.is_local(runner):
-            return self._once(("reach",), lambda: self._fitting(self.local, resolve(self.policy.address, self.secrets)))
+            return self._once(("reach",), lambda: self._fitting(self.local, resolved(self.policy, self.secrets)))
         address, inherited = address_from(self.policy, source, runner=runner.name), self.policy.address.environment
         return self._once(("reach", source), lambda: self._fitting(runner, resolve(address, self.secrets, environment=inherited)))
 
@@ -114,7 +115,7 @@ class Client:
 
     def identity(self) -> str:
         """Return the repository's own id, the same from wherever it is seen."""
-        return self._once(("identity",), self._ask_identity)
+        return self._once(("identity",), lambda: self.identity_from(self.local))
 
     def run(self, call: Call, *, on_output: LineListener | None = None, on_error: LineListener | None = None) -> Completed:
         """Run a command to a good end, or raise what its failure means; once more when only dead locks were in its way."""
@@ -297,9 +298,6 @@ class Client:
     def _ask_version(self, runner: Runner) -> Version:
         completed = runner.run(Command((self.binary, "version"), timeout_seconds=LOOK_SECONDS))
         return parse_version(completed.standard_output.decode("utf-8", "replace") + completed.said(300))
-
-    def _ask_identity(self) -> str:
-        return self.identity_from(self.local)
 
     def identity_from(self, runner: Runner, source: str = "") -> str:
         """Return the id of the repository as a runner, at a source, sees it."""

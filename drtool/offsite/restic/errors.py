@@ -89,6 +89,8 @@ _URL = re.compile(r"(?:https?|s3|rest|sftp):\S+|retrying after \S+|\b[0-9a-f]{8,
 """Ports, ids and waits are no status."""
 _SFTP_HINT = "a login shell that prints something breaks sftp: let it print nothing for those who are no terminal"
 _TOO_LONG = re.compile(r"(?:message|packet) too long", re.IGNORECASE)
+_HOST_KEY_HINT = "log in there once by ssh as the user that runs drtool, and compare the fingerprint it shows (or write it to known_hosts)"
+_HOST_KEY = re.compile(r"host key verification", re.IGNORECASE)
 _UNCURED = re.compile(rf"{_TOO_LONG.pattern}|host key verification", re.IGNORECASE)
 """What keeps a store silent until a person changes something."""
 RETRYING = re.compile(rb"retrying after|returned error, retrying", re.IGNORECASE)
@@ -184,6 +186,8 @@ def _silence(text: str, *, said: str, repository: str) -> Unavailable | None:
     if not _UNREACHABLE.search(text) or _ON_DISK.search(text):
         return None
     hint = _SFTP_HINT if _TOO_LONG.search(text) else f"drtool doctor {repository}"
+    if _HOST_KEY.search(text):
+        hint = _HOST_KEY_HINT
     error = Unavailable(f"the repository {repository} does not answer: {said}", hint=hint, safe=safe)
     error.transient = _UNCURED.search(text) is None
     return error

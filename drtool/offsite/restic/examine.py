@@ -6,10 +6,12 @@ import os
 from collections.abc import Sequence
 
 from drtool.model.command import Command
-from drtool.model.errors import DrtoolError, Locked
+from drtool.model.errors import DrtoolError, Locked, Unavailable
+from drtool.model.quantity import spell_bytes
 from drtool.offsite.restic import command as commands
 from drtool.offsite.restic.client import Call, Client
 from drtool.offsite.restic.output import parse_document
+from drtool.offsite.restic.unmade import examine_without_key, key_is_gone, refusal_of_ssh
 from drtool.offsite.restic.versions import losses
 from drtool.ports import Finding, WorkPlace
 from drtool.process import shown
@@ -17,10 +19,9 @@ from drtool.process import shown
 _LOOK_SECONDS = 60.0
 _LEAST_FREE = 0.05
 _LARGEST_SKEW_SECONDS = 60.0
-_GIB = 1 << 30
 
 
-def examine(client: Client, places: Sequence[WorkPlace] = ()) -> tuple[Finding, ...]:
+def examine(client: Client, places: Sequence[WorkPlace] = (), *, coming_bytes: int = 0) -> tuple[Finding, ...]:
     """Ask address, key, version, locks, space and clock, and try the work; what builds on a failed answer is not asked."""
     name = client.name
     findings: list[Finding] = []
@@ -28,43 +29,21 @@ def examine(client: Client, places: Sequence[WorkPlace] = ()) -> tuple[Finding, 
         version = client.version()
         findings.append(Finding(f"{name}: restic", good=True, text=f"version {version}"))
         findings += [Finding(f"restic {version}", good=None, text=text) for text in losses(version)]
-        unmade = _not_made(client)
-        if unmade is not None:
-            return (*findings, unmade)
+        if key_is_gone(client.policy.address):
+            return (*findings, examine_without_key(client))
         client.probe.look(client.reach())
         findings.append(Finding(f"{name}: address", good=True, text=f"{client.reach().scheme} answers"))
         findings.append(_key(client))
         findings += _locks(client)
-        findings += _space(client)
+        findings += _space(client, coming_bytes)
         findings += _clock(client)
         findings += _tried(client, WorkPlace("", client.local, writes=True))
     except DrtoolError as error:
-        findings.append(Finding(f"{name}: {error.kind}", good=False, text=error.what, remedy=error.hint))
+        told = refusal_of_ssh(client, client.policy.address) or error if isinstance(error, Unavailable) else error
+        findings.append(Finding(f"{name}: {told.kind}", good=False, text=told.what, remedy=told.hint))
     for place in places:
         findings += _from_there(client, place)
     return tuple(findings)
-
-
-def _not_made(client: Client) -> Finding | None:
-    """Say that a repository was never made: neither it nor its key file is there, and there is where to make them.
-
-    Anything that lies at its place may be the repository, and then its key is what is missing.
-    """
-    address = client.policy.address
-    location, key = address.location.removeprefix("local:"), address.password
-    if not location.startswith("/") or key.scheme != "file" or os.path.lexists(key.value):
-        return None
-    try:
-        if os.path.isdir(location):
-            taken = bool(os.listdir(location))
-        else:
-            taken = os.path.lexists(location) or not os.path.isdir(os.path.dirname(location.rstrip("/")))
-    except OSError:
-        return None
-    if taken:
-        return None
-    text = f"it is not there yet: neither {location} nor its key {key}"
-    return Finding(f"{client.name}: repository", good=False, text=text, remedy=f"drtool init {client.name}")
 
 
 def _from_there(client: Client, place: WorkPlace) -> list[Finding]:
@@ -152,18 +131,21 @@ def _locks(client: Client) -> list[Finding]:
     return findings
 
 
-def _space(client: Client) -> list[Finding]:
-    reach = client.reach()
+def _space(client: Client, coming_bytes: int) -> list[Finding]:
+    reach, subject = client.reach(), f"{client.name}: space"
     if reach.scheme != "path":
         return []
     try:
         disk = os.statvfs(reach.path)
     except OSError as error:
-        return [Finding(f"{client.name}: space", good=False, text=f"{reach.path}: {error.strerror}", remedy="check the disk")]
+        return [Finding(subject, good=False, text=f"{reach.path}: {error.strerror}", remedy="check the disk")]
     free, total = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
+    text = f"{spell_bytes(free)} of {spell_bytes(total)} are free"
+    if coming_bytes > free:
+        text += f", and at least {spell_bytes(coming_bytes)} are to be stored that no point there holds (counted before restic compresses)"
+        return [Finding(subject, good=False, text=text, remedy="make room, or take a larger disk; or leave something out: exclude:")]
     good = free > total * _LEAST_FREE
-    text = f"{free / _GIB:.1f} GiB of {total / _GIB:.1f} GiB are free"
-    return [Finding(f"{client.name}: space", good=good, text=text, remedy="" if good else f"make room, or: drtool prune {client.name}")]
+    return [Finding(subject, good=good, text=text, remedy="" if good else f"make room, or: drtool prune {client.name}")]
 
 
 def _clock(client: Client) -> list[Finding]:

@@ -59,7 +59,7 @@ def get_tree(client: Client, request: GetRequest, on_progress: ProgressListener 
         client.run(_call(request, arguments, cache), on_output=reader.take, on_error=reader.take)
     if reader.unreadable or reader.vanished:
         items = "; ".join((*reader.unreadable, *reader.vanished)[:3])
-        raise Refused(f"{request.workload} was not restored whole: {items}", hint="look at the named items; trying again is harmless")
+        raise Refused(f"{request.workload} was not restored whole: {items}", hint="look at the named items")
     _require_counts(client, reader.summary, request.workload)
     for path in request.paths:
         if not _exists(runner, request.directory + path):
@@ -261,7 +261,7 @@ def _pour(client: Client, request: GetRequest, call: Call, into: Command) -> tup
     if piped.command.exit_code != 0:
         raise Refused(
             f"{into.argv[0]}, which takes {request.workload}, ended with {piped.command.exit_code}: {piped.command.said(300)}",
-            hint="look there for room and rights; trying again is harmless",
+            hint="look there for room and rights",
             safe="what is in service was not touched",
         )
     return piped.bytes, piped.sha256

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from typing import Any
 
@@ -14,6 +15,7 @@ Message = dict[str, Any]
 
 _KEPT_ITEMS = 1000
 _NO_ENTRY = 2
+_ERROR_NUMBERS = 200
 _LARGEST_COUNT = 1 << 62
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
@@ -69,17 +71,27 @@ def words(completed: Completed) -> str:
 
 
 def item_words(message: Message) -> str:
-    """Return the path and the reason of a per-item error."""
+    """Return the path and the reason of a per-item error, as a person says it; of an error without a reason the path alone."""
+    item, reason = item_of(message), _reason(message.get("error"))
+    if item and item in reason:  # `open PATH: permission denied`, and what was tried before that
+        reason = reason.rpartition(f"{item}: ")[2] or reason
+    reason = f"{reason[:1].upper()}{reason[1:]}" if reason.islower() else reason
+    return clean(f"{item}: {reason}" if item and reason and item not in reason else reason or item)
+
+
+def item_of(message: Message) -> str:
+    """Return what a per-item error is about; empty when it does not say."""
     error = message.get("error")
-    item = str(message.get("item", ""))
+    return str(message.get("item") or (error.get("Path") if isinstance(error, dict) else "") or "")
+
+
+def _reason(error: Any) -> str:  # noqa: ANN401 - whatever restic wrote
     if not isinstance(error, dict):
-        return clean(f"{item}: {error}" if item else str(error))
-    reason = error.get("message")
-    if reason is None:  # before 0.17: Go's struct, with an error number
-        reason = f"{error.get('Op', 'error')}: error number {error.get('Err')}"
-        item = item or str(error.get("Path", ""))
-    text = str(reason)
-    return clean(text if not item or item in text else f"{item}: {text}")
+        return "" if error is None else str(error)
+    if "message" in error:
+        return str(error["message"])
+    code = error.get("Err")  # before 0.17: Go's struct, with an error number, or nothing at all
+    return os.strerror(code) if isinstance(code, int) and 0 < code < _ERROR_NUMBERS else ""
 
 
 def is_vanished(message: Message) -> bool:
@@ -109,9 +121,28 @@ class OutputReader:
 
     def __init__(self, on_progress: ProgressListener | None = None) -> None:
         self.summary: Message | None = None
-        self.unreadable: list[str] = []
-        self.vanished: list[str] = []
+        self._unreadable: dict[str, str] = {}
+        self._vanished: dict[str, str] = {}
         self._on_progress = on_progress
+
+    @property
+    def unreadable(self) -> tuple[str, ...]:
+        """What could not be read, each once: restic tells it again where it looked before it read."""
+        return tuple(self._unreadable.values())
+
+    @property
+    def vanished(self) -> tuple[str, ...]:
+        """What went away meanwhile, each once."""
+        return tuple(self._vanished.values())
+
+    @property
+    def unexplained(self) -> tuple[str, ...]:
+        """The paths of which restic does not say why they could not be read."""
+        return tuple(path for path, said in self._unreadable.items() if said == path and path.startswith("/"))
+
+    def explain(self, path: str, reason: str) -> None:
+        """Say why something could not be read."""
+        self._unreadable[path] = clean(f"{path}: {reason}")
 
     def take(self, line: bytes) -> None:
         """Read one line of either stream."""
@@ -122,9 +153,13 @@ class OutputReader:
         if kind == "summary":
             self.summary = message
         elif kind == "error":
-            items = self.vanished if is_vanished(message) else self.unreadable
-            if len(items) < _KEPT_ITEMS:
-                items.append(item_words(message))
+            items = self._vanished if is_vanished(message) else self._unreadable
+            said = item_words(message)
+            place = clean(item_of(message)) or said
+            if place in items:
+                items[place] = said if items[place] == place else items[place]
+            elif len(items) < _KEPT_ITEMS:
+                items[place] = said
         elif kind == "status" and self._on_progress is not None:
             self._on_progress(progress_of(message))
 

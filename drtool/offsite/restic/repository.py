@@ -151,8 +151,8 @@ class ResticRepository:
             lost=losses(version),
         )
 
-    def examine(self, places: Sequence[WorkPlace] = ()) -> tuple[Finding, ...]:
-        return examination.examine(self._client, places)
+    def examine(self, places: Sequence[WorkPlace] = (), *, coming_bytes: int = 0) -> tuple[Finding, ...]:
+        return examination.examine(self._client, places, coming_bytes=coming_bytes)
 
 
 def _client_of(repository: Repository) -> Client:

@@ -6,17 +6,23 @@ import re
 from collections.abc import Callable
 
 from drtool.model.codec import canonical
-from drtool.model.command import Completed
-from drtool.model.errors import Corrupt, Refused
+from drtool.model.command import Command, Completed
+from drtool.model.errors import Corrupt, DrtoolError, Refused
 from drtool.model.hold import Hold
 from drtool.offsite.restic import command as commands
 from drtool.offsite.restic.client import Call, Client
 from drtool.offsite.restic.errors import last_words, translate
 from drtool.offsite.restic.labels import body_name, body_tags, data_tags
 from drtool.offsite.restic.output import Message, OutputReader, number, words
-from drtool.ports import Body, Piped, ProgressListener, PutRequest, PutResult
+from drtool.ports import Body, Piped, ProgressListener, PutRequest, PutResult, Runner
 
 _INCOMPLETE = 3
+_EXPLAINED = 20
+_WHY_SECONDS = 20.0
+_WHY = (
+    'for path do said=""; if test -d "$path"; then said=$(ls -- "$path" 2>&1 >/dev/null); '
+    'elif test -f "$path"; then said=$(head -c 1 -- "$path" 2>&1 >/dev/null); fi; printf "%s\\0" "${said##*: }"; done'
+)
 _SNAPSHOT = re.compile(r"[0-9a-f]{8,64}")
 _COUNTS = ("files_new", "files_changed", "files_unmodified")
 
@@ -36,7 +42,8 @@ def put_tree(client: Client, request: PutRequest, on_progress: ProgressListener 
     completed = client.run(call, on_output=reader.take, on_error=reader.take)
     summary = _summary(client, reader, completed, labels.workload)
     files = number(summary, "total_files_processed")
-    unreadable = tuple(reader.unreadable)
+    _explain(reader, request.runner or client.local)
+    unreadable = reader.unreadable
     if completed.exit_code == _INCOMPLETE and not unreadable and not reader.vanished:
         unreadable = (last_words(words(completed)) or "something that restic did not name",)
     if files != sum(number(summary, key) for key in _COUNTS):
@@ -52,6 +59,21 @@ def put_tree(client: Client, request: PutRequest, on_progress: ProgressListener 
         unreadable=unreadable,
         vanished=tuple(reader.vanished),
     )
+
+
+def _explain(reader: OutputReader, runner: Runner) -> None:
+    """Ask the machine itself why something could not be read, where an old restic does not say."""
+    paths = reader.unexplained[:_EXPLAINED]
+    if not paths:
+        return
+    command = Command(("sh", "-c", _WHY, "drtool", *paths), environment={"LC_ALL": "C"}, timeout_seconds=_WHY_SECONDS)
+    try:
+        said = runner.run(command).standard_output.decode("utf-8", "replace").split("\0")
+    except DrtoolError:  # that they could not be read is told all the same
+        return
+    for path, reason in zip(paths, said, strict=False):
+        if reason:
+            reader.explain(path, reason)
 
 
 def put_stream(client: Client, request: PutRequest, on_progress: ProgressListener | None) -> PutResult:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from drtool.model.carried import Survey
@@ -9,9 +9,10 @@ from drtool.model.errors import DrtoolError, Refused
 from drtool.model.plan import Landed, Restored
 from drtool.model.policy import Settings, SourcePolicy
 from drtool.model.workload import Leftover, Snapshot, Workload
-from drtool.ports import Clock, Export, Finding, Inspection, Landing, LandRequest, ReserveRequest, Runner
+from drtool.ports import Clock, Export, Finding, Inspection, Landing, LandRequest, ReserveRequest, Runner, TriedReading
 from drtool.sources.files.discover import KIND, discover
 from drtool.sources.files.export import export
+from drtool.sources.files.reading import try_reading
 from drtool.sources.files.spared import leave_out, refuse_in_use
 from drtool.sources.places.carry import added, survey
 from drtool.sources.places.cutover import cut_over, refuse_mounts
@@ -64,6 +65,9 @@ class FilesSource:
 
     def discover(self, selector: Settings) -> tuple[Workload, ...]:
         return leave_out(self._owner, discover(self._files, source=self.name, selector=selector), [path for path, _words in self._spared])
+
+    def try_reading(self, workloads: Sequence[Workload]) -> Mapping[str, TriedReading]:
+        return {each.name: tried for each in workloads if not each.problem and (tried := try_reading(self._files, each)) is not None}
 
     def snapshot(self, workload: Workload, label: str, *, together: Sequence[Workload] = ()) -> Snapshot:
         del together  # it is read live

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from drtool.model.carried import LeftOut
 from drtool.model.errors import DrtoolError, Interrupted, Refused
 from drtool.model.plan import Destination, Landed, Move
+from drtool.model.point import UNREADABLE
 from drtool.ports import Landing, LandRequest
 from drtool.sources.places.filesystem import below, is_inside, require_plain
 from drtool.sources.places.marker import (
@@ -120,7 +121,7 @@ def left_out_of(owner: Owner, request: LandRequest) -> LeftOut:
         exclude_caches=bool(rules.get("exclude_caches", False)),
         one_file_system=bool(rules.get("one_file_system", False)),
         missing=tuple(name.removeprefix(prefix) for name in request.missing if name.startswith(prefix)),
-        unreadable=tuple(warning for warning in request.member.warnings if warning.endswith("could not be read")),
+        unreadable=tuple(warning for warning in request.member.warnings if warning.endswith(UNREADABLE)),
         complete=request.member.complete,
         instant=request.member.instant,
     )

@@ -27,6 +27,7 @@ from drtool.ports import (
     ReserveRequest,
     Runner,
     SecretStore,
+    TriedReading,
 )
 from drtool.sources.places.cutover import cut_over, require_landed
 from drtool.sources.places.filesystem import FileSystem
@@ -95,6 +96,10 @@ class StreamSource:
     def discover(self, selector: Settings) -> tuple[Workload, ...]:
         del selector  # it has no keys
         return (Workload(self.name, self.name, KIND),)
+
+    def try_reading(self, workloads: Sequence[Workload]) -> Mapping[str, TriedReading]:
+        del workloads  # only running the program would tell
+        return {}
 
     def snapshot(self, workload: Workload, label: str, *, together: Sequence[Workload] = ()) -> Snapshot:
         del together  # it is read live

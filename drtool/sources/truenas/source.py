@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from drtool.model.plan import Landed, Restored
 from drtool.model.policy import Settings, SourcePolicy
 from drtool.model.secret import SecretReference, parse_reference
 from drtool.model.workload import Leftover, Snapshot, Workload
-from drtool.ports import Clock, Export, Finding, Inspection, Landing, LandRequest, ReserveRequest, Runner, SecretStore
+from drtool.ports import Clock, Export, Finding, Inspection, Landing, LandRequest, ReserveRequest, Runner, SecretStore, TriedReading
 from drtool.sources.places.filesystem import FileSystem
 from drtool.sources.places.marker import Owner
 from drtool.sources.truenas import ways
@@ -106,6 +106,10 @@ class TruenasSource:
         return tuple(
             replace(each, selector={**each.selector, "by_hand": BY_HAND}) if each.selector.get("system") else each for each in found
         )
+
+    def try_reading(self, workloads: Sequence[Workload]) -> Mapping[str, TriedReading]:
+        del workloads  # it is read as a snapshot shows it, and none is taken for a look
+        return {}
 
     def snapshot(self, workload: Workload, label: str, *, together: Sequence[Workload] = ()) -> Snapshot:
         if workload.problem:
