@@ -11,6 +11,7 @@ from drtool import process
 from drtool.model.command import Command, Completed, Marks, understanding, whole_number
 from drtool.model.errors import DrtoolError, Interrupted, NotFound, Refused, TimedOut, Unavailable
 from drtool.ports import LineListener, Piped, ProcessInfo
+from drtool.runners.sharing import sharing_options
 
 _KEPT = " ".join(f'${{{name}+"{name}=${name}"}}' for name in process.INHERITED)
 _EMPTY = f'exec env -i {_KEPT} sh -c "$@"'
@@ -72,6 +73,7 @@ class SshRunner:
         self._host = host
         self._options = ("-F", ssh_config) if ssh_config else ()
         self._host_name: str | None = None
+        self._sharing: tuple[str, ...] | None = None
 
     def run(
         self,
@@ -169,7 +171,7 @@ class SshRunner:
         options = ("-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=15")
         return replace(
             command,
-            argv=("ssh", *self._options, "-T", *options, "--", self._host, remote),
+            argv=("ssh", *self._options, *self._shared(), "-T", *options, "--", self._host, remote),
             environment={},
             secrets={},
             standard_input=marks.begin + header.encode("utf-8", "surrogateescape") + (command.standard_input or b""),
@@ -177,6 +179,19 @@ class SshRunner:
             directory=None,
             marks=marks,
         )
+
+    def _shared(self) -> tuple[str, ...]:
+        """Return the options of the connection that all commands share, made in no step's name: what ends a step would end it for all."""
+        if self._sharing is None:
+            self._sharing = sharing_options(self._host, self._options)
+            if self._sharing:
+                try:
+                    with process.scope(replace(process.current_scope(), label="")):
+                        self.run(Command(("true",)))
+                except DrtoolError:
+                    self._sharing = None
+                    raise
+        return self._sharing
 
     def _judge(self, completed: Completed, command: Command) -> Completed:
         if completed.ended == "missing":
