@@ -77,7 +77,7 @@ class BareWords:
         look += "; --ssh-config FILE names the OpenSSH settings that the recovery sheet tells of" if ssh else ""
         alone = re.compile(rf"(^|next: )(?:{_DOCTOR.pattern})(?=\.?(?:  .*)?$)")
         text = alone.sub(lambda found: f"{found[1]}{look}; then the same again", text)
-        return _DOCTOR.sub("the same again", text)
+        return _DOCTOR.sub("the same again" + (" (--ssh-config FILE names the OpenSSH settings of its machine)" if ssh else ""), text)
 
     def _command(self, found: re.Match[str]) -> str:
         """Put the options behind the verb, where they are taken whatever follows; say where a verb that takes none goes."""

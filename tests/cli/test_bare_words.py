@@ -42,7 +42,11 @@ def test_a_sentence_leads_somewhere(text: str, said: str) -> None:
 
 
 def test_doctor_alone_is_said_by_what_it_would_look_at() -> None:
-    for text in ("drtool doctor repository", "        next: drtool doctor repository.  Trying again is harmless.        exit 1"):
+    for text in (
+        "drtool doctor repository",
+        "check the network and the server, then: drtool doctor repository",
+        "        next: drtool doctor repository.  Trying again is harmless.        exit 1",
+    ):
         assert "--ssh-config FILE" in SFTP.said(text)
         assert "--ssh-config" not in WORDS.said(text)
         assert "doctor" not in WORDS.said(text)

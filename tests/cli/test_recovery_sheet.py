@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shlex
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 from drtool.cli.initialise import sheet_lines
 from drtool.model.policy import Policy
+from tests.docs.small_policy import make_small_policy
+from tests.integration.test_look_inside import arguments, environment
 from tests.planning.planning_values import policy
+from tests.rig.sshd import SshServer
 
 
 def sheet(location: str, ssh_config: str = "") -> str:
@@ -28,3 +36,31 @@ def test_one_without_settings_of_its_own_says_what_of_ssh_to_keep() -> None:
     assert "--ssh-config" not in told
     assert "known_hosts" in told
     assert "ssh" not in sheet("/srv/backup")
+
+
+def test_the_command_of_the_sheet_restores_over_sftp(home: Path, tmp_path: Path, restic_newest: Path, ssh_server: SshServer) -> None:
+    """Nothing but the sheet, the key and the settings that it names is used; without those it says what is missing."""
+    small = make_small_policy(tmp_path)
+    body = json.loads(small.path.read_text())
+    location = ssh_server.address(tmp_path / "over-there")
+    body["repositories"]["near"] = {"restic": location, "password": f"file:{small.key}", "ssh_config": str(ssh_server.config)}
+    small.path.write_text(json.dumps(body))
+    told = ""
+    for verb in ("init", "run"):
+        done = subprocess.run(arguments(small, restic_newest, verb), env=environment(), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        told += done.stderr
+    (line,) = [line for line in told.splitlines() if "on a bare machine: drtool" in line and "sftp:" in line]
+    words = shlex.split(line.partition("drtool ")[2].replace("KEYFILE", str(small.key)).replace("SSHCONFIG", str(ssh_server.config)))
+    there = {**os.environ, "DRTOOL_STATE_DIR": str(tmp_path / "bare-state")}
+    argv = [*arguments(small, restic_newest)[:3], *words, "--restic", str(restic_newest)]
+    out = tmp_path / "out"
+    done = subprocess.run(
+        [*argv, "--to", "directory", str(out), "--yes"], env=there, capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert list(out.rglob("7.txt"))
+    without = [word for word in argv if word not in ("--ssh-config", str(ssh_server.config))]
+    shut = subprocess.run([*without, "--yes"], env=there, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (shut.returncode != 0, "--ssh-config FILE" in shut.stderr, "drtool doctor" in shut.stderr) == (True, True, False), shut.stderr
+    assert f"the repository {location}" in shut.stderr
