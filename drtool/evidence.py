@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from drtool.catalog import manifest as manifests
@@ -85,14 +86,14 @@ class EvidenceDesk:
     def examine(self, *, allowed_signers: str | None = None) -> Examination:
         """Check every signature, every chain, and the heads in all manifests; with a file of allowed signers also who signed.
 
-        Who follows a key that the file allowed at that time is allowed, too.
+        Who follows a key that the file still allows is allowed, too.
         """
         allowed = _allowed(allowed_signers)
         listings = self.listings()
         followed = self.succession().followed
         if allowed is not None:
             said = (*self.folder.rotations(), *(each for listing in listings.values() for each in listing.rotations))
-            allowed = _following(allowed, followed, public_keys(said))
+            allowed = _following(allowed, followed, public_keys(said), now=self.hands.clock.now())
         unread = [f"{name}: {listing.problem.what}" for name, listing in listings.items() if listing.problem is not None]
         heads = tuple(self._heads(listings, unread.append))
         return examine(
@@ -198,9 +199,9 @@ def _gone_from(kept: KeptEvidence, listings: Mapping[str, Listing]) -> str:
 
 
 def _following(
-    allowed: Callable[[EvidenceRecord], bool], followed: Iterable[Rotation], keys: Mapping[str, str]
+    allowed: Callable[[EvidenceRecord], bool], followed: Iterable[Rotation], keys: Mapping[str, str], *, now: datetime
 ) -> Callable[[EvidenceRecord], bool]:
-    """Allow those, too, who follow a key that was allowed when it was replaced."""
+    """Allow those, too, who follow a key that is allowed now: who has one that the file ended dates its succession as he likes."""
     before: dict[str, list[Rotation]] = {}
     for each in followed:
         before.setdefault(each.new, []).append(each)
@@ -209,7 +210,7 @@ def _following(
         if allowed(record):
             return True
         return steps > 0 and any(
-            may(replace(record, public_key=keys.get(each.old, ""), ended=each.at), each.old, steps - 1) for each in before.get(signer, ())
+            may(replace(record, public_key=keys.get(each.old, ""), ended=now), each.old, steps - 1) for each in before.get(signer, ())
         )
 
     return lambda record: may(record, record.signer, MOST_STEPS)

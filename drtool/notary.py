@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
 
@@ -20,7 +19,7 @@ from drtool.model.rotation import Rotation, SignedRotation
 from drtool.model.standing import Acceptance, Adoption, Ours
 from drtool.planning.others import DECIDE
 from drtool.planning.standing import accepted_directly, judged, ours_of, succession_of
-from drtool.planning.succession import Succession, learnt, unfinished
+from drtool.planning.succession import Succession, learnt, require_sole, unfinished
 
 
 class Notary:
@@ -55,7 +54,7 @@ class Notary:
         self._file = AcceptanceFile(state_directory, by=policy.name)
         self._opened: dict[bytes, str] = {}
         self._machine = ""
-        self._before: AbstractSet[Rotation] | None = None
+        self._learnt: frozenset[Rotation] = frozenset()
 
     @property
     def machine(self) -> str:
@@ -97,6 +96,9 @@ class Notary:
                 hint="put the newer key back (`evidence/key` of the state directory); if that is lost, move this one away",
                 safe="earlier points are untouched",
             )
+        if not self._policy.signers:  # else a person has decided
+            known = self._file.load()
+            require_sole(signer.fingerprint, known.rotations, but=frozenset(known.signers), ended=True)
         return sign_tags(signer, text)
 
     def signer_of(self, text: bytes, signature: str) -> str:
@@ -155,16 +157,26 @@ class Notary:
 
     def _learn(self, repository: str, found: tuple[Rotation, ...]) -> None:
         """Remember which key follows which, among those that are accepted: what a thief removes or adds later is known for that."""
-        known = self._file.load()
-        if self._before is None:
-            self._before = frozenset(known.rotations)
-        if frozenset(found) <= frozenset(known.rotations):
+        if frozenset(found) <= frozenset(self._file.load().rotations):
             return
-        learned = self._grown(known, found)
+        self._file.update(lambda known: self._taught(repository, known, found))
+
+    def _taught(self, repository: str, known: Acceptance, found: tuple[Rotation, ...]) -> Acceptance:
+        """Add what is learnt to what is known at this moment: what other calls learnt meanwhile was known before."""
+        learned = learnt(
+            known.rotations,
+            found,
+            direct=accepted_directly(known, signers=self._policy.signers, standing_in=self._standing_in),
+            own=frozenset(known.signers),
+            decided=bool(self._policy.signers),
+            before=frozenset(known.rotations) - self._learnt,
+        )
         fresh = [each for each in learned if each not in known.rotations]
         if not fresh:
-            return
-        before, after = self._followed(known), self._followed(replace(known, rotations=learned))
+            return known
+        self._learnt |= frozenset(fresh)
+        grown = replace(known, rotations=learned)
+        before, after = self._followed(known), self._followed(grown)
         told = [
             f"{repository}: {each.new} follows the key {each.old} since {each.at:%Y-%m-%d}, signed by both; whether its owner did"
             " that no record can tell, the recovery sheet of then does"
@@ -172,22 +184,10 @@ class Notary:
             if each in after.followed and each.new not in known.signers
         ]
         told += [f"{repository}: {words}; {DECIDE}" for words in after.disputed if words not in before.disputed]
-        self._file.update(
-            lambda known: replace(known, rotations=self._grown(known, found), untold=tuple(dict.fromkeys((*known.untold, *told))))
-        )
+        return replace(grown, untold=tuple(dict.fromkeys((*known.untold, *told))))
 
     def _followed(self, known: Acceptance) -> Succession:
         return succession_of(known, signers=self._policy.signers, standing_in=self._standing_in)
-
-    def _grown(self, known: Acceptance, found: tuple[Rotation, ...]) -> tuple[Rotation, ...]:
-        return learnt(
-            known.rotations,
-            found,
-            direct=accepted_directly(known, signers=self._policy.signers, standing_in=self._standing_in),
-            own=frozenset(known.signers),
-            decided=bool(self._policy.signers),
-            before=self._before,
-        )
 
     def _unfinished(self, listing: Listing, found: tuple[Rotation, ...]) -> tuple[str, ...]:
         known = self._file.load()

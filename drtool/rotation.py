@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -17,7 +18,7 @@ from drtool.model.inventory import Listing
 from drtool.model.rotation import Rotation, SignedRotation, known_points, known_records
 from drtool.model.secret import SecretReference
 from drtool.notary import Notary
-from drtool.planning.succession import lineage
+from drtool.planning.succession import lineage, require_sole
 
 _AGAIN = "drtool evidence rotate"
 
@@ -65,7 +66,7 @@ class Rotating:
         if to is None and not folder.has_successor:
             if finished is not None:
                 return finished
-            self._require_one_successor(folder, current)
+            self._require_one_successor(folder, current, listings)
             if folder.reference is not None:
                 raise Refused(
                     f"the policy names the signing key, {folder.reference}: drtool does not write there",
@@ -75,7 +76,7 @@ class Rotating:
         new = folder.successor(to)
         if new.fingerprint == current.fingerprint:
             return finished or self._done(folder, current, listings) or _refuse_same(to)
-        self._require_one_successor(folder, current, new)
+        self._require_one_successor(folder, current, listings, new)
         self._require_fresh(new)
         self._require_counted(current, new)
         listings = self._listings() if finished is not None else listings
@@ -132,7 +133,7 @@ class Rotating:
         known = self._known(folder, listings)
         points = {each.digest: each for listing in listings.values() for each in listing.points if each.signer == old}
         if not any(each.final and (each.old, each.new) == (old, new.fingerprint) for each in known):
-            self._keep(folder, sign_rotation(self._last_word(folder, old, new, listings), new=new))
+            self._keep(folder, *(sign_rotation(each, new=new) for each in self._last_words(folder, old, new, listings)))
         self._publish(folder, new, listings)
         self._require_retired(old, new)
         return RotatedSigner(old, new.fingerprint, self._allowed(new), tuple(listings), points=len(points), resumed=resumed)
@@ -147,32 +148,30 @@ class Rotating:
         clock = self.hands.clock
         return Rotation(clock.fresh_id(), self.hands.policy.name, self.machine, old, new.fingerprint, clock.now())
 
-    def _last_word(self, folder: EvidenceFolder, old: str, new: Signer, listings: Mapping[str, Listing]) -> Rotation:
-        by = self.hands.policy.name
+    def _last_words(self, folder: EvidenceFolder, old: str, new: Signer, listings: Mapping[str, Listing]) -> list[Rotation]:
+        policy, first = self.hands.policy, replace(self._word(old, new), final=True)
         there = (each for listing in listings.values() for each in listing.every_point)  # of another machine with the same key, too
-        signed = sorted((each for each in there if (each.by, each.signer) == (by, old)), key=lambda each: (each.sealed, each.point))
-        told, since = known_points(signed)
-        counted = (each for listing in listings.values() for each in listing.evidence if each.counts and each.tags_signer == old)
-        own = (each for each in folder.summaries() if each.signer == old)
-        evidence = (*counted, *own)
-        head = newest_heads(evidence).get(old, EvidenceHead(0, ""))
-        holds = (each for listing in listings.values() for each in listing.holds if (each.by, each.signer) == (by, old))
-        word = self._word(old, new)
-        return replace(
-            word,
-            final=True,
-            point=signed[-1].point if signed else "",
-            number=head.number,
-            head=head.digest,
-            known=told,
-            since=since,
-            records=known_records(evidence, holds),
+        signed = sorted(
+            (each for each in there if (each.by, each.signer) == (policy.name, old)), key=lambda each: (each.sealed, each.point)
         )
+        counted = (each for listing in listings.values() for each in listing.evidence if each.counts and each.tags_signer == old)
+        evidence = (*counted, *(each for each in folder.summaries() if each.signer == old))
+        head = newest_heads(evidence).get(old, EvidenceHead(0, ""))
+        holds = (each for listing in listings.values() for each in listing.holds if (each.by, each.signer) == (policy.name, old))
+        points = known_points(signed, at=first.at, sets=policy.sets.keys())
+        records, untold = known_records(evidence, holds, at=first.at)
+        first = replace(first, point=signed[-1].point if signed else "", number=head.number, head=head.digest, untold=untold)
+        rest = replace(first, point="", number=0, head="")  # a word without records vouches for its head
+        return [
+            replace(rest if number else first, id=self.hands.clock.fresh_id() if number else first.id, known=known, records=told)
+            for number, (known, told) in enumerate(itertools.zip_longest(points or ("",), records, fillvalue=""))
+        ]
 
-    def _keep(self, folder: EvidenceFolder, signed: SignedRotation) -> None:
-        (rotation,) = opened_rotations((signed,), by=self.hands.policy.name)
-        folder.keep_rotation(rotation.id, signed)
-        self.notary.said(rotation)
+    def _keep(self, folder: EvidenceFolder, *signed: SignedRotation) -> None:
+        said = opened_rotations(signed, by=self.hands.policy.name)
+        folder.keep_rotation(said[0].id, signed)
+        for each in said:
+            self.notary.said(each)
 
     def _kept(self, folder: EvidenceFolder) -> tuple[Rotation, ...]:
         return opened_rotations(folder.rotations(), by=self.hands.policy.name)
@@ -231,10 +230,18 @@ class Rotating:
                 safe="nothing was changed",
             )
 
-    def _require_one_successor(self, folder: EvidenceFolder, current: Signer, new: Signer | None = None) -> None:
+    def _require_one_successor(
+        self, folder: EvidenceFolder, current: Signer, listings: Mapping[str, Listing], new: Signer | None = None
+    ) -> None:
         """Refuse a second successor: readers could not tell whether a thief said it."""
         said = {each.new for each in self._kept(folder) if not each.final and each.old == current.fingerprint}
-        if not said or (new is not None and new.fingerprint in said):
+        if new is not None and new.fingerprint in said:
+            return
+        if not said:
+            if not self.hands.policy.signers:  # else a person has decided
+                known = self.notary.acceptance
+                there = (*known.rotations, *self._known(folder, listings))
+                require_sole(current.fingerprint, there, but={*known.signers, new.fingerprint if new is not None else ""})
             return
         before = " and ".join(sorted(said))
         again = f"finish that: put {before} into the policy, then: {_AGAIN} --to its reference; another key can follow it then"

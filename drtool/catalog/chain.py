@@ -53,6 +53,7 @@ def examine(
     faults: list[EvidenceFault] = []
     chains: dict[str, _Chain] = {}
     unsigned: dict[str, Evidence] = {}
+    untold: set[str] = set()
     good: dict[str, EvidenceRecord] = {}
     for exhibit in exhibits:
         if exhibit.listed is not None and not exhibit.listed.signer:
@@ -63,6 +64,7 @@ def examine(
             chains.setdefault(record.signer, _Chain()).records.setdefault(record.number, {})[exhibit.document.digest] = record
             good[exhibit.document.digest] = record
             faults += _labels(exhibit, exhibit.document, record)
+            untold |= {record.id} if exhibit.listed is not None and exhibit.listed.untold else set()
     if allowed is not None:
         faults += [_fault("stranger", "its signer may not sign for it", record) for record in good.values() if not allowed(record)]
     for signer, chain in sorted(chains.items()):
@@ -78,6 +80,7 @@ def examine(
         ),
         unsigned=tuple(sorted(unsigned)),
         faults=tuple(dict.fromkeys(faults)),
+        untold=tuple(sorted(untold)),
         unread=unread,
     )
 
@@ -128,7 +131,7 @@ def _of_an_earlier_release(summary: Evidence) -> Evidence:
 
 def _as_told(listed: Evidence) -> Evidence:
     """Return what the tags tell, without what only a listing knows."""
-    return replace(listed, snapshot="", tags_signer="", unsigned="", counts=True, retired=False)
+    return replace(listed, snapshot="", tags_signer="", unsigned="", counts=True, retired=False, untold=False)
 
 
 def _links(signer: str, chain: _Chain) -> Iterator[EvidenceFault]:

@@ -133,6 +133,8 @@ def admit_rotation(rotation: Rotation) -> Rotation:
             raise ValueError(f"the {what} it knows are no beginnings of digests")
     if rotation.since is not None:
         bounds.instant(rotation.since, "the oldest point it knows")
+    if rotation.untold is not None:
+        bounds.instant(rotation.untold, "the newest record it does not know")
     return rotation
 
 

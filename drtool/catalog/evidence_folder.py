@@ -83,12 +83,12 @@ class EvidenceFolder:
                     f"the new key cannot be put in place in {self.path}: {error.strerror}", hint="the same command again"
                 ) from None
 
-    def keep_rotation(self, identifier: str, signed: SignedRotation) -> None:
-        """Keep what was said of our keys: what a repository loses of it is put back from here."""
+    def keep_rotation(self, identifier: str, signed: tuple[SignedRotation, ...]) -> None:
+        """Keep what was said of our keys at once, all of it or nothing: what a repository loses of it is put back from here."""
         folder = os.path.join(self.path, "rotations")
         try:
             make_folder(folder)
-            write_atomically(os.path.join(folder, f"{identifier}.json"), canonical(signed))
+            write_atomically(os.path.join(folder, f"{identifier}.json"), canonical(signed if len(signed) > 1 else signed[0]))
             self._sync(folder)
         except OSError as error:
             raise Refused(f"the rotation cannot be kept in {folder}: {error.strerror}", hint="free or repair the state directory") from None
@@ -102,7 +102,8 @@ class EvidenceFolder:
         found = []
         for name in names:
             with contextlib.suppress(KeyError, TypeError, ValueError):
-                found.append(decode(SignedRotation, read_json(os.path.join(folder, name))))
+                body = read_json(os.path.join(folder, name))
+                found += [decode(SignedRotation, each) for each in (body if isinstance(body, list) else [body])]
         return tuple(found)
 
     @property

@@ -92,6 +92,8 @@ class Evidence:
     """Whether its signer is accepted here: only then it proves anything."""
     retired: bool = False
     """Whether its signer was accepted until another key replaced it, and it was not known then."""
+    untold: bool = False
+    """Whether its signer was replaced, and the last word about that had no room for it: nobody can say whether it was known then."""
 
 
 @dataclass(frozen=True, slots=True)

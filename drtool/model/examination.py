@@ -75,4 +75,6 @@ class Examination:
     unsigned: tuple[str, ...] = ()
     """Ids of records from before evidence was signed: nobody vouches for them."""
     faults: tuple[EvidenceFault, ...] = ()
+    untold: tuple[str, ...] = ()
+    """Ids of records by a replaced key for which its last word had no room: their signatures fit, and they count for nothing new."""
     unread: tuple[str, ...] = ()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import MISSING, dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -20,9 +22,13 @@ TOKEN_CHARACTERS = 16
 KNOWN_MOST = 5000
 RECORDS_MOST = 2000
 """As many points, and as much evidence and as many holds, as fit into one tag with room to spare."""
+LAST_WORDS_MOST = 4
+"""So many last words one rotation says, where one has no room for all that the old key signed."""
+_CLOCKS_DIFFER = timedelta(days=1)
+"""No clock is ahead by more: what is dated later than that after a rotation, nobody signed before it."""
 _TOKEN_BYTES = 12
 _NOT_SAID: Mapping[type, frozenset[str]] = {
-    Evidence: frozenset({"format", "snapshot", "tags_signer", "unsigned", "counts", "retired"}),
+    Evidence: frozenset({"format", "snapshot", "tags_signer", "unsigned", "counts", "retired", "untold"}),
     Hold: frozenset({"signer", "counts"}),
 }
 """What a listing knows of a record beside what its tags say."""
@@ -51,21 +57,32 @@ class Rotation:
     known: str = ""
     """The beginnings of the digests of what the tags of the old key's points say, 96 bits each in base64url, one after the other."""
     since: datetime | None = None
-    """Set when there were more of them: of what was sealed before, the instant alone decides."""
+    """Set by an earlier release when there were more of them: of what was sealed before, the instant alone decides."""
     records: str = ""
     """The same of its newest evidence and holds; empty in a record of an earlier release, which vouches for the head alone."""
+    untold: datetime | None = None
+    """Set when there was no room for all of those: how new the newest of the rest is. Of what is no newer it cannot tell."""
     format: str = ROTATION_FORMAT
 
     def covers_point(self, point: RecoveryPoint) -> bool:
         """Tell whether a point that the old key signed was there when it was replaced."""
-        return mark(point) in _tokens(self.known) or (self.since is not None and point.sealed < min(self.since, self.at))
+        by_instant = self.since is not None and self.since <= self.at  # a later one was set by dates that nobody could have known
+        return mark(point) in _tokens(self.known) or (by_instant and self.since is not None and point.sealed < self.since)
 
     def covers_evidence(self, evidence: Evidence) -> bool:
         """Tell whether evidence that the old key signed was there when it was replaced."""
         if record_mark(evidence) in _tokens(self.records):
             return True
-        head = (evidence.number, evidence.digest) == (self.number, self.head)
+        head = self.number > 0 and (evidence.number, evidence.digest) == (self.number, self.head)
         return not self.records and head and evidence.ended <= self.at
+
+    def would_tell(self, evidence: Evidence) -> bool:
+        """Tell whether evidence would be among what this knows, had it been there: only then its absence says anything."""
+        if evidence.ended > self.at:
+            return True
+        if self.untold is not None:
+            return evidence.ended > self.untold
+        return evidence.number > self.number or 0 < len(self.records) < RECORDS_MOST * TOKEN_CHARACTERS
 
     def covers_hold(self, hold: Hold) -> bool:
         """Tell whether a hold, or the end of one, that the old key signed was there; a hold is believed by its instant: it only keeps."""
@@ -85,6 +102,10 @@ class Dispute:
     def covers_evidence(self, evidence: Evidence) -> bool:
         """Tell whether evidence is older."""
         return evidence.ended < self.at
+
+    def would_tell(self, evidence: Evidence) -> bool:
+        """Tell whether evidence is newer."""
+        return not self.covers_evidence(evidence)
 
     def covers_hold(self, hold: Hold) -> bool:
         """Tell whether a hold is older; the end of one counts for nothing in a dispute."""
@@ -127,18 +148,33 @@ def record_mark(record: Evidence | Hold) -> str:
     return _token_of({"of": "hold" if isinstance(record, Hold) else "evidence", "said": said})
 
 
-def known_points(points: Iterable[RecoveryPoint]) -> tuple[str, datetime | None]:
-    """Return what a rotation tells of the points that its old key signed: the newest, and since when, where they are too many."""
-    newest = sorted({mark(each): each for each in points}.values(), key=lambda each: (each.sealed, each.digest), reverse=True)
-    told = newest[:KNOWN_MOST]
-    return "".join(mark(each) for each in told), told[-1].sealed if len(newest) > len(told) else None
+def known_points(points: Iterable[RecoveryPoint], *, at: datetime, sets: AbstractSet[str] = frozenset()) -> tuple[str, ...]:
+    """Return what the last words of a rotation `at` an instant tell of the points that its old key signed, a text for each word.
+
+    Where they are too many, the newest of each set in turn, `sets` (the policy's) first: who has the old key writes as many as he likes,
+    and dates them as he likes. For the same reason no instant vouches for the rest.
+    """
+    found = {mark(each): each for each in points if each.sealed <= at + _CLOCKS_DIFFER}
+    turns: Counter[tuple[str, bool]] = Counter()
+    ranked: list[tuple[bool, bool, int, int, str]] = []
+    for name in sorted(found, key=lambda each: (found[each].sealed, each), reverse=True):
+        each, early = found[name], found[name].sealed > at
+        turns[each.set, early] += 1
+        ranked.append((early, each.set not in sets, turns[each.set, early], len(ranked), name))
+    return _in_words([name for *_rank, name in sorted(ranked)], KNOWN_MOST)
 
 
-def known_records(evidence: Iterable[Evidence], holds: Iterable[Hold]) -> str:
-    """Return what a rotation tells of the evidence and the holds that its old key signed: the newest; what is older counts no more."""
+def known_records(evidence: Iterable[Evidence], holds: Iterable[Hold], *, at: datetime) -> tuple[tuple[str, ...], datetime | None]:
+    """Return what the last words tell of the evidence and the holds that the old key signed, and how new the newest of the rest is."""
     dated = {record_mark(each): each.ended for each in evidence} | {record_mark(each): each.created for each in holds}
-    newest = sorted(dated, key=lambda each: (dated[each], each), reverse=True)
-    return "".join(newest[:RECORDS_MOST])
+    there = (each for each in dated if dated[each] <= at + _CLOCKS_DIFFER)
+    newest = sorted(there, key=lambda each: (dated[each] <= at, dated[each], each), reverse=True)
+    rest = [dated[each] for each in newest[RECORDS_MOST * LAST_WORDS_MOST :] if dated[each] <= at]
+    return _in_words(newest, RECORDS_MOST), max(rest, default=None)
+
+
+def _in_words(marks: Sequence[str], most: int) -> tuple[str, ...]:
+    return tuple("".join(marks[start : start + most]) for start in range(0, min(len(marks), most * LAST_WORDS_MOST), most))
 
 
 def _is_default(record: Evidence | Hold, each: Any) -> bool:  # noqa: ANN401 - a field of a dataclass

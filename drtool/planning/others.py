@@ -92,7 +92,7 @@ def _unaccepted(listings: tuple[Listing, ...], set_name: str, *, by: str) -> tup
             ours = each.subject == "drill" and (each.by, each.set) == (by, set_name) and each.tested not in elsewhere
             if ours and each.retired:
                 late.add(each.id)
-            elif ours and not each.counts and each.tags_signer == each.signer:
+            elif ours and not each.counts and not each.untold and each.tags_signer == each.signer:
                 signers.setdefault(each.signer, set()).add(each.id)
     words = f"{spell_count(len(late), 'drill')} of {set_name} signed with a key that had been replaced, and not known from before: no proof"
     return (*((Told(words, "drtool evidence verify"),) if late else ()), *_by_strangers(signers, set_name))

@@ -8,6 +8,7 @@ from drtool.model.evidence import Evidence
 from drtool.model.hold import Hold
 from drtool.model.inventory import Listing
 from drtool.model.point import RecoveryPoint
+from drtool.model.rotation import Rotation
 from drtool.model.standing import Acceptance, Adoption, Ours, Standing
 from drtool.model.workload import Leftover
 from drtool.planning.succession import Succession, follow, with_former
@@ -92,7 +93,7 @@ def proves(evidence: Evidence, ours: Ours) -> bool:
         return False  # another policy's set of the same name
     if evidence.unsigned:
         return evidence.unsigned in ours.unsigned
-    if evidence.tags_signer not in ours.signers or evidence.signer not in ("", evidence.tags_signer):
+    if evidence.tags_signer not in ours.signers or not (evidence.signer in ("", evidence.tags_signer) or _brought_later(evidence, ours)):
         return False
     if _outlived(evidence, ours):
         return False
@@ -100,10 +101,17 @@ def proves(evidence: Evidence, ours: Ours) -> bool:
 
 
 def _weighed(evidence: Evidence, ours: Ours) -> Evidence:
-    counts, retired = proves(evidence, ours), _outlived(evidence, ours)
-    if (evidence.counts, evidence.retired) == (counts, retired):
+    counts, late = proves(evidence, ours), _outlived(evidence, ours)
+    retired = late and any(each.would_tell(evidence) for each in ours.retired[evidence.tags_signer])
+    untold = late and not retired
+    if (evidence.counts, evidence.retired, evidence.untold) == (counts, retired, untold):
         return evidence
-    return replace(evidence, counts=counts, retired=retired)
+    return replace(evidence, counts=counts, retired=retired, untold=untold)
+
+
+def _brought_later(evidence: Evidence, ours: Ours) -> bool:
+    """Tell whether a key that follows brought what the one before it had signed: known by then, and in no repository yet."""
+    return any(isinstance(each, Rotation) and each.covers_evidence(evidence) for each in ours.retired.get(evidence.signer, ()))
 
 
 def _outlived(evidence: Evidence, ours: Ours) -> bool:

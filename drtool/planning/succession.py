@@ -7,12 +7,13 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from drtool.model.rotation import Dispute, Retired, Rotation
+from drtool.model.errors import Refused
+from drtool.model.rotation import LAST_WORDS_MOST, Dispute, Retired, Rotation
 
 MOST_STEPS = 64
 """How many rotations one after the other are followed."""
-MOST_OF_A_KEY = 4
-"""So many successors of a key, and last words of each, are remembered: two are enough to doubt both."""
+MOST_OF_A_KEY = LAST_WORDS_MOST
+"""So many successors of a key, and last words of each, are remembered: two are enough to doubt both, and one rotation says no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +114,12 @@ def learnt(
 
     So are those that say which key one that counts now has replaced.
 
-    There is room for each such key by itself, so that strangers use up nobody's. `before` was known when this call of drtool began:
-    what it reads in several repositories it learns at once, and a first word that came late to one of them is no later claim.
+    There is room for each such key by itself, so that strangers use up nobody's. `before` is what other calls of drtool learnt, by now:
+    what this one reads in several repositories it learns at once, and a first word that came late to one of them is no later claim,
+    unless somebody else knows a last word about that key already.
     """
-    here = [each for each in known if each.final and before is not None and each not in before]
-    place = known.index(here[0]) if here else len(known)
     there = frozenset(known)
+    fixed = there if before is None else before
     waiting = sorted((each for each in dict.fromkeys(found) if each not in there), key=lambda each: (each.at, each.id))
     said = _gathered(known)
     first: list[Rotation] = []
@@ -126,7 +127,7 @@ def learnt(
     grown = True
     while grown:
         grown = False
-        found_now = follow(direct, (*known[:place], *first, *known[place:], *last), own=own, decided=decided)
+        found_now = follow(direct, (*_placed(known, first, fixed), *last), own=own, decided=decided)
         reached, current = found_now.signers, frozenset() if decided else found_now.signers - found_now.retired.keys()
         for each in waiting:
             words = said.setdefault(each.old, _Said())
@@ -143,7 +144,42 @@ def learnt(
         if each.final and each.new in words.first and len(words.last.setdefault(each.new, [])) < MOST_OF_A_KEY:
             words.last[each.new].append(each)
             last.append(each)
-    return (*known[:place], *first, *known[place:], *last)
+    return (*_placed(known, first, fixed), *last)
+
+
+def _placed(known: tuple[Rotation, ...], first: Iterable[Rotation], fixed: AbstractSet[Rotation]) -> tuple[Rotation, ...]:
+    """Put each first word before the last words about its key that were learnt with it, and behind those that were fixed before."""
+    placed = list(known)
+    for each in first:
+        end = len(placed)
+        for index in range(end - 1, -1, -1):
+            word = placed[index]
+            if word.old == each.old and word.final:
+                if word in fixed:
+                    break
+                end = index
+        placed.insert(end, each)
+    return tuple(placed)
+
+
+def require_sole(key: str, rotations: Iterable[Rotation], *, but: AbstractSet[str], ended: bool = False) -> None:
+    """Refuse to go on with a key of this machine which says elsewhere, by its own signature, that another than `but` follows it.
+
+    `ended`: only where the last word is said, too. Whether this state is older than that, or a thief said it, no record tells.
+    """
+    words = _gathered(each for each in rotations if each.old == key).get(key, _Said())
+    others = [each for new, each in words.first.items() if new not in but and (words.last.get(new) or not ended)]
+    if not others:
+        return
+    said = " and ".join(f"{each.new} since {each.at:%Y-%m-%d}" for each in others)
+    raise Refused(
+        f"the key that signs here, {key}, signed that another one follows it ({said}), and this state directory does not know that:"
+        " elsewhere what it signs now may count for nothing",
+        hint="if the state directory was restored from before that, put the newer key back as `evidence/key` (or what `evidence:` of the"
+        " policy names); if that is lost, move `evidence/key` away: a new key is made, which others adopt. If nobody of yours did it, the"
+        f' key was stolen: decide that in the policy, wherever it is used:  signers: ["{key}"]',
+        safe="earlier points are untouched, and nothing was said of another key",
+    )
 
 
 def at_once(rotations: Iterable[Rotation]) -> tuple[Rotation, ...]:

@@ -101,9 +101,10 @@ def test_a_listing_read_back_is_judged_as_the_fresh_one(
     replaced: bool,  # noqa: FBT001 - drawn
 ) -> None:
     every, told, held = sorted(_points(points), key=lambda each: each.instant), _records(records), _holds(holds)
-    known, since = known_points(_known(_points(points), points))
+    known = "".join(known_points(_known(_points(points), points), at=NOW))
     first = Rotation("01", BY, "nas", A, B, NOW)
-    last = replace(first, final=True, known=known, since=since, records=known_records(_known(told, records), _known(held, holds)))
+    kept, _untold = known_records(_known(told, records), _known(held, holds), at=NOW)
+    last = replace(first, final=True, known=known, records="".join(kept))
     rotations = (first, last) if replaced else ()
     ours = ours_of(Acceptance(("nas",), first=A, adopted=(Adopted("gone", (), NOW),), rotations=rotations), by=BY)
     fresh = replace(listing("near"), points=tuple(every), others=(), evidence=tuple(told), holds=tuple(held))

@@ -44,7 +44,8 @@ def _claim(world: KeyWorld, old: Signer, new: Signer) -> None:
 
 
 def _with_old_key(world: KeyWorld, stolen: str, monkeypatch: pytest.MonkeyPatch) -> App:
-    thief = machine(world, "thief", evidence={"key": f"file:{stolen}"})
+    signer = key_file_signer(stolen).fingerprint  # his own policy decides that it counts
+    thief = machine(world, "thief", evidence={"key": f"file:{stolen}"}, signers=[signer])
     monkeypatch.setenv("DRTOOL_MACHINE", world.app().notary.machine)
     grown(world, "infected")
     assert thief.run().outcome == "succeeded"

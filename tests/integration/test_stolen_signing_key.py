@@ -107,6 +107,10 @@ def test_a_claim_before_the_rotation_gets_nothing_at_the_owner(world: KeyWorld) 
     old = _stolen(world)
     _claim(world, old, at=_HISTORY, last_words=5)
     assert len(_own(world.app())) == 1
+    world.policy["signers"] = [old.fingerprint]
+    with pytest.raises(Refused, match="lists the old key") as refused:
+        world.app().rotate_signer()
+    world.policy["signers"] += [refused.value.hint.partition("  - ")[2].strip().strip('"')]
     assert len(_rotated_and_run(world)) == 2
     fake = _forge(world, old)
     assert fake not in _own(world.app())

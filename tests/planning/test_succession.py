@@ -9,15 +9,18 @@ from typing import Any
 
 import pytest
 
+from drtool.model import rotation as model
+from drtool.model.errors import Refused
 from drtool.model.evidence import Evidence
 from drtool.model.hold import Hold
-from drtool.model.rotation import KNOWN_MOST, RECORDS_MOST, Rotation, known_points, known_records
+from drtool.model.point import RecoveryPoint
+from drtool.model.rotation import KNOWN_MOST, LAST_WORDS_MOST, Rotation, known_points, known_records
 from drtool.model.standing import Acceptance, Adopted, Adoption, Ours, Standing
 from drtool.planning.adopt import adoptable, choose_adoption
 from drtool.planning.choose import choose_point
 from drtool.planning.others import others_of
 from drtool.planning.standing import judged, ours_of, proves
-from drtool.planning.succession import MOST_OF_A_KEY, MOST_STEPS, at_once, follow, learnt, lineage, unfinished
+from drtool.planning.succession import MOST_OF_A_KEY, MOST_STEPS, at_once, follow, learnt, lineage, require_sole, unfinished
 from tests.planning.planning_values import BY, DAY, NOW, evidence, listing, point
 
 A, B, C, EVIL = (f"SHA256:{letter * 43}" for letter in "abce")
@@ -110,6 +113,26 @@ def test_what_one_call_reads_in_several_repositories_is_learnt_at_once() -> None
     assert adopted.retired == {A: (last(A, B),)}
 
 
+def test_what_another_call_learnt_meanwhile_was_known_before() -> None:
+    direct: frozenset[str] = frozenset({A})
+    mine, theirs = (first(B, C), last(B, C)), (first(A, B), last(A, B))
+    known = (*theirs, *mine)
+    claimed = learnt(known, (first(A, EVIL), last(A, EVIL)), direct=direct, before=frozenset(theirs))
+    assert accepted(*claimed).signers == {A, B, C}
+    assert accepted(*learnt(known, (first(B, EVIL), last(B, EVIL)), direct=direct, before=frozenset(theirs))).signers == {A, B}
+    between = learnt((*mine[:1], *theirs, *mine[1:]), (first(A, EVIL),), direct=direct, before=frozenset(theirs))
+    assert accepted(*between).signers == {A, B, C}, "whatever this call itself learnt about other keys"
+
+
+def test_a_key_that_says_elsewhere_that_another_follows_it_is_refused() -> None:
+    require_sole(A, (first(A, B), last(A, B), first(B, C)), but=frozenset({A, B}))
+    require_sole(A, (first(A, EVIL),), but=frozenset({A}), ended=True)
+    for said, ended in (((first(A, EVIL),), False), ((first(A, B), first(A, EVIL), last(A, EVIL)), True)):
+        with pytest.raises(Refused, match=EVIL) as refused:
+            require_sole(A, said, but=frozenset({A, B}), ended=ended)
+        assert f'signers: ["{A}"]' in refused.value.hint
+
+
 def test_a_machine_believes_itself_and_not_what_was_claimed_before() -> None:
     ours = accepted(first(A, EVIL), last(A, EVIL), first(A, B), last(A, B), signers=(A, B))
     assert ours.signers == {A, B}
@@ -154,8 +177,8 @@ def test_a_point_of_a_replaced_key_counts_only_if_it_was_known() -> None:
     backdated = replace(there, point="B", digest="2" * 64)
     later = replace(there, point="C", digest="1" * 64, sealed=NOW + DAY)
     by_new = replace(there, point="D", digest="3" * 64, signer=B, sealed=NOW + DAY)
-    known, since = known_points([there])
-    ours = accepted(first(A, B), last(A, B, known=known, since=since))
+    (known,) = known_points([there], at=NOW)
+    ours = accepted(first(A, B), last(A, B, known=known))
     near = judged(replace(listing("near"), points=(there, backdated, later, by_new)), ours)
     assert [each.point for each in near.points] == ["A", "D"]
     assert [(each.point, each.standing) for each in near.others] == [("B", Standing.RETIRED), ("C", Standing.RETIRED)]
@@ -174,9 +197,9 @@ def test_a_point_of_a_replaced_key_counts_only_if_it_was_known() -> None:
 )
 def test_other_tags_for_a_known_manifest_do_not_count(change: dict[str, Any]) -> None:
     there = replace(point("A", NOW - DAY), machine="nas", signer=A, digest="1" * 64, sealed=NOW - DAY)
-    known, since = known_points([there])
-    assert last(A, B, known=known, since=since).covers_point(there)
-    assert not last(A, B, known=known, since=since).covers_point(replace(there, **change))
+    (known,) = known_points([there], at=NOW)
+    assert last(A, B, known=known).covers_point(there)
+    assert not last(A, B, known=known).covers_point(replace(there, **change))
 
 
 def test_what_another_successor_says_of_a_key_takes_no_room_from_its_own() -> None:
@@ -193,17 +216,61 @@ def test_a_replaced_key_does_not_end_a_hold_of_its_own_that_counts() -> None:
     assert replace(ending, counts=True).ends(held)
 
 
-def test_of_more_points_than_a_tag_holds_the_oldest_go_by_their_instant() -> None:
-    count = KNOWN_MOST + 3
-    every = [
-        replace(point(str(number), NOW), signer=A, digest=f"{number:064x}", sealed=NOW - timedelta(minutes=count - number))
+def _many(count: int, **changes: Any) -> list[RecoveryPoint]:  # noqa: ANN401
+    return [
+        replace(point(str(number), NOW - timedelta(minutes=number + 1)), signer=A, digest=f"{number:064x}", **changes)
         for number in range(count)
     ]
-    known, since = known_points(every)
-    assert since == every[3].sealed
-    word = last(A, B, known=known, since=since)
-    assert all(word.covers_point(each) for each in every)
-    assert not word.covers_point(replace(every[-1], digest="f" * 64))
+
+
+def _words(points: list[RecoveryPoint], *sets: str) -> list[Rotation]:
+    return [last(A, B, known=each) for each in known_points(points, at=NOW, sets=frozenset(sets))]
+
+
+def test_more_points_than_a_tag_holds_are_told_by_several_last_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model, "KNOWN_MOST", 3)
+    every = _many(LAST_WORDS_MOST * 3 + 2)
+    told = _words(every)
+    assert len(told) == LAST_WORDS_MOST <= MOST_OF_A_KEY
+    ours = accepted(
+        *learnt((), (first(A, B), *(replace(each, id=f"L{number}") for number, each in enumerate(told))), direct=frozenset({A}))
+    )
+    near = judged(replace(listing("near"), points=tuple(replace(each, machine="nas") for each in every)), ours)
+    assert not near.points, "other tags"
+    assert [any(word.covers_point(each) for word in ours.retired[A]) for each in every] == [True] * (len(every) - 2) + [False] * 2
+
+
+def test_a_flood_before_the_rotation_vouches_for_nothing_forged_after_it() -> None:
+    (genuine,) = _many(1)
+    yesterday = replace(genuine, point="forged", digest="f" * 64, sealed=NOW - DAY)
+    for year, sets in ((2100, ()), (2020, ("documents",))):
+        flood = _many(KNOWN_MOST + 1, set="elsewhere", sealed=NOW.replace(year=year))
+        told = _words([genuine, *flood], *sets)
+        assert any(each.covers_point(genuine) for each in told)
+        assert not any(each.covers_point(yesterday) for each in told)
+    everything = _many(KNOWN_MOST * LAST_WORDS_MOST + 5)
+    assert not any(each.covers_point(yesterday) for each in _words(everything))
+
+
+@pytest.mark.parametrize("change", [{"set": "elsewhere"}, {"set": "documents", "sealed": NOW + timedelta(hours=1)}])
+def test_a_flood_takes_no_room_from_the_sets_of_the_policy(monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]) -> None:
+    monkeypatch.setattr(model, "KNOWN_MOST", 1)
+    genuine = [replace(each, sealed=each.sealed - DAY, set=name) for name in ("documents", "photos") for each in _many(2)]
+    told = _words([*genuine, *(replace(each, **{"sealed": NOW, **change}) for each in _many(50))], "documents", "photos")
+    assert all(any(word.covers_point(each) for word in told) for each in genuine)
+
+
+def test_nobody_signed_before_a_rotation_what_is_dated_far_behind_it() -> None:
+    far, near = (replace(point("P", NOW), signer=A, sealed=NOW + ahead) for ahead in (2 * DAY, timedelta(minutes=5)))
+    assert known_points([far], at=NOW) == ()
+    assert [each.covers_point(near) for each in _words([far, near])] == [True]
+
+
+def test_the_instant_of_an_earlier_release_reaches_no_further_than_its_rotation() -> None:
+    old, late = (replace(point("P", NOW), signer=A, sealed=NOW - days * DAY) for days in (9, 1))
+    word = last(A, B, since=NOW - 5 * DAY)
+    assert (word.covers_point(old), word.covers_point(late)) == (True, False)
+    assert not last(A, B, since=NOW.replace(year=2100)).covers_point(old)
 
 
 def _drill(**changes: Any) -> Evidence:  # noqa: ANN401
@@ -213,7 +280,7 @@ def _drill(**changes: Any) -> Evidence:  # noqa: ANN401
 
 def test_evidence_of_a_replaced_key_counts_only_if_it_was_known() -> None:
     there = [_drill(), _drill(number=3, digest="3" * 64)]
-    ours = accepted(first(A, B), last(A, B, number=3, head="3" * 64, records=known_records(there, ())))
+    ours = accepted(first(A, B), last(A, B, number=3, head="3" * 64, records=known_records(there, (), at=NOW)[0][0]))
     assert all(proves(replace(each, snapshot="another", counts=False), ours) for each in there)
     assert not proves(_drill(number=1, digest="1" * 64), ours), "older than the head, and not known"
     near = judged(replace(listing("near"), evidence=(there[0], _drill(id="E2", digest="4" * 64))), ours)
@@ -230,7 +297,7 @@ def test_evidence_of_a_replaced_key_counts_only_if_it_was_known() -> None:
     ],
 )
 def test_other_tags_for_known_evidence_do_not_count(change: dict[str, Any]) -> None:
-    word = last(A, B, records=known_records([_drill()], ()))
+    word = last(A, B, records=known_records([_drill()], (), at=NOW)[0][0])
     assert word.covers_evidence(_drill())
     assert not word.covers_evidence(_drill(**change))
 
@@ -243,15 +310,51 @@ def test_a_last_word_of_an_earlier_release_vouches_for_the_head_of_its_chain_alo
     assert not last(A, B).covers_evidence(_drill(number=0, digest="1" * 64))
 
 
-def test_of_more_records_than_a_tag_holds_the_newest_are_known() -> None:
-    every = [_drill(number=number, ended=NOW - timedelta(minutes=RECORDS_MOST + 3 - number)) for number in range(RECORDS_MOST + 3)]
-    word = last(A, B, records=known_records(every, ()))
-    assert [word.covers_evidence(each) for each in (every[2], every[3], every[-1])] == [False, True, True]
+def test_of_more_records_than_last_words_hold_the_rest_is_not_accused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model, "RECORDS_MOST", 2)
+    count = LAST_WORDS_MOST * 2 + 3
+    every = [_drill(id=f"E{number}", number=number, ended=NOW - timedelta(minutes=count - number)) for number in range(count)]
+    told, untold = known_records(every, (), at=NOW)
+    assert untold == every[2].ended
+    words = [last(A, B, id=str(number), records=each, untold=untold) for number, each in enumerate(told)]
+    forged = [_drill(id="old", ended=NOW - DAY), _drill(id="late", ended=NOW + DAY), _drill(id="between", ended=NOW)]
+    near = judged(replace(listing("near"), evidence=(*every, *forged)), accepted(first(A, B), *words))
+    assert [each.counts for each in near.evidence] == [False] * 3 + [True] * (count - 3) + [False] * 3
+    assert [each.id for each in near.evidence if each.untold] == ["E0", "E1", "E2", "old"]
+    assert [each.id for each in near.evidence if each.retired] == ["late", "between"]
+    (words_told,) = others_of([near], "documents", by=BY, now=NOW)
+    assert words_told.words.startswith("2 drills")
+
+
+def test_a_flood_of_records_dated_ahead_takes_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model, "RECORDS_MOST", 1)
+    flood = [_drill(id=f"F{number}", ended=NOW + timedelta(hours=number + 1)) for number in range(99)]
+    told, untold = known_records([_drill(), *flood], (), at=NOW)
+    assert last(A, B, records=told[0]).covers_evidence(_drill())
+    assert untold is None
+
+
+def test_a_last_word_of_an_earlier_release_accuses_nothing_older_than_its_head() -> None:
+    older, newer = _drill(number=1, digest="1" * 64), _drill(number=4, digest="4" * 64)
+    near = judged(replace(listing("near"), evidence=(older, newer)), accepted(first(A, B), last(A, B, number=3, head="3" * 64)))
+    assert [(each.counts, each.retired, each.untold) for each in near.evidence] == [(False, False, True), (False, True, False)]
+
+
+def test_a_key_that_signed_no_evidence_has_no_head_to_vouch_for() -> None:
+    assert not last(A, B).covers_evidence(_drill(number=0, digest=""))
+
+
+def test_what_the_old_key_signed_and_the_new_one_brought_counts_if_the_last_word_tells_it() -> None:
+    ours = accepted(first(A, B), last(A, B, records=known_records([_drill()], (), at=NOW)[0][0]))
+    assert proves(_drill(tags_signer=B), ours)
+    assert not proves(_drill(tags_signer=B, id="E9"), ours)
+    assert not proves(_drill(tags_signer=EVIL), ours)
+    assert not proves(_drill(tags_signer=B), accepted(first(A, B)))
 
 
 def test_a_replaced_key_releases_no_hold_any_more() -> None:
     before = Hold("h1", "documents", BY, "", NOW - DAY, releases="h0", signer=A)
-    ours = accepted(first(A, B), last(A, B, records=known_records((), [before])))
+    ours = accepted(first(A, B), last(A, B, records=known_records((), [before], at=NOW)[0][0]))
     backdated, other, held = replace(before, id="h2"), replace(before, releases="h9"), replace(before, id="h3", releases="")
     near = judged(replace(listing("near"), holds=(before, backdated, other, held, replace(held, id="h4", created=NOW + DAY))), ours)
     assert [each.counts for each in near.holds] == [True, False, False, True, False]
@@ -288,8 +391,8 @@ def test_of_keys_that_follow_one_another_the_first_is_adopted() -> None:
 def test_who_accepts_a_key_takes_its_word_for_the_one_before_and_no_more() -> None:
     there = replace(point("P", NOW - DAY), machine="nas", signer=A, digest="1" * 64, sealed=NOW - DAY)
     backdated = replace(there, point="Q", digest="2" * 64)
-    known, since = known_points([there])
-    said = (first(A, B), last(A, B, known=known, since=since, records=known_records([_drill()], ())))
+    (known,) = known_points([there], at=NOW)
+    said = (first(A, B), last(A, B, known=known, records=known_records([_drill()], (), at=NOW)[0][0]))
     ours = accepted(*said, first="", adopted=(Adopted("nas", (B,), NOW),))
     assert ours.signers == {A, B}
     near = judged(replace(listing("near"), points=(there, backdated), evidence=(_drill(), _drill(id="E2", digest="4" * 64))), ours)
@@ -307,8 +410,8 @@ def test_who_accepts_a_key_takes_its_word_for_the_one_before_and_no_more() -> No
 
 def test_a_key_that_was_replaced_names_none_before_it() -> None:
     forged = replace(point("P", NOW - DAY), machine="nas", signer=EVIL, digest="1" * 64, sealed=NOW - DAY)
-    known, since = known_points([forged])
-    said = (first(A, B), last(A, B), first(EVIL, A), last(EVIL, A, known=known, since=since))
+    (known,) = known_points([forged], at=NOW)
+    said = (first(A, B), last(A, B), first(EVIL, A), last(EVIL, A, known=known))
     assert accepted(*said).signers == {A, B}
     direct = frozenset({A})
     assert learnt(said[:2], said[2:], direct=direct) == said[:2], "nor is that remembered"

@@ -72,6 +72,9 @@ def examination_lines(found: Examination) -> list[str]:
     if found.unsigned:
         named = ", ".join(map(short_id, found.unsigned[:_SHOWN_ITEMS]))
         lines.append(f"unsigned: {counted(len(found.unsigned), 'record')} that nobody vouches for: {named}")
+    if found.untold:
+        told = f"{counted(len(found.untold), 'record')} for which the last word about a replaced key had no room"
+        lines.append(f"not told: {told}: the signatures fit, and they prove nothing new  next: drtool drill, drtool verify")
     lines += [_fault_line(fault) for fault in found.faults]
     lines += [f"not read: {printable(text)} {BAD}" for text in found.unread]
     examined = f"{counted(found.records, 'record')} of {counted(len(found.signers), 'signer')}, heads in {counted(found.heads, 'manifest')}"
