@@ -13,21 +13,23 @@ from drtool.model.errors import Corrupt, DrtoolError, NoRepository, NotFound, Re
 from drtool.model.inventory import Listing
 from drtool.model.point import FUTURE_TOLERANCE, RecoveryPoint
 from drtool.model.policy import Address, Policy, RepositoryPolicy, SourcePolicy
+from drtool.model.rotation import Rotation, SignedRotation
 from drtool.model.secret import SecretReference
 from drtool.model.standing import Acceptance, Adoption
 from drtool.notary import Witness, met
 from drtool.offsite.restic.repository import ResticRepository
 from drtool.planning.adopt import adoptable, choose_adoption
 from drtool.planning.standing import judged, ours_of
-from drtool.planning.succession import at_once
+from drtool.planning.succession import at_once, follow
 from drtool.planning.whose import Whose, whose
-from drtool.planning.words import spell_count, spell_instant
+from drtool.planning.words import spell_count, spell_instant, spell_some
 from drtool.runners.local import LocalRunner
 from drtool.secrets.store import Secrets
 
 NAME = "repository"
 _MOST_TRIED = 20
 """So many manifests of one set are tried, the newest first: each is a call, and whoever writes bad ones can write many."""
+_SHOWN = 5
 _CREDENTIALS = ("AWS_", "RESTIC_REST_", "B2_", "AZURE_", "GOOGLE_", "OS_", "ST_")
 
 
@@ -75,15 +77,17 @@ def policy_from_repository(
         policy=described, by="", secrets=Secrets(environment, runner), clock=clock, local=runner, binary=binary, notary=Witness()
     )
     listed = _listed(repository, location, password_file)
-    chosen = whose(listed.points, machine=machine, asked=asked)
-    chosen, listing, of = _settled(listed, chosen)
+    chosen = whose(listed.points, machine=machine, asked=asked, rotations=_Rotations(listed))
+    listing, of = _of_one_machine(listed, chosen)
     told = _told_of(chosen)
     by_set: dict[str, list[RecoveryPoint]] = {}
-    for point in sorted(listing.points, key=lambda each: (each.counts, each.complete, each.instant), reverse=True):
+    for point in sorted(
+        listing.points or _named(listing, chosen, asked), key=lambda each: (each.counts, each.complete, each.instant), reverse=True
+    ):
         if point.instant <= clock.now() + FUTURE_TOLERANCE:
             by_set.setdefault(point.set, []).append(point)
     if not by_set:
-        raise NotFound("there is no recovery point of drtool in this repository", hint="restic snapshots shows what else lies in it")
+        raise _nothing_counts(listed, listing, chosen)
     policies: dict[str, Policy] = {}
     failures: list[DrtoolError] = []
     for name in sorted(by_set):
@@ -130,44 +134,92 @@ def _listed(repository: ResticRepository, location: str, password_file: str) -> 
         ) from None
 
 
-def _settled(listing: Listing, chosen: Whose) -> tuple[Whose, Listing, Adoption | None]:
-    """Leave the points of whom was chosen; a whole point that was asked for decides by its key what a machine's id does not."""
-    try:
-        found = _of_one_machine(listing, chosen)
-        if not chosen.signer_asked or any(point.signer == chosen.signer_asked for point in found[0].points):
-            return chosen, *found
-    except Refused:
-        if not chosen.signer_asked:
-            raise
-    chosen = replace(chosen, signer=chosen.signer_asked, said=chosen.signer_asked)
-    return chosen, *_of_one_machine(listing, chosen)
+class _Rotations:
+    """What a listing tells of keys that follow one another, by the name of the policy; each is held against its signatures once."""
+
+    def __init__(self, listing: Listing) -> None:
+        self._signed: dict[str, list[SignedRotation]] = {}
+        for each in listing.rotations:
+            self._signed.setdefault(each.by, []).append(each)
+        self._opened: dict[str, tuple[Rotation, ...]] = {}
+
+    def __call__(self, by: str) -> tuple[Rotation, ...]:
+        if by not in self._opened:
+            self._opened[by] = at_once(opened_rotations(self._signed.get(by, ()), by=by))
+        return self._opened[by]
 
 
 def _told_of(chosen: Whose) -> list[str]:
-    told = [f"left aside: {each.words}; if it is yours after all: --machine {each.by}" for each in chosen.left_aside]
-    if chosen.signer and chosen.signer == chosen.signer_asked:
-        told.append(f"that point is signed by {chosen.signer}, as others of {chosen.by} are not: compare it with the recovery sheet")
-    return told
+    told = [f"left aside: {each.words}; if it is yours after all: --machine {each.by}" for each in chosen.left_aside[:_SHOWN]]
+    more = len(chosen.left_aside) - _SHOWN
+    return [*told, f"left aside: as unsigned, under {more} more names"] if more > 0 else told
 
 
 def _of_one_machine(listing: Listing, chosen: Whose) -> tuple[Listing, Adoption | None]:
     """Leave the points of one machine in a listing."""
     if not chosen.by:
         return listing, None
-    first, unsigned = met(listing, by=chosen.by)
-    rotations = at_once(opened_rotations(listing.rotations, by=chosen.by))
-    known = Acceptance(first=first, unsigned=unsigned, rotations=rotations)
+    known = Acceptance(rotations=_Rotations(listing)(chosen.by))
+    if not chosen.signer:
+        of = _unsigned(listing, chosen) if chosen.unsigned else None
+        believed = () if chosen.unsigned else met(listing, by=chosen.by).unsigned
+        return judged(listing, ours_of(replace(known, unsigned=believed), by=chosen.by, standing_in=of)), of
     ours = ours_of(known, by=chosen.by)
-    if not chosen.machine and not chosen.signer:
-        return judged(listing, ours), None
-    found = [each for each in adoptable({NAME: judged(listing, ours)}, known) if each.machine == chosen.machine]
-    try:
-        of = choose_adoption(found, chosen.machine or chosen.signer, signer=chosen.signer, ours=ours, signers=(), rotations=rotations)
-    except Refused as error:
-        keys = "; ".join(f"{each.signer}: {spell_count(each.points, 'point')} since {spell_instant(each.oldest)}" for each in found)
-        hint = f"compare with its recovery sheet which key is its own ({keys}), then: --machine {found[0].signer}"
-        raise Refused(error.what, hint=hint, safe="nothing was changed") from None
+    found = adoptable({NAME: judged(listing, ours)}, known, rotations=known.rotations)
+    found = tuple(each for each in found if each.machine == chosen.machine)
+    of = choose_adoption(found, chosen.signer, signer=chosen.signer, ours=ours, signers=(), rotations=known.rotations)
     return judged(listing, ours_of(known, by=chosen.by, standing_in=of)), of
+
+
+def _unsigned(listing: Listing, chosen: Whose) -> Adoption | None:
+    """Take what nobody signed, as a person means it: of a release that told no machines apart, unless there is nothing else."""
+    every = [point for point in listing.points if point.by == chosen.by and point.unsigned]
+    meant = [point for point in every if not point.machine] or every
+    if not meant:
+        return None
+    instants = [point.instant for point in meant]
+    sets = tuple(sorted({point.set for point in meant}))
+    unsigned = tuple(dict.fromkeys(point.unsigned for point in meant))
+    return Adoption("", "", len(meant), sets, min(instants), max(instants), unsigned=unsigned)
+
+
+def _named(listing: Listing, chosen: Whose, asked: Sequence[str]) -> tuple[RecoveryPoint, ...]:
+    """Return the points that were asked for by their whole ids, where nothing counts: that is looked at, and poured, after an answer."""
+    return tuple(point for point in listing.others if point.by == chosen.by and point.point in asked)
+
+
+def _nothing_counts(listed: Listing, listing: Listing, chosen: Whose) -> NotFound:
+    """Say why nothing of what lies here is taken, and what a person may decide about that."""
+    if listing.points:
+        point = max(listing.points, key=lambda each: (each.instant, each.point))
+        return NotFound(
+            f"each point of {chosen.by} here is dated in the future, {point.point} {spell_instant(point.instant)}",
+            hint="look at the clock of this machine: date",
+        )
+    there = [each for each in listing.others if each.by == chosen.by and (each.machine, each.signer) == (chosen.machine, chosen.signer)]
+    there = there or [each for each in listing.others if each.by == chosen.by]
+    if not there:
+        return NotFound("there is no recovery point of drtool in this repository", hint="restic snapshots shows what else lies in it")
+    rotations = _Rotations(listed)(chosen.by)
+    found = follow(frozenset(filter(None, (chosen.signer,))), rotations)
+    why = [
+        *found.disputed,
+        *(
+            f"{each.new} follows the key {each.old} since {each.at:%Y-%m-%d}, signed by both, and knows none of them"
+            for each in found.followed
+        ),
+    ]
+    keys = dict.fromkeys(each.signer for each in listing.others if each.by == chosen.by and each.signer not in ("", chosen.signer))
+    other = f"--machine {spell_some(tuple(keys), _SHOWN, between=' or ')}, or " if keys else ""
+    newest = max(there, key=lambda each: (each.instant, each.point))
+    command = f"drtool restore {newest.set} --point {newest.point}"
+    signed = f" signed by {chosen.signer}" if chosen.signer else ""
+    because = f": {spell_some(why, _SHOWN, between='; ')}" if why else ""
+    return NotFound(
+        f"{spell_count(len(there), 'point')} of {chosen.by}{signed} lie here, and none of them counts{because}",
+        hint=f"compare the keys with the recovery sheet, then: {other}one point by its name: {command}",
+        safe="nothing was changed",
+    )
 
 
 def given_to(policy: Policy) -> frozenset[SecretReference]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import dataclass, replace
 
 from drtool.catalog.acceptance import AcceptanceFile
 from drtool.catalog.machine import kept_id, machine_id
@@ -19,7 +18,10 @@ from drtool.model.rotation import Rotation, SignedRotation
 from drtool.model.standing import Acceptance, Adoption, Ours
 from drtool.planning.others import DECIDE
 from drtool.planning.standing import accepted_directly, judged, ours_of, succession_of
-from drtool.planning.succession import Succession, learnt, require_sole, unfinished
+from drtool.planning.succession import Succession, learnt, require_sole, roots, unfinished
+from drtool.planning.words import spell_some
+
+_SHOWN = 5
 
 
 class Notary:
@@ -112,9 +114,9 @@ class Notary:
 
     def judge(self, listing: Listing, location: str = "") -> Listing:
         """Sort a listing; with `location` a repository that is met for the first time is got to know."""
-        if location and listing.problem is None:
-            self._meet(listing, location)
         found = opened_rotations(listing.rotations, by=self._policy.name)
+        if location and listing.problem is None:
+            self._meet(listing, location, found)
         self._learn(listing.repository, found)
         return replace(judged(listing, self.ours()), unfinished=self._unfinished(listing, found))
 
@@ -134,8 +136,8 @@ class Notary:
         """Record what a person accepted."""
         return self._file.update(change)
 
-    def _meet(self, listing: Listing, location: str) -> None:
-        """Record at first contact what bears no signature, and the signer of the oldest chain; later neither is believed any more."""
+    def _meet(self, listing: Listing, location: str, rotations: tuple[Rotation, ...]) -> None:
+        """Record at first contact what bears no signature, and who alone signed what lies there; later neither is believed any more."""
         place = hashlib.sha256(location.encode("utf-8", "surrogateescape")).hexdigest()[:16]
         known = self._file.load()
         if place in known.contacted:
@@ -143,14 +145,14 @@ class Notary:
         if not known.signers and self._has_signer():
             with contextlib.suppress(DrtoolError):  # told where something has to be signed
                 self.own(self._signer().fingerprint)
-        first, unsigned = met(listing, by=self._policy.name)
-        untold = self._first_contact(listing, first, unsigned, known)
+        found = met(listing, by=self._policy.name, rotations=rotations)
+        untold = self._first_contact(listing, found, known)
         self._file.update(
             lambda known: replace(
                 known,
-                first=known.first or first,
+                first=known.first or found.first,
                 contacted=tuple(dict.fromkeys((*known.contacted, place))),
-                unsigned=tuple(dict.fromkeys((*known.unsigned, *unsigned))),
+                unsigned=tuple(dict.fromkeys((*known.unsigned, *found.unsigned))),
                 untold=(*known.untold, *untold),
             )
         )
@@ -203,13 +205,23 @@ class Notary:
             named=self._policy.evidence_key is not None,
         )
 
-    def _first_contact(self, listing: Listing, first: str, unsigned: tuple[str, ...], known: Acceptance) -> list[str]:
-        found = sum(1 for point in listing.points if point.unsigned in unsigned and point.unsigned)
+    def _first_contact(self, listing: Listing, found: Met, known: Acceptance) -> list[str]:
+        there = sum(1 for point in listing.points if point.unsigned in found.unsigned and point.unsigned)
+        own = self._file.load().signers
         told = []
-        if found and set(unsigned) - set(known.unsigned):
-            told.append(f"{listing.repository}: {found} points of a release that did not sign are taken for ours, this once")
-        if first and not known.first and first not in self._file.load().signers:
-            told.append(f"{listing.repository}: the oldest chain is signed by {first}; compare it with the recovery sheet")
+        if there and set(found.unsigned) - set(known.unsigned):
+            told.append(f"{listing.repository}: {there} points of a release that did not sign are taken for ours, this once")
+        if found.first and not known.first and found.first not in own:
+            told.append(
+                f"{listing.repository}: what lies there in our name is signed by {found.first} alone; compare it with the recovery sheet"
+            )
+        strangers = [each for each in found.several if each not in own]
+        if strangers and not self._policy.signers:
+            told.append(
+                f"{listing.repository}: in our name {spell_some(strangers, _SHOWN, between=' and ')} sign there, and none of them is"
+                " accepted: no rotation joins them, and a date says nothing. Compare them with the recovery sheet, then in the policy:"
+                " signers: [the right one], or: drtool adopt"
+            )
         return told
 
     def tell(self) -> tuple[str, ...]:
@@ -245,16 +257,27 @@ class Witness:
         return listing
 
 
-def met(listing: Listing, *, by: str) -> tuple[str, tuple[str, ...]]:
-    """Return what a repository tells at first contact: the signer of the oldest chain, and digests of unsigned tags to be believed.
+@dataclass(frozen=True, slots=True)
+class Met:
+    """What a repository tells at first contact: who alone signed there, or which several, and digests of unsigned tags to be believed."""
 
-    Unsigned ones are of a release that did not sign; where anything in our name is signed, whoever needs them adopts that machine.
+    first: str = ""
+    several: tuple[str, ...] = ()
+    unsigned: tuple[str, ...] = ()
+
+
+def met(listing: Listing, *, by: str, rotations: Iterable[Rotation] = ()) -> Met:
+    """Return what a repository tells at first contact.
+
+    Who signed points counts, and who signed evidence only where nobody signed a point. Of several whom no rotation joins none is taken:
+    a date is what its writer chose. Unsigned ones are of a release that did not sign; where anything in our name is signed, whoever
+    needs them adopts that machine.
     """
-    signed: list[tuple[datetime, str]] = [(each.sealed, each.signer) for each in listing.points if each.by == by and each.signer]
-    signed += [(each.started, each.tags_signer) for each in listing.evidence if each.by == by and each.tags_signer == each.signer]
-    signed = [each for each in signed if each[1]]
+    signed = {each.signer for each in listing.points if each.by == by and each.signer}
+    signed = signed or {each.signer for each in listing.evidence if each.by == by and each.signer and each.tags_signer == each.signer}
     if signed:
-        return min(signed)[1], ()
+        found = sorted(roots(signed, rotations) or signed)
+        return Met(first=found[0]) if len(found) == 1 else Met(several=tuple(found))
     points = [each.unsigned for each in listing.points if each.by == by and each.unsigned]
     evidence = [each.unsigned for each in listing.evidence if each.by == by and each.unsigned]
-    return "", (*points, *evidence)
+    return Met(unsigned=(*points, *evidence))

@@ -61,9 +61,9 @@ def _line(each: Adoption) -> str:
     if not each.signer:
         return f"{printable(each.machine)}  what it left may be swept and taken back here; no key is accepted, and no point of it counts"
     sets = ", ".join(map(printable, each.sets))
-    oldest = " (the oldest chain here)" if each.first else ""
+    met = " (accepted since first contact)" if each.first else ""
     span = f"{each.oldest:%Y-%m-%d %H:%M} to {each.newest:%Y-%m-%d %H:%M} UTC"
     keys = ", then by ".join(each.keys or (each.signer,))
     accepted = f"; {each.signer} is accepted" if each.signer not in (each.keys or (each.signer,))[:1] else ""
     machine = printable(each.machine) or "no machine"
-    return f"{machine}  {counted(each.points, 'point')} of {sets}, {span}, signed by {keys}{oldest}{accepted}"
+    return f"{machine}  {counted(each.points, 'point')} of {sets}, {span}, signed by {keys}{met}{accepted}"

@@ -78,7 +78,9 @@ def bare_options() -> list[click.Parameter]:
         _option("--password-file", metavar="PATH", help="On a bare machine: the file with its key.  [$RESTIC_PASSWORD_FILE]"),
         _option("--ssh-config", metavar="PATH", help="On a bare machine: OpenSSH settings for an sftp: repository."),
         _option(
-            "--machine", metavar="MACHINE", help="On a bare machine: whose points, by a machine's id, its signer or the policy's name."
+            "--machine",
+            metavar="MACHINE",
+            help="On a bare machine: whose points, by their signer, a machine's id or the policy's name; or `unsigned`.",
         ),
     ]
 

@@ -217,7 +217,7 @@ class Policy:
     evidence_key: SecretReference | None = None
     """The key that signs evidence and manifests; None: one of this host's own, made at first need."""
     signers: tuple[str, ...] = ()
-    """Fingerprints of the keys whose points and evidence count beside our own; empty: the signer of the oldest chain, and adopted ones."""
+    """Fingerprints of the keys whose points and evidence count beside our own; empty: who alone signed at first contact, and adopted."""
     version: int = 1
     policy_in_points: str = "needed"
     """How much of the policy travels in every point: `needed`, what its set needs, or `whole`."""

@@ -58,7 +58,8 @@ class Adopted:
 class Adoption:
     """What adopting a machine would accept: its id (empty: a release that told no machines apart), the key that signed, its points.
 
-    `first`: that key is the signer of the oldest chain here. `keys` are those that followed one another on that machine, oldest first.
+    `first`: that key is accepted since this repository was first met. `keys` are those that followed one another on that machine, oldest
+    first; `rivals` others that sign in that machine's name. `unsigned` are digests of tags that nobody signed and a person meant.
     """
 
     machine: str
@@ -69,14 +70,16 @@ class Adoption:
     newest: datetime
     first: bool = False
     keys: tuple[str, ...] = ()
+    rivals: tuple[str, ...] = ()
+    unsigned: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
     """What this state directory knows of who it is and whom it accepts.
 
-    `machines` and `signers` are its own, all that it ever had. `first` is the signer of the oldest chain when a repository was first
-    met. `contacted` are the repositories met, `unsigned` digests of the tags of what was unsigned then.
+    `machines` and `signers` are its own, all that it ever had. `first` is who signed what lay in a repository when it was first
+    met, where that was one alone. `contacted` are the repositories met, `unsigned` digests of the tags of what was unsigned then.
     """
 
     machines: tuple[str, ...] = ()

@@ -12,18 +12,19 @@ from drtool.model.point import RecoveryPoint
 from drtool.model.rotation import Rotation
 from drtool.model.standing import Acceptance, Adopted, Adoption, Ours, Standing
 from drtool.model.workload import Leftover
-from drtool.planning.succession import at_once, follow, roots
-from drtool.planning.words import spell_duration
+from drtool.planning.succession import chains, roots
+from drtool.planning.words import spell_count, spell_duration, spell_instant, spell_some
 
 FRESH = timedelta(days=1)
 """Who sealed something since then is not taken for gone without being asked about that."""
+_SHOWN = 10
 
 
 def adoptable(listings: Mapping[str, Listing], acceptance: Acceptance, *, rotations: Iterable[Rotation] = ()) -> tuple[Adoption, ...]:
     """Return the machines of our name that are not ours, and signers nobody accepted, each with the points that an adoption would bring.
 
     Keys of a machine that followed one another are one signer, its first. One whose points bear several other signatures is there once
-    for each; first the signer of the oldest chain, then whose points are older.
+    for each; no order recommends any of them, as whoever writes a point chooses its date.
     """
     every = tuple(rotations)
     grouped: dict[tuple[str, str], dict[str, RecoveryPoint]] = {}
@@ -47,7 +48,7 @@ def adoptable(listings: Mapping[str, Listing], acceptance: Acceptance, *, rotati
                 keys=keys,
             )
         )
-    return tuple(sorted(found, key=lambda each: (each.machine, not each.first, each.oldest, each.signer)))
+    return tuple(sorted(found, key=lambda each: (each.machine, -each.points, each.signer)))
 
 
 def _chains(grouped: Iterable[tuple[str, str]], rotations: tuple[Rotation, ...]) -> dict[tuple[str, str], tuple[str, ...]]:
@@ -55,16 +56,7 @@ def _chains(grouped: Iterable[tuple[str, str]], rotations: tuple[Rotation, ...])
     signers: dict[str, list[str]] = {}
     for machine, signer in grouped:
         signers.setdefault(machine, []).append(signer)
-    chains: dict[tuple[str, str], tuple[str, ...]] = {}
-    for machine, names in signers.items():
-        known = at_once(rotations)
-        first = roots(names, known)
-        for signer in sorted(first) or names:
-            line = (signer, *(each.new for each in follow(frozenset({signer}), known).followed))
-            chains[machine, signer] = tuple(key for key in dict.fromkeys(line) if key in names)
-        left = [name for name in names if all(name not in keys for (of, _first), keys in chains.items() if of == machine)]
-        chains |= {(machine, name): (name,) for name in left}
-    return chains
+    return {(machine, first): keys for machine, names in signers.items() for first, keys in chains(names, rotations).items()}
 
 
 def doubt(adoption: Adoption, *, now: datetime) -> str:
@@ -101,24 +93,32 @@ def choose_adoption(
 
     Raises:
         NotFound: no such machine sealed anything here in our name.
-        Refused: its points bear several signatures and neither `signer` nor the oldest chain decides, or the policy's `signers` exclude it.
+        Refused: its points bear several signatures that no rotation joins and `signer` does not decide, several machines signed with that
+            key, or the policy's `signers` exclude it.
     """
     every = tuple(found)
     named = [each for each in every if name in (each.machine, each.signer, *each.keys)]
     signer = signer or (name if any(name in (each.signer, *each.keys) for each in named) else "")
     if not named:
-        known = ", ".join(dict.fromkeys(each.machine or each.signer for each in every))
+        known = spell_some(tuple(dict.fromkeys(each.machine or each.signer for each in every)), _SHOWN)
         hint = f"there are: {known}" if known else "no other machine sealed anything here in the name of this policy"
         raise NotFound(f"no machine {name} sealed anything that is not ours already", hint=hint, safe="nothing was adopted")
     wanted = [_by_key(each, signer) for each in named if signer in ("", each.signer, *each.keys)]
-    first = [each for each in wanted if each.first]
+    if signers and not signer:
+        wanted = [each for each in wanted if each.signer in ours.signers] or wanted
     oldest = roots((each.signer for each in wanted), rotations)
-    chosen = first or [each for each in wanted if each.signer in oldest] or wanted
+    chosen = [each for each in wanted if each.signer in oldest] or wanted
     if len({each.signer for each in chosen}) != 1:
-        keys = " or ".join(dict.fromkeys(each.signer for each in named))
         raise Refused(
-            f"the points of {name} bear several signatures",
-            hint=f"compare with its recovery sheet which key is its own, then: drtool adopt {name} --signer {keys}",
+            f"the points of {name} bear several signatures, and no key is known to follow another: {_offered(chosen)}",
+            hint=f"compare them with the recovery sheet, and name the key that stands there: drtool adopt {name} --signer FINGERPRINT",
+            safe="nothing was adopted",
+        )
+    if len({each.machine for each in chosen}) != 1:
+        machines = spell_some([each.machine or "none" for each in chosen], _SHOWN)
+        raise Refused(
+            f"several machines signed with the key {chosen[0].signer}: {machines}",
+            hint=f"name one of them, with --signer {chosen[0].signer}",
             safe="nothing was adopted",
         )
     if signers and chosen[0].signer not in ours.signers:
@@ -127,7 +127,18 @@ def choose_adoption(
             hint=f"add it there when it is right: signers: [{chosen[0].signer}]",
             safe="nothing was adopted",
         )
-    return chosen[0]
+    mine = (chosen[0].signer, *chosen[0].keys)
+    rivals = (each.signer for each in every if each.machine == chosen[0].machine and each.signer not in mine)
+    return replace(chosen[0], rivals=tuple(dict.fromkeys(rivals)))
+
+
+def _offered(found: list[Adoption]) -> str:
+    words = [
+        f"{', then by '.join(each.keys or (each.signer,))}: {spell_count(each.points, 'point')} of {spell_some(each.sets, 3)}, dated"
+        f" {spell_instant(each.oldest)} to {spell_instant(each.newest)}"
+        for each in sorted(found, key=lambda each: (-each.points, each.signer))
+    ]
+    return spell_some(words, _SHOWN, between="; ")
 
 
 def _by_key(adoption: Adoption, signer: str) -> Adoption:
@@ -136,11 +147,15 @@ def _by_key(adoption: Adoption, signer: str) -> Adoption:
 
 
 def adopted(acceptance: Acceptance, adoption: Adoption, *, unsigned: Iterable[str] = (), at: datetime) -> Acceptance:
-    """Return what is known once a machine is adopted; adopted again, nothing changes."""
+    """Return what is known once a machine is adopted; adopted again, nothing changes.
+
+    Who was merely met first and signs in that machine's name, too, is accepted no longer: a person has named another.
+    """
     record = Adopted(adoption.machine, tuple(filter(None, (adoption.signer,))), at, adoption.points)
     again = any(each.machine == record.machine and each.signers == record.signers for each in acceptance.adopted)
     return replace(
         acceptance,
+        first="" if acceptance.first in adoption.rivals else acceptance.first,
         adopted=acceptance.adopted if again else (*acceptance.adopted, record),
         unsigned=tuple(dict.fromkeys((*acceptance.unsigned, *unsigned))),
     )

@@ -17,9 +17,9 @@ from drtool.planning.succession import Succession, follow, with_former
 def ours_of(acceptance: Acceptance, *, by: str, signers: tuple[str, ...] = (), standing_in: Adoption | None = None) -> Ours:
     """Say who counts: what this state has been itself, and whom it accepts.
 
-    The policy's `signers` decide beside our own key; without them the signer of the oldest chain, and those that were adopted.
-    `standing_in` is what counts for this call alone, as a person named it. A key that follows an accepted one is accepted, unless the
-    policy's list decides.
+    The policy's `signers` decide beside our own key; without them who alone signed at first contact, and those that were adopted.
+    `standing_in` is what counts for this call alone, as a person named it, and then nobody for having been met first. A key that follows
+    an accepted one is accepted, unless the policy's list decides.
     """
     found = succession_of(acceptance, signers=signers, standing_in=standing_in)
     machine = standing_in.machine if standing_in is not None else ""
@@ -29,7 +29,7 @@ def ours_of(acceptance: Acceptance, *, by: str, signers: tuple[str, ...] = (), s
         by=by,
         machines=frozenset(filter(None, every)),
         signers=found.signers,
-        unsigned=frozenset(acceptance.unsigned),
+        unsigned=frozenset((*acceptance.unsigned, *(standing_in.unsigned if standing_in is not None else ()))),
         retired=found.retired,
         disputed=() if signers else found.disputed,  # a person has decided, and heard of it once
         only_leftovers=frozenset(every - sealing),
@@ -45,7 +45,8 @@ def succession_of(acceptance: Acceptance, *, signers: tuple[str, ...] = (), stan
 
 def accepted_directly(acceptance: Acceptance, *, signers: tuple[str, ...] = (), standing_in: Adoption | None = None) -> frozenset[str]:
     """Return the keys that are accepted by themselves, without anybody's word."""
-    others = signers or (acceptance.first, *(signer for each in acceptance.adopted for signer in each.signers))
+    first = acceptance.first if standing_in is None else ""
+    others = signers or (first, *(signer for each in acceptance.adopted for signer in each.signers))
     return frozenset(filter(None, (*acceptance.signers, *others, standing_in.signer if standing_in is not None else "")))
 
 

@@ -201,9 +201,46 @@ def lineage(current: str, rotations: Iterable[Rotation]) -> tuple[Rotation, ...]
 
 def roots(signers: Iterable[str], rotations: Iterable[Rotation]) -> frozenset[str]:
     """Return those of some signers that follow none of the others."""
-    names, every = frozenset(signers), at_once(rotations)
-    followed = {each: follow(frozenset({each}), every).signers - {each} for each in names}
-    return names - frozenset().union(*followed.values()) if followed else names
+    return _roots(frozenset(signers), _successors(rotations))
+
+
+def chains(signers: Iterable[str], rotations: Iterable[Rotation]) -> dict[str, tuple[str, ...]]:
+    """Return by first key those of some signers that followed one another; one whose successor is disputed stands alone.
+
+    Each stands in one chain. A repository's key is enough to name thousands of signers, so it looks at each once.
+    """
+    names = dict.fromkeys(signers)
+    after = _successors(rotations)
+    found: dict[str, tuple[str, ...]] = {}
+    placed: set[str] = set()
+    for signer in sorted(_roots(frozenset(names), after)):
+        line, key = [], signer
+        while key and key not in placed:
+            placed.add(key)
+            if key in names:
+                line.append(key)
+            key = after.get(key, "")
+        found[signer] = tuple(line)
+    return found | {each: (each,) for each in names if each not in placed}
+
+
+def _successors(rotations: Iterable[Rotation]) -> dict[str, str]:
+    """Return by key the one that follows it, as who remembers nothing finds it; none where that is disputed."""
+    counted = ((old, words.counted(frozenset(), own=False, decided=False)) for old, words in _gathered(at_once(rotations)).items())
+    return {old: after[0] for old, after in counted if after}
+
+
+def _roots(names: frozenset[str], after: Mapping[str, str]) -> frozenset[str]:
+    reached: set[str] = set()
+    for name in names:
+        key = after.get(name, "")
+        while key and key != name:
+            onward = after.get(key, "")
+            if key in reached and (not onward or onward in reached):
+                break
+            reached.add(key)
+            key = onward
+    return names - reached
 
 
 def unfinished(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 _MINUTE = 60
@@ -34,3 +35,9 @@ def spell_count(number: int, noun: str) -> str:
     if number == 1:
         return f"1 {noun}"
     return f"{number} {noun[:-1]}ies" if noun.endswith("py") else f"{number} {noun}s"
+
+
+def spell_some(words: Sequence[str], most: int, *, between: str = ", ") -> str:
+    """Spell a list of which a stranger may decide how long it is: so many of it, and how many more there are."""
+    more = len(words) - most
+    return between.join((*words[:most], f"and {more} more") if more > 0 else words)

@@ -61,7 +61,7 @@ def test_a_rebuilt_machine_drills_at_once_and_restores_after_an_adoption(world: 
     assert drtool(world, "rebuilt", "drill", "documents").returncode == 0
     listed = drtool(world, "rebuilt", "adopt")
     assert gone in listed.stdout
-    assert "the oldest chain here" in listed.stdout
+    assert "accepted since first contact" in listed.stdout
     assert drtool(world, "rebuilt", "adopt", gone).returncode == 6
     assert drtool(world, "rebuilt", "adopt", gone, "--yes").returncode == 0
     assert "adopt" in drtool(world, "rebuilt", "history").stdout

@@ -161,12 +161,23 @@ def test_an_adoption_is_clear_or_refused() -> None:
         choose_adoption(found, "laptop", ours=OURS, signers=())
     assert choose_adoption(found, "laptop", signer="SHA256:b", ours=OURS, signers=()).signer == "SHA256:b"
     first = adoptable(near, Acceptance(first="SHA256:a"))
-    chosen = choose_adoption(first, "laptop", ours=OURS, signers=())
-    assert chosen.signer == "SHA256:a"
+    with pytest.raises(Refused) as told:
+        choose_adoption(first, "laptop", ours=OURS, signers=())
+    for word in ("SHA256:a: 1 point of documents, dated", "SHA256:b: 1 point of documents, dated"):
+        assert word in told.value.what
+    assert "--signer FINGERPRINT" in told.value.hint
+    chosen = choose_adoption(first, "laptop", signer="SHA256:a", ours=OURS, signers=())
+    assert (chosen.signer, chosen.rivals) == ("SHA256:a", ("SHA256:b",))
+    assert choose_adoption(first, "laptop", ours=replace(OURS, signers=frozenset({"SHA256:b"})), signers=("SHA256:b",)).signer == "SHA256:b"
+    assert adopted(Acceptance(first="SHA256:b"), chosen, at=NOW).first == "", "who was met first and is named by nobody"
+    assert adopted(Acceptance(first="SHA256:elsewhere"), chosen, at=NOW).first == "SHA256:elsewhere"
+    shared = [replace(chosen, machine=machine) for machine in ("laptop", "pi")]
+    with pytest.raises(Refused, match="several machines signed"):
+        choose_adoption(shared, "SHA256:a", ours=OURS, signers=())
     with pytest.raises(NotFound, match="no machine nowhere"):
         choose_adoption(first, "nowhere", ours=OURS, signers=())
     with pytest.raises(Refused, match="not among"):
-        choose_adoption(first, "laptop", ours=OURS, signers=("SHA256:mine",))
+        choose_adoption(first, "laptop", signer="SHA256:a", ours=OURS, signers=("SHA256:mine",))
     known = adopted(Acceptance(), chosen, at=NOW)
     assert adopted(known, chosen, at=NOW + timedelta(days=1)) == known
     assert adopted(known, chosen, unsigned=("e" * 64,), at=NOW).unsigned == ("e" * 64,)

@@ -20,7 +20,18 @@ from drtool.planning.adopt import adoptable, choose_adoption
 from drtool.planning.choose import choose_point
 from drtool.planning.others import others_of
 from drtool.planning.standing import judged, ours_of, proves
-from drtool.planning.succession import MOST_OF_A_KEY, MOST_STEPS, at_once, follow, learnt, lineage, require_sole, unfinished
+from drtool.planning.succession import (
+    MOST_OF_A_KEY,
+    MOST_STEPS,
+    at_once,
+    chains,
+    follow,
+    learnt,
+    lineage,
+    require_sole,
+    roots,
+    unfinished,
+)
 from tests.planning.planning_values import BY, DAY, NOW, evidence, listing, point
 
 A, B, C, EVIL = (f"SHA256:{letter * 43}" for letter in "abce")
@@ -430,7 +441,10 @@ def test_the_keys_of_a_machine_that_followed_one_another_are_one_adoption() -> N
     chain = (first(A, B), last(A, B), first(B, C), last(B, C))
     found = adoptable(near, Acceptance(first=A), rotations=chain)
     assert [(each.signer, each.keys, each.points) for each in found] == [(A, (A, B, C), 3), (EVIL, (EVIL,), 1)]
-    for named, signer in (("nas", A), (C, C), (B, B)):
+    with pytest.raises(Refused, match="several signatures"):
+        choose_adoption(found, "nas", ours=accepted(), signers=(), rotations=chain)
+    assert choose_adoption(found[:1], "nas", ours=accepted(), signers=(), rotations=chain).signer == A
+    for named, signer in ((A, A), (C, C), (B, B)):
         chosen = choose_adoption(found, named, ours=accepted(), signers=(), rotations=chain)
         assert (chosen.signer, chosen.keys) == (signer, (A, B, C))
     assert choose_adoption(found, "nas", signer=B, ours=accepted(), signers=(), rotations=chain).signer == B
@@ -456,3 +470,15 @@ def test_what_of_a_rotation_is_not_done_is_told() -> None:
     near = replace(listing("near"), unfinished=("so it is",))
     (told,) = others_of([near], "documents", by=BY, now=NOW)
     assert (told.words, told.next) == ("so it is; to finish it: drtool evidence rotate", "drtool evidence rotate")
+
+
+def test_thousands_of_signers_are_looked_at_once_each() -> None:
+    names = [f"SHA256:{number:043}" for number in range(3000)]
+    joined = [Rotation(str(number), BY, "nas", old, new, NOW) for number, (old, new) in enumerate(itertools.pairwise(names[:1000]))]
+    found = chains(names, joined)
+    assert found[names[0]] == tuple(names[:1000])
+    assert len(found) == 2001
+    assert roots(names, joined) == frozenset((names[0], *names[1000:]))
+    assert chains((A, B, C), (first(A, C), first(B, C))) in ({A: (A, C), B: (B,)}, {B: (B, C), A: (A,)}), "each stands in one chain"
+    assert chains((A, B), (first(A, B), first(B, A))) == {A: (A,), B: (B,)}
+    assert chains((A, C), (first(A, B), first(B, C))) == {A: (A, C)}
