@@ -13,6 +13,7 @@ from drtool.catalog.rotation import opened_rotations
 from drtool.catalog.signer import Signer
 from drtool.model.errors import DrtoolError, Refused
 from drtool.model.inventory import Listing
+from drtool.model.label import LabelProofs
 from drtool.model.policy import Policy
 from drtool.model.rotation import Rotation, SignedRotation
 from drtool.model.standing import Acceptance, Adoption, Ours
@@ -57,6 +58,7 @@ class Notary:
         self._opened: dict[bytes, str] = {}
         self._machine = ""
         self._learnt: frozenset[Rotation] = frozenset()
+        self._proofs: LabelProofs | None = None
 
     @property
     def machine(self) -> str:
@@ -67,6 +69,14 @@ class Notary:
             if not set(own) <= set(self._file.load().machines):
                 self._file.update(lambda known: replace(known, machines=tuple(dict.fromkeys((*known.machines, *own)))))
         return self._machine
+
+    def label_proofs(self) -> LabelProofs:
+        """Return by what labels among a person's data are known to be this state directory's own."""
+        if self._proofs is None:
+            from drtool.catalog.label_key import label_proofs  # noqa: PLC0415 - only where labels are read or written
+
+            self._proofs = label_proofs(self._state_directory)
+        return replace(self._proofs, accepted=frozenset(self._file.load().labels))
 
     @property
     def acceptance(self) -> Acceptance:

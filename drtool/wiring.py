@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from drtool import __version__
 from drtool.model.kind import KindFacts
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from drtool.catalog.evidence_folder import EvidenceFolder
     from drtool.engine.hands import Hands
+    from drtool.model.label import LabelProofs
     from drtool.model.policy import Policy, SourcePolicy
     from drtool.model.standing import Adoption
     from drtool.notary import Notary
@@ -68,9 +69,7 @@ def make_hands(
     local = LocalRunner()
     own = places_of_our_own(policy, state_directory)
     store = secrets or make_secrets()
-    sources = {
-        name: SOURCES[source.kind](source, policy, local, clock, store, lambda: notary.machine) for name, source in policy.sources.items()
-    }
+    sources = {name: SOURCES[source.kind](source, policy, local, clock, store, notary) for name, source in policy.sources.items()}
     for source in sources.values():
         if isinstance(source, FilesSource) and source.runner is local:
             source.spare(tuple((each.path, each.words if each.what in IN_USE else "") for each in own))
@@ -143,7 +142,18 @@ def _restic(
     )
 
 
-def _files(source: SourcePolicy, policy: Policy, local: Runner, clock: Clock, _secrets: SecretStore, machine: Callable[[], str]) -> Source:
+class _LabelledBy(TypedDict):
+    """By what a source labels what it leaves."""
+
+    machine: Callable[[], str]
+    proofs: Callable[[], LabelProofs]
+
+
+def _labelled_by(notary: Notary) -> _LabelledBy:
+    return {"machine": lambda: notary.machine, "proofs": notary.label_proofs}
+
+
+def _files(source: SourcePolicy, policy: Policy, local: Runner, clock: Clock, _secrets: SecretStore, notary: Notary) -> Source:
     from drtool.runners.ssh import SshRunner
     from drtool.sources.files.source import FilesSource
 
@@ -157,16 +167,16 @@ def _files(source: SourcePolicy, policy: Policy, local: Runner, clock: Clock, _s
         if protect.source == source.name
         for path in protect.selector.get("paths", ())
     }
-    return FilesSource(policy=source, by=policy.name, runner=runner, clock=clock, watch=tuple(sorted(paths)), machine=machine)
+    return FilesSource(policy=source, by=policy.name, runner=runner, clock=clock, watch=tuple(sorted(paths)), **_labelled_by(notary))
 
 
-def _stream(source: SourcePolicy, policy: Policy, local: Runner, clock: Clock, secrets: SecretStore, machine: Callable[[], str]) -> Source:
+def _stream(source: SourcePolicy, policy: Policy, local: Runner, clock: Clock, secrets: SecretStore, notary: Notary) -> Source:
     from drtool.sources.stream.source import StreamSource
 
-    return StreamSource(policy=source, by=policy.name, runner=local, clock=clock, secrets=secrets, machine=machine)
+    return StreamSource(policy=source, by=policy.name, runner=local, clock=clock, secrets=secrets, **_labelled_by(notary))
 
 
-def _truenas(source: SourcePolicy, policy: Policy, local: Runner, clock: Clock, secrets: SecretStore, machine: Callable[[], str]) -> Source:
+def _truenas(source: SourcePolicy, policy: Policy, local: Runner, clock: Clock, secrets: SecretStore, notary: Notary) -> Source:
     from drtool.sources.truenas.source import TruenasSource
 
     wanted = [(each.name, protect.selector) for each in policy.sets.values() for protect in each.protect if protect.source == source.name]
@@ -186,11 +196,11 @@ def _truenas(source: SourcePolicy, policy: Policy, local: Runner, clock: Clock, 
         watch=watch,
         system=system,
         remote=remote,
-        machine=machine,
+        **_labelled_by(notary),
     )
 
 
-SOURCES: Mapping[str, Callable[[SourcePolicy, Policy, Runner, Clock, SecretStore, Callable[[], str]], Source]] = {
+SOURCES: Mapping[str, Callable[[SourcePolicy, Policy, Runner, Clock, SecretStore, Notary], Source]] = {
     "files": _files,
     "stream": _stream,
     "truenas": _truenas,

@@ -35,6 +35,7 @@ from drtool.planning.keys import opened_with
 from drtool.planning.memory import spell_vanished
 from drtool.planning.schedule import Agenda, put_off, repository_of, with_maintenance
 from drtool.planning.standing import left_here
+from drtool.planning.sweep import in_pieces
 from drtool.planning.sweep import plan_sweep as plan_what_to_sweep
 from drtool.ports import Clock
 from drtool.process import Interrupt
@@ -201,7 +202,7 @@ class Workshop:
         if shown is not None:
             by, machines = self.policy.name, self.notary.ours().machines
             others = {each for each in found.leftovers if not left_here(each, by=by, machines=machines)}  # they are told of, and stay
-            left = tuple(each for each in found.leftovers if each.what != "kept" or each.locator in shown or each in others)
+            left = tuple(each for each in found.leftovers if each.what not in ("kept", "placed") or each.locator in shown or each in others)
             found = replace(found, leftovers=left)
         unlisted = (listing.problem for listing in found.repositories.values() if listing.problem is not None)
         unsettled = (Problem(error.kind, error.what, error.hint) for error in dead.failures)
@@ -242,7 +243,9 @@ class Workshop:
     def plan_run(self, names: tuple[str, ...], found: Inventory) -> Plan:
         """Plan a backup of sets."""
         points = {name: self.clock.fresh_id() for name in names}
-        return plan_backup(self.policy, found, sets=names, now=self.clock.now(), run=self.clock.fresh_id(), points=points)
+        plan = plan_backup(self.policy, found, sets=names, now=self.clock.now(), run=self.clock.fresh_id(), points=points)
+        pieces = in_pieces(found.leftovers, by=self.policy.name, machines=self.notary.ours().machines)
+        return replace(plan, skipped=(*plan.skipped, *pieces))
 
     def plan_due(self, due: Agenda, found: Inventory) -> Plan:
         """Plan what a timer's call takes on: sets whose repository answers, then prunes and readings."""

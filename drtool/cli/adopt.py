@@ -42,8 +42,9 @@ def command(context: click.Context, machine: str | None, signer: str, leftovers:
         return exits.SUCCEEDED
     chosen = app.choose_adoption(machine, signer=signer, leftovers=leftovers)
     if not (session.options.quiet and yes):
-        compare = "Compare that fingerprint with the recovery sheet. " if chosen.signer else ""
-        screen.words([_line(chosen), f"  {compare}Two machines must not make one set's points at once."])
+        compare = "Compare that fingerprint with the recovery sheet. Two machines must not make one set's points at once."
+        look = "Look at each: whoever may write there can make it look like that, and it is moved or removed as its label says."
+        screen.words([*_line(chosen).splitlines(), f"  {compare if chosen.signer else look}"])
     doubt = app.doubt_of(chosen)
     if doubt:
         screen.words([f"  {printable(doubt)} If it lives, give one of the two a `name:` of its own instead."])
@@ -59,7 +60,10 @@ def command(context: click.Context, machine: str | None, signer: str, leftovers:
 
 def _line(each: Adoption) -> str:
     if not each.signer:
-        return f"{printable(each.machine)}  what it left may be swept and taken back here; no key is accepted, and no point of it counts"
+        left = "".join(f"\n  {printable(place)}" for place in each.places)
+        return (
+            f"{printable(each.machine)}  what it left may be swept and taken back here; no key is accepted, and no point of it counts{left}"
+        )
     sets = ", ".join(map(printable, each.sets))
     met = " (accepted since first contact)" if each.first else ""
     span = f"{each.oldest:%Y-%m-%d %H:%M} to {each.newest:%Y-%m-%d %H:%M} UTC"

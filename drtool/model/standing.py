@@ -72,6 +72,9 @@ class Adoption:
     keys: tuple[str, ...] = ()
     rivals: tuple[str, ...] = ()
     unsigned: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
+    """What it left at the sources, where that alone is taken over, and the digests of those labels that prove nothing here."""
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,5 +93,7 @@ class Acceptance:
     unsigned: tuple[str, ...] = ()
     rotations: tuple[Rotation, ...] = ()
     """Who follows whom among the keys it accepts, as it read it in the repositories; one that goes there stays here."""
+    labels: tuple[str, ...] = ()
+    """Digests of labels that a person took over: no machine that is known here proves them."""
     untold: tuple[str, ...] = ()
     """What was decided at first contact and nobody has been told yet."""

@@ -64,5 +64,9 @@ class Leftover:
     """The run whose exchange is in service again since this was put aside: what had taken it back was taken back."""
     exchanged: tuple[str, ...] = ()
     """The runs that had exchanged its place before, to and fro, oldest first; each took back what the one before it did."""
+    unproven: str = ""
+    """The digest of its label, where nothing shows that this state directory wrote that; empty: it is proven, or its place proves it."""
+    proven: bool = False
+    """Whether its label bears this state directory's proof; what is labelled at a platform's own gate bears none."""
     inside: str = ""
     """What is kept aside around this, by its own locator; only once that is back is this where its label says it is."""

@@ -8,10 +8,12 @@ from datetime import datetime, timedelta
 
 from drtool.model.errors import NotFound, Refused
 from drtool.model.inventory import Listing
+from drtool.model.label import UNKNOWN_MACHINE
 from drtool.model.point import RecoveryPoint
 from drtool.model.rotation import Rotation
 from drtool.model.standing import Acceptance, Adopted, Adoption, Ours, Standing
 from drtool.model.workload import Leftover
+from drtool.planning.standing import left_here
 from drtool.planning.succession import chains, roots
 from drtool.planning.words import spell_count, spell_duration, spell_instant, spell_some
 
@@ -68,16 +70,21 @@ def doubt(adoption: Adoption, *, now: datetime) -> str:
 
 
 def choose_leftovers(leftovers: Iterable[Leftover], name: str, *, ours: Ours, at: datetime) -> Adoption:
-    """Return what adopting a machine for what it left at the sources accepts: no key, and no point.
+    """Return what adopting a machine for what it left at the sources accepts: those things, no key, and no point.
 
-    Raises NotFound when no machine of our name and of that id left anything.
+    Raises NotFound when no machine of our name and of that id left anything that is not known to be ours.
     """
-    machines = {each.machine for each in leftovers if each.by == ours.by and each.machine and each.machine not in ours.machines}
-    if name not in machines:
-        known = ", ".join(sorted(machines))
+    left: dict[str, list[Leftover]] = {}
+    for each in leftovers:
+        if not left_here(each, by=ours.by, machines=ours.machines) and each.by == ours.by:
+            left.setdefault(each.machine or UNKNOWN_MACHINE, []).append(each)
+    if name not in left:
+        known = ", ".join(sorted(left))
         hint = f"these left something: {known}" if known else "no other machine of this name left anything at the sources that answered"
         raise NotFound(f"no machine {name} left anything that is not ours already", hint=hint)
-    return Adoption(name, "", 0, (), at, at)
+    places = tuple(f"{each.what} {each.locator}" for each in left[name])
+    labels = tuple(sorted(filter(None, (each.unproven for each in left[name]))))
+    return Adoption(name, "", 0, (), at, at, places=places, labels=labels)
 
 
 def choose_adoption(
@@ -151,6 +158,8 @@ def adopted(acceptance: Acceptance, adoption: Adoption, *, unsigned: Iterable[st
 
     Who was merely met first and signs in that machine's name, too, is accepted no longer: a person has named another.
     """
+    if adoption.machine == UNKNOWN_MACHINE and not adoption.signer:
+        return replace(acceptance, labels=tuple(dict.fromkeys((*acceptance.labels, *adoption.labels))))
     record = Adopted(adoption.machine, tuple(filter(None, (adoption.signer,))), at, adoption.points)
     again = any(each.machine == record.machine and each.signers == record.signers for each in acceptance.adopted)
     return replace(
@@ -158,4 +167,5 @@ def adopted(acceptance: Acceptance, adoption: Adoption, *, unsigned: Iterable[st
         first="" if acceptance.first in adoption.rivals else acceptance.first,
         adopted=acceptance.adopted if again else (*acceptance.adopted, record),
         unsigned=tuple(dict.fromkeys((*acceptance.unsigned, *unsigned))),
+        labels=tuple(dict.fromkeys((*acceptance.labels, *adoption.labels))),
     )

@@ -7,6 +7,7 @@ from dataclasses import replace
 from drtool.model.evidence import Evidence
 from drtool.model.hold import Hold
 from drtool.model.inventory import Listing
+from drtool.model.label import UNKNOWN_MACHINE
 from drtool.model.point import RecoveryPoint
 from drtool.model.rotation import Rotation
 from drtool.model.standing import Acceptance, Adoption, Ours, Standing
@@ -127,12 +128,23 @@ def _may_release(hold: Hold, ours: Ours) -> bool:
 
 
 def left_here(leftover: Leftover, *, by: str, machines: frozenset[str]) -> bool:
-    """Tell whether a leftover is this machine's to release; one that names no machine is of a release that told none apart."""
-    return leftover.by == by and (not leftover.machine or leftover.machine in machines)
+    """Tell whether a leftover is this machine's to release: by the proof on its label, or where labels bear none, by the machine they name.
+
+    One that names no machine there is of a release that told none apart.
+    """
+    if leftover.by != by or leftover.unproven:
+        return False
+    return leftover.proven or not leftover.machine or leftover.machine in machines
 
 
 def left_elsewhere(leftover: Leftover, *, by: str, machines: frozenset[str]) -> str:
     """Say, in words, that another machine of our name left it; empty where it is ours, or another name's."""
     if leftover.by != by or left_here(leftover, by=by, machines=machines):
         return ""
+    if leftover.unproven:
+        name = leftover.machine or UNKNOWN_MACHINE
+        return (
+            f"its label bears no proof of this machine (it names {name}): if a machine of yours that is gone left it, "
+            f"drtool adopt --leftovers {name}; if none did, look at it and remove the label"
+        )
     return f"left by machine {leftover.machine}, and its own to sweep; if that is gone: drtool adopt --leftovers {leftover.machine}"

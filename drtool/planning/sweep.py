@@ -44,7 +44,7 @@ def plan_sweep(
         if leftover.inside:  # it goes with what it lies in
             continue
         place = f"{leftover.source} {leftover.what} {leftover.locator}"
-        if not left_here(leftover, by=by, machines=machines):
+        if not left_here(leftover, by=by, machines=machines) and not _is_over(leftover, by=by, now=now):
             elsewhere = left_elsewhere(leftover, by=by, machines=machines)
             if elsewhere and leftover.what != "unsealed":  # what others store just now is no news
                 skipped.append(Skipped(what=place, reason=elsewhere))
@@ -70,6 +70,25 @@ def plan_sweep(
     for step in _thaws(holds or {}, now=now, by=by, over=(dead_runs | ended_runs) - alive):
         steps[step.id] = step
     return Plan(verb="sweep", run=run, policy=by, created=now, steps=tuple(steps.values()), skipped=tuple(skipped))
+
+
+def in_pieces(leftovers: Iterable[Leftover], *, by: str, machines: frozenset[str]) -> tuple[Skipped, ...]:
+    """Return the places that somebody else was exchanging and that may lie in pieces: what is stored of them may not be all."""
+    return tuple(
+        Skipped(
+            what=f"what run {each.run} was exchanging at {each.target} when it died",
+            reason=f"part of it may stand aside and not be stored; {left_elsewhere(each, by=by, machines=machines)}",
+            outcome="partial",
+        )
+        for each in leftovers
+        if each.what == "staging" and each.target and left_elsewhere(each, by=by, machines=machines)
+    )
+
+
+def _is_over(leftover: Leftover, *, by: str, now: datetime) -> bool:
+    """Tell whether it is a sandbox of our name past its lease: it lies where the policy lets drills be, and has no other owner left."""
+    expires = _instant(leftover.expires)
+    return leftover.what == "sandbox" and leftover.by == by and expires is not None and expires <= now
 
 
 def _after_staging(step: Step, all_steps: Iterable[Step]) -> Step:

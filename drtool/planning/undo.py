@@ -5,6 +5,7 @@ from datetime import datetime
 
 from drtool.model.errors import NotFound, Refused
 from drtool.model.inventory import Problem
+from drtool.model.label import UNKNOWN_MACHINE
 from drtool.model.plan import Plan, Step, Undo
 from drtool.model.workload import Leftover
 from drtool.planning.names import fitting
@@ -40,9 +41,10 @@ def plan_undo(
     problems = tuple(problems)
     theirs = next((each for each in ours if each.run in runs and not left_here(each, by=by, machines=machines)), None)
     if theirs is not None:
+        name = theirs.machine or UNKNOWN_MACHINE
         raise Refused(
-            f"run {theirs.run} was of machine {theirs.machine}, which put {theirs.target} into service",
-            hint=f"take it back there; or if that machine is gone: drtool adopt --leftovers {theirs.machine}, then this again",
+            f"run {theirs.run} was of machine {name}, which put {theirs.target} into service",
+            hint=f"take it back there; or if that machine is gone: drtool adopt --leftovers {name}, then this again",
             safe="nothing was changed",
         )
     away = "; ".join(problem.what for problem in problems)

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from drtool.model.carried import Carried, CarriedRecord, Folder
-from drtool.model.codec import canonical
+from drtool.model.codec import canonical, encode
 from drtool.model.errors import DrtoolError, Refused
+from drtool.model.label import LabelProofs
 from drtool.model.plan import Destination, Move
 from drtool.sources.places.marker import Marker
 from drtool.testing.source_contract import BY, RUN
@@ -20,12 +21,18 @@ from tests.contracts.test_files_carry import source_at
 STATES = ("moving", "reversing")
 
 
+def proven(marker: Marker, name: str) -> bytes:
+    """Spell a label as one of ours, as if the key were known: what it may move is bounded all the same."""
+    told = {key: value for key, value in encode(marker).items() if key != "unproven"}
+    return canonical({**told, "proof": LabelProofs().prove(name, told)}) + b"\n"
+
+
 def plant(live: Path, marker: Marker, *, name: str = f".drtool-{RUN}-forged") -> Path:
     staging = live / name
     (staging / "inside").mkdir(parents=True, exist_ok=True)
     (staging / "inside" / "evil").write_text("* * * * * root evil\n")
     label = Path(f"{staging}.json")
-    label.write_bytes(canonical(marker) + b"\n")
+    label.write_bytes(proven(marker, label.name))
     label.chmod(0o600)
     return staging
 
@@ -117,7 +124,7 @@ def test_the_undo_of_a_forged_label_leaves_nothing_begun(live: Path, tmp_path: P
     aside.mkdir()
     label = Path(f"{aside}.drtool.json")
     move = Move("", f"{tmp_path}/elsewhere/x")
-    label.write_bytes(canonical(Marker("kept", BY, "here", RUN, point=RUN, aside=str(aside), moves=(move,))) + b"\n")
+    label.write_bytes(proven(Marker("kept", BY, "here", RUN, point=RUN, aside=str(aside), moves=(move,)), label.name))
     label.chmod(0o600)
     (kept,) = (each for each in source_at(live).leftovers(()) if each.what == "kept")
     with pytest.raises(Refused, match="does not lie beside it"):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from drtool.model.errors import Refused
+from drtool.model.label import LabelProofs
 from drtool.model.plan import Destination
 from drtool.model.policy import SourcePolicy
 from drtool.ports import ReserveRequest
@@ -20,7 +22,7 @@ from tests.contracts.test_files_carry import RULES, STORED, everything_in, lande
 from tests.contracts.test_files_carry import live as live  # noqa: PLC0414 - a fixture
 
 
-def at(live: Path, machine: str) -> FilesSource:
+def at(live: Path, machine: str, accepted: Iterable[str] = ()) -> FilesSource:
     return FilesSource(
         policy=SourcePolicy("here", "files", "home"),
         by=BY,
@@ -28,6 +30,7 @@ def at(live: Path, machine: str) -> FilesSource:
         clock=FixedClock(),
         watch=(str(live),),
         machine=lambda: machine,
+        proofs=lambda: LabelProofs(machine.encode(), frozenset(accepted)),
     )
 
 
@@ -49,21 +52,21 @@ def test_a_stale_plan_does_nothing_to_another_machines(live: Path) -> None:
     nas = at(live, "nas")
     rest = everything_in(live.parent)
     for leftover in nas.leftovers(()):
-        for planned in ("", "nas", "pi"):
-            stale = replace(leftover, machine=planned)
-            with pytest.raises(Refused, match="left by machine laptop") as refused:
-                nas.release(stale)
-            assert "drtool adopt --leftovers laptop" in refused.value.hint
-            if leftover.what == "kept":
-                with pytest.raises(Refused, match="left by machine laptop"):
-                    nas.undo(stale, f"{RUN[:-1]}8")
+        assert leftover.unproven
+        stale = replace(leftover, unproven="", proven=True, machine="nas")
+        with pytest.raises(Refused, match="no label that this machine is known to have made") as refused:
+            nas.release(stale)
+        assert "drtool adopt --leftovers laptop" in refused.value.hint
+        if leftover.what == "kept":
+            with pytest.raises(Refused, match="no label"):
+                nas.undo(stale, f"{RUN[:-1]}8")
     assert everything_in(live.parent) == rest
 
 
-def test_what_the_plan_looked_at_is_released_and_taken_back(live: Path) -> None:
-    """The plan decided by the machine that it saw: an adopted one's is ours."""
+def test_what_was_taken_over_is_released_and_taken_back(live: Path) -> None:
+    """A label is accepted as it was looked at; changed by anybody since, it is another."""
     restored(live)
-    nas = at(live, "nas")
+    nas = at(live, "nas", [each.unproven for each in at(live, "nas").leftovers(())])
     found = {each.what: each for each in nas.leftovers(())}
     nas.release(found["staging"])
     nas.undo(found["kept"], f"{RUN[:-1]}8")

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from drtool.model.errors import NotFound, Refused
-from drtool.model.plan import Forget, Plan
+from drtool.model.plan import Forget, Plan, Release
 from drtool.model.standing import Acceptance, Adopted, Adoption, Ours, Standing
 from drtool.model.workload import Leftover
 from drtool.planning.adopt import adoptable, adopted, choose_adoption, choose_leftovers, doubt
@@ -199,8 +199,8 @@ def test_a_sweep_leaves_and_tells_what_another_machine_left_until_it_is_adopted(
         return plan_sweep(theirs, run="S", now=NOW, by=BY, machines=machines, dead_runs=frozenset({"R"}), live_runs=nobody, kept=True)
 
     left = swept(frozenset({"nas"}))
-    assert left.steps == ()
-    assert len(left.skipped) == 3
+    assert [step.action.leftover.what for step in left.steps if isinstance(step.action, Release) and step.action.leftover] == ["sandbox"]
+    assert len(left.skipped) == 2  # a sandbox past its lease lies in a place of drtool's own, and nobody else would end it
     assert all("drtool adopt --leftovers laptop" in each.reason for each in left.skipped)
     assert len(swept(frozenset({"nas", "laptop"})).steps) == 3
 

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 
 from drtool.model.carried import Survey
 from drtool.model.errors import DrtoolError, Refused
+from drtool.model.label import LabelProofs
 from drtool.model.plan import Landed, Restored
 from drtool.model.policy import Settings, SourcePolicy
 from drtool.model.workload import Leftover, Snapshot, Workload
@@ -38,6 +39,7 @@ class FilesSource:
         clock: for ids.
         watch: the protected paths; beside them, in them and above them leftovers are looked for.
         machine: tells which machine this is, with which everything is labelled too.
+        proofs: tells by what labels are known to be ours; without a key anybody could write one.
     """
 
     kind = KIND
@@ -51,11 +53,12 @@ class FilesSource:
         clock: Clock,
         watch: tuple[str, ...] = (),
         machine: Callable[[], str] = str,
+        proofs: Callable[[], LabelProofs] = LabelProofs,
     ) -> None:
         self.name = policy.name
         self.runner = runner
         self._files = FileSystem(runner)
-        self._owner = Owner(policy.name, by, self._files, clock, machine=machine)
+        self._owner = Owner(policy.name, by, self._files, clock, machine=machine, proofs=proofs)
         self._watch = watch
         self._spared: tuple[tuple[str, str], ...] = ()
 

@@ -20,6 +20,8 @@ def leave_out(owner: Owner, workloads: tuple[Workload, ...], own: Iterable[str])
     roots = [str(each.selector["path"]) for each in workloads if not each.problem]
     paths = [*own]
     for path, marker in read_markers(owner, (folder for root in roots for folder in (root, *ancestors(root)))).items():
+        if marker.unproven:  # anybody who may write here could keep a folder from being stored
+            continue
         if marker.what == "kept":
             paths += [marker.aside, path]
         elif marker.what == "staging":

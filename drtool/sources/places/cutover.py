@@ -18,6 +18,7 @@ from drtool.sources.places.marker import (
     Owner,
     read_marker,
     read_markers,
+    require_proven,
     write_marker,
 )
 from drtool.sources.places.own_way import require_at_home, require_own_way
@@ -70,6 +71,7 @@ def finish(owner: Owner, staging: str, marker: Marker, *, told: Callable[[str], 
     """
     marker_path = f"{staging}.json"
     file_system = owner.file_system
+    require_proven(marker, marker_path)
     require_at_home(file_system, staging, marker)
     if marker.state == "reversing":
         marker = reverse(owner, staging, marker)

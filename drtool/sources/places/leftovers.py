@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from drtool.model.policy import Settings
 from drtool.model.workload import Leftover
 from drtool.sources.places.filesystem import ancestors, is_inside, require_plain
-from drtool.sources.places.marker import SANDBOX_MARKER, SANDBOX_PREFIX, Marker, Owner, read_markers
+from drtool.sources.places.marker import SANDBOX_MARKER, SANDBOX_PREFIX, UNDER_WAY, Marker, Owner, read_markers
 
 
 def leftovers(owner: Owner, *, places: Iterable[Settings], watch: Iterable[str]) -> tuple[Leftover, ...]:
@@ -23,7 +23,8 @@ def leftovers(owner: Owner, *, places: Iterable[Settings], watch: Iterable[str])
         elif posixpath.dirname(path) in sandboxes:
             continue  # goes with its sandbox
         elif marker.what == "staging":
-            found.append(_leftover(marker, path.removesuffix(".json")))
+            under_way = marker.moves[0].target if marker.state in UNDER_WAY and marker.moves else ""
+            found.append(_leftover(marker, path.removesuffix(".json"), target=under_way))
         elif marker.what == "kept":
             found.append(_leftover(marker, marker.aside, target=target_of(marker)))
         elif marker.what == "placed":
@@ -81,6 +82,8 @@ def _leftover(marker: Marker, locator: str, *, target: str = "", inside: str = "
         took_back=marker.took_back,
         brought_back=marker.brought_back,
         exchanged=marker.exchanged,
+        unproven=marker.unproven,
+        proven=marker.what != "sandbox" and not marker.unproven,
         inside=inside,
     )
 

@@ -10,8 +10,9 @@ from typing import Any
 
 from drtool.model.bounds import told_machine
 from drtool.model.carried import LeftOut
-from drtool.model.codec import canonical, decode
+from drtool.model.codec import canonical, decode, encode
 from drtool.model.errors import Refused
+from drtool.model.label import UNKNOWN_MACHINE, LabelProofs
 from drtool.model.plan import Destination, Landed, Move
 from drtool.ports import Clock
 from drtool.sources.places.filesystem import FileSystem
@@ -31,6 +32,8 @@ _READ = (
 
 
 NOWHERE = Destination("")
+UNDER_WAY = ("moving", "reversing")
+"""States of a marker whose exchange was begun and has not ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class Owner:
     """A restore can be undone here, so what it puts where nothing was is labelled."""
     machine: Callable[[], str] = str
     """Which machine this is, asked when something is written; empty where none is known."""
+    proofs: Callable[[], LabelProofs] = LabelProofs
+    """By what markers are proven; without a key of its own everybody could."""
     done: dict[str, Landed] = field(default_factory=dict)
     """Cutovers this process carried out, by staging place: a repeated one is answered from here."""
 
@@ -88,13 +93,18 @@ class Marker:
     within: bool = False
     machine: str = ""
     """Which machine made it; empty: a release that did not write that down."""
+    unproven: str = ""
+    """What is read without a proof that this state directory made it: its digest. Never written."""
     format: str = FORMAT
 
 
 def write_marker(owner: Owner, path: str, marker: Marker) -> None:
-    """Write a marker, whole or not at all; one that names no machine is this machine's from here on."""
+    """Write a marker, whole or not at all, with its proof; one that names no machine is this machine's from here on."""
     named = marker if marker.machine else replace(marker, machine=owner.machine())
-    owner.file_system.write(path, canonical(named) + b"\n")
+    told = encode(named)
+    del told["unproven"]
+    proof = owner.proofs().prove(posixpath.basename(path), told)
+    owner.file_system.write(path, canonical({**told, "proof": proof}) + b"\n")
 
 
 def read_markers(owner: Owner, directories: Iterable[str]) -> dict[str, Marker]:
@@ -106,10 +116,16 @@ def read_markers(owner: Owner, directories: Iterable[str]) -> dict[str, Marker]:
     output = owner.file_system.require("looking for markers", *argv, standard_input=names)
     fields = output.split(b"\0")
     markers = {}
+    proofs: LabelProofs | None = None
     for name, body in zip(fields[0::2], fields[1::2], strict=False):
-        marker = _parse(body)
-        if marker is not None and marker.by == owner.by and marker.source == owner.source:
-            markers[posixpath.normpath(os.fsdecode(name))] = marker
+        path = posixpath.normpath(os.fsdecode(name))
+        read = _parse(body)
+        if read is None or (read[0].by, read[0].source) != (owner.by, owner.source):
+            continue
+        proofs = proofs or owner.proofs()
+        marker, told = read
+        of_its_own = posixpath.basename(path) == SANDBOX_MARKER  # it lies in a place that the policy gave to drtool, among nobody's data
+        markers[path] = replace(marker, unproven="" if of_its_own else proofs.unproven(posixpath.basename(path), told))
     return markers
 
 
@@ -125,12 +141,24 @@ def read_marker(owner: Owner, path: str) -> Marker | None:
     return marker
 
 
-def _parse(body: bytes) -> Marker | None:
+def _parse(body: bytes) -> tuple[Marker, Mapping[str, Any]] | None:
     try:
-        marker = decode(Marker, json.loads(body))
+        told = json.loads(body)
+        marker = decode(Marker, told)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
-    return replace(marker, machine=told_machine(marker.machine)) if marker.format == FORMAT else None
+    return (replace(marker, machine=told_machine(marker.machine)), told) if marker.format == FORMAT else None
+
+
+def require_proven(marker: Marker, path: str) -> None:
+    """Refuse to do what a marker says that this state directory cannot have written: anybody who may write there can write one."""
+    if marker.unproven:
+        raise Refused(
+            f"{path} is no label that this machine is known to have made",
+            hint=f"look at it: if a machine of yours that is gone left it, drtool adopt --leftovers {marker.machine or UNKNOWN_MACHINE}; "
+            "else remove it",
+            safe="nothing was touched",
+        )
 
 
 def require_machine(owner: Owner, machine: str, *, planned: str, place: str) -> None:

@@ -24,6 +24,13 @@ def require_at_home(file_system: FileSystem, staging: str, marker: Marker) -> No
                 safe="nothing was moved",
             )
         file_system.require_real_directories(home, name, all_present=False)
+    for move in marker.moves:
+        if move.aside and is_inside(move.aside, staging):
+            raise Refused(
+                f"the label {staging}.json would keep {move.target} aside where it is removed",
+                hint="drtool did not write it so; look at it, and remove it",
+                safe="nothing was moved",
+            )
 
 
 def require_own_way(file_system: FileSystem, staging: str, marker: Marker, move: Move) -> None:

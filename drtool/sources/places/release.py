@@ -6,7 +6,7 @@ from drtool.model.errors import Refused
 from drtool.model.workload import Leftover
 from drtool.sources.places.cutover import finish, kept_markers, reverse
 from drtool.sources.places.filesystem import require_plain
-from drtool.sources.places.marker import SANDBOX_MARKER, SANDBOX_PREFIX, STAGING_PREFIX, Owner, read_marker, require_machine
+from drtool.sources.places.marker import SANDBOX_MARKER, SANDBOX_PREFIX, STAGING_PREFIX, Owner, read_marker, require_machine, require_proven
 from drtool.sources.places.unfinished import refuse_unfinished
 
 
@@ -64,7 +64,7 @@ def _release_staging(owner: Owner, leftover: Leftover) -> None:
         return
     if marker.what != "staging":
         raise _without_label(locator)
-    require_machine(owner, marker.machine, planned=leftover.machine, place=locator)
+    require_proven(marker, f"{locator}.json")
     if marker.state in ("moving", "done"):
         finish(owner, locator, marker)
         return
@@ -84,8 +84,8 @@ def _release_kept(owner: Owner, leftover: Leftover) -> None:
         return
     if ".before-" not in posixpath.basename(locator):
         raise _without_label(locator)
-    for marker in markers.values():
-        require_machine(owner, marker.machine, planned=leftover.machine, place=locator)
+    for path, marker in markers.items():
+        require_proven(marker, path)
     refuse_unfinished(owner, (locator,))
     owner.file_system.remove_tree(locator)
     for path, marker in markers.items():
@@ -103,7 +103,7 @@ def _release_placed(owner: Owner, leftover: Leftover) -> None:
         return
     if marker.what != "placed":
         raise _without_label(locator)
-    require_machine(owner, marker.machine, planned=leftover.machine, place=locator)
+    require_proven(marker, locator)
     owner.file_system.remove_file(locator)
 
 

@@ -14,7 +14,7 @@ from drtool.sources.places.cutover import finish, free_name, kept_markers, refus
 from drtool.sources.places.filesystem import require_plain
 from drtool.sources.places.left_out import tell
 from drtool.sources.places.leftovers import target_of
-from drtool.sources.places.marker import STAGING_PREFIX, Marker, Owner, read_marker, require_machine, write_marker
+from drtool.sources.places.marker import STAGING_PREFIX, Marker, Owner, read_marker, require_proven, write_marker
 from drtool.sources.places.own_way import require_at_home
 from drtool.sources.places.unfinished import refuse_unfinished
 
@@ -25,7 +25,7 @@ _REMEMBERED = 50
 def undo(owner: Owner, *, leftover: Leftover, run: str) -> str:
     """Put what a cutover kept aside back into service, with what was carried out of it, and keep what was restored aside."""
     label, former = _label_of(owner, require_plain(leftover.locator))
-    require_machine(owner, former.machine, planned=leftover.machine, place=leftover.locator)
+    require_proven(former, label)
     files, target = owner.file_system, require_plain(target_of(former))
     refuse_unfinished(owner, (name for name in (target, former.aside) if name), run=run)
     found = files.look((target, former.aside) if former.aside else (target,))

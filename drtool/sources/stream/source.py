@@ -10,6 +10,7 @@ from typing import Final
 from drtool.model.carried import Survey
 from drtool.model.command import Command
 from drtool.model.errors import DrtoolError, Interrupted, Refused
+from drtool.model.label import LabelProofs
 from drtool.model.plan import Landed, Restored
 from drtool.model.point import Census
 from drtool.model.policy import Settings, SourcePolicy
@@ -67,6 +68,7 @@ class StreamSource:
         secrets: resolves the references of an environment when a command starts.
         staging: where a stream waits for its `restore` command; must hold the whole of it.
         machine: tells which machine this is, with which everything is labelled too.
+        proofs: tells by what labels are known to be ours; without a key anybody could write one.
     """
 
     kind = KIND
@@ -81,6 +83,7 @@ class StreamSource:
         secrets: SecretStore,
         staging: str = "/var/tmp",  # noqa: S108 - private inside
         machine: Callable[[], str] = str,
+        proofs: Callable[[], LabelProofs] = LabelProofs,
     ) -> None:
         self.name = policy.name
         self.runner = runner
@@ -91,7 +94,7 @@ class StreamSource:
         self._secrets = secrets
         self._seconds = seconds_of(str(policy.settings.get("timeout") or LONGEST))
         self._staging = staging
-        self._owner = Owner(policy.name, by, FileSystem(runner), clock, machine=machine)
+        self._owner = Owner(policy.name, by, FileSystem(runner), clock, machine=machine, proofs=proofs)
 
     def discover(self, selector: Settings) -> tuple[Workload, ...]:
         del selector  # it has no keys

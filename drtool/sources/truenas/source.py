@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from drtool.model.carried import Survey
 from drtool.model.errors import Refused
+from drtool.model.label import LabelProofs
 from drtool.model.plan import Landed, Restored
 from drtool.model.policy import Settings, SourcePolicy
 from drtool.model.secret import SecretReference, parse_reference
@@ -55,6 +56,7 @@ class TruenasSource:
         system: the set by which the policy protects the appliance itself, empty where none does.
         remote: the NAS over SSH, where the settings name it.
         machine: tells which machine this is, with which everything is labelled too.
+        proofs: tells by what labels are known to be ours; without a key anybody could write one.
     """
 
     kind = KIND
@@ -71,6 +73,7 @@ class TruenasSource:
         system: str = "",
         remote: Remote | None = None,
         machine: Callable[[], str] = str,
+        proofs: Callable[[], LabelProofs] = LabelProofs,
     ) -> None:
         self.name = policy.name
         self.runner = runner
@@ -87,7 +90,7 @@ class TruenasSource:
         self._watch = watch
         self._reached: Reach | None = None
         self._shell = Shell(remote) if remote is not None else None
-        owner = Owner(policy.name, by, self._files, clock, takes_back=False, machine=machine)
+        owner = Owner(policy.name, by, self._files, clock, takes_back=False, machine=machine, proofs=proofs)
         self._parts = Parts(
             policy.name,
             by,
