@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from drtool.catalog.dead import dead_runs
 from drtool.catalog.index import Index
 from drtool.engine.clock import SystemClock
 from drtool.engine.lock import drill_held, sets_held
@@ -20,7 +21,7 @@ from drtool.model.inventory import Inventory, Listing
 from drtool.model.nearest import named
 from drtool.model.policy import DrillPolicy, Policy
 from drtool.model.secret import Secret, SecretReference
-from drtool.model.view import GoneSet
+from drtool.model.view import DeadRun, GoneSet
 from drtool.openness import Opening
 from drtool.origin import Operator, Origin
 from drtool.planning.gone import gone_sets
@@ -71,6 +72,8 @@ class StatusView:
     """Sets whose points are there, and which the policy does not have any more."""
     untimed: tuple[TaskStatus, ...] = ()
     """Backups and drills without a schedule whose last attempt was not good."""
+    dead: tuple[DeadRun, ...] = ()
+    """Runs of this machine that died, and after which nobody has tidied up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -705,6 +708,7 @@ class App:
             left_out(self.policy),
             gone_sets(self.policy, listings),
             untimed,
+            dead_runs(self.state_directory),
         )
 
     def forecast(self, sets: Iterable[str] = (), *, refresh: bool = False) -> ForecastView:

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import fields
 
+from drtool.catalog.dead import dead_runs
 from drtool.catalog.machine import VARIABLE
 from drtool.engine.attest import evidence_folder
 from drtool.engine.hands import Hands
@@ -43,7 +44,8 @@ def examine(
     for subject in subjects:  # a slip that asks nothing must not say that all is well
         named(subject, known, "repository, source, sandbox or drill")
     if not subjects:
-        findings += [_state(state_directory), *_signer(hands), *_machine(hands), *_open_to_others(hands, state_directory, openings)]
+        findings += [_state(state_directory), *_dead(state_directory), *_signer(hands), *_machine(hands)]
+        findings += _open_to_others(hands, state_directory, openings)
     protected = look_at_protected(hands, _sets_about(hands, subjects))
     for name in _asked_of(hands.repositories, subjects):
         findings += _repository(hands, name, _coming(hands, name, protected))
@@ -255,6 +257,11 @@ def _open_to_others(hands: Hands, state_directory: str, openings: tuple[Opening,
             own = (hook for hook in hooks if hook.on in hands.sources and hands.sources[hook.on].runner.name == hands.local.name)
             found += [(f"set {name}: hook", opening) for hook in own for opening in hook_openings(hook)]
     return [Finding(subject, good=False, text=opening.words, remedy=opening.remedy) for subject, opening in found]
+
+
+def _dead(directory: str) -> list[Finding]:
+    """Tell what died here: it stands in nobody's way, and what it left is not gone."""
+    return [Finding("runs", good=None, text=each.words, remedy="drtool sweep") for each in dead_runs(directory)]
 
 
 def _state(directory: str) -> Finding:

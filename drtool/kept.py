@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from drtool.archive import Archive
 from drtool.engine.hands import Hands
 from drtool.model.errors import DrtoolError, Interrupted
 from drtool.model.identifier import instant_of
 from drtool.model.workload import Leftover
-from drtool.sources.places.contents import contents
-
-_FRACTION = re.compile(r"\.\d+")
-Contents = dict[bytes, tuple[int, int]]
+from drtool.sources.places.contents import Facts, contents, held_facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +31,7 @@ class KeptThing:
 
 
 def look_at_kept(hands: Hands, archive: Archive, leftovers: Iterable[Leftover], *, now: datetime) -> tuple[KeptThing, ...]:
-    """Look at everything that is kept aside; by path, size and time of change, and whatever is not known counts as not held.
+    """Look at everything that is kept aside; by path, kind, size and time of change, and whatever is not known counts as not held.
 
     The ways back of restores that put something where nothing was go with it, and are told after it.
     """
@@ -63,12 +58,12 @@ def _look(hands: Hands, archive: Archive, leftover: Leftover, now: datetime) -> 
     if there is None:
         return KeptThing(leftover, age)
     point, held = _held(hands, archive, leftover)
-    unheld = [facts for path, facts in there.items() if held.get(path) != facts]
-    sizes = sum(size for size, _modified in there.values())
-    return KeptThing(leftover, age, len(there), sizes, len(unheld), sum(size for size, _modified in unheld), point)
+    unheld = [facts for path, facts in there.items() if path not in held or not facts.tells_the_same_as(held[path])]
+    sizes = sum(facts.bytes for facts in there.values())
+    return KeptThing(leftover, age, len(there), sizes, len(unheld), sum(facts.bytes for facts in unheld), point)
 
 
-def _held(hands: Hands, archive: Archive, leftover: Leftover) -> tuple[str, Contents]:
+def _held(hands: Hands, archive: Archive, leftover: Leftover) -> tuple[str, dict[bytes, Facts]]:
     """Return the newest whole point that holds where it was in service, and what it holds there."""
     for name, backup_set in hands.policy.sets.items():
         if all(protect.source != leftover.source for protect in backup_set.protect):
@@ -81,21 +76,9 @@ def _held(hands: Hands, archive: Archive, leftover: Leftover) -> tuple[str, Cont
                     if member.source != leftover.source or artifact.form != "tree" or not inside:
                         continue
                     entries = hands.repositories[chosen.copies[0]].browse(artifact, manifest.point, member.workload, leftover.target)
-                    base = len(os.fsencode(leftover.target))
-                    return manifest.point, {
-                        os.fsencode(entry.path)[base:].lstrip(b"/"): (entry.bytes, _second(entry.modified))
-                        for entry in entries
-                        if entry.type != "dir"
-                    }
+                    return manifest.point, held_facts(entries, leftover.target)
         except Interrupted:
             raise
         except DrtoolError:
             continue
     return "", {}
-
-
-def _second(modified: str) -> int:
-    try:
-        return int(datetime.fromisoformat(_FRACTION.sub("", modified)).astimezone(UTC).timestamp())
-    except ValueError:
-        return -1

@@ -211,6 +211,8 @@ class LandRequest:
     """Of what is in service and not in the point nothing is carried back."""
     within: bool = False
     """The same restore has put something around it before: what stands in the way came with that, and is kept aside."""
+    held: Callable[[], Iterable[Entry]] = tuple
+    """What the point holds of it, asked only where that decides; nothing where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)

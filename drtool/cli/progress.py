@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from drtool.cli import screen
 from drtool.cli.render.table import table
-from drtool.cli.render.words import BAD, GOOD, duration, long_duration, printable, size
+from drtool.cli.render.words import BAD, GOOD, duration, long_duration, printable, size, with_short_digests
 from drtool.model.event import Event, EventKind
 
 if TYPE_CHECKING:
@@ -103,9 +103,9 @@ class Progress:
                 self._tell(self._ended(event))
             case EventKind.STEP_RETRIED:
                 what = printable(str(event.data.get("what", "")))
-                self._tell(f"  {printable(event.step)}: {what}; trying again")
+                self._tell(f"  {with_short_digests(event.step)}: {what}; trying again")
             case EventKind.COMMAND_STARTED if self._verbose:
-                self._tell(f"  {printable(event.step)}: started {printable(str(event.data.get('program', '')))}")
+                self._tell(f"  {with_short_digests(event.step)}: started {printable(str(event.data.get('program', '')))}")
             case EventKind.NOTED if self._verbose or event.data.get("stopping"):
                 self._tell(f"  {printable(str(event.data.get('text', event.data)))}")
             case _:
@@ -143,7 +143,7 @@ class Progress:
         self._expected = {each["step"]: each["p50_seconds"] for each in told.get("steps", ()) if each["p50_seconds"] is not None}
 
     def _ended(self, event: Event) -> str:
-        step = printable(event.step)
+        step = with_short_digests(event.step)
         if event.data.get("not_run"):
             return f"  ! {step}: not run: {printable(str(event.data['not_run']))}"
         failure = event.data.get("failure")
@@ -167,16 +167,16 @@ def _lane_row(lane: _Lane, elapsed: float) -> tuple[str, ...]:
     so_far = max(0.0, elapsed - lane.started)
     by_forecast = f"~{long_duration(lane.expected - so_far)} left" if lane.expected is not None and lane.expected > so_far else ""
     if not lane.done_bytes:
-        return printable(lane.step), "", "", by_forecast or duration(so_far)
+        return with_short_digests(lane.step), "", "", by_forecast or duration(so_far)
     amount = size(lane.done_bytes) + (f" of {size(lane.total_bytes)}" if lane.total_bytes else "")
     seconds = lane.seen - lane.started
     if seconds < _MIN_SECONDS_FOR_A_RATE:
-        return printable(lane.step), amount, "", by_forecast
+        return with_short_digests(lane.step), amount, "", by_forecast
     rate = lane.done_bytes / seconds
     left = max(0, lane.total_bytes - lane.done_bytes) / rate if lane.total_bytes else 0.0
     early = lane.done_bytes < _MIN_PART_FOR_A_RATE * lane.total_bytes
     by_rate = f"~{long_duration(left)} left" if left else ""
-    return printable(lane.step), amount, f"{size(rate)}/s", (by_forecast or by_rate) if early else by_rate
+    return with_short_digests(lane.step), amount, f"{size(rate)}/s", (by_forecast or by_rate) if early else by_rate
 
 
 def _number(value: object) -> int:

@@ -22,7 +22,7 @@ def command(context: click.Context, check: bool, refresh: bool) -> int:  # noqa:
     view = session.app().status(refresh=refresh)
     session.answer("status", view, lambda: _lines(view))
     late = (*view.schedules, *view.untimed)
-    troubled = any(entry.attention for entry in view.sets) or any(entry.attention for entry in late)
+    troubled = any(entry.attention for entry in view.sets) or any(entry.attention for entry in late) or bool(view.dead)
     return exits.NEEDS_ATTENTION if check and troubled else exits.SUCCEEDED
 
 
@@ -38,4 +38,5 @@ def _lines(view: StatusView) -> list[str]:
         unscheduled=view.unscheduled,
         gone=view.gone,
         untimed=view.untimed,
+        dead=view.dead,
     )

@@ -24,7 +24,8 @@ class SystemClock:
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             if current.interrupt.stops(shielded=current.shielded):
-                raise Interrupted(signal_number=current.interrupt.signal_number)
+                busy = current.doing or "waiting to try again"
+                raise Interrupted(f"drtool was told to stop while {busy}", signal_number=current.interrupt.signal_number)
             if current.shielded:
                 time.sleep(min(left, 0.2))
             else:

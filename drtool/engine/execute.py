@@ -18,6 +18,7 @@ from drtool.model.errors import Bug, DrtoolError
 from drtool.model.event import Event, EventKind
 from drtool.model.plan import Copy, Forget, Plan, Prune, Release, Restore, Result, Seal, Step, Store, TakeSnapshot, Verify
 from drtool.model.report import Failure
+from drtool.planning.doing import spell_all, spell_doing
 from drtool.ports import Progress
 
 Emit = Callable[[EventKind, str, Mapping[str, object]], None]
@@ -109,11 +110,13 @@ class _Execution:
         if self._interrupt.requests <= self._stops_told:
             return
         self._stops_told = self._interrupt.requests
-        running = ", ".join(sorted(step.id for step in self._running.values())) or "nothing"
+        running = spell_all(self._running.values())
         if self._interrupt.stops(shielded=True):
-            text = f"told to stop again: {running} is ended as it is; `drtool sweep` tidies up what is left"
+            ended = f"{running}: that is ended as it is; " if running else ""
+            text = f"told to stop again: {ended}`drtool sweep` tidies up what is left"
         else:
-            text = f"told to stop: ending {running}, then what was made is tidied up (once more ends that too)"
+            ended = f"{running}: that is ended" if running else "nothing more is begun"
+            text = f"told to stop: {ended}, then what this run made is tidied up (once more ends that too)"
         self._emit(EventKind.NOTED, "", {"text": text, "stopping": True})
 
     def _start_ready(self, pool: ThreadPoolExecutor) -> None:
@@ -162,6 +165,7 @@ class _Execution:
             deadline=None if step.always else self._deadline,
             interrupt=self._interrupt,
             shielded=step.always,
+            doing=spell_doing(step),
             on_start=lambda pid, program: self._emit(EventKind.COMMAND_STARTED, step.id, {"pid": pid, "program": program}),
         )
         self._emit(EventKind.STEP_STARTED, step.id, {})

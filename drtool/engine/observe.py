@@ -10,6 +10,7 @@ from drtool.model.errors import DrtoolError, Interrupted
 from drtool.model.inventory import Inventory, Listing, Problem, SetInventory
 from drtool.model.policy import BackupSet
 from drtool.model.workload import Leftover, Workload
+from drtool.process import doing
 
 type_variable = TypeVar("type_variable")
 PARALLEL = 8
@@ -44,7 +45,8 @@ def observe(
 def list_repository(hands: Hands, name: str) -> Listing:
     """List one repository; an error becomes the listing's problem."""
     try:
-        return hands.repositories[name].list()
+        with doing(f"reading what lies in {name}"):
+            return hands.repositories[name].list()
     except Interrupted:
         raise
     except DrtoolError as error:
@@ -57,7 +59,8 @@ def _set(hands: Hands, backup_set: BackupSet) -> SetInventory:
     empty: list[str] = []
     for protect in backup_set.protect:
         try:
-            matched = hands.sources[protect.source].discover(protect.selector)
+            with doing(f"looking for what {backup_set.name} protects on {protect.source}"):
+                matched = hands.sources[protect.source].discover(protect.selector)
         except Interrupted:
             raise
         except DrtoolError as error:
@@ -75,7 +78,8 @@ def _leftovers(hands: Hands) -> tuple[tuple[Leftover, ...], tuple[Problem, ...]]
     for name, source in hands.sources.items():
         places: list[Mapping[str, object]] = [sandbox.places[name] for sandbox in hands.policy.sandboxes.values() if name in sandbox.places]
         try:
-            found += source.leftovers(places)
+            with doing(f"looking for what ended runs left on {name}"):
+                found += source.leftovers(places)
         except Interrupted:
             raise
         except DrtoolError as error:

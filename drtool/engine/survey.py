@@ -1,10 +1,30 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+
 from drtool.engine.fetch import LEASE, land_request
 from drtool.engine.hands import Hands
 from drtool.model.carried import Survey
-from drtool.model.errors import Refused, Unavailable
+from drtool.model.errors import DrtoolError, Interrupted, Refused, Unavailable
 from drtool.model.plan import Plan, Restore
+from drtool.ports import Entry
+
+
+def _held(hands: Hands, action: Restore) -> Iterator[Entry]:
+    """List what the point holds of a member, from the first copy that tells; a copy that does not costs only a finer count."""
+    for artifact in action.member.artifacts:
+        for copy in action.copies if artifact.form == "tree" else ():
+            try:
+                entries = tuple(hands.repositories[copy].browse(artifact, action.point, action.member.workload, ""))
+            except Interrupted:
+                raise
+            except DrtoolError:
+                continue
+            yield from entries
+            break
+
 
 _LOOKED_AT = ("original", "directory")
 
@@ -20,6 +40,7 @@ def survey(hands: Hands, plan: Plan) -> dict[str, Survey]:
         if not isinstance(action, Restore) or action.destination.form not in _LOOKED_AT:
             continue
         request = land_request(plan, action, expires=action.expires or hands.clock.now() + LEASE)
+        request = replace(request, held=partial(_held, hands, action))
         try:
             found[step.id] = hands.sources[action.member.source].survey(request)
         except Unavailable as error:

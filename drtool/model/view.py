@@ -53,6 +53,22 @@ class GoneSet:
 
 
 @dataclass(frozen=True, slots=True)
+class DeadRun:
+    """A run of this machine that died: what it left is still there, until a sweep, or the next run, tidies it up."""
+
+    run: str
+    verb: str
+    since: datetime
+    sets: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """Say so, for whoever looks."""
+        of = f" of {', '.join(self.sets)}" if self.sets else ""
+        return f"the {self.verb}{of} begun {self.since:%Y-%m-%d %H:%M} UTC died, and what it left was not tidied up yet"
+
+
+@dataclass(frozen=True, slots=True)
 class ShownEvidence:
     """One piece of evidence: where it lies, its record if a signature vouches for it, and what is wrong with that signature."""
 

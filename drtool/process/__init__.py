@@ -6,7 +6,7 @@ from drtool.process.child import SILENCE_SECONDS
 from drtool.process.frame import shown
 from drtool.process.labelled import end_processes, find_labelled, process_exists
 from drtool.process.pipes import read_pipe_once
-from drtool.process.scope import Interrupt, Scope, check_time, current_scope, patiently, scope, stopwatch
+from drtool.process.scope import Interrupt, Scope, check_time, current_scope, doing, patiently, scope, stopwatch
 from drtool.process.spawn import INHERITED, LABEL_VARIABLE, PRIORITY, environment_of
 from drtool.process.stillness import Pulse, read_pulses
 from drtool.process.utf8 import begin_again_in_utf8
@@ -23,6 +23,7 @@ __all__ = [
     "begin_again_in_utf8",
     "check_time",
     "current_scope",
+    "doing",
     "end_processes",
     "environment_of",
     "execute",

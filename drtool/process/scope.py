@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from drtool.model.errors import DrtoolError, Interrupted, TimedOut
@@ -50,6 +50,8 @@ class Scope:
     shielded: bool = False
     on_start: Callable[[int, str], None] | None = None
     """Told process id and program of each child, for the journal."""
+    doing: str = ""
+    """What is done in it, in people's words: `restoring here:/home`."""
 
 
 _scope: ContextVar[Scope] = ContextVar("drtool_scope", default=Scope())  # noqa: B039 - frozen; its default interrupt is never requested
@@ -65,6 +67,13 @@ def scope(value: Scope) -> Iterator[None]:
         _scope.reset(token)
 
 
+@contextlib.contextmanager
+def doing(words: str) -> Iterator[None]:
+    """Say what this thread does now, for whoever stops it."""
+    with scope(replace(_scope.get(), doing=words)):
+        yield
+
+
 def current_scope() -> Scope:
     """Return the scope of this thread."""
     return _scope.get()
@@ -74,7 +83,8 @@ def check_time(started: float, timeout_seconds: float | None, what: str) -> None
     """Raise Interrupted or TimedOut when the work must stop now."""
     current = _scope.get()
     if current.interrupt.stops(shielded=current.shielded):
-        raise Interrupted(f"{what} was stopped", signal_number=current.interrupt.signal_number)
+        busy = current.doing or f"{what} was running"
+        raise Interrupted(f"drtool was told to stop while {busy}", signal_number=current.interrupt.signal_number)
     now = time.monotonic()
     if timeout_seconds is not None and now - started > timeout_seconds:
         raise TimedOut(f"{what} did not end within {timeout_seconds:g} s")

@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from drtool.checks import schema
 from drtool.cli.render.report import report_lines
-from drtool.cli.render.verdict import headline
+from drtool.cli.render.verdict import headline, left_behind
 from drtool.model.outcome import Outcome
-from drtool.model.report import CheckCounts, Failure
+from drtool.model.report import CheckCounts, Failure, StepReport
 from tests.cli.report_values import check, entry, report, step
 
 VERBS = ("restore", "drill", "run", "copy", "verify", "prune", "sweep", "init")
@@ -33,6 +33,29 @@ def test_what_was_refused_is_not_looked_for_in_an_older_point() -> None:
     refused = report(entry(Outcome.REFUSED), verb="restore", restored="none")
     assert not any("drtool points" in line for line in report_lines(refused, code=6))
     assert any("drtool points" in line for line in report_lines(report(entry(Outcome.FAILED), verb="restore", restored="none"), code=1))
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_what_was_stopped_is_typed_again(verb: str) -> None:
+    stopped = report(entry(Outcome.INTERRUPTED), verb=verb, restored="none" if verb in ("restore", "drill") else "")
+    lines = "\n".join(report_lines(replace(stopped, outcome=Outcome.INTERRUPTED), code=130))
+    assert "next: the same command again" in lines
+    assert "drtool points" not in lines
+
+
+def test_a_stopped_restore_tells_what_it_left_of_what_is_not_in_service() -> None:
+    def poured(name: str, action: str, outcome: Outcome | None) -> StepReport:
+        return replace(step(name, outcome=outcome), action=action, set="documents", workload=name, seconds=1.0)
+
+    steps = (
+        *(poured("here:/in-service", "restore", Outcome.SUCCEEDED), poured("here:/in-service", "cutover", Outcome.SUCCEEDED)),
+        *(poured("here:/half", "restore", Outcome.INTERRUPTED), poured("here:/half", "cutover", None)),
+        replace(poured("here:/never", "restore", None), seconds=0.0),
+    )
+    stopped = replace(report(entry(Outcome.INTERRUPTED), verb="restore", steps=steps), outcome=Outcome.INTERRUPTED, signal_number=2)
+    left = [line for line in report_lines(stopped, code=130) if "staging folder" in line]
+    assert [line.split(": ")[0].strip() for line in left] == ["here:/half"]
+    assert not left_behind(replace(stopped, verb="run"))
 
 
 def test_success_asks_for_nothing() -> None:

@@ -16,6 +16,7 @@ from drtool.cli.render.listings import entry_line, findings_lines, holds_lines, 
 from drtool.cli.render.plan import plan_lines, restore_lines, verdict_lines
 from drtool.cli.render.report import history_lines, report_lines
 from drtool.cli.render.status import status_lines
+from drtool.cli.render.words import with_short_digests
 from drtool.model.codec import decode
 from drtool.model.errors import Bug, Locked, Place, PolicyError, PolicyProblem
 from drtool.model.event import Event, EventKind
@@ -368,6 +369,16 @@ def test_without_a_terminal_a_finished_step_is_one_line(capsys: pytest.CaptureFi
         "  ! d/store/here:/home: not run: told to stop",
         "  ✖ d/store/here:/home  2.0 s  broken\\x1b",
     ]
+
+
+def test_what_is_named_by_a_digest_is_shortened(capsys: pytest.CaptureFixture[str]) -> None:
+    name = f"sweep/near/unsealed/{'1aa62c03' * 8}"
+    with Progress(live=False) as progress:
+        progress(Event(EventKind.STEP_STARTED, RUN, NOW, 0.0, name, {}))
+        assert progress.lane_lines(9.0)[0].split()[0] == "sweep/near/unsealed/1aa62c03…"
+        progress(Event(EventKind.STEP_ENDED, RUN, NOW, 2.0, name, {"seconds": 2.0, "result": {}}))
+    assert capsys.readouterr().err == "  ✔ sweep/near/unsealed/1aa62c03…  2.0 s\n"
+    assert with_short_digests("a" * 65 + "\x1b") == "a" * 65 + "\\x1b"
 
 
 @pytest.mark.parametrize(

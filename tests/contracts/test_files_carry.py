@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import socket
+import stat
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +24,7 @@ from drtool.model.errors import Conflict, Interrupted, Refused
 from drtool.model.plan import Destination, Landed
 from drtool.model.point import Artifact, Census, Member
 from drtool.model.policy import SourcePolicy
-from drtool.ports import LandRequest, LineListener, Runner
+from drtool.ports import Entry, LandRequest, LineListener, Runner
 from drtool.runners.local import LocalRunner
 from drtool.runners.ssh import SshRunner
 from drtool.sources.files.source import FilesSource
@@ -421,6 +424,52 @@ def test_the_survey_counts_what_is_carried_and_what_is_newer(live: Path) -> None
     )
     survey = source_at(live).survey(request_for(live, rules=RULES, leave_excluded=True))
     assert (survey.carried_files, survey.newer_files) == (0, 9)
+
+
+def _told(live: Path, **changes: Entry) -> Callable[[], Iterable[Entry]]:
+    """Return a list of what lies there now, as a point tells it, with changes by name."""
+
+    def held() -> Iterable[Entry]:
+        kinds = {stat.S_IFREG: "file", stat.S_IFLNK: "symlink", stat.S_IFDIR: "dir"}
+        for path in sorted(live.rglob("*")):
+            facts = path.lstat()
+            second, fraction = divmod(facts.st_mtime_ns, 1_000_000_000)
+            modified = f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}.{fraction:09}Z"
+            kind = kinds[stat.S_IFMT(facts.st_mode)]
+            entry = Entry(str(path), kind, facts.st_size if kind == "file" else 0, facts.st_mode & 0o7777, modified)
+            yield changes.get(path.name, entry)
+
+    return held
+
+
+def test_what_was_put_there_since_and_is_as_in_the_point_is_not_newer(live: Path) -> None:
+    (live / "link").symlink_to("where it leads")
+    source = source_at(live)
+    unknown = source.survey(request_for(live, rules=RULES))
+    assert unknown.newer_files == 5
+    assert source.survey(request_for(live, rules=RULES, held=_told(live))).newer_files == 0
+    left = source.survey(request_for(live, rules=RULES, held=_told(live), leave_excluded=True))
+    assert (left.carried_files, left.newer_files) == (0, 5)
+    now = next(entry for entry in _told(live)() if entry.path.endswith("/doc"))
+    for change in (
+        {"bytes": now.bytes + 1},
+        {"type": "symlink"},
+        {"modified": now.modified.replace(now.modified[:4], "1999")},
+        {"modified": now.modified[:-4] + ("111Z" if now.modified[-4:-1] != "111" else "222Z")},
+        {"modified": "+12026-01-01T00:00:00Z"},
+    ):
+        changed = source.survey(request_for(live, rules=RULES, held=_told(live, doc=replace(now, **change))))
+        assert (changed.newer_files, changed.newer_bytes) == (1, now.bytes), change
+    whole = re.sub(r"\.\d+", "", now.modified)
+    assert source.survey(request_for(live, rules=RULES, held=_told(live, doc=replace(now, modified=whole)))).newer_files == 0
+
+
+def test_what_the_point_holds_is_not_asked_where_nothing_is_newer(live: Path) -> None:
+    def held() -> Iterable[Entry]:
+        raise AssertionError("it was asked")
+
+    request = request_for(live, rules=RULES, instant=LATER.replace(year=9000), held=held)
+    assert source_at(live).survey(request).newer_files == 0
 
 
 def test_a_record_that_was_changed_is_not_believed(live: Path) -> None:

@@ -114,6 +114,21 @@ def test_interrupt_stops_work_and_still_releases(hands: Hands) -> None:
     results = execute(plan(*steps), hands, emit=heard, interrupt=interrupt)
     assert set(results) == {"release"}
     assert heard.end("more")["not_run"] == "the run was told to stop"
+    failure = heard.end("work")["failure"]
+    assert isinstance(failure, dict)
+    assert failure["what"].startswith("drtool was told to stop while running the hook")
+    (told,) = [data for kind, _step, data in heard.events if kind is EventKind.NOTED]
+    assert str(told["text"]).startswith(
+        ("told to stop: running the hook", "told to stop: nothing more is begun")
+    )  # it may have ended by then
+
+
+def test_a_stop_while_nothing_is_running_is_told_in_words(hands: Hands) -> None:
+    interrupt, heard = process.Interrupt(), Heard()
+    interrupt.request(signal.SIGINT)
+    execute(plan(hook("work", "true")), hands, emit=heard, interrupt=interrupt)
+    (told,) = [data for kind, _step, data in heard.events if kind is EventKind.NOTED]
+    assert str(told["text"]).startswith("told to stop: nothing more is begun, then what this run made is tidied up")
 
 
 def test_a_second_request_stops_the_release_too(hands: Hands) -> None:

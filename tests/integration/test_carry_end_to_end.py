@@ -158,6 +158,26 @@ def test_what_was_kept_is_shown_before_it_is_removed(excluding: Machine) -> None
     assert "Kept aside" not in machine.done("sweep", "--kept")
 
 
+def test_what_was_restored_and_not_touched_since_is_not_newer(excluding: Machine) -> None:
+    machine = excluding  # noqa: F811
+    (machine.data / "link").symlink_to("deep/numbers.bin")
+    machine.done("run")
+    machine.done("restore", "documents", "--yes")
+    planned = machine.done("plan", "restore", "documents")
+    assert "newer than the point" not in planned
+    assert "3 files (" in planned
+    assert "3 files (" in machine.done("plan", "restore", "documents", "--leave-excluded")
+    machine.done("restore", "documents", "--yes")
+    shown = machine.call("sweep", "--kept").stderr
+    assert shown.count("all of it is in the newest whole point") == 2, shown
+    (machine.data / "letter.txt").write_text("DEAR")
+    planned = machine.done("plan", "restore", "documents")
+    assert "1 file (4 B) newer than the point stays aside" in planned
+    near = machine.directory / "near"
+    near.rename(machine.directory / "away")
+    assert machine.call("plan", "restore", "documents").returncode != 0
+
+
 def test_what_no_point_tells_of_counts_as_not_held(excluding: Machine) -> None:
     machine = excluding  # noqa: F811
     machine.done("restore", "documents", "--yes")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from drtool.cli.render.forecast import about, promised
 from drtool.cli.render.table import table
-from drtool.cli.render.words import clock_time, counted, duration, long_duration, printable, short_id, size, stamp
+from drtool.cli.render.words import clock_time, counted, duration, long_duration, printable, short_id, size, stamp, with_short_digests
 from drtool.model.codec import kind_of
 from drtool.model.plan import Ask, Cutover, Forget, Release, Reserve, Restore, RunHook, Store
 
@@ -175,7 +175,7 @@ def _words(action: Action) -> str:
         case Forget(repository=repository, points=points):
             return f"forget {counted(len(points), 'point')} in {printable(repository)}"
         case Release(leftover=leftover) if leftover is not None:
-            return f"release {printable(leftover.what)} {printable(leftover.locator)}"
+            return f"release {printable(leftover.what)} {with_short_digests(leftover.locator)}"
         case Ask(check=check):
             return f"check {printable(check.name)}"
     origin, target = getattr(action, "origin", ""), getattr(action, "target", "")
@@ -196,7 +196,7 @@ def _amount(step: Step) -> str:
 
 def _skipped(plan: Plan) -> list[str]:
     return [
-        f"  {'skipped' if skipped.outcome == 'succeeded' else 'problem'}  {printable(skipped.what)}: {printable(skipped.reason)}"
+        f"  {'skipped' if skipped.outcome == 'succeeded' else 'problem'}  {with_short_digests(skipped.what)}: {printable(skipped.reason)}"
         for skipped in plan.skipped
     ]
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from drtool.cli.render.errors import failures_lines
 from drtool.cli.render.table import table
-from drtool.cli.render.verdict import UNTIL_SWEPT, back_but, closing, kept_aside, outcome_words
-from drtool.cli.render.words import BAD, GOOD, counted, long_duration, printable, short_id, size, stamp
+from drtool.cli.render.verdict import UNTIL_SWEPT, back_but, closing, kept_aside, left_behind, outcome_words
+from drtool.cli.render.words import BAD, GOOD, counted, long_duration, printable, short_id, size, stamp, with_short_digests
 from drtool.model.control import is_hollow
 from drtool.model.outcome import Outcome
 
@@ -36,8 +36,9 @@ def report_lines(report: Report, *, code: int, steps: bool = False) -> list[str]
         lines += [f"  {printable(str(step.result['note']))}" for step in report.steps if step.result.get("note")]
     if steps:
         lines += _step_lines(report.steps)
-    lines += [f"  skipped: {printable(text)}" for text in report.skipped]
+    lines += [f"  skipped: {with_short_digests(text)}" for text in report.skipped]
     lines += [f"  {printable(note)}" for note in report.notes]
+    lines += [f"  {printable(words)}" for words in left_behind(report)]
     failures = [*report.failures, *(step.failure for step in report.steps if step.failure is not None)]
     lines += failures_lines(failures)
     if report.outcome is not Outcome.SUCCEEDED:
@@ -117,7 +118,7 @@ def _step_lines(steps: Sequence[StepReport]) -> list[str]:
         outcome = outcome_words(step.outcome) if step.outcome else "not run"
         note = step.not_run or (step.failure.what if step.failure else "")
         note += f" ({counted(step.retries, 'retry', 'retries')})" if step.retries else ""
-        rows.append((printable(step.id), outcome, long_duration(step.seconds) if step.outcome else "", printable(note)))
+        rows.append((with_short_digests(step.id), outcome, long_duration(step.seconds) if step.outcome else "", printable(note)))
     return table(rows, right=frozenset({2}), indent="  ")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from drtool.cli.render.table import table
 from drtool.cli.render.words import BAD, GOOD, clock_time, counted, duration, printable, short_id, stamp
@@ -11,10 +11,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from drtool.model.view import GoneSet
+    from drtool.model.view import DeadRun, GoneSet
     from drtool.planning.overdue import TaskStatus
     from drtool.planning.status import SetStatus
     from drtool.planning.verify import ReadingStatus
+
+
+SWEEP: Final = "drtool sweep"
 
 
 def status_lines(
@@ -27,6 +30,7 @@ def status_lines(
     unscheduled: Sequence[str] = (),
     gone: Sequence[GoneSet] = (),
     untimed: Sequence[TaskStatus] = (),
+    dead: Sequence[DeadRun] = (),
 ) -> list[str]:
     """Return the table of sets, what needs attention, and the commands to type next."""
     rows: list[Sequence[str]] = [("SET", "POINT", "AGE", "RPO", "COPIES", "LAST PROOF", "RTO")]
@@ -37,7 +41,8 @@ def status_lines(
     age = (now - as_of).total_seconds()
     known = f"as of {duration(age)} ago" if age >= 1 else "as of now"
     count = f"{len(troubled)} needs attention" if len(troubled) == 1 else f"{len(troubled)} need attention"
-    well = f"look at what was tried last {BAD}:" if any(entry in untimed for entry in late) else f"all well {GOOD}"
+    well = "look at what died:" if dead else f"all well {GOOD}"
+    well = f"look at what was tried last {BAD}:" if any(entry in untimed for entry in late) else well
     well = "look at the schedules:" if any(entry in schedules for entry in late) else well
     lines.append(f"{counted(len(sets), 'set')}, {known} · " + (f"{count}:" if troubled else well))
     lines += [f"  {_reading(entry)}" for entry in readings]
@@ -45,10 +50,11 @@ def status_lines(
     # Sets may share a trouble (an unreadable repository): it is told once.
     lines += [f"  {text}" for text in dict.fromkeys(printable(sentence) for entry in troubled for sentence in entry.attention)]
     lines += [f"  {printable(entry.attention)}" for entry in late]
+    lines += [f"  {printable(entry.words)} {BAD}" for entry in dead]
     lines += [line for entry in sets for line in _never(entry)]
     if unscheduled:
         lines.append(f"  no schedule: {', '.join(map(printable, unscheduled))} (`drtool run --due` never takes {_them(unscheduled)})")
-    commands = (*(entry.next for entry in troubled), *(entry.next for entry in late))
+    commands = (*(entry.next for entry in troubled), *(entry.next for entry in late), *(SWEEP for _entry in dead))
     lines += [f"  next: {command}" for command in dict.fromkeys(printable(command) for command in commands if command)]
     return lines
 

@@ -152,6 +152,9 @@ def closing(report: Report) -> tuple[str, str]:
     for entry in report.sets:
         if report.verb in RECOVERIES and (told := advice(report.verb, entry)) is not None:
             return told
+    if was_stopped(report):
+        rest = f"drtool sweep removes what it left; {look}" if left_behind(report) else look
+        return _untouched(report.verb), f"the same command again; {rest}"
     names = " ".join(entry.set for entry in report.sets if entry.outcome is not Outcome.SUCCEEDED) or "SET"
     if report.verb not in RECOVERIES:
         return _untouched(report.verb), f"drtool doctor (tells what stands in the way, and what to do about it); {look}"
@@ -166,6 +169,21 @@ def closing(report: Report) -> tuple[str, str]:
     if report.outcome is Outcome.OBJECTIVE_MISSED:
         return _untouched(report.verb), f"drtool forecast {names} (tells what takes how long); {look}"
     return _untouched(report.verb), look
+
+
+def was_stopped(report: Report) -> bool:
+    """Tell whether a run was told to stop, or died, and nothing else was amiss."""
+    return report.outcome is Outcome.INTERRUPTED
+
+
+def left_behind(report: Report) -> tuple[str, ...]:
+    """Say what a restore that was stopped leaves beside the places it was pouring for; nothing where all it poured is in service."""
+    if report.verb != "restore" or not (was_stopped(report) or report.signal_number or report.ended is None):
+        return ()
+    served = {(step.set, step.workload) for step in report.steps if step.action == "cutover" and step.outcome is Outcome.SUCCEEDED}
+    poured = [step for step in report.steps if step.action == "restore" and step.seconds + step.started_after_seconds > 0]
+    names = tuple(dict.fromkeys(step.workload for step in poured if (step.set, step.workload) not in served))
+    return tuple(f"{name}: what was restored until then is left in a staging folder: drtool sweep removes it" for name in names)
 
 
 def detected_words(controls: Sequence[Controlled]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from datetime import UTC, datetime
 from typing import Final
@@ -14,6 +15,8 @@ _MINUTE: Final = 60
 _HOUR: Final = 3600
 _DAY: Final = 86400
 _LONGEST_WHOLE_ID: Final = 10
+_DIGEST: Final = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
+_SHOWN_OF_A_DIGEST: Final = 8
 _LAST_BYTE: Final = 0xFF
 _LAST_OF_PLANE: Final = 0xFFFF
 
@@ -71,6 +74,11 @@ def short_id(text: str) -> str:
     """Shorten an id to its ends: `01JD…7QK`."""
     text = printable(text)
     return text if len(text) <= _LONGEST_WHOLE_ID else f"{text[:4]}…{text[-3:]}"
+
+
+def with_short_digests(text: str) -> str:
+    """Shorten what nobody reads to its end, such as the id of something stored in the name of a step: `near/unsealed/1aa62c03…`."""
+    return _DIGEST.sub(lambda found: f"{found[0][:_SHOWN_OF_A_DIGEST]}…", printable(text))
 
 
 def clock_time(instant: datetime, now: datetime) -> str:

@@ -98,7 +98,15 @@ class FilesSource:
         rules = left_out_of(self._owner, request)
         found = self._files.look(target for _, target in site.wanted)
         surveys = [
-            survey(self._files, tree=target, stored=stored, rules=rules, home=site.home, leave=request.leave_excluded)
+            survey(
+                self._files,
+                tree=target,
+                stored=stored,
+                rules=rules,
+                home=site.home,
+                leave=request.leave_excluded,
+                held=request.held,
+            )
             for stored, target in site.wanted
             if target in found and found[target].type == "d"
         ]

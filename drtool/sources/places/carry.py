@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -14,6 +14,8 @@ from drtool.model.carried import CARRIED_FORMAT, Carried, CarriedRecord, Folder,
 from drtool.model.codec import canonical, decode
 from drtool.model.errors import Conflict, NotFound, Refused
 from drtool.model.quantity import spell_bytes
+from drtool.ports import Entry
+from drtool.sources.places.contents import held_facts
 from drtool.sources.places.filesystem import FileSystem, ancestors, is_inside
 from drtool.sources.places.left_out import Candidate, children_of, kinds_of, tell, walk
 from drtool.sources.places.rename import rename_all
@@ -50,15 +52,28 @@ class Chosen:
         return sum(item.bytes for item in self.entries.values())
 
 
-def survey(file_system: FileSystem, *, tree: str, stored: str, rules: LeftOut, home: str, leave: bool = False) -> Survey:
+def survey(
+    file_system: FileSystem,
+    *,
+    tree: str,
+    stored: str,
+    rules: LeftOut,
+    home: str,
+    leave: bool = False,
+    held: Callable[[], Iterable[Entry]] = tuple,
+) -> Survey:
     """Tell before anything is restored what an exchange of `tree` would mean; Refused where what was left out cannot be renamed.
 
-    With `leave` nothing is carried back; it is counted with what stays aside.
+    With `leave` nothing is carried back; it is counted with what stays aside. What was put there after the point and is the same as in the
+    point (`held`), as after a restore of it, is not newer.
     """
     found = walk(file_system, tree=tree, stored=stored, rules=rules)
+    known = held_facts(held(), stored) if found.newer else {}
+    newer = [facts for path, facts in found.newer.items() if path not in known or not facts.tells_the_same_as(known[path])]
+    newer_files, newer_bytes = len(newer), sum(facts.bytes for facts in newer)
     if leave:
         files, size = sum(item.files for item in found.candidates), sum(item.bytes for item in found.candidates)
-        return Survey(0, 0, found.newer_files + files, found.newer_bytes + size)
+        return Survey(0, 0, newer_files + files, newer_bytes + size)
     _refuse_elsewhere(tree, found.candidates, found.device, _device_of(file_system, home))
     notes: tuple[str, ...] = ()
     if not rules.complete:
@@ -66,8 +81,8 @@ def survey(file_system: FileSystem, *, tree: str, stored: str, rules: LeftOut, h
     return Survey(
         sum(item.files for item in found.candidates),
         sum(item.bytes for item in found.candidates),
-        found.newer_files,
-        found.newer_bytes,
+        newer_files,
+        newer_bytes,
         notes,
     )
 

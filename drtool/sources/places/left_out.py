@@ -14,6 +14,7 @@ from drtool.model.command import Command
 from drtool.model.errors import Refused
 from drtool.model.pattern import excluded_by
 from drtool.model.point import CANARY_NAME
+from drtool.sources.places.contents import Facts, found_facts
 from drtool.sources.places.filesystem import ENVIRONMENT, FileSystem
 
 CACHE_TAG: Final = "CACHEDIR.TAG"
@@ -46,13 +47,16 @@ class Walked:
 
     device: str
     candidates: tuple[Candidate, ...]
-    newer_files: int
-    newer_bytes: int
+    newer: Mapping[bytes, Facts]
+    """By path below the tree, everything but directories that was changed after the point, or put there."""
 
 
 def walk(file_system: FileSystem, *, tree: str, stored: str, rules: LeftOut, restored: str = "") -> Walked:
-    """Walk a tree in service that lay at `stored` when the point was made; `restored` is what the point holds of it, once it is there."""
-    walked = _Walk(stored, rules, _tagged(file_system, rules, [root for root in (tree, restored) if root]))
+    """Walk a tree in service that lay at `stored` when the point was made; `restored` is what the point holds of it, once it is there.
+
+    What is newer is looked for only while nothing is restored yet.
+    """
+    walked = _Walk(stored, rules, _tagged(file_system, rules, [root for root in (tree, restored) if root]), looks_for_newer=not restored)
     command = Command(("find", tree, "-xdev", "-printf", _ENTRY), environment=ENVIRONMENT)
     completed = file_system.stream(command, walked.take)
     if completed.exit_code not in (0, 1):
@@ -63,7 +67,7 @@ def walk(file_system: FileSystem, *, tree: str, stored: str, rules: LeftOut, res
 class _Walk:
     """Takes entries as find lists them: a directory before what lies in it, and all of that at once."""
 
-    def __init__(self, stored: str, rules: LeftOut, tagged: Mapping[bytes, frozenset[bytes]]) -> None:
+    def __init__(self, stored: str, rules: LeftOut, tagged: Mapping[bytes, frozenset[bytes]], *, looks_for_newer: bool) -> None:
         self._base = os.fsencode(stored.rstrip("/")) + b"/"
         self._rules = rules
         self._excluded = excluded_by(rules.exclude)
@@ -74,7 +78,8 @@ class _Walk:
         self._current: Candidate | None = None
         self._inside = b""
         self._found: list[Candidate] = []
-        self._newer = [0, 0]
+        self._looks_for_newer = looks_for_newer
+        self._newer: dict[bytes, Facts] = {}
 
     def take(self, entry: bytes) -> None:
         kind, device, size, modified, changed, _born, path = entry.split(b" ", 6)
@@ -90,13 +95,12 @@ class _Walk:
             self._inside = path + b"/"
             self._current = Candidate(os.fsdecode(path), kind.decode("ascii"), device.decode("ascii"))
             self._count(is_file=is_file, size=int(size) if kind == b"f" else 0)
-        elif is_file and max(float(modified), float(changed)) > self._instant:
-            self._newer[0] += 1
-            self._newer[1] += int(size) if kind == b"f" else 0
+        elif is_file and self._looks_for_newer and max(float(modified), float(changed)) > self._instant:
+            self._newer[path] = found_facts(kind.decode("ascii"), int(size), modified.decode("ascii"))
 
     def result(self) -> Walked:
         self._end()
-        return Walked(self._device.decode("ascii"), tuple(self._found), *self._newer)
+        return Walked(self._device.decode("ascii"), tuple(self._found), self._newer)
 
     def _count(self, *, is_file: bool, size: int) -> None:
         if self._current is not None and is_file:
