@@ -190,6 +190,7 @@ class App:
 
     def initialise(self, repositories: Iterable[str] = ()) -> Report:
         """Create the repositories that do not exist yet, each with a fresh key file where the policy names one that is missing."""
+        from drtool.missed import refuse_missed
         from drtool.planning.initialise import plan_initialise
         from drtool.secrets.keyfile import make_key_file, remove_key_file
 
@@ -197,6 +198,7 @@ class App:
         now, run = self._clock.now(), self._clock.fresh_id()
         plan = plan_initialise(self.policy, repositories=names, run=run, now=now)
         keys = {name: self.policy.repositories[name].address.password for name in names}
+        refuse_missed(self.hands, keys)
         made: dict[str, SecretReference] = {}
         try:
             made.update((name, key) for name, key in keys.items() if make_key_file(key))
@@ -364,10 +366,11 @@ class App:
         With `accept` that repository is right as it is listed now: what is missing there is missed no longer, and that is written down.
         """
         from drtool.catalog.lanes import Lanes
+        from drtool.missed import accept as accept_missed
         from drtool.model.plan import Plan
 
         with self.workshop.working():
-            notes = () if accept is None else self.archive.accept(named(accept, self.policy.repositories, "repository"))
+            notes = () if accept is None else accept_missed(self.hands, named(accept, self.policy.repositories, "repository"))
             self._index.clear()
             self.archive.listings(refresh=True)
             Lanes(self.state_directory).rebuild()

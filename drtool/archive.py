@@ -13,7 +13,6 @@ from drtool.catalog import manifest as manifests
 from drtool.catalog.index import Index
 from drtool.engine.hands import Hands
 from drtool.engine.observe import list_repository, observe
-from drtool.engine.remembered import Remembered
 from drtool.model.errors import Corrupt, DrtoolError, Interrupted, NotFound, Refused
 from drtool.model.hold import Hold, active_holds
 from drtool.model.inventory import Listing
@@ -23,7 +22,6 @@ from drtool.model.policy import Policy
 from drtool.model.view import PointView
 from drtool.planning.choose import ChosenPoint, choose_point, name_older
 from drtool.planning.evidence import verified_points
-from drtool.planning.memory import spell_vanished
 from drtool.planning.names import fitting
 from drtool.ports import Clock, Entry, GetRequest, GetResult
 
@@ -56,14 +54,6 @@ class Archive:
                 known[name] = list_repository(self.hands, name)
                 self.index.save(known[name])
         return {name: known[name] for name in names}
-
-    def accept(self, name: str) -> tuple[str, ...]:
-        """Take a repository as it is now for right, whatever was known to be there; returns what is no longer missed, in words."""
-        repository = self.hands.repositories[name]
-        lost = spell_vanished(name, repository.list().vanished)
-        if isinstance(repository, Remembered):
-            repository.accept()
-        return tuple(f"accepted: {sentence}" for sentence in lost) or (f"{name} is accepted as it is; nothing was missed there",)
 
     def views(self, listings: Mapping[str, Listing]) -> tuple[PointView, ...]:
         """Return our points, newest first, each with the repositories that hold it."""

@@ -122,6 +122,10 @@ class Notary:
             self._opened[key] = signer_of_tags(text, signature)
         return self._opened[key]
 
+    def has_met(self, location: str) -> bool:
+        """Tell whether a repository was ever listed at an address."""
+        return _place(location) in self._file.load().contacted
+
     def judge(self, listing: Listing, location: str = "") -> Listing:
         """Sort a listing; with `location` a repository that is met for the first time is got to know."""
         found = opened_rotations(listing.rotations, by=self._policy.name)
@@ -148,8 +152,7 @@ class Notary:
 
     def _meet(self, listing: Listing, location: str, rotations: tuple[Rotation, ...]) -> None:
         """Record at first contact what bears no signature, and who alone signed what lies there; later neither is believed any more."""
-        place = hashlib.sha256(location.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-        known = self._file.load()
+        place, known = _place(location), self._file.load()
         if place in known.contacted:
             return
         if not known.signers and self._has_signer():
@@ -246,6 +249,10 @@ class Notary:
         known = self._file.load()
         if fingerprint not in known.signers:
             self._file.update(lambda each: replace(each, signers=tuple(dict.fromkeys((*each.signers, fingerprint)))))
+
+
+def _place(location: str) -> str:
+    return hashlib.sha256(location.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 class Witness:

@@ -60,6 +60,7 @@ def make_hands(
     from drtool.model.point import MANIFEST_FORMAT
     from drtool.offsite.append_only import AppendOnly
     from drtool.offsite.restic.keys import ResticKeys
+    from drtool.planning.memory import knows
     from drtool.planning.own import IN_USE
     from drtool.runners.local import LocalRunner
     from drtool.secrets.stranger import Stranger
@@ -74,17 +75,32 @@ def make_hands(
         if isinstance(source, FilesSource) and source.runner is local:
             source.spare(tuple((each.path, each.words if each.what in IN_USE else "") for each in own))
 
+    folder = MemoryFolder(state_directory, policy.repositories)
+
+    def met(name: str) -> bool:
+        return notary.has_met(policy.repositories[name].address.location)
+
     def open_with(resolver: SecretStore) -> dict[str, ResticRepository]:
         return {
             name: _restic(
-                policy, name, local=local, clock=clock, secrets=resolver, state_directory=state_directory, binary=binary, notary=notary
+                policy,
+                name,
+                local=local,
+                clock=clock,
+                secrets=resolver,
+                state_directory=state_directory,
+                binary=binary,
+                notary=notary,
+                was_there=lambda name=name: knows(folder.of(name).read(), met=met(name)),  # type: ignore[misc]
             )
             for name in policy.repositories
         }
 
     bare = open_with(store)
-    folder = MemoryFolder(state_directory, policy.repositories)
-    repositories = {name: Remembered(each, folder=folder, by=policy.name, clock=clock) for name, each in bare.items()}
+    repositories = {
+        name: Remembered(each, folder=folder, by=policy.name, clock=clock, met=lambda name=name: met(name))  # type: ignore[misc]
+        for name, each in bare.items()
+    }
     passwords = [address.password for each in policy.repositories.values() for address in (each.address, *each.seen_from.values())]
     return Hands(
         policy=policy,
@@ -125,7 +141,16 @@ def make_secrets() -> SecretStore:
 
 
 def _restic(
-    policy: Policy, name: str, *, local: Runner, clock: Clock, secrets: SecretStore, state_directory: str, binary: str, notary: Notary
+    policy: Policy,
+    name: str,
+    *,
+    local: Runner,
+    clock: Clock,
+    secrets: SecretStore,
+    state_directory: str,
+    binary: str,
+    notary: Notary,
+    was_there: Callable[[], bool],
 ) -> ResticRepository:
     from drtool.engine.sweep import started_by_a_dead_run
     from drtool.offsite.restic.repository import ResticRepository
@@ -139,6 +164,7 @@ def _restic(
         binary=binary,
         known_dead=lambda pid, since: started_by_a_dead_run(state_directory, pid, since),
         notary=notary,
+        was_there=was_there,
     )
 
 

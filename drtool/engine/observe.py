@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextvars
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TypeVar
 
 from drtool.engine.hands import Hands
@@ -68,7 +69,7 @@ def _set(hands: Hands, backup_set: BackupSet) -> SetInventory:
             continue
         if not matched and not protect.allow_empty:
             empty.append(protect.source)
-        workloads.update({workload.name: workload for workload in matched})
+        workloads.update({workload.name: replace(workload, may_be_empty=protect.allow_empty) for workload in matched})
     return SetInventory(backup_set.name, tuple(workloads.values()), tuple(problems), tuple(empty))
 
 

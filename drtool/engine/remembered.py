@@ -9,10 +9,10 @@ from dataclasses import replace
 
 from drtool.catalog.memory import MemoryFile, MemoryFolder
 from drtool.model.codec import canonical
-from drtool.model.errors import Corrupt, DrtoolError
+from drtool.model.errors import Corrupt, DrtoolError, NoRepository, Refused
 from drtool.model.hold import Hold
 from drtool.model.inventory import Listing
-from drtool.model.memory import Damage, KnownPoint, Memory, Vanished
+from drtool.model.memory import Damage, KnownPoint, Memory, Vanished, missed_hint
 from drtool.model.point import Artifact, Manifest
 from drtool.planning import memory as decide
 from drtool.ports import (
@@ -43,11 +43,14 @@ class Remembered:
         folder: where this machine remembers.
         by: the policy's name; only its own points are remembered.
         clock: time.
+        met: tells whether one was ever listed at its address, whatever is remembered.
     """
 
-    def __init__(self, repository: Repository, *, folder: MemoryFolder, by: str, clock: Clock) -> None:
+    def __init__(
+        self, repository: Repository, *, folder: MemoryFolder, by: str, clock: Clock, met: Callable[[], bool] = lambda: False
+    ) -> None:
         self.name = repository.name
-        self._repository, self._folder, self._by, self._clock = repository, folder, by, clock
+        self._repository, self._folder, self._by, self._clock, self._met = repository, folder, by, clock, met
         self._written: dict[str, str] = {}
         self._unlisted: tuple[Vanished, ...] = ()
 
@@ -55,6 +58,16 @@ class Remembered:
     def inner(self) -> Repository:
         """The repository that does the work."""
         return self._repository
+
+    @property
+    def was_there(self) -> bool:
+        """This machine knows of a repository at that address: none that is missed is ever replaced by a new one."""
+        return decide.knows(self._memory.read(), met=self._met())
+
+    def give_up(self) -> Memory:
+        """Miss it no longer: a person says that it is gone for good."""
+        self._written.clear()
+        return self._change(lambda known: decide.gone_for_good(known, at=self._clock.now()), must=True)
 
     def accept(self) -> Memory:
         """Take what is listed now for right: a person looked. Raises what the listing raises."""
@@ -146,7 +159,15 @@ class Remembered:
             return self._repository.read(snapshot)
 
     def initialise(self, *, chunker_of: Repository | None = None) -> bool:
-        return self._repository.initialise(chunker_of=chunker_of.inner if isinstance(chunker_of, Remembered) else chunker_of)
+        if self.was_there:
+            try:
+                self.guarantees()
+            except NoRepository as error:
+                raise Refused(error.what, hint=missed_hint(self.name), safe="nothing was made") from None
+            return False
+        made = self._repository.initialise(chunker_of=chunker_of.inner if isinstance(chunker_of, Remembered) else chunker_of)
+        self._identify()
+        return made
 
     def prune(self) -> None:
         with self._noting():

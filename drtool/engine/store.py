@@ -12,7 +12,7 @@ from drtool.model.errors import Corrupt, Refused
 from drtool.model.plan import Plan, Stored
 from drtool.model.point import UNREADABLE, Artifact, Census, Member
 from drtool.model.workload import Snapshot
-from drtool.planning.stored import leaves_out, why_not_stored
+from drtool.planning.stored import kept_still, leaves_out, why_not_stored
 from drtool.ports import Labels, Progress, PutRequest, PutResult
 
 _SAFE = "earlier points are untouched"
@@ -45,8 +45,6 @@ def store(
     results: list[PutResult] = []
     told: list[str] = []
     problems: list[tuple[str, Census]] = []
-    protects = hands.policy.sets[set].protect
-    empty_is_well = any(each.allow_empty for each in protects if each.source == workload.source)
     with hands.sources[workload.source].export(snapshot) as export:
         for offered in export.artifacts:
             request = PutRequest(artifact=offered, runner=export.runner, labels=labels, nice=action.nice)
@@ -60,7 +58,7 @@ def store(
             artifacts.append(Artifact(offered.name, offered.form, "", offered.path, census, put.stored_bytes))
             results.append(put)
     for problem, census in problems:  # after the export: what the source says of a place that was lost meanwhile goes first
-        _refuse(problem, census, rules=workload.selector, empty_is_well=empty_is_well)
+        _refuse(problem, census, rules=workload.selector, empty_is_well=workload.may_be_empty)
         told.append(f"{problem}; the policy allows that: allow_empty")
     if not artifacts:
         raise Refused(f"{workload.source} offered nothing of {workload.name} to be stored", hint="drtool doctor", safe=_SAFE)
@@ -82,8 +80,7 @@ def store(
 
 
 def _refuse(problem: str, census: Census, *, rules: Mapping[str, Any], empty_is_well: bool) -> None:
-    stood_still = census.attributes.files if census.attributes is not None else 0
-    if census.files > census.marks or (stood_still and not leaves_out(rules)):
+    if census.files > census.marks or kept_still(census):
         raise Corrupt(problem, hint="run again; if it stays so, look for what hides files from restic there", safe=_SAFE)
     if empty_is_well:
         return

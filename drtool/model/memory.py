@@ -10,6 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 
+def missed_hint(repository: str) -> str:
+    """Say what to do about a repository that this machine has written to before, and that is not there."""
+    return (
+        f"this machine has written there before: is its disk mounted? Never make a new one in the place of what is missed; "
+        f"only if it is gone for good: drtool rebuild --accept {repository}, and then drtool init {repository}"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Damage:
     """Data of a repository that disagreed with its digests or was gone: when that was seen, and of which point if of one only."""

@@ -25,6 +25,8 @@ class Workload:
     problem: str = ""
     way: str = ""
     """How it will be read, and why so; empty where there is one way only."""
+    may_be_empty: bool = False
+    """The entry of the policy that matched it says `allow_empty`."""
 
 
 @dataclass(frozen=True, slots=True)

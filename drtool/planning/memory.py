@@ -23,6 +23,8 @@ MOST_HEADS = 64
 MOST_DAMAGE = 16
 MOST_ACCEPTED = 16
 _WORDS = 300
+_WHOLE = "all of it"
+"""Given up last, when the repository itself is."""
 
 
 def remember(before: Memory, known: Memory, listing: Listing, *, by: str) -> Memory:
@@ -112,6 +114,20 @@ def accepted(memory: Memory, listing: Listing, *, by: str, identity: str) -> Mem
         damage=memory.damage,
         accepted=(*memory.accepted, Acceptance(listing.taken, lost[-MOST_MISSING:]))[-MOST_ACCEPTED:],
     )
+
+
+def knows(memory: Memory, *, met: bool) -> bool:
+    """Tell whether a repository stood at its address before, for all this machine knows; `met`: one was listed there under any name."""
+    if memory.identity or memory.points or memory.heads:
+        return True
+    return met and not any(each.given_up[-1:] == (_WHOLE,) for each in memory.accepted)
+
+
+def gone_for_good(memory: Memory, *, at: datetime) -> Memory:
+    """Miss nothing of a repository any more, and not itself either: a person says that it is gone for good; that is written down."""
+    lost = [f"point {each.point}" for each in memory.points][-MOST_MISSING:]
+    given_up = (*lost, *([f"repository {memory.identity}"] if memory.identity else []), _WHOLE)
+    return Memory(memory.repository, accepted=(*memory.accepted, Acceptance(at, given_up))[-MOST_ACCEPTED:])
 
 
 def spell_vanished(repository: str, vanished: Iterable[Vanished], *, set: str | None = None) -> tuple[str, ...]:  # noqa: A002

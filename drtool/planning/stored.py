@@ -29,6 +29,12 @@ def why_not_stored(workload: str, census: Census, *, rules: Mapping[str, Any], v
     return ""
 
 
+def kept_still(census: Census) -> int:
+    """Return how many files at least stood still that no rule concerns, but for our own canary: they have to be stored."""
+    planted = census.canary is not None and not census.canary.problem
+    return max(0, census.attributes.files - planted) if census.attributes is not None else 0
+
+
 def leaves_out(rules: Mapping[str, Any]) -> bool:
     """Tell whether any rule of a selector can leave files out."""
     return any(rules.get(name) for name in _RULES)

@@ -23,6 +23,19 @@ def fresh_passphrase() -> Secret:
     return Secret("-".join(groups))
 
 
+def is_missing(reference: SecretReference) -> bool:
+    """Tell whether a `file:` reference points where surely nothing is; what may not be looked at may be there."""
+    if reference.scheme != "file":
+        return False
+    try:
+        os.lstat(reference.value)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        pass
+    return False
+
+
 def make_key_file(reference: SecretReference) -> bool:
     """Write a fresh random key where a `file:` reference points and nothing is yet (0600); False when there is one, or no file is meant."""
     if reference.scheme != "file" or os.path.lexists(reference.value):

@@ -67,6 +67,7 @@ class Client:
     binary: str
     known_dead: Callable[[int, datetime], bool]
     notary: Notary | None = None
+    was_there: Callable[[], bool] = lambda: False
     _guard: threading.RLock = field(default_factory=threading.RLock)
     _list_guard: threading.RLock = field(default_factory=threading.RLock)
     _known: dict[tuple[str, ...], Any] = field(default_factory=dict)
@@ -84,7 +85,7 @@ class Client:
     @property
     def probe(self) -> Probe:
         """What asks the address."""
-        return Probe(self.name, self.local, self.clock, self.policy.timeout)
+        return Probe(self.name, self.local, self.clock, self.policy.timeout, self.was_there)
 
     def is_local(self, runner: Runner) -> bool:
         """Tell whether a runner is this machine's."""
@@ -93,7 +94,7 @@ class Client:
     def reach(self, runner: Runner | None = None, source: str = "") -> Reach:
         """Return the address as `runner`, at `source`, sees it."""
         if runner is None or self.is_local(runner):
-            return self._once(("reach",), lambda: self._fitting(self.local, resolved(self.policy, self.secrets)))
+            return self._once(("reach",), lambda: self._fitting(self.local, resolved(self.policy, self.secrets, was_there=self.was_there)))
         address, inherited = address_from(self.policy, source, runner=runner.name), self.policy.address.environment
         return self._once(("reach", source), lambda: self._fitting(runner, resolve(address, self.secrets, environment=inherited)))
 

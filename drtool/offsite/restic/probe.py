@@ -8,6 +8,7 @@ import os
 import socket
 import ssl
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from drtool.model.command import Command
 from drtool.model.errors import NoRepository, Refused, TimedOut, Unavailable
+from drtool.model.memory import missed_hint
 from drtool.offsite.restic.address import Reach
 from drtool.ports import Clock, Runner
 from drtool.process import patiently
@@ -35,6 +37,7 @@ class Probe:
     local: Runner
     clock: Clock
     timeout: timedelta
+    was_there: Callable[[], bool] = lambda: False
 
     @property
     def seconds(self) -> float:
@@ -109,6 +112,8 @@ class Probe:
         if found:
             what = f"{path} has lost its config, or was never a repository ({self.repository}); there lie {', '.join(found)}"
             hint = "nothing may be made over it: look whether that is the repository, and bring back its file `config`"
+        elif self.was_there():
+            hint = missed_hint(self.repository)
         elif path.parent.is_dir():
             hint += f"; only for a new one: drtool init {self.repository}"
         return NoRepository(what, hint=hint, safe="nothing was changed")

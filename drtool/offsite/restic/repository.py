@@ -52,6 +52,7 @@ class ResticRepository:
         binary: the program, here and on the machines of sources.
         known_dead: tells whether a process id of this machine, locking at an instant, belongs to a run that is known to be over.
         notary: signs what is appended and judges what is listed; None: neither, as on a bare machine before anybody is known.
+        was_there: tells whether this machine knows of a repository at that address.
     """
 
     def __init__(
@@ -66,9 +67,10 @@ class ResticRepository:
         binary: str = "restic",
         known_dead: Callable[[int, datetime], bool] = lambda _pid, _since: False,
         notary: Notary | None = None,
+        was_there: Callable[[], bool] = lambda: False,
     ) -> None:
         self.name = policy.name
-        self._client = Client(policy, by, secrets, clock, local, cache_directory, binary, known_dead, notary)
+        self._client = Client(policy, by, secrets, clock, local, cache_directory, binary, known_dead, notary, was_there)
 
     @property
     def client(self) -> Client:
