@@ -115,17 +115,17 @@ def test_what_failed_before_it_began_is_reported_too(machine_drilled: Drilled, t
 
 
 def test_a_report_that_cannot_be_written_is_told_and_changes_nothing_else(machine_drilled: Drilled, tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
+    (tmp_path / "page.html").mkdir()
     good = tmp_path / "good.json"
-    lost = f"html={tmp_path / 'file' / 'page.html'}"
+    lost = f"html={tmp_path / 'page.html'}"
     result = machine_drilled.call("run", "documents", "--report", lost, "--report", f"json={good}")
     assert result.returncode == 3, "as without the report: the drill before found a pack of the copy damaged"
-    assert "page.html could not be written: Not a directory" in result.stderr
+    assert "page.html could not be written: Is a directory" in result.stderr
     run = json.loads(good.read_text(encoding="utf-8"))["run"]
     assert f"next: drtool report {run} --format html --output FILE" in result.stderr
-    asked = machine_drilled.call("report", run, "--output", str(tmp_path / "file" / "page.html"))
+    asked = machine_drilled.call("report", run, "--output", str(tmp_path / "page.html"))
     assert asked.returncode == 6
-    assert "Not a directory" in asked.stderr
+    assert "Is a directory" in asked.stderr
 
 
 def test_a_report_may_go_into_a_pipe_and_leaves_no_other_file(machine_drilled: Drilled, tmp_path: Path) -> None:
