@@ -6,10 +6,12 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
+from drtool.model.errors import Refused
 from drtool.model.kind import named_by
 
 if TYPE_CHECKING:
     from drtool.engine.hands import Hands
+    from drtool.model.inventory import Problem
     from drtool.model.plan import Plan
     from drtool.model.policy import Policy, SourcePolicy
     from drtool.model.secret import SecretReference
@@ -35,6 +37,9 @@ class Origin(Protocol):
     def swept(self, policy: Policy) -> tuple[str, ...]:
         """Name the repositories from which those hands may remove what dead runs left there."""
 
+    def withholds(self, problem: Problem) -> bool:
+        """Tell whether a source was not asked because those hands may not, and not because it is away."""
+
 
 class Operator:
     """The operator wrote it, or vouched for it."""
@@ -54,6 +59,10 @@ class Operator:
 
     def swept(self, policy: Policy) -> tuple[str, ...]:
         return tuple(policy.repositories)
+
+    def withholds(self, problem: Problem) -> bool:
+        del problem
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +123,9 @@ class FromRepository:
     def swept(self, policy: Policy) -> tuple[str, ...]:
         del policy
         return ()
+
+    def withholds(self, problem: Problem) -> bool:
+        return problem.kind == Refused.__name__
 
 
 def _at_home(source: SourcePolicy) -> SourcePolicy:

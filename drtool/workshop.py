@@ -211,9 +211,19 @@ class Workshop:
             for name, listing in found.repositories.items()
             for words in spell_vanished(name, listing.vanished)
         )
-        return self.plan_sweep(found, dead, kept=kept, problems=(*found.unasked, *unlisted, *unsettled, *missed))
+        problems = (*(each for each in found.unasked if not self.origin.withholds(each)), *unlisted, *unsettled, *missed)
+        withheld = tuple(filter(self.origin.withholds, found.unasked))
+        return self.plan_sweep(found, dead, kept=kept, problems=problems, withheld=withheld)
 
-    def plan_sweep(self, found: Inventory, dead: DeadRuns, *, kept: bool = False, problems: Sequence[Problem] = ()) -> Plan:
+    def plan_sweep(
+        self,
+        found: Inventory,
+        dead: DeadRuns,
+        *,
+        kept: bool = False,
+        problems: Sequence[Problem] = (),
+        withheld: Sequence[Problem] = (),
+    ) -> Plan:
         """Plan to release what runs that are over left behind, as found after `dead` was told."""
         return plan_what_to_sweep(
             found.leftovers,
@@ -229,6 +239,7 @@ class Workshop:
             unsealed={name: () if listing.vanished else listing.unsealed for name, listing in found.repositories.items()},
             holds={name: listing.holds for name, listing in found.repositories.items()},
             problems=problems,
+            withheld=withheld,
         )
 
     def observe_run(self, names: tuple[str, ...], *, also: Iterable[str] = ()) -> Inventory:

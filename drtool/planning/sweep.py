@@ -27,6 +27,7 @@ def plan_sweep(
     unsealed: Mapping[str, Iterable[Unsealed]] | None = None,
     holds: Mapping[str, tuple[Hold, ...]] | None = None,
     problems: Iterable[Problem] = (),
+    withheld: Iterable[Problem] = (),
 ) -> Plan:
     """Plan to release what runs that are over left behind, on sources and (by repository, `unsealed`) among stored data.
 
@@ -34,11 +35,13 @@ def plan_sweep(
     ended in order everything but its sandboxes and the labels of what it placed, which live as long as their lease; never of a live
     run, and what was kept aside only with `kept`. What stays for a reason that a person may want to know is told as skipped. A freeze
     (by repository, `holds`) of a restore that is over here is released; that of a run on another machine ends with its lease. What
-    could not be asked or settled (`problems`) makes the sweep fail: what is left there is not known.
+    could not be asked or settled (`problems`) makes the sweep fail: what is left there is not known. What a policy out of a repository may
+    not ask (`withheld`) is told.
     """
     alive = live_runs | {run}
     steps: dict[str, Step] = {}
     skipped = [Skipped(what=problem.what, reason=problem.hint or "sweep again when it answers", outcome="failed") for problem in problems]
+    skipped += [Skipped(what=problem.what, reason=problem.hint) for problem in withheld]
     stored = _as_leftovers(unsealed or {})
     for leftover, copied in (*((leftover, False) for leftover in leftovers), *stored):
         if leftover.inside:  # it goes with what it lies in

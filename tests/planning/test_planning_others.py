@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from drtool.model.errors import NotFound, Refused
+from drtool.model.inventory import Problem
 from drtool.model.plan import Forget, Plan, Release
 from drtool.model.standing import Acceptance, Adopted, Adoption, Ours, Standing
 from drtool.model.workload import Leftover
+from drtool.origin import FromRepository, Operator
 from drtool.planning.adopt import adoptable, adopted, choose_adoption, choose_leftovers, doubt
 from drtool.planning.backup import plan_run
 from drtool.planning.choose import choose_point
@@ -252,3 +254,18 @@ def test_a_name_that_nobody_has_is_answered_by_those_there_are() -> None:
         choose_adoption((), "nosuch", ours=OURS, signers=())
     assert "--leftovers" not in nobody.value.hint
     assert "no other machine" in nobody.value.hint
+
+
+def test_a_source_that_a_policy_out_of_a_repository_may_not_ask_fails_no_sweep() -> None:
+    withheld = Problem("Refused", "books comes out of the repository", "read that policy")
+    away = Problem("Unavailable", "nas does not answer", "look")
+
+    def outcomes(withheld: tuple[Problem, ...] = (), problems: tuple[Problem, ...] = ()) -> list[str]:
+        none: frozenset[str] = frozenset()
+        plan = plan_sweep((), run="S", now=NOW, by=BY, dead_runs=none, live_runs=none, withheld=withheld, problems=problems)
+        return [each.outcome for each in plan.skipped]
+
+    assert outcomes(withheld=(withheld,)) == ["succeeded"]
+    assert outcomes(problems=(away,)) == ["failed"]
+    bare = FromRepository(())
+    assert (bare.withholds(withheld), bare.withholds(away), Operator().withholds(withheld)) == (True, False, False)
