@@ -14,7 +14,7 @@ from typing import IO
 from drtool.model.command import Command, Completed
 from drtool.model.errors import Refused, TimedOut
 from drtool.ports import LineListener
-from drtool.process.frame import Frame, ended_of, shown
+from drtool.process.frame import Frame, shown
 from drtool.process.lines import Lines
 from drtool.process.pipes import waiting_bytes
 from drtool.process.scope import TICK_SECONDS, check_time
@@ -83,8 +83,13 @@ class Child:
         code = self._process.returncode if self._process.returncode is not None else -1
         if self._frames is None:
             return code
-        word = ended_of(self._frames)
+        word = self._ended
         return int(word) if word.isdigit() else code or _LOST
+
+    @property
+    def _ended(self) -> str:
+        """What the mark behind its bytes tells; what the other stream tells alone does not show that they all came."""
+        return "" if self._frames is None else self._frames[0].ended
 
     @property
     def finished(self) -> bool:
@@ -174,7 +179,7 @@ class Child:
             standard_error=bytes(self._error.tail[-_ERROR_BYTES:]),
             seconds=time.monotonic() - self._started,
             begun=all(frame.begun for frame in frames),
-            ended=ended_of(frames),
+            ended=self._ended,
             beside=b"".join(frame.printed for frame in frames),
         )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
 from drtool.model.command import Marks
 from drtool.model.errors import Refused
@@ -88,11 +87,6 @@ class Frame:
                 hint="let it print nothing for those who are no terminal",
                 safe="what it prints is taken for no answer",
             )
-
-
-def ended_of(frames: Iterable[Frame]) -> str:
-    """Return what the first end mark that came tells; empty: none did."""
-    return next((frame.ended for frame in frames if frame.ended), "")
 
 
 def shown(data: bytes, limit: int = 200, *, before: str = "") -> str:

@@ -86,11 +86,19 @@ def test_a_producer_elsewhere_gives_its_bytes_alone(login: Login, noise: str) ->
     assert (piped.bytes, piped.command.standard_output) == (4, b"data")
 
 
-def test_a_producer_whose_end_is_lost_has_failed(login: Login) -> None:
-    far = login("exec 3>&1; exec > >(head -c 120 >&3)")
+@pytest.mark.parametrize("rest", ["", "; cat >/dev/null"], ids=["closed", "swallowed"])
+def test_a_producer_whose_end_is_lost_has_failed(login: Login, rest: str) -> None:
+    """Its exit code comes beside, on the other stream, and is no proof that its bytes came."""
+    far = login(f"exec 3>&1; exec > >(head -c 120 >&3{rest})")
     piped = process.pipe(Command(("cat",)), producer=far.from_here(Command(("head", "-c", "1000", "/dev/zero"))))
     assert piped.producer is not None
     assert piped.producer.exit_code != 0
+
+
+def test_an_answer_whose_end_is_lost_is_none(login: Login) -> None:
+    far = login("exec 3>&1; exec > >(head -c 120 >&3; cat >/dev/null)")
+    with pytest.raises(Unavailable):
+        far.run(Command(("head", "-c", "1000", "/dev/zero")))
 
 
 def test_a_number_in_a_greeting_is_no_process(login: Login, stranger: int) -> None:
