@@ -79,6 +79,7 @@ def test_another_repository_there_is_told(app: Callable[..., App], tmp_path: Pat
     opened = app()
     opened.initialise()
     (tmp_path / "near").rename(tmp_path / "other")
+    app().rebuild(accept="near")  # else no new one is made in the place of what is missed
     app().initialise()
     found = app(seen="other").doctor(["near"])
     address = told(found, "near from pi: address")
