@@ -83,13 +83,8 @@ class Child:
         code = self._process.returncode if self._process.returncode is not None else -1
         if self._frames is None:
             return code
-        word = self._ended
+        word = self._frames[0].ended  # what the other stream tells does not show that all the bytes came
         return int(word) if word.isdigit() else code or _LOST
-
-    @property
-    def _ended(self) -> str:
-        """What the mark behind its bytes tells; what the other stream tells alone does not show that they all came."""
-        return "" if self._frames is None else self._frames[0].ended
 
     @property
     def finished(self) -> bool:
@@ -179,7 +174,7 @@ class Child:
             standard_error=bytes(self._error.tail[-_ERROR_BYTES:]),
             seconds=time.monotonic() - self._started,
             begun=all(frame.begun for frame in frames),
-            ended=self._ended,
+            ended=frames[0].ended if frames else "",
             beside=b"".join(frame.printed for frame in frames),
         )
 
