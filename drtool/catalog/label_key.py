@@ -31,7 +31,7 @@ def _make(state_directory: str) -> LabelProofs:
             stream.write(canonical({"format": "drtool.label-key/1", "key": fresh.key.hex(), "earlier_runs": sorted(earlier)}))
             stream.flush()
             os.fsync(stream.fileno())
-        if os.path.exists(path):
+        if os.path.exists(path) and _read(state_directory) is None:
             os.replace(temporary, path)  # a damaged one proves nothing
         else:
             with contextlib.suppress(FileExistsError):
