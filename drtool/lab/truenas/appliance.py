@@ -29,6 +29,10 @@ _WINDOW_SECONDS: Final = 60.0
 _HASTY_WINDOW_SECONDS: Final = 1.0
 
 
+Witness = Callable[[str, Json, Json], None]
+"""Is shown every request with its answer, and the release that its sender spoke: for tests that hold both against the vendor's models."""
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
     """What lets somebody in for a while: whose it is, from where, until when, and the download it is for, if any."""
@@ -37,6 +41,7 @@ class Token:
     peer: str
     until: float
     job: int = 0
+    filename: str = ""
 
 
 @dataclass(slots=True)
@@ -58,6 +63,7 @@ class Appliance:
     downloads: dict[int, bytes] = field(default_factory=dict)
     down_until: float = 0.0
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+    witness: Witness = lambda _profile, _asked, _answer: None
     on_certificate: Callable[[Certificate], None] = lambda _certificate: None
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
     _tries: dict[tuple[str, str], list[float]] = field(default_factory=dict)
@@ -98,10 +104,10 @@ class Appliance:
         """Return how long to wait where the vendor waits so long."""
         return seconds / 10 if self.hasty else seconds
 
-    def new_token(self, user: str, peer: str, *, job: int = 0, seconds: float = TOKEN_SECONDS) -> str:
+    def new_token(self, user: str, peer: str, *, job: int = 0, filename: str = "", seconds: float = TOKEN_SECONDS) -> str:
         """Make a token and return it."""
         text = secrets.token_urlsafe(48)
-        self.tokens[text] = Token(user, peer, self.clock.monotonic() + seconds, job)
+        self.tokens[text] = Token(user, peer, self.clock.monotonic() + seconds, job, filename)
         return text
 
     def take_token(self, text: str, peer: str) -> Token | None:

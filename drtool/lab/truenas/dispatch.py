@@ -130,7 +130,7 @@ async def _admit(session: Session, method: Method) -> None:
     if not session.user:
         if NOBODY not in method.roles:
             raise CallError("Not authenticated", ENOTAUTHENTICATED)
-        if appliance.is_limited(method.name, session.peer):
+        if method.limited and appliance.is_limited(method.name, session.peer):
             await asyncio.sleep(appliance.scaled(1.0))
             raise CallError("Rate Limit Exceeded", 16)
     elif not allowed(appliance.roles_of(session.user), method):

@@ -74,6 +74,8 @@ class Method:
     direct: bool = False
     secret: bool = False
     abortable: bool = False
+    limited: bool = True
+    """Whether somebody not logged in may call it only so often."""
     lock: Callable[[Json], str] = field(default=lambda _arguments: "")
 
     def is_in(self, profile: str) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from drtool.lab.truenas.appliance import Appliance, open_state
+from drtool.lab.truenas.appliance import Appliance, Witness, open_state
 from drtool.lab.truenas.catalogue import every_method
 from drtool.lab.truenas.certificate import ensure_certificate
 from drtool.lab.truenas.devices import write_devices
@@ -115,9 +115,19 @@ _VOLUME: Final = "  volumes:   {{protect: [{{nas: {{dataset: {volume}}}}}]}}\n"
 
 
 def serve(
-    settings: Settings, *, runner: Runner, clock: Clock, start_apart: Start, on_start: Callable[[Started], None], until: Callable[[], bool]
+    settings: Settings,
+    *,
+    runner: Runner,
+    clock: Clock,
+    start_apart: Start,
+    on_start: Callable[[Started], None],
+    until: Callable[[], bool],
+    witness: Witness | None = None,
 ) -> None:
-    """Run an appliance until told to stop; `on_start` is told when it answers, `until` is asked now and then."""
+    """Run an appliance until told to stop; `on_start` is told when it answers, `until` is asked now and then.
+
+    A `witness` is shown every request with its answer.
+    """
     os.makedirs(settings.directory, mode=0o700, exist_ok=True)
     state = open_state(settings.directory, settings.release)
     storage = storage_of(settings, runner=runner, clock=clock, start_apart=start_apart)
@@ -128,7 +138,7 @@ def serve(
                 storage.unmount(dataset.name)
         _furnish(settings, state, storage)
         write_devices(settings.directory, storage)
-        asyncio.run(_serve(settings, state, storage, runner=runner, clock=clock, on_start=on_start, until=until))
+        asyncio.run(_serve(settings, state, storage, runner=runner, clock=clock, on_start=on_start, until=until, witness=witness))
     finally:
         storage.stop()
 
@@ -150,10 +160,13 @@ async def _serve(
     clock: Clock,
     on_start: Callable[[Started], None],
     until: Callable[[], bool],
+    witness: Witness | None,
 ) -> None:
     zfs = storage.daemon.program("zfs") if isinstance(storage, ZfsStorage) else ""
     ssh_config = write_shell(settings.directory, runner=runner, zfs=zfs)
     appliance = Appliance(settings.directory, state, storage, clock, every_method(), settings.hasty)
+    if witness is not None:
+        appliance.witness = witness
     appliance.save()
     write_exports(appliance)
     certificate = ensure_certificate(settings.directory, clock.now())

@@ -184,6 +184,8 @@ async def _chunks(reader: asyncio.StreamReader) -> bytes:
 async def _reply(writer: asyncio.StreamWriter, answer: Answer) -> None:
     reason = _REASONS.get(answer.status, "Error")
     head = f"HTTP/1.1 {answer.status} {reason}\r\nContent-Type: {answer.kind}\r\nConnection: close\r\n"
+    if answer.filename is not None:
+        head += f'Content-Disposition: attachment; filename="{answer.filename}"\r\n'
     if not answer.chunked:
         writer.write(f"{head}Content-Length: {len(answer.body)}\r\n\r\n".encode() + answer.body)
         await writer.drain()

@@ -145,6 +145,7 @@ class Session:
                 answer, outcome = await self._carried_out(message, faults)
         finally:
             self._under_way -= 1
+        self.appliance.witness(self.profile, message, answer)
         gone = self._goes_down(faults, "after")
         self.appliance.note(method, params, self.user, "cut_after" if gone else outcome)
         if not gone and "id" in message:

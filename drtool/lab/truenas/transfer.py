@@ -26,6 +26,8 @@ class Answer:
     kind: str = "text/plain; charset=utf-8"
     chunked: bool = False
     broken: bool = False
+    filename: str | None = None
+    """Under which name it wants to be kept."""
 
 
 async def download(appliance: Appliance, path: str, token: str, peer: str) -> Answer:
@@ -36,26 +38,26 @@ async def download(appliance: Appliance, path: str, token: str, peer: str) -> An
     number = path.rpartition("/")[2]
     faults = appliance.faults.of("/_download")
     taken = appliance.take_token(token, peer)
-    if taken is None:
-        return Answer(401, b"Invalid token")
-    if not number.isdigit() or taken.job != int(number):
-        return Answer(403, b"Token is not valid for this job")
+    if not number.isdigit():
+        return Answer(404, b"")
+    if taken is None or taken.job != int(number):
+        return Answer(401, b"")
     if any(fault.kind == "cut_before" for fault in faults):
         return Answer(200, b"", chunked=True, broken=True)
     known = {job["id"] for job in appliance.jobs.rows(raw=False, user=None)}
     if int(number) not in known:
-        return Answer(404, b"Job not found")
+        return Answer(404, b"")
     job = appliance.jobs.get(int(number))
     await job.ended.wait()
     body = appliance.downloads.pop(job.id, None)
     if body is None and job.state == "SUCCESS":
-        return Answer(410, b"The download was taken already")
+        return Answer(410, b"")
     whole = body or b""
     if any(fault.kind == "cut_after" for fault in faults):
         return Answer(200, whole[: len(whole) // 2], "application/octet-stream", chunked=True, broken=True)
     if job.state != "SUCCESS":
         whole = whole[: len(whole) // 2]
-    return Answer(200, whole, "application/octet-stream", chunked=True)
+    return Answer(200, whole, "application/octet-stream", chunked=True, filename=taken.filename)
 
 
 async def upload(appliance: Appliance, verb: str, authorization: str, kind: str, body: bytes, *, peer: str, secure: bool) -> Answer:

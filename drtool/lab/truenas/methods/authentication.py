@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from drtool.lab.truenas.answers import Json, ValidationErrors
+from drtool.lab.truenas.answers import CallError, Json, ValidationErrors
 from drtool.lab.truenas.registry import NOBODY, Arguments, Call, Method, NoArguments
 from drtool.lab.truenas.state import Key
 
@@ -124,9 +125,13 @@ def api_key_create(call: Call, arguments: ApiKeyCreate) -> Json:
     return {"id": int(text.partition("-")[0]), "name": wanted.name, "username": wanted.username, "revoked": False, "key": text}
 
 
-def mechanism_choices(_call: Call, _arguments: NoArguments) -> list[str]:
-    """Tell how one may log in."""
-    return ["PASSWORD_PLAIN", "TOKEN_PLAIN", "API_KEY_PLAIN"]
+def mechanism_choices(call: Call, _arguments: NoArguments) -> list[str]:
+    """Tell how one may log in; releases before 26 stumble over somebody who is not logged in yet."""
+    if call.appliance.state.at_least("26"):
+        return ["API_KEY_PLAIN", "TOKEN_PLAIN", "OTP_TOKEN", "PASSWORD_PLAIN", "SCRAM"]
+    if not call.user:
+        raise CallError("'NoneType' object has no attribute 'may_create_auth_token'", errno.EINVAL)
+    return ["API_KEY_PLAIN", "TOKEN_PLAIN", "OTP_TOKEN", "PASSWORD_PLAIN"]
 
 
 async def _key(call: Call, text: str) -> Key | None:
@@ -175,6 +180,8 @@ def _information(call: Call, user: str) -> dict[str, Json]:
         "two_factor_config": {"provisioning_uri": None, "secret_configured": False, "interval": 30, "otp_digits": 6},
         "privilege": {"roles": {"$set": sorted(roles)}, "web_shell": False, "webui_access": "FULL_ADMIN" in roles},
         "account_attributes": ["LOCAL", "API_KEY"],
+        "grouplist": None,
+        "sid": None,
     }
 
 

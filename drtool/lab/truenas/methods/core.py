@@ -105,7 +105,7 @@ def set_options(call: Call, arguments: SetOptions) -> Json:
     if call.session is None:
         return None
     call.session.options.update(arguments.options.model_dump(exclude_none=True))
-    return call.session.options
+    return call.session.options if call.appliance.state.at_least("25.10") else None
 
 
 def download(call: Call, arguments: Download) -> Json:
@@ -122,7 +122,7 @@ def download(call: Call, arguments: Download) -> Json:
     taken = bind(method.arguments, arguments.args)
     job = begin(appliance, method, call_of(appliance, call.session, call.user, faults), taken, arguments.args, message=None, faults=faults)
     appliance.note(arguments.method, arguments.args, call.user, "done")
-    token = appliance.new_token(call.user, call.session.peer, job=job.id)
+    token = appliance.new_token(call.user, call.session.peer, job=job.id, filename=arguments.filename)
     return [job.id, f"/_download/{job.id}?auth_token={token}"]
 
 
@@ -133,6 +133,6 @@ METHODS: Final = (
     Method("core.job_abort", Identity, job_abort, direct=True),
     Method("core.subscribe", Event, subscribe, direct=True),
     Method("core.unsubscribe", Subscription, unsubscribe, direct=True),
-    Method("core.set_options", SetOptions, set_options, first="25.10", direct=True),
+    Method("core.set_options", SetOptions, set_options, roles=(NOBODY,), limited=False, direct=True),
     Method("core.download", Download, download, direct=True),
 )

@@ -38,6 +38,7 @@ _ORDINARY: Final = (
 _NOT_OF_VOLUMES: Final = frozenset(
     {"quota", "refquota", "recordsize", "atime", "exec", "xattr", "snapdir", "aclmode", "acltype", "casesensitivity"}
 )
+_CRYPTIC: Final = frozenset({"encryption", "encryptionroot", "keyformat", "keylocation", "keystatus"})
 _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _KIBI: Final = 1024
 
@@ -46,28 +47,31 @@ def told(dataset: Dataset, state: State, *, wanted: Sequence[str] | None = None,
     """Return the row of one dataset, without its children; `wanted` names properties, None means the usual ones."""
     volume = dataset.volume_bytes
     root = state.root_of(dataset.name)
+    newer = state.at_least("25.10")
     row: dict[str, Json] = {
         "id": dataset.name,
         "type": "VOLUME" if volume else "FILESYSTEM",
         "name": dataset.name,
         "pool": dataset.name.partition("/")[0],
-        "encrypted": root is not None,
-        "encryption_root": root,
-        "key_loaded": None if root is None else not state.encryption[root].locked,
-        "locked": state.is_locked(dataset.name),
         "mountpoint": f"/mnt/{dataset.name}" if dataset.path and not volume else None,
         "children": [],
     }
+    if not newer or wanted is None or _CRYPTIC & set(wanted):  # else nobody asked the pool for it
+        row["encrypted"] = root is not None
+        row["encryption_root"] = root
+        row["key_loaded"] = root is not None and not state.encryption[root].locked
+        row["locked"] = state.is_locked(dataset.name)
     for name in _ORDINARY if wanted is None else _known(wanted):
         if (name in _NOT_OF_VOLUMES and volume) or (name in {"volsize", "volblocksize"} and not volume):
             continue
         row[RENAMED.get(name, name)] = _property(name, _value(name, dataset, state))
     if user:
         own = {key: value for key, value in dataset.properties.items() if ":" in key and not key.startswith("drtool.lab:")}
-        if state.at_least("25.10"):  # whoever set them: the vendor calls them all local
-            own = {key: Value(value.raw, "local") for key, value in own.items()}
-        row["user_properties"] = {key: _property(key, value) for key, value in own.items() if key not in USER}
-        row |= {USER[key]: _property(key, value) for key, value in own.items() if key in USER}
+        if newer:  # whoever set them: the vendor calls them all local, and tells its own among them, by their names of the interface
+            row["user_properties"] = {USER.get(key, key): _property(key, Value(value.raw, "local")) for key, value in own.items()}
+        else:
+            row["user_properties"] = {key: _property(key, value) for key, value in own.items() if key not in USER}
+            row |= {USER[key]: _property(key, value) for key, value in own.items() if key in USER}
     return row
 
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
-from drtool.lab.truenas import query
 from drtool.lab.truenas.answers import CallError, InstanceNotFoundError, Json, ValidationErrors
 from drtool.lab.truenas.devices import appear, follow
 from drtool.lab.truenas.methods import dataset_models as models
 from drtool.lab.truenas.methods.attachments import attachments_of, remove_attachments
 from drtool.lab.truenas.methods.core import Query
-from drtool.lab.truenas.methods.dataset_rows import RENAMED, USER, nested, told
+from drtool.lab.truenas.methods.dataset_query import is_hidden, rows
+from drtool.lab.truenas.methods.dataset_rows import RENAMED, USER
 from drtool.lab.truenas.methods.keys import check_options, check_way, encrypt
 from drtool.lab.truenas.registry import Call, Method
-from drtool.lab.truenas.storage import BLOCK, SPARSE, VOLUME, VOLUME_FILE, Dataset, StorageError, is_own
+from drtool.lab.truenas.storage import BLOCK, SPARSE, VOLUME, VOLUME_FILE, Dataset, StorageError
 
 _NAME: Final = re.compile(r"^[a-zA-Z0-9][\w.:-]*(/[\w.: -]*[\w.:-])+$")
 _LONGEST: Final = 200
@@ -34,22 +34,6 @@ _OWN: Final = frozenset(
 )
 
 
-def rows(call: Call, arguments: Query) -> Json:
-    """Tell the datasets; without `retrieve_children: false` each with all below it once more."""
-    extra = arguments.options.get("extra") or {}
-    children = bool(extra.get("retrieve_children", True))
-    names = query.names_asked(arguments.filters, "id", "name")
-    found = [dataset for dataset in call.storage.datasets(names, children=children) if not is_own(dataset.name)]
-    wanted: Sequence[str] | None = extra.get("properties")
-    user = bool(extra.get("retrieve_user_props", True))
-    table = [told(dataset, call.appliance.state, wanted=wanted, user=user) for dataset in found]
-    if extra.get("snapshots_count"):
-        every = [snapshot.dataset for snapshot in call.storage.snapshots()]
-        for row in table:
-            row["snapshot_count"] = every.count(row["id"])
-    return query.run(nested(table) if children else table, arguments.filters, arguments.options)
-
-
 def get_instance(call: Call, arguments: models.GetInstance) -> Json:
     """Tell one dataset."""
     extra = (arguments.options.get("extra") or {}) if arguments.options else {}
@@ -61,7 +45,7 @@ def get_instance(call: Call, arguments: models.GetInstance) -> Json:
 def instance(call: Call, name: str) -> Dataset:
     """Return a dataset that must exist."""
     found = call.storage.datasets([name], children=False)
-    if not found or is_own(name):
+    if not found or is_hidden(name, call.appliance.state):
         raise InstanceNotFoundError(f"PoolDataset {name} does not exist")
     return found[0]
 
@@ -198,6 +182,9 @@ def _check_create(call: Call, data: models.AtBirth) -> list[str]:
     elif not _NAME.match(name) or len(name) > _LONGEST:
         errors.add(f"{schema}.name", "Invalid dataset name")
     errors.check()
+    if is_hidden(name, call.appliance.state):
+        said = f"{name!r} is using system internal managed dataset. Please specify a different parent."
+        raise ValidationErrors([(f"{schema}.name", said, errno.EINVAL)])
     missing, parent = _ancestors(call, data)
     found = call.storage.datasets([parent], children=False)
     if not found:

@@ -32,7 +32,7 @@ _LONGEST: Final = 255
 TAG: Final = "truenas"
 
 
-def told(call: Call, snapshot: StoredSnapshot, *, holds: bool = False, asked: Collection[str] = ()) -> dict[str, Json]:
+def told(call: Call, snapshot: StoredSnapshot, *, holds: bool = False, asked: Collection[str] = (), made: bool = False) -> dict[str, Json]:
     """Return the row of one snapshot; the newest release tells only the properties asked for, and never those of users."""
     newest = call.appliance.state.at_least("26")
     numbers = {"creation": snapshot.created, "createtxg": snapshot.txg}
@@ -57,22 +57,51 @@ def told(call: Call, snapshot: StoredSnapshot, *, holds: bool = False, asked: Co
         "createtxg": str(snapshot.txg),
     }
     # A hold of somebody else has no place in the vendor's model.
-    return row | ({"holds": {TAG: snapshot.created} if TAG in snapshot.holds else {}} if holds else {})
+    held = 1 if newest else snapshot.created
+    return row | ({"holds": {TAG: held} if holds and TAG in snapshot.holds else {}} if holds or (newest and not made) else {})
 
 
 def rows(call: Call, arguments: Query) -> Json:
     """Tell the snapshots."""
+    if call.appliance.state.at_least("26"):
+        return _rows_of_paths(call, arguments)
     extra = arguments.options.get("extra") or {}
     names = query.names_asked(arguments.filters, "id", "name")
     found = call.storage.snapshots(names)
-    if names is None and call.appliance.state.at_least("26"):
-        found = tuple(each for each in found if not is_own(each.dataset))
     if extra.get("retention") and names is None and not arguments.options.get("limit"):
         raise CallError("`id` or `limit` is required if `retention` is requested", errno.EINVAL)
     low, high = int(extra.get("min_txg") or 0), int(extra.get("max_txg") or 0)
     within = [each for each in found if each.txg >= low and (not high or each.txg <= high)]
     table = [told(call, each, holds=bool(extra.get("holds")), asked=extra.get("properties") or ()) for each in within]
     return query.run(table, arguments.filters, arguments.options)
+
+
+def _rows_of_paths(call: Call, arguments: Query) -> Json:
+    """Look only at what the filters name, and let these filters go: of several such ones any suffices, a pool's with all below it."""
+    extra = arguments.options.get("extra") or {}
+    by_path = [each for each in arguments.filters if _is_by_path(each)]
+    others = [each for each in arguments.filters if not _is_by_path(each)]
+    paths = [str(name) for each in by_path for name in (each[2] if each[1] == "in" else [each[2]])]
+    found = call.storage.snapshots([path for path in paths if "@" in path] if paths and all("@" in path for path in paths) else None)
+    if paths:
+        known = {each.name for each in found} | {each.name for each in call.storage.datasets()}
+        deep = any(each[0] == "pool" for each in by_path)
+        found = tuple(each for each in found if any(_is_at(each, path, deep=deep) for path in paths)) if known >= set(paths) else ()
+    if not any(map(is_own, paths)):
+        found = tuple(each for each in found if not is_own(each.dataset))
+    low, high = int(extra.get("min_txg") or 0), int(extra.get("max_txg") or 0)
+    within = [each for each in found if each.txg >= low and (not high or each.txg <= high)]
+    table = [told(call, each, holds=bool(extra.get("holds")), asked=extra.get("properties") or ()) for each in within]
+    return query.run(table, others, arguments.options)
+
+
+def _is_by_path(condition: Json) -> bool:
+    known = {"id", "name", "pool", "dataset"}
+    return isinstance(condition, list) and len(condition) == 3 and condition[0] in known and condition[1] in ("=", "in")  # noqa: PLR2004
+
+
+def _is_at(snapshot: StoredSnapshot, path: str, *, deep: bool) -> bool:
+    return path in (snapshot.name, snapshot.dataset) or (deep and snapshot.dataset.startswith(f"{path}/"))
 
 
 def get_instance(call: Call, arguments: GetInstance) -> Json:
@@ -104,7 +133,7 @@ def create(call: Call, arguments: Create) -> Json:
             said = f"Snapshot '{full}' already exists"
             raise ValidationErrors([("zfs.resource.snapshot.create", said, errno.EEXIST)]) from None
         raise CallError(f"Failed to snapshot {full}: {error}", errno.EEXIST) from None
-    return told(call, call.storage.snapshots([full])[0], asked=("creation", "createtxg"))
+    return told(call, call.storage.snapshots([full])[0], asked=("creation", "createtxg"), made=True)
 
 
 def delete(call: Call, arguments: Delete) -> bool:
@@ -162,6 +191,10 @@ def clone(call: Call, arguments: Clone) -> bool:
     parent = call.storage.datasets([origin], children=False)
     if not parent or not call.storage.snapshots([data.snapshot]):
         raise CallError(f"Failed to clone snapshot: Snapshot {data.snapshot} not found")
+    if state.at_least("26"):
+        for key in data.dataset_properties:
+            if ":" in key:  # the library beneath takes properties of its own only
+                raise CallError(f"{key}: not a valid ZFS property", errno.EINVAL)
     values = {key: str(value) for key, value in data.dataset_properties.items()}
     if parent[0].volume_bytes:
         values |= {VOLUME: str(parent[0].volume_bytes), BLOCK: parent[0].raw(BLOCK, "16384"), SPARSE: "yes"}
