@@ -26,6 +26,7 @@ from drtool.secrets.store import Secrets
 from drtool.sources.truenas.create import create_dataset
 from drtool.sources.truenas.source import TruenasSource
 from tests.rig import zfs
+from tests.rig.truenas_models import Witness
 
 _NUMBERS = itertools.count(1)
 
@@ -37,6 +38,7 @@ class Lab:
     started: Started
     root: Path
     mounts: Path
+    witness: Witness
 
     @property
     def pool(self) -> str:
@@ -49,7 +51,7 @@ class Lab:
         client = source.client
         for share in client.read("sharing.nfs.query"):
             client.change("sharing.nfs.delete", share["id"], look=lambda: False)
-        for row in client.read("pool.dataset.query", [], {"extra": {"retrieve_children": False, "properties": []}}):
+        for row in client.read("pool.dataset.query", [], {"extra": {"properties": []}}):
             if row["id"].count("/") == 1:
                 client.change("pool.dataset.delete", row["id"], {"recursive": True}, look=lambda: False)
         for name in ("documents", "documents/letters"):
@@ -119,9 +121,13 @@ def _start_apart(argv: tuple[str, ...], ready: Callable[[], bool], seconds: floa
 
 @contextlib.contextmanager
 def running_lab(directory: Path, *, release: str = "25.10", pool: str = "tank", volume: int = 0, real: bool = False) -> Iterator[Lab]:
-    """Run an appliance on plain directories, or on real ZFS; its mount program is put first on PATH meanwhile."""
+    """Run an appliance on plain directories, or on real ZFS; its mount program is put first on PATH meanwhile.
+
+    All that goes through it is held against the table of calls, and what does not fit fails the test.
+    """
     ready, stop = threading.Event(), threading.Event()
     box: list[Started] = []
+    witness = Witness()
     settings = Settings(str(directory / "lab"), release=release, pool=pool, volume=volume, hasty=True)
     if real:
         pool = f"{pool}{os.getpid()}x{next(_NUMBERS)}"
@@ -132,7 +138,15 @@ def running_lab(directory: Path, *, release: str = "25.10", pool: str = "tank", 
         ready.set()
 
     def work() -> None:
-        serve(settings, runner=LocalRunner(), clock=SystemClock(), start_apart=_start_apart, on_start=on_start, until=stop.is_set)
+        serve(
+            settings,
+            runner=LocalRunner(),
+            clock=SystemClock(),
+            start_apart=_start_apart,
+            on_start=on_start,
+            until=stop.is_set,
+            witness=witness,
+        )
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
@@ -140,7 +154,8 @@ def running_lab(directory: Path, *, release: str = "25.10", pool: str = "tank", 
     before = os.environ.get("PATH", "")
     os.environ["PATH"] = f"{box[0].programs}:{before}"
     try:
-        yield Lab(box[0], Path(box[0].directory) / "mnt", directory / "mounts")
+        yield Lab(box[0], Path(box[0].directory) / "mnt", directory / "mounts", witness)
+        witness.require_none()
     finally:
         os.environ["PATH"] = before
         for line in Path("/proc/self/mountinfo").read_text().splitlines():
