@@ -168,11 +168,61 @@ def test_questions_are_answered_as_asked(client: Client) -> None:
     assert names(["OR", [["id", "=", "tank"], ["id", "$", "letters"]]]) == [{"id": "tank"}, {"id": "tank/documents/letters"}]
     assert names(["id", "in", ["tank", "tank/nope"]]) == [{"id": "tank"}]
     assert names(["id", "C=", "TANK"]) == [{"id": "tank"}]
-    assert names(order_by=["-id"], limit=1) == [{"id": "tank/documents/letters"}]
-    assert names(offset=1, limit=1) == [{"id": "tank/documents"}]
-    assert names(count=True) == 3
+    every = ["id", "!=", ""]
+    assert names(every, order_by=["-id"], limit=1) == [{"id": "tank/documents/letters"}]
+    assert names(every, offset=1, limit=1) == [{"id": "tank/documents"}]
+    assert names(every, count=True) == 3
+    assert names(["id", "=", "tank"], count=True) == 3, "the vendor counts before it filters"
     error = refused(client, "pool.dataset.query", [["id", "=", "nope"]], {**LISTED, "get": True})
     assert (error.code, error.data["error"], error.reason) == (-32001, 22, "MatchNotFound()")
+
+
+def test_without_children_a_query_looks_where_its_release_looks(nas: TrueNasServer, oldest: TrueNasServer, newest: TrueNasServer) -> None:
+    every, roots = ["tank", "tank/documents", "tank/documents/letters"], ["tank"]
+    below = [["id", "^", "tank/"]]
+    told = {
+        "25.04": {"none": roots, "always true": roots, "below": [], "one": every[1:2], "several": every[1:]},
+        "25.10": {"none": roots, "always true": every, "below": every[1:], "one": every[1:2], "several": every[1:]},
+    }
+    told["26"] = told["25.10"]
+    asked = {
+        "none": [],
+        "always true": [["id", "!=", ""]],
+        "below": below,
+        "one": [["id", "=", every[1]]],
+        "several": [["id", "in", every[1:]]],
+    }
+    for release, server in (("25.04", oldest), ("25.10", nas), ("26", newest)):
+        with server.client() as client:
+            found = {
+                name: sorted(row["id"] for row in client.call("pool.dataset.query", filters, LISTED)) for name, filters in asked.items()
+            }
+            assert found == told[release], release
+            whole = client.call("pool.dataset.query", below, {"extra": {"properties": []}})
+            assert sorted(row["id"] for row in whole) == every[1:], release
+
+
+def test_what_is_offered_before_a_login(nas: TrueNasServer, oldest: TrueNasServer, newest: TrueNasServer) -> None:
+    for server in (oldest, nas):
+        with server.client("") as client:
+            answer = client.call("core.set_options", {"py_exceptions": False})
+            assert answer is None if server is oldest else answer["py_exceptions"] is False
+            assert refused(client, "auth.mechanism_choices").code == -32001
+    with newest.client("") as client:
+        assert "SCRAM" in client.call("auth.mechanism_choices")
+
+
+def test_a_clone_of_the_newest_release_takes_no_word_of_a_user(nas: TrueNasServer, newest: TrueNasServer) -> None:
+    for server, taken in ((nas, True), (newest, False)):
+        with server.client() as client:
+            client.call("pool.snapshot.create", {"dataset": "tank/documents", "name": "words"})
+            request = {"snapshot": "tank/documents@words", "dataset_dst": "tank/words", "dataset_properties": {"ours:word": "x"}}
+            if taken:
+                assert client.call("pool.snapshot.clone", request) is True
+                client.call("pool.dataset.delete", "tank/words")
+            else:
+                assert "not a valid ZFS property" in refused(client, "pool.snapshot.clone", request).reason
+            client.call("pool.snapshot.delete", "tank/documents@words")
 
 
 def test_a_row_holds_its_children_unless_asked_not_to(client: Client) -> None:

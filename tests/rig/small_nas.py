@@ -176,6 +176,8 @@ class SmallNas:
         if item[0] == "OR":
             return any(self._match(row, branch) for branch in item[1])
         value = row.get(item[0])
+        if item[1] == "!=":
+            return bool(value != item[2])
         if item[1] == "in":
             return value in item[2]
         return str(value).startswith(item[2]) if item[1] == "^" else bool(value == item[2])

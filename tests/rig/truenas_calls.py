@@ -144,6 +144,7 @@ _FILES: Final = asked(
 _BLOCKS: Final = asked(
     {"name": _NAME, "type": one_of("VOLUME"), "volsize": whole(least=1)},
     sparse=YES_NO,
+    force_size=YES_NO,
     volblocksize=one_of("512", "512B", "1K", "2K", "4K", "8K", "16K", "32K", "64K", "128K"),
     **_BIRTH,
     **_OF_ANY,
@@ -181,6 +182,9 @@ _OLD: Final = ("25.04",)
 _IDENTITY: Final = (Named("id", _TEXT),)
 
 
+_RECURSIVE: Final = Named("options", asked(recursive=YES_NO), needed=False)
+
+
 def _snapshots(service: str, first: str, last: str, unmodelled: tuple[str, ...]) -> dict[str, Call]:
     delete = asked(recursive=YES_NO, defer=YES_NO)
     clone = asked({"snapshot": _NAME, "dataset_dst": _NAME}, dataset_properties=words())
@@ -190,6 +194,10 @@ def _snapshots(service: str, first: str, last: str, unmodelled: tuple[str, ...])
         f"{service}.delete": Call(
             (*_IDENTITY, Named("options", delete, needed=False)), one_of(True), first=first, last=last, unmodelled=unmodelled
         ),
+        **{
+            f"{service}.{verb}": Call((*_IDENTITY, _RECURSIVE), NOTHING, first=first, last=last, unmodelled=unmodelled)
+            for verb in ("hold", "release")
+        },
         f"{service}.clone": Call((Named("data", clone),), one_of(True), first=first, last=last, unmodelled=unmodelled),
     }
 
@@ -241,6 +249,10 @@ CALLS: Final[Mapping[str, Call]] = {
         unmodelled=_OLD,
     ),
     "sharing.nfs.delete": Call((Named("id", whole()),), one_of(True), unmodelled=_OLD),
+    "iscsi.extent.create": Call(
+        (Named("iscsi_extent_create", asked({"name": text(shortest=1, longest=64)}, disk=_TEXT)),), told({"id": whole()})
+    ),
+    "iscsi.extent.delete": Call((Named("id", whole()),), one_of(True)),
     "filesystem.stat": Call((Named("path", _NAME),), _STAT),
     "filesystem.statfs": Call((Named("path", _NAME),), told({"source": _NAME, "fsid": _NAME})),
     "config.save": Call((Named("options", asked(secretseed=YES_NO, root_authorized_keys=YES_NO), needed=False),), ANYTHING, job=True),
@@ -272,6 +284,9 @@ CALLS: Final[Mapping[str, Call]] = {
         NOTHING,
         job=True,
         unmodelled=_OLD,
+    ),
+    "pool.dataset.lock": Call(
+        (*_IDENTITY, Named("options", asked(force_umount=YES_NO), needed=False)), one_of(True), job=True, unmodelled=_OLD
     ),
     "pool.dataset.export_key": Call(_IDENTITY, _MAYBE, job=True, unmodelled=_OLD),
     "pool.dataset.export_keys": Call(_IDENTITY, ANYTHING, job=True, unmodelled=_OLD),

@@ -59,7 +59,8 @@ def vendor_model(release: str, method: str, what: str) -> Mapping[str, Any] | No
     if what == "Result" and method in _ENTRIES:
         model = models.get(f"={_ENTRIES[method]}")
         return None if model is None else _rows(method, model, model["properties"]["result"]["$ref"].rpartition("/")[2])
-    found: Mapping[str, Any] | None = models.get(_plain(method) + what.lower())
+    plain = _plain(method) + what.lower()
+    found: Mapping[str, Any] | None = models.get(plain) or models.get(plain.replace("iscsiextent", "iscsitargetextent"))
     return found
 
 

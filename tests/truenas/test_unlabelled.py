@@ -19,7 +19,7 @@ RELEASES = ("25.04", "25.10", "26")
 
 def everything(source: TruenasSource) -> set[str]:
     """Return the names of all datasets and snapshots that the NAS shows."""
-    datasets = source.client.read("pool.dataset.query", [], {"extra": {"retrieve_children": False}, "select": ["id"]})
+    datasets = source.client.read("pool.dataset.query", [], {"select": ["id"]})
     return {row["id"] for row in (*datasets, *source.client.read("pool.snapshot.query"))}
 
 
@@ -53,6 +53,8 @@ def test_what_has_no_label_is_taken_away_with_all_its_parts(
     with running_lab(tmp_path, release=release) as lab:
         source = lab.source(by=BY)
         before = everything(source)
+        if (release, method) == ("26", "*.snapshot.clone"):
+            method = "pool.dataset.update"  # there a clone gets its label by a call of its own
         lab.faults({"method": method, "kind": "users_lost"})
         with pytest.raises(Refused, match="without the label") as caught:
             make(source)

@@ -206,6 +206,23 @@ def test_a_cutover_of_a_volume_that_died_is_finished_by_the_sweep(world: World, 
     following.close()
 
 
+def test_a_volume_in_use_is_not_pulled_away(world: World) -> None:
+    member, _ = world.store(world.take(SELECTOR))
+    with open(file(world), "r+b") as stream:
+        stream.write(b"in use")
+    landed = world.land(member)
+    admin = world.lab.source(by=BY, administrator=True)
+    extent = admin.client.change("iscsi.extent.create", {"name": "guest", "disk": f"zvol/{VOLUME}"}, look=lambda: False)
+    with pytest.raises(Refused, match=r"in use on the NAS \(iSCSI Extent: guest\)") as caught:
+        world.source.cutover(landed)
+    assert caught.value.safe == f"{VOLUME} is as it was"
+    assert file(world).read_bytes()[:6] == b"in use"
+    admin.client.change("iscsi.extent.delete", extent["id"], look=lambda: False)
+    admin.close()
+    assert world.source.cutover(landed).aside == f"{VOLUME}.before-{POINT}"
+    assert file(world).read_bytes()[:6] != b"in use"
+
+
 @pytest.mark.parametrize("name", ["tank/../../etc/shadow", "tank//disk", "", "tank/."])
 def test_what_is_no_name_of_a_volume_names_no_device(name: str) -> None:
     assert device_of("tank/my disk") == "/dev/zvol/tank/my+disk"

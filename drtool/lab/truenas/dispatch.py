@@ -62,6 +62,10 @@ class ForgetfulStorage:
         """Make a clone without them."""
         self._storage.clone(snapshot, name, _plain(properties))
 
+    def change(self, name: str, values: Mapping[str, str], inherit: Sequence[str] = ()) -> None:
+        """Change a dataset but for them."""
+        self._storage.change(name, _plain(values), inherit)
+
     def snapshot(self, datasets: Sequence[str], name: str, _user: Mapping[str, str]) -> None:
         """Take a snapshot without them."""
         self._storage.snapshot(datasets, name, {})

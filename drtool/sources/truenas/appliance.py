@@ -17,7 +17,7 @@ from drtool.sources.places.filesystem import FileSystem
 from drtool.sources.places.marker import STAGING_PREFIX, Marker, read_marker, write_marker
 from drtool.sources.places.sample import SAMPLE, Look, look_after, look_before
 from drtool.sources.truenas.client import Client
-from drtool.sources.truenas.datasets import read_datasets
+from drtool.sources.truenas.datasets import ask_datasets, read_datasets
 from drtool.sources.truenas.download import download
 from drtool.sources.truenas.encryption import is_root
 from drtool.sources.truenas.labels import LIFETIME, run_of
@@ -98,7 +98,7 @@ def _fetch(client: Client) -> dict[str, bytes]:
     for method in _TOLD:
         with contextlib.suppress(DrtoolError):
             facts[method] = client.read(method)
-    facts["pool.dataset.query"] = client.read("pool.dataset.query", [], {"extra": {"retrieve_children": False}})
+    facts["pool.dataset.query"] = ask_datasets(client, [], {})
     return {
         ARCHIVE: archive,
         KEYS: canonical(keys) + b"\n",
@@ -108,7 +108,13 @@ def _fetch(client: Client) -> dict[str, bytes]:
 
 def _encryption_roots(client: Client) -> dict[str, str]:
     """What a run of ours has under way there, a clone or a staging place, goes again and is left out."""
-    datasets = read_datasets(client, ["encrypted", "=", True])
+    datasets = read_datasets(client)
+    if not datasets:
+        raise Corrupt(
+            f"{client.source} tells of no dataset at all, so nobody knows which keys belong to its configuration",
+            hint="may the key of the source list datasets? drtool doctor tells",
+            safe="nothing was stored",
+        )
     return {dataset.id: dataset.key_form or "HEX" for dataset in datasets if is_root(dataset) and dataset.label is None}
 
 

@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from drtool.model.errors import Conflict, Locked, NotFound, Refused
+from drtool.sources.truenas.clone_label import labelled, takes_label
+from drtool.sources.truenas.create import mark_dataset
 from drtool.sources.truenas.datasets import Dataset, find_dataset, read_datasets, require_dataset
 from drtool.sources.truenas.destroy import destroy_dataset, destroy_tree
 from drtool.sources.truenas.labels import run_of, spell_expiry, stable_name
@@ -25,24 +27,17 @@ def make_clone(parts: Parts, *, dataset: str, snapshot: str) -> Dataset:
     name = stable_name(dataset, by=parts.by, source=parts.name, what="clone")
     run = run_of(snapshot.partition("@")[2])
     there = {item.id: item for item in read_datasets(parts.client, ["id", "in", [dataset, name]])}
-    found = there.get(name)
+    found = labelled(parts, there[name]) if name in there else None
+    bare = found is not None and there[name].label is None
     if found is not None:
-        if found.label is not None and found.label.run == run and found.origin == snapshot and _is_there(found):
+        if not bare and found.label is not None and found.label.run == run and found.origin == snapshot and _is_there(found):
             return found
         _require_over(parts, found, run=run)
         remove_clone(parts, found)
     label = parts.label("clone", run, spell_expiry(parts.clock.now()), {"snapshot": snapshot})
     if dataset not in there:
         raise NotFound(f"{dataset} does not exist on {parts.name}", hint="look whether it was renamed or destroyed on the NAS")
-    properties = {**_told(there[dataset].told), "readonly": "on", **label.properties(name)}
-    request = {"snapshot": snapshot, "dataset_dst": name, "dataset_properties": properties}
-    try:
-        made = parts.client.change(
-            "pool.snapshot.clone", request, look=lambda: find_dataset(parts.client, name) is not None, timeout_seconds=300.0
-        )
-    except NotFound as error:
-        hint = "look whether it was renamed or destroyed on the NAS, and by what; run again"
-        raise NotFound(f"the snapshot {snapshot} is gone: {error.what}", hint=hint) from None
+    made = _ask(parts, there[dataset], snapshot=snapshot, name=name, label=label)
     for wait in _ARRIVES_WITHIN:
         found = require_dataset(parts.client, name)
         if found.label is None:
@@ -59,6 +54,26 @@ def make_clone(parts: Parts, *, dataset: str, snapshot: str) -> Dataset:
     if found is None or not _is_there(found):
         raise NotFound(f"the clone {name} was made and is not mounted", hint="look at it on the NAS; is its origin locked?")
     return found
+
+
+def _ask(parts: Parts, dataset: Dataset, *, snapshot: str, name: str, label: Label) -> Any:  # noqa: ANN401 - JSON
+    """Have the NAS clone a snapshot and label the clone; returns None where nobody knows who made it.
+
+    Where the label cannot come with it, one who dies in between leaves a clone that is known by its name and its origin.
+    """
+    own, at_once = label.properties(name), takes_label(parts.client)
+    properties = {**_told(dataset.told), "readonly": "on", **(own if at_once else {})}
+    request = {"snapshot": snapshot, "dataset_dst": name, "dataset_properties": properties}
+    try:
+        made = parts.client.change(
+            "pool.snapshot.clone", request, look=lambda: find_dataset(parts.client, name) is not None, timeout_seconds=300.0
+        )
+    except NotFound as error:
+        hint = "look whether it was renamed or destroyed on the NAS, and by what; run again"
+        raise NotFound(f"the snapshot {snapshot} is gone: {error.what}", hint=hint) from None
+    if not at_once:
+        mark_dataset(parts.client, name, own)
+    return made
 
 
 def remove_clone(parts: Parts, clone: Dataset, *, shared: bool = True) -> None:

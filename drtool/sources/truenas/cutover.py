@@ -10,6 +10,7 @@ from drtool.sources.places.marker import require_machine
 from drtool.sources.truenas.covered import unchanged_around
 from drtool.sources.truenas.create import create_dataset, mark_dataset, rename_dataset
 from drtool.sources.truenas.datasets import Dataset, find_dataset, read_datasets, require_dataset
+from drtool.sources.truenas.in_use import require_idle
 from drtool.sources.truenas.inherit import inherit_again
 from drtool.sources.truenas.labels import spell_expiry
 from drtool.sources.truenas.parts import Parts
@@ -107,7 +108,9 @@ def _move(parts: Parts, stage: Dataset, target: str) -> tuple[str, str]:
     old = new = None
     try:
         if aside and find_dataset(client, aside) is None:
-            old = kept_key(parts, find_dataset(client, target))
+            there = find_dataset(client, target)
+            require_idle(client, there)
+            old = kept_key(parts, there)
             _rename(parts, target, aside)
         elif find_dataset(client, target) is not None:
             raise _occupied(stage, target, aside)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -34,6 +34,8 @@ _OF_VOLUMES: Final = ("compression", "sync", "copies")
 _DECIDING: Final = ("recordsize", "compression", "acltype", "aclmode")
 """What decides how data is written."""
 VOLUME: Final = "VOLUME"
+_EVERY: Final = ["id", "!=", ""]
+"""A filter that every dataset passes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,11 @@ class Dataset:
     def is_volume(self) -> bool:
         """Whether it is a volume, which has blocks and no files."""
         return self.type == VOLUME
+
+    @property
+    def is_bare_clone(self) -> bool:
+        """Whether it looks like a clone of ours that has no label yet."""
+        return self.label is None and f"/{PREFIX}-clone-" in self.id and f"@{PREFIX}-" in self.origin
 
     @property
     def volume_bytes(self) -> int:
@@ -115,13 +122,31 @@ def read_datasets(client: Client, *filters: list[Any]) -> tuple[Dataset, ...]:
 
     The one above each is asked for with them, as only that tells what of ours came down from it.
     """
-    options = {"extra": {"retrieve_children": False, "properties": list(_PROPERTIES)}, "order_by": ["id"]}
-    rows = {str(row["id"]): row for row in client.read("pool.dataset.query", with_above(filters), options)}
+    extra = {"properties": list(_PROPERTIES)}
+    rows = {str(row["id"]): row for row in ask_datasets(client, with_above(filters), extra)}
     found = [name for name in sorted(rows) if is_asked(name, filters)]
     above = {name.rpartition("/")[0] for name in found if any(map(_is_ours, rows[name].get("user_properties") or ()))} - rows.keys() - {""}
     if above:  # filters that do not go by names
-        rows |= {str(row["id"]): row for row in client.read("pool.dataset.query", [["id", "in", sorted(above)]], options)}
+        rows |= {str(row["id"]): row for row in ask_datasets(client, [["id", "in", sorted(above)]], extra)}
     return tuple(_dataset(rows[name], rows) for name in found)
+
+
+def ask_datasets(client: Client, filters: Sequence[list[Any]], extra: Mapping[str, Any], *select: str) -> list[dict[str, Any]]:
+    """Ask for the rows of all datasets that match, wherever they lie, in the order of their names and without those below them.
+
+    Without children the NAS looks at the roots of pools alone, unless a filter is there, whichever, and on 25.04 unless it is a single one
+    by name. There it has to tell all of them with what lies below, which is then left out here.
+    """
+    wide = not _goes_by_name(filters) and not client.knows("pool.dataset.rename")
+    options: dict[str, Any] = {"extra": {**extra, **({} if wide else {"retrieve_children": False})}, "order_by": ["id"]}
+    if select:
+        options["select"] = list(select)
+    rows = client.read("pool.dataset.query", list(filters) or ([] if wide else [_EVERY]), options)
+    return [{name: value for name, value in row.items() if name != "children"} for row in rows]
+
+
+def _goes_by_name(filters: Sequence[list[Any]]) -> bool:
+    return len(filters) == 1 and filters[0][0] == "id" and filters[0][1] in ("=", "in")
 
 
 def find_dataset(client: Client, name: str) -> Dataset | None:
@@ -139,8 +164,8 @@ def require_dataset(client: Client, name: str) -> Dataset:
 
 def names_of_tree(client: Client, root: str) -> tuple[str, ...]:
     """Return the names alone of a dataset and everything below it."""
-    options = {"extra": {"retrieve_children": False, "properties": [], "retrieve_user_props": False}, "select": ["id"]}
-    rows = client.read("pool.dataset.query", [["OR", [["id", "=", root], ["id", "^", f"{root}/"]]]], options)
+    below = [["OR", [["id", "=", root], ["id", "^", f"{root}/"]]]]
+    rows = ask_datasets(client, below, {"properties": [], "retrieve_user_props": False}, "id")
     return tuple(sorted(str(row["id"]) for row in rows))
 
 
@@ -155,7 +180,7 @@ def _is_ours(name: str) -> bool:
 
 def _dataset(row: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]) -> Dataset:
     name = str(row["id"])
-    users = row.get("user_properties") or {}
+    users = {key: told for key, told in (row.get("user_properties") or {}).items() if ":" in key}  # others are the vendor's own words
     above = rows.get(name.rpartition("/")[0], {} if "/" not in name else row)  # of one that went away nobody knows what came from it
     marks = read_marks(users, above.get("user_properties") or {})
     in_effect = {
@@ -200,6 +225,5 @@ def _number(row: Mapping[str, Any], name: str) -> int:
 
 def free_bytes(client: Client, name: str) -> int:
     """Return the bytes that may still be written in a dataset."""
-    options = {"extra": {"retrieve_children": False, "properties": ["available"]}}
-    rows = client.read("pool.dataset.query", [["id", "=", name]], options)
+    rows = ask_datasets(client, [["id", "=", name]], {"properties": ["available"]})
     return _number(rows[0], "available") if rows else 0

@@ -53,6 +53,8 @@ def _version(client: Client) -> str:
 def _is_wanted(dataset: Dataset, rules: Mapping[str, Any]) -> bool:
     """Tell whether a selector's rules match a dataset."""
     pattern = str(rules["dataset"])
+    if dataset.is_bare_clone:
+        return False
     ours = dataset.label is not None and dataset.marks.get("target") != dataset.id  # one that stands in its place already is in service
     names = (dataset.id, *above(dataset.id))
     if ours or not any(matches(name, pattern) for name in (names if rules.get("recursive") else names[:1])):

@@ -6,6 +6,7 @@ from typing import Final
 from drtool.model.policy import Settings
 from drtool.model.workload import Leftover
 from drtool.sources.places import leftovers as places_leftovers
+from drtool.sources.truenas.clone_label import labelled
 from drtool.sources.truenas.datasets import Dataset, read_datasets
 from drtool.sources.truenas.labels import PREFIX
 from drtool.sources.truenas.live import live_leftovers
@@ -43,7 +44,7 @@ def _datasets(parts: Parts, datasets: tuple[Dataset, ...]) -> list[Leftover]:
     sandboxes = {dataset.id for dataset in datasets if dataset.label is not None and dataset.label.what == "sandbox"}
     found = []
     for dataset in datasets:
-        label = dataset.label
+        label = labelled(parts, dataset).label
         if label is None or label.by != parts.by or label.source != parts.name:
             continue
         if any(dataset.id.startswith(f"{sandbox}/") for sandbox in sandboxes):

@@ -5,6 +5,7 @@ from drtool.model.workload import Leftover
 from drtool.sources.places import release as places_release
 from drtool.sources.places.marker import require_machine
 from drtool.sources.truenas.clone import remove_clone
+from drtool.sources.truenas.clone_label import labelled
 from drtool.sources.truenas.cutover import finish
 from drtool.sources.truenas.datasets import Dataset, find_dataset, read_datasets
 from drtool.sources.truenas.destroy import destroy_snapshot, destroy_tree
@@ -71,7 +72,8 @@ def _release_snapshot(parts: Parts, leftover: Leftover) -> None:
     try:
         destroy_snapshot(parts.client, locator)
     except Locked as error:
-        for clone in read_datasets(parts.client, ["id", "^", f"{locator.partition('/')[0].partition('@')[0]}/drtool-clone-"]):
+        near = f"{locator.partition('/')[0].partition('@')[0]}/drtool-clone-"
+        for clone in (labelled(parts, each) for each in read_datasets(parts.client, ["id", "^", near])):
             if clone.origin == locator and clone.label is not None and clone.label.by == parts.by:
                 require_machine(parts.owner, clone.label.machine, planned=leftover.machine, place=clone.id)
                 remove_clone(parts, clone)
@@ -99,6 +101,7 @@ def _release_dataset(parts: Parts, leftover: Leftover, name: str) -> None:
     found = find_dataset(parts.client, name)
     if found is None:
         return
+    found = labelled(parts, found)
     label = found.label
     if label is None or label.what != leftover.what or (label.by, label.source) != (parts.by, parts.name):
         raise _without_label(name)

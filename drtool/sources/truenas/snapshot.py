@@ -14,7 +14,7 @@ from drtool.sources.truenas.destroy import destroy_snapshot
 from drtool.sources.truenas.labels import Label, read_label, read_marks, run_of, snapshot_name, spell_expiry
 from drtool.sources.truenas.unlabelled import unlabelled
 
-_WITH_USERS: Final = "zfs.resource.snapshot.query"
+WITH_USERS: Final = "zfs.resource.snapshot.query"
 """Where there is this, `pool.snapshot.query` tells no user properties, and with them no label."""
 
 
@@ -71,9 +71,9 @@ def take_snapshot(
 
 def read_snapshot(client: Client, locator: str) -> Mapping[str, Any] | None:
     """Return what the NAS tells of one snapshot by its full name, None when it is gone."""
-    if client.knows(_WITH_USERS, untold=False):
+    if client.knows(WITH_USERS, untold=False):
         try:
-            told = client.read(_WITH_USERS, {"paths": [locator], "get_user_properties": True})
+            told = client.read(WITH_USERS, {"paths": [locator], "get_user_properties": True})
         except NotFound:
             return None
         return told[0] if told else None

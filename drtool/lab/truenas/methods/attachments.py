@@ -8,7 +8,7 @@ from drtool.lab.truenas.registry import Call
 
 
 def shares_below(call: Call, name: str, kind: str) -> list[dict[str, Json]]:
-    """Return the shares of one kind (`nfs`, `smb`) whose path lies in a dataset or below it."""
+    """Return the shares of one kind (`nfs`, `smb`, `iscsi`) whose path lies in a dataset or below it."""
     return [share for share in call.appliance.state.shares if share["kind"] == kind and f"{share['path']}/".startswith(f"/mnt/{name}/")]
 
 
@@ -20,7 +20,7 @@ def tasks_of(call: Call, name: str) -> list[dict[str, Json]]:
 def attachments_of(call: Call, name: str) -> list[dict[str, Json]]:
     """Return what hangs on a dataset, as the vendor tells it."""
     found: list[dict[str, Json]] = []
-    for kind, title, service in (("nfs", "NFS Share", "nfs"), ("smb", "SMB Share", "cifs")):
+    for kind, title, service in (("nfs", "NFS Share", "nfs"), ("smb", "SMB Share", "cifs"), ("iscsi", "iSCSI Extent", "iscsitarget")):
         if shares := shares_below(call, name, kind):
             found.append({"type": title, "service": service, "attachments": [share.get("name") or share["path"] for share in shares]})
     if tasks := tasks_of(call, name):
@@ -31,7 +31,7 @@ def attachments_of(call: Call, name: str) -> list[dict[str, Json]]:
 def remove_attachments(call: Call, name: str) -> None:
     """Remove all that, as the vendor does before it destroys."""
     state = call.appliance.state
-    gone = [share["id"] for kind in ("nfs", "smb") for share in shares_below(call, name, kind)]
+    gone = [share["id"] for kind in ("nfs", "smb", "iscsi") for share in shares_below(call, name, kind)]
     tasks = tasks_of(call, name)
     state.shares = [share for share in state.shares if share["id"] not in gone]
     state.tasks = [task for task in state.tasks if task not in tasks]

@@ -83,7 +83,8 @@ async def login_ex(call: Call, arguments: LoginEx) -> Json:
     if not user:
         return {"response_type": "DENIED" if _denied(call, given) else "AUTH_ERR"}
     info = _information(call, user) if given.login_options.user_info else None
-    return {"response_type": "SUCCESS", "user_info": info, "authenticator": "LEVEL_1"}
+    later = {"reconnect_token": None} if call.appliance.state.at_least("26") else {}
+    return {"response_type": "SUCCESS", "user_info": info, "authenticator": "LEVEL_1", **later}
 
 
 async def login_with_api_key(call: Call, arguments: LoginWithApiKey) -> bool:

@@ -48,6 +48,17 @@ class SmbCreate(Arguments):
     data: SmbShareCreate
 
 
+class Extent(Arguments):
+    name: Text
+    type: Literal["DISK"] = "DISK"
+    disk: Text
+    enabled: bool = True
+
+
+class ExtentCreate(Arguments):
+    iscsi_extent_create: Extent
+
+
 class SnapshotTask(Arguments):
     dataset: Text
     recursive: bool = False
@@ -125,6 +136,24 @@ def smb_delete(call: Call, arguments: Identity) -> bool:
     return _removed(call, "smb", arguments.id, "SharingSMB")
 
 
+def extent_create(call: Call, arguments: ExtentCreate) -> Json:
+    """Offer a volume by iSCSI, as far as others can see."""
+    name = str(arguments.iscsi_extent_create.disk).removeprefix("zvol/")
+    found = call.storage.datasets([name], children=False)
+    if not found or not found[0].volume_bytes:
+        raise ValidationErrors([("iscsi_extent_create.disk", f"Volume {name} does not exist", 2)])
+    return _added(
+        call,
+        "iscsi",
+        {**arguments.iscsi_extent_create.model_dump(), "path": f"/mnt/{name}", "naa": f"0x{os.urandom(16).hex()}", "vendor": "TrueNAS"},
+    )
+
+
+def extent_delete(call: Call, arguments: Identity) -> bool:
+    """Offer it no more."""
+    return _removed(call, "iscsi", arguments.id, "iSCSITargetExtent")
+
+
 def task_query(call: Call, arguments: Query) -> Json:
     """Tell the periodic snapshot tasks."""
     return query.run(call.appliance.state.tasks, arguments.filters, arguments.options)
@@ -162,10 +191,20 @@ def _check_path(call: Call, path: str, attribute: str, errors: ValidationErrors)
 def _shares(call: Call, kind: str) -> list[dict[str, Json]]:
     state = call.appliance.state
     return [
-        {name: value for name, value in share.items() if name != "kind"} | {"locked": state.is_locked(share["path"].removeprefix("/mnt/"))}
+        {name: value for name, value in share.items() if name != "kind"}
+        | {"locked": state.is_locked(share["path"].removeprefix("/mnt/"))}
+        | (_place_of(call, share["path"]) if state.at_least("26") else {})
         for share in state.shares
         if share["kind"] == kind
     ]
+
+
+def _place_of(call: Call, path: str) -> dict[str, Json]:
+    """Return the dataset that a path lies in, and where in it, as the newest release tells both."""
+    name = path.removeprefix("/mnt/")
+    known = [each.name for each in call.storage.datasets() if f"{name}/".startswith(f"{each.name}/")]
+    dataset = max(known, key=len, default=None)
+    return {"dataset": dataset, "relative_path": None if dataset is None else name.removeprefix(dataset).lstrip("/")}
 
 
 def _share(call: Call, kind: str, number: int, title: str) -> dict[str, Json]:
@@ -200,6 +239,8 @@ METHODS: Final = (
     Method("sharing.smb.query", Query, smb_query, roles=("SHARING_SMB_READ",)),
     Method("sharing.smb.create", SmbCreate, smb_create, roles=("SHARING_SMB_WRITE",)),
     Method("sharing.smb.delete", Identity, smb_delete, roles=("SHARING_SMB_WRITE",)),
+    Method("iscsi.extent.create", ExtentCreate, extent_create, roles=("SHARING_ISCSI_EXTENT_WRITE",)),
+    Method("iscsi.extent.delete", Identity, extent_delete, roles=("SHARING_ISCSI_EXTENT_WRITE",)),
     Method("pool.snapshottask.query", Query, task_query, roles=("SNAPSHOT_TASK_READ",)),
     Method("pool.snapshottask.delete", Identity, task_delete, roles=("SNAPSHOT_TASK_WRITE",)),
     Method("pool.snapshottask.create", TaskCreate, task_create, roles=("SNAPSHOT_TASK_WRITE",)),

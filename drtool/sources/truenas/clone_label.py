@@ -1,0 +1,33 @@
+"""The label of a clone where the NAS takes none with it, and of one that lost its maker before it got one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from drtool.sources.truenas.client import Client
+from drtool.sources.truenas.datasets import Dataset
+from drtool.sources.truenas.labels import Label, stable_name
+from drtool.sources.truenas.parts import Parts
+from drtool.sources.truenas.snapshot import WITH_USERS, label_of, read_snapshot
+
+
+def takes_label(client: Client) -> bool:
+    """Tell whether a clone of this release can be made with its label; where snapshots have an interface of their own it cannot."""
+    return not client.knows(WITH_USERS, untold=False)
+
+
+def labelled(parts: Parts, dataset: Dataset) -> Dataset:
+    """Return a dataset with its label; a bare clone of ours is known by its name and the label of the snapshot that it was made of.
+
+    Its name holds this policy and source. One that is not ours is returned as it is.
+    """
+    if not dataset.is_bare_clone:
+        return dataset
+    origin = dataset.origin.partition("@")[0]
+    if stable_name(origin, by=parts.by, source=parts.name, what="clone") != dataset.id:
+        return dataset
+    row = read_snapshot(parts.client, dataset.origin)
+    label = label_of(row) if row is not None else None
+    if label is None or (label.by, label.source) != (parts.by, parts.name):
+        return dataset
+    return replace(dataset, label=Label("clone", parts.by, parts.name, label.run, label.expires, {"snapshot": dataset.origin}))
