@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from drtool.model.errors import DrtoolError, Interrupted, Refused
 from drtool.ports import Finding
+from drtool.sources.truenas.clone_label import takes_label
 from drtool.sources.truenas.datasets import read_datasets
 from drtool.sources.truenas.examine_keys import examine_keys
 from drtool.sources.truenas.examine_shell import examine_shell
@@ -83,7 +84,7 @@ def _roles(parts: Parts, subject: str) -> list[Finding]:
         found.append(Finding(subject, good=False, text=f"its key cannot save the configuration: {FULL} is missing", remedy=remedy))
     if parts.wants.system and not parts.wants.datasets:
         return found
-    missing = lacking(held, shares=parts.reach().shares)
+    missing = lacking(held, shares=parts.reach().shares, labels_later=not takes_label(parts.client))
     for role, verbs in missing.items():
         told = "version and clock cannot be asked" if verbs == ("doctor",) else f"it cannot do {', '.join(verbs)}"
         text = f"its key lacks {role}: {told}"
