@@ -316,7 +316,9 @@ class SmallNas:
 
     def do_filesystem_stat(self, path: str) -> dict[str, Any]:
         found = os.stat(path)
-        return {"dev": found.st_dev, "inode": found.st_ino}
+        name = str(Path(path).relative_to(self.root)) if path.startswith(f"{self.root}/") else ""
+        mounted = bool(self.datasets.get(name, {}).get("mounted"))
+        return {"dev": found.st_dev, "inode": found.st_ino, "is_mountpoint": mounted}
 
     def do_filesystem_statfs(self, path: str) -> dict[str, Any]:
         name = str(Path(path).relative_to(self.root))

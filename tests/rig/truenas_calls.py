@@ -212,6 +212,9 @@ CALLS: Final[Mapping[str, Call]] = {
         ),
         told({"response_type": _TEXT}),
     ),
+    "api_key.create": Call(
+        (Named("api_key_create", asked({"name": text(shortest=1, longest=200)}, username=_NAME)),), told({"id": whole(), "key": _TEXT})
+    ),
     "auth.me": Call((), told({"pw_name": _TEXT, "privilege": words()})),
     "core.ping": Call((), one_of("pong")),
     "core.subscribe": Call((Named("event", _TEXT),), _TEXT),

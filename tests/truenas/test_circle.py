@@ -170,7 +170,7 @@ def test_the_key_is_written_nowhere(lab: Lab, tmp_path: Path, caplog: pytest.Log
     take(source, tmp_path / "copies")
     lab.faults({"method": "pool.dataset.query", "kind": "revoke"})
     with pytest.raises((Refused, Unavailable)) as caught:
-        source.discover(SELECTOR)
+        source.leftovers(())
     assert key not in caplog.text
     assert key not in f"{caught.value} {caught.value.hint} {caught.value.safe} {vars(caught.value)}"
     assert json.dumps(key) not in caplog.text

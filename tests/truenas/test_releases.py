@@ -82,7 +82,9 @@ def test_a_clone_that_died_before_its_label_is_known_by_its_name(tmp_path: Path)
         with source.export(snapshot):
             found = find_dataset(source.client, name)
             assert found is not None
-            assert found.label is not None
+            assert found.is_bare_clone
+            assert [each.run for each in source.leftovers(()) if each.what == "clone"] == [RUN]
+        assert lab.calls("pool.dataset.update") == 0, "a key that only makes backups may not change datasets"
         tidy(source)
 
 

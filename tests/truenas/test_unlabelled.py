@@ -50,11 +50,11 @@ def make_dataset(source: TruenasSource) -> None:
 def test_what_has_no_label_is_taken_away_with_all_its_parts(
     tmp_path: Path, release: str, method: str, make: Callable[[TruenasSource], None], made: set[str]
 ) -> None:
+    if (release, method) == ("26", "*.snapshot.clone"):
+        pytest.skip("there a clone takes no label with it, and is known by its name")
     with running_lab(tmp_path, release=release) as lab:
         source = lab.source(by=BY)
         before = everything(source)
-        if (release, method) == ("26", "*.snapshot.clone"):
-            method = "pool.dataset.update"  # there a clone gets its label by a call of its own
         lab.faults({"method": method, "kind": "users_lost"})
         with pytest.raises(Refused, match="without the label") as caught:
             make(source)

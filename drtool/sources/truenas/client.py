@@ -27,6 +27,7 @@ _FIRST_POLL: Final = 0.1
 _LONGEST_POLL: Final = 5.0
 _OLD_NAMES: Final = (("pool.snapshot.", "zfs.snapshot."),)
 """What TrueNAS 25.04 called it."""
+_OF_DATASETS: Final = ("pool.dataset.", "pool.snapshot.clone", "pool.snapshot.rollback")
 
 Look = Callable[[], bool]
 
@@ -117,6 +118,8 @@ class Client:
         self.source = endpoint.source
         self.endpoint = endpoint
         self.calls = 0
+        self.changes = 0
+        """How often datasets were changed by us, as far as a listing of them may tell."""
         self._user = user
         self._key = key
         self._secrets = secrets
@@ -141,11 +144,19 @@ class Client:
                 self._clock.sleep(wait)
         return self._call(method, params, timeout_seconds)
 
-    def change(self, method: str, *params: Any, look: Look, timeout_seconds: float = CALL_SECONDS) -> Any:  # noqa: ANN401 - JSON
+    def change(self, method: str, *params: Any, look: Look, timeout_seconds: float = CALL_SECONDS, listed: bool = True) -> Any:  # noqa: ANN401 - JSON
         """Ask for a change; when its answer was lost, `look` tells whether it is done before it is asked for again.
 
-        Returns the answer, or None where only `look` told.
+        Returns the answer, or None where only `look` told. What was told of datasets before is worth nothing after it, unless nobody would
+        look for this one there (`listed`).
         """
+        try:
+            return self._change(method, params, look, timeout_seconds)
+        finally:
+            if listed and method.startswith(_OF_DATASETS):
+                self.changes += 1
+
+    def _change(self, method: str, params: tuple[Any, ...], look: Look, timeout_seconds: float) -> Any:  # noqa: ANN401 - JSON
         doubt = False
         for wait in (*_WAITS, None):
             try:

@@ -61,6 +61,8 @@ class Dataset:
     label: Label | None = None
     marks: Mapping[str, str] = field(default_factory=dict)
     """All that we wrote on it, without the prefix: also on what is no leftover."""
+    inode: int = 0
+    """Of its root directory, where the NAS was asked for it just now; 0 where it was not."""
 
     @property
     def pool(self) -> str:

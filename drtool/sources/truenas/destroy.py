@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from drtool.model.errors import Locked, NotFound, Refused
 from drtool.ports import Clock
@@ -30,14 +30,16 @@ def destroy_snapshot(client: Client, locator: str) -> None:
         ) from None
 
 
-def destroy_dataset(client: Client, dataset: Dataset, *, clock: Clock) -> None:
+def destroy_dataset(client: Client, dataset: Dataset, *, clock: Clock, unused: bool = False, listed: bool = True) -> None:
     """Destroy one dataset that carries our label; Refused where shares or tasks of others point at it, or something lies below it.
 
-    A dataset that is busy is asked again for a few seconds; already gone is success.
+    A dataset that is busy is asked again for a few seconds; already gone is success. Whether it is in use is not asked where that is known
+    (`unused`). The NAS takes away with it what points at it.
     """
     if dataset.label is None:
         raise Refused(f"{dataset.id} carries no label of ours", hint="remove it by hand if it is not needed", safe="nothing was touched")
-    _require_unused(client, dataset)
+    if not unused:
+        _require_unused(client, dataset)
     for wait in (*_BUSY_WAITS, None):
         try:
             client.change(
@@ -46,6 +48,7 @@ def destroy_dataset(client: Client, dataset: Dataset, *, clock: Clock) -> None:
                 {"recursive": False, "force": False},
                 look=lambda: find_dataset(client, dataset.id) is None,
                 timeout_seconds=300.0,
+                listed=listed,
             )
         except NotFound:
             return
@@ -115,9 +118,14 @@ def _snapshots_of(client: Client, dataset: Dataset) -> tuple[str, ...]:
     return tuple(str(row["name"]) for row in client.read("pool.snapshot.query", [["dataset", "=", dataset.id]], {"select": ["name"]}))
 
 
+def attached(client: Client, dataset: Dataset) -> list[dict[str, Any]]:
+    """Return what on the NAS points at a dataset; NotFound where it is gone."""
+    return list(client.read("pool.dataset.attachments", dataset.id))
+
+
 def _require_unused(client: Client, dataset: Dataset) -> None:
     try:
-        used = client.read("pool.dataset.attachments", dataset.id)
+        used = attached(client, dataset)
     except NotFound:
         return
     if used:

@@ -7,8 +7,9 @@ from drtool.model.errors import NotFound, Refused
 from drtool.model.policy import Settings
 from drtool.model.workload import Workload
 from drtool.sources.truenas.client import Client
-from drtool.sources.truenas.datasets import Dataset, find_dataset, read_datasets, read_tree
+from drtool.sources.truenas.datasets import Dataset
 from drtool.sources.truenas.kind import above, matches
+from drtool.sources.truenas.listing import Listing
 from drtool.sources.truenas.ways import Way
 
 KIND: Final = "truenas"
@@ -17,25 +18,20 @@ Choose = Callable[[Dataset, bool], Way]
 _PATTERN: Final = frozenset("*?[")
 
 
-def discover(client: Client, selector: Settings, choose: Choose) -> tuple[Workload, ...]:
+def discover(listing: Listing, selector: Settings, choose: Choose) -> tuple[Workload, ...]:
     """Return one workload per dataset that a selector matches, children named one by one; what cannot be read carries its problem.
 
     `choose` tells how each is read. What drtool itself made on the NAS is left out.
     """
     from drtool.sources.truenas.schema import Selector  # noqa: PLC0415 - heavy, and `status` discovers nothing
 
-    wanted = Selector.model_validate(dict(selector))
+    client, wanted = listing.client, Selector.model_validate(dict(selector))
     if wanted.system:
         return (Workload(f"{client.source}:system", client.source, KIND, {"system": True, "version": _version(client)}),)
     rules = wanted.model_dump(exclude={"system", "exclude", "exclude_files"})
     rules |= {"leave_out": wanted.exclude, "exclude": wanted.exclude_files}  # to a census `exclude` means files
     pattern = str(wanted.dataset)
-    if _PATTERN & set(pattern):
-        found = read_datasets(client)
-    elif wanted.recursive:
-        found = read_tree(client, pattern)
-    else:
-        found = tuple(filter(None, (find_dataset(client, pattern),)))
+    found = listing.recent()
     matched = [dataset for dataset in found if _is_wanted(dataset, rules)]
     if not matched and not _PATTERN & set(pattern) and not any(dataset.id == pattern for dataset in found):
         return (Workload(f"{client.source}:{pattern}", client.source, KIND, {"dataset": pattern}, problem=f"{pattern} does not exist"),)

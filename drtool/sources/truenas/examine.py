@@ -5,8 +5,6 @@ from typing import Any, Final
 
 from drtool.model.errors import DrtoolError, Interrupted, Refused
 from drtool.ports import Finding
-from drtool.sources.truenas.clone_label import takes_label
-from drtool.sources.truenas.datasets import read_datasets
 from drtool.sources.truenas.examine_keys import examine_keys
 from drtool.sources.truenas.examine_shell import examine_shell
 from drtool.sources.truenas.parts import Parts
@@ -84,7 +82,7 @@ def _roles(parts: Parts, subject: str) -> list[Finding]:
         found.append(Finding(subject, good=False, text=f"its key cannot save the configuration: {FULL} is missing", remedy=remedy))
     if parts.wants.system and not parts.wants.datasets:
         return found
-    missing = lacking(held, shares=parts.reach().shares, labels_later=not takes_label(parts.client))
+    missing = lacking(held, shares=parts.reach().shares)
     for role, verbs in missing.items():
         told = "version and clock cannot be asked" if verbs == ("doctor",) else f"it cannot do {', '.join(verbs)}"
         text = f"its key lacks {role}: {told}"
@@ -119,14 +117,14 @@ def _pools(parts: Parts, subject: str) -> list[Finding]:
 
 
 def _keys(parts: Parts, subject: str) -> list[Finding]:
-    return examine_keys(parts, subject, read_datasets(parts.client, ["encrypted", "=", True]))
+    return examine_keys(parts, subject, tuple(dataset for dataset in parts.listing.recent() if dataset.encrypted))
 
 
 def _data(parts: Parts, subject: str) -> list[Finding]:
     if parts.wants.system and not parts.wants.datasets:
         return []
     reach = parts.reach()
-    locked = [dataset.id for dataset in read_datasets(parts.client) if dataset.locked]
+    locked = [dataset.id for dataset in parts.listing.recent() if dataset.locked]
     found = [Finding(subject, good=None, text=f"{name} is locked and cannot be read", remedy="unlock it on the NAS") for name in locked]
     if not reach.shares:
         return [*found, Finding(subject, good=True, text=f"its files are read {reach.words}")]

@@ -5,14 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from drtool.model.errors import Bug, Conflict, NotFound
+from drtool.model.errors import Bug, Conflict
 from drtool.model.point import Census
 from drtool.model.workload import Snapshot
 from drtool.ports import ArtifactRequest, PutResult, Runner
 from drtool.sources.places.filesystem import FileSystem
 from drtool.sources.places.sample import FULL, SAMPLE, Look, look_after, look_before
-from drtool.sources.truenas.clone import make_clone, remove_clone
-from drtool.sources.truenas.datasets import find_dataset
+from drtool.sources.truenas.clone import make_clone, remove_clone, require_ours_alone
 from drtool.sources.truenas.labels import run_of, spell_expiry
 from drtool.sources.truenas.parts import Parts, tidying
 from drtool.sources.truenas.reach import require_filled, require_mounted
@@ -55,12 +54,13 @@ def export(parts: Parts, snapshot: Snapshot) -> Iterator[DatasetExport]:
     """
     selector: dict[str, Any] = dict(snapshot.workload.selector)
     name = str(selector["dataset"])
-    clone, closed = make_clone(parts, dataset=name, snapshot=snapshot.locator), False
+    clone, whole, alone = make_clone(parts, dataset=name, snapshot=snapshot.locator), False, False
+    since = parts.clock.monotonic()
     try:
         reach = parts.reach()
         label = clone.label
         run, expires = (label.run, label.expires) if label else (run_of(snapshot.label), spell_expiry(parts.clock.now()))
-        with reach.open(clone, run=run, expires=expires, write=False) as path:
+        with reach.open(clone, run=run, expires=expires, write=False, goes=True) as path:
             require_filled(reach.files, clone, path)
             artifact = ArtifactRequest(
                 name=snapshot.workload.name,
@@ -71,10 +71,9 @@ def export(parts: Parts, snapshot: Snapshot) -> Iterator[DatasetExport]:
             )
             before = look_before(reach.files, artifact, limit=FULL if selector.get("census") == "full" else SAMPLE)
             yield DatasetExport((artifact,), reach.files.runner, reach.files, before)
-            if find_dataset(parts.client, clone.id) is None:
-                raise NotFound(f"the clone {clone.id} went away while it was read", hint="look what destroys datasets on the NAS")
             require_mounted(parts.client, reach.files, clone, path)  # what was unmounted meanwhile was read as empty
-        closed = True
+            alone = require_ours_alone(parts, clone, since=since, shares=int(reach.shares))
+        whole = True
     finally:
         with tidying():
-            remove_clone(parts, clone, shared=not closed)
+            remove_clone(parts, clone, alone=whole and alone)

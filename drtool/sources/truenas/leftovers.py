@@ -7,7 +7,7 @@ from drtool.model.policy import Settings
 from drtool.model.workload import Leftover
 from drtool.sources.places import leftovers as places_leftovers
 from drtool.sources.truenas.clone_label import labelled
-from drtool.sources.truenas.datasets import Dataset, read_datasets
+from drtool.sources.truenas.datasets import Dataset
 from drtool.sources.truenas.labels import PREFIX
 from drtool.sources.truenas.live import live_leftovers
 from drtool.sources.truenas.mounts import shown
@@ -21,7 +21,7 @@ _FIRST: Final = ("mount", "share")
 
 def leftovers(parts: Parts, *, places: Iterable[Settings], watch: Iterable[str], directory: str) -> tuple[Leftover, ...]:
     """Return every dataset, clone, snapshot and share that carries our label, and what lies in directories of this host."""
-    datasets = read_datasets(parts.client)
+    datasets = parts.listing.fresh()
     found = [*_datasets(parts, datasets), *_snapshots(parts, datasets)]
     wanted, paths = set(watch), [directory]
     files = parts.owner.file_system

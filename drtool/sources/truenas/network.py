@@ -44,7 +44,7 @@ class NetworkReach:
         return restored_dataset(self._directory, path) or (path.removeprefix(start) if path.startswith(start) else "")
 
     @contextlib.contextmanager
-    def open(self, dataset: Dataset, *, run: str, expires: str, write: bool) -> Iterator[str]:
+    def open(self, dataset: Dataset, *, run: str, expires: str, write: bool, goes: bool = False) -> Iterator[str]:
         path, share = self.path_of(dataset.id), None
         try:
             share = self._mount(dataset, path, run=run, expires=expires, write=write)
@@ -52,7 +52,8 @@ class NetworkReach:
         finally:
             with tidying():
                 self.close(dataset)
-                self._unshare(dataset, share)
+                if not goes or share is None:  # else the NAS takes the share away with what it shows
+                    self._unshare(dataset, share)
 
     def alone(self, dataset: Dataset, *, run: str, expires: str) -> contextlib.AbstractContextManager[str]:
         return self.open(dataset, run=run, expires=expires, write=True)

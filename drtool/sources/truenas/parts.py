@@ -13,6 +13,7 @@ from drtool.sources.truenas.client import Client
 from drtool.sources.truenas.custody import Custody
 from drtool.sources.truenas.discover import Choose
 from drtool.sources.truenas.labels import Label
+from drtool.sources.truenas.listing import Listing
 from drtool.sources.truenas.reach import Reach
 from drtool.sources.truenas.shell import Shell
 from drtool.sources.truenas.snapshot import Taken
@@ -38,6 +39,7 @@ class Parts:
     owner: Owner
     reach: Callable[[], Reach]
     choose: Choose
+    listing: Listing
     shell: Shell | None = None
     """The NAS over SSH, where the policy names it."""
     taken: Taken = field(default_factory=Taken)
@@ -45,6 +47,8 @@ class Parts:
     wants: Wants = field(default_factory=Wants)
     done: dict[str, Landed] = field(default_factory=dict)
     """Cutovers this process carried out, by staging place."""
+    made: set[str] = field(default_factory=set)
+    """The clones that this process made."""
 
     def label(self, what: str, run: str, expires: str = "", more: Mapping[str, str] | None = None) -> Label:
         """Return the label of something that a run of ours makes on the NAS."""

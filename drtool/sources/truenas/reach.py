@@ -32,8 +32,11 @@ class Reach(Protocol):
     def dataset_of(self, path: str) -> str:
         """Return the dataset that would lie at a path, empty where none could."""
 
-    def open(self, dataset: Dataset, *, run: str, expires: str, write: bool) -> contextlib.AbstractContextManager[str]:
-        """Make a dataset's files visible here, and yield the path."""
+    def open(self, dataset: Dataset, *, run: str, expires: str, write: bool, goes: bool = False) -> contextlib.AbstractContextManager[str]:
+        """Make a dataset's files visible here, and yield the path.
+
+        One that `goes` is destroyed right after, and whatever on the NAS shows it goes with it.
+        """
 
     def alone(self, dataset: Dataset, *, run: str, expires: str) -> contextlib.AbstractContextManager[str]:
         """Make a dataset's files visible here without what is mounted below it, to be changed, and yield the path."""
@@ -84,8 +87,8 @@ class LocalReach:
         return restored_dataset(self._directory, path) or inside
 
     @contextlib.contextmanager
-    def open(self, dataset: Dataset, *, run: str, expires: str, write: bool) -> Iterator[str]:
-        del write
+    def open(self, dataset: Dataset, *, run: str, expires: str, write: bool, goes: bool = False) -> Iterator[str]:
+        del write, goes
         yield self.keep(dataset, run=run, expires=expires)
 
     @contextlib.contextmanager
@@ -132,21 +135,27 @@ class LocalReach:
 
 def require_mounted(client: Client, files: FileSystem, dataset: Dataset, path: str) -> None:
     """Refuse a place that does not show what the NAS has in the dataset: an empty mount point must never become a backup."""
-    said = _mounted_there(client, dataset)
-    if said:
-        raise Refused(
-            f"{dataset.id} is not mounted on the NAS: {said} is seen at {dataset.mountpoint}", hint="mount it on the NAS, and run again"
-        )
-    told = client.read("filesystem.stat", dataset.mountpoint)
+    inode = dataset.inode or root_inode(client, dataset)
     seen = _stat(files, path)
     if seen is None:
         raise NotFound(f"{path} is not there", hint="look whether the share of the NAS is mounted")
-    if int(told.get("inode") or seen[1]) != seen[1]:
+    if (inode or seen[1]) != seen[1]:
         raise Conflict(
             f"{path} does not show {dataset.id}: the NAS has another directory there",
             hint="look what is mounted there; is `access:` of the source right?",
             safe="nothing was read from it",
         )
+
+
+def root_inode(client: Client, dataset: Dataset) -> int:
+    """Return the inode of a dataset's root directory as the NAS has it; Refused where it is not mounted there."""
+    told = client.read("filesystem.stat", dataset.mountpoint)
+    if not told.get("is_mountpoint", True):
+        seen = client.read("filesystem.statfs", dataset.mountpoint).get("source") or "another one"
+        raise Refused(
+            f"{dataset.id} is not mounted on the NAS: {seen} is seen at {dataset.mountpoint}", hint="mount it on the NAS, and run again"
+        )
+    return int(told.get("inode") or 0)
 
 
 def require_filled(files: FileSystem, dataset: Dataset, path: str) -> None:
@@ -175,10 +184,3 @@ def _stat(files: FileSystem, path: str) -> tuple[int, int] | None:
     with understanding(f"stat of {path}"):
         device, inode = completed.standard_output.split()
         return int(device), int(inode)
-
-
-def _mounted_there(client: Client, dataset: Dataset) -> str:
-    """Return the name of another dataset that is seen at its mount point, empty when all is well."""
-    told = client.read("filesystem.statfs", dataset.mountpoint)
-    source = str(told.get("source") or "")
-    return source if source and source != dataset.id else ""

@@ -18,15 +18,11 @@ ROLES: Final[Mapping[str, tuple[str, ...]]] = {
 """What a key must be allowed for each verb on datasets; who may write may read. Every verb but the first sweeps."""
 
 
-LABELLING: Final = "DATASET_WRITE"
-"""Needed by a run too where a clone gets its label by a call of its own."""
-
-
-def lacking(held: Collection[str], *, shares: bool, labels_later: bool = False) -> dict[str, tuple[str, ...]]:
+def lacking(held: Collection[str], *, shares: bool) -> dict[str, tuple[str, ...]]:
     """Return each role that is missing, with the verbs that cannot do without it."""
     missing: dict[str, tuple[str, ...]] = {}
     for verb, roles in ROLES.items():
-        for role in (*roles, LABELLING) if labels_later and verb == "run" else roles:
+        for role in roles:
             if not _covers(held, role) and (shares or role != SHARING):
                 missing[role] = (*missing.get(role, ()), verb)
     for role in tuple(missing):  # whoever gets the role that writes needs none that only reads

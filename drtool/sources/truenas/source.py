@@ -19,7 +19,7 @@ from drtool.sources.truenas.appliance import export_appliance
 from drtool.sources.truenas.client import Client
 from drtool.sources.truenas.custody import Custody
 from drtool.sources.truenas.cutover import cut_over
-from drtool.sources.truenas.datasets import Dataset, read_datasets
+from drtool.sources.truenas.datasets import VOLUME, Dataset
 from drtool.sources.truenas.discover import KIND, discover
 from drtool.sources.truenas.examine import examine
 from drtool.sources.truenas.export import export
@@ -29,6 +29,7 @@ from drtool.sources.truenas.land import open_landing
 from drtool.sources.truenas.land_stream import land_stream
 from drtool.sources.truenas.left_out import refuse_what_stays_behind
 from drtool.sources.truenas.leftovers import leftovers
+from drtool.sources.truenas.listing import Listing
 from drtool.sources.truenas.live import cut_over_live
 from drtool.sources.truenas.network import NetworkReach
 from drtool.sources.truenas.parts import Parts, Wants
@@ -89,6 +90,7 @@ class TruenasSource:
         self._files = FileSystem(runner)
         self._watch = watch
         self._reached: Reach | None = None
+        self._listing = Listing(self.client, clock)
         self._shell = Shell(remote) if remote is not None else None
         owner = Owner(policy.name, by, self._files, clock, takes_back=False, machine=machine, proofs=proofs)
         self._parts = Parts(
@@ -99,13 +101,14 @@ class TruenasSource:
             owner,
             self._reach,
             self._choose,
+            self._listing,
             self._shell,
             custody=_custody(policy, secrets),
             wants=Wants(datasets=bool(watch) or not system, system=system),
         )
 
     def discover(self, selector: Settings) -> tuple[Workload, ...]:
-        found = discover(self.client, selector, self._choose)
+        found = discover(self._listing, selector, self._choose)
         return tuple(
             replace(each, selector={**each.selector, "by_hand": BY_HAND}) if each.selector.get("system") else each for each in found
         )
@@ -202,8 +205,8 @@ class TruenasSource:
         return self._reached
 
     def _choose_reach(self) -> Reach:
-        for dataset in read_datasets(self.client, ["type", "=", "FILESYSTEM"]):
-            prefix = _prefix(dataset)
+        for dataset in self._listing.known():
+            prefix = "" if dataset.type == VOLUME else _prefix(dataset)
             if not prefix:
                 continue
             if self._access == "ssh" and self._shell is not None:
