@@ -11,6 +11,7 @@ import tarfile
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ from drtool.model.plan import Destination, Restored
 from drtool.model.point import Artifact, Census, Member
 from drtool.model.policy import CheckPolicy
 from drtool.ports import Question, ReserveRequest
-from drtool.sources.truenas.appliance import _encryption_roots
+from drtool.sources.truenas.appliance import _encryption_roots, pools_without_datasets
 from drtool.sources.truenas.check import ApplianceCheck
 from drtool.sources.truenas.create import create_dataset, rename_dataset
 from drtool.sources.truenas.verify import verify
@@ -61,7 +62,7 @@ def test_the_configuration_is_whole_in_a_sandbox_and_nowhere_else(lab: Lab, tmp_
     assert json.loads(files["keys.json"])["tank"].keys() == {"tank/secret"}
     looked = verify(files)
     assert looked.problems == []
-    assert looked.compared == 6
+    assert looked.compared == 7
     with pytest.raises(Refused, match="by a person"):
         put_back(admin, member, tmp_path / "copies")
     until = datetime.now(UTC) + timedelta(hours=1)
@@ -93,7 +94,7 @@ def test_each_loss_is_seen(lab: Lab, tmp_path: Path) -> None:
     files = whole(tmp_path, lab)
     assert verify(files).problems == []
     archive = files["config.tar"]
-    keys = json.loads(files["keys.json"])
+    keys, facts = json.loads(files["keys.json"]), json.loads(files["facts.json"])
     spoiled: dict[str, dict[str, bytes]] = {
         "does not open": {"config.tar": archive[:700]},
         "config.tar does not open": {"config.tar": gzip.compress(archive)},
@@ -102,6 +103,11 @@ def test_each_loss_is_seen(lab: Lab, tmp_path: Path) -> None:
         "does not tell which datasets are encrypted": {"facts.json": b"{}"},
         "keys.json is missing or cannot be read": {"keys.json": files["keys.json"][:-9]},
         "the key of tank/secret is missing": {"keys.json": json.dumps({"tank": {}}).encode()},
+        "lists no dataset": {"facts.json": json.dumps({**facts, "pool.dataset.query": []}).encode()},
+        "lists no datasets": {"facts.json": json.dumps({**facts, "pool.dataset.query": None}).encode()},
+        "does not tell whether tank/secret is encrypted": {"facts.json": told(facts, encrypted=None)},
+        "does not tell whose key tank/secret has": {"facts.json": told(facts, encryption_root=None)},
+        "does not tell what opens tank/secret": {"facts.json": told(facts, key_format=None)},
         "the key of tank/secret is no key": {"keys.json": json.dumps({"tank": {"tank/secret": keys["tank"]["tank/secret"][:-1]}}).encode()},
         "the secret seed (pwenc_secret) is missing": {"config.tar": without(archive, "pwenc_secret")},
         "(pwenc_secret) is missing": {"config.tar": without(archive, "pwenc_secret", kind=tarfile.SYMTYPE)},
@@ -113,6 +119,51 @@ def test_each_loss_is_seen(lab: Lab, tmp_path: Path) -> None:
     for said, changed in spoiled.items():
         problems = verify({**files, **changed}).problems
         assert any(said in problem for problem in problems), f"{said}: {problems}"
+
+
+def told(facts: dict[str, Any], **otherwise: object) -> bytes:
+    """Return facts in which the listing tells otherwise of one dataset."""
+    rows = [row | otherwise if row["id"] == "tank/secret" else row for row in facts["pool.dataset.query"]]
+    return json.dumps({**facts, "pool.dataset.query": rows}).encode()
+
+
+def test_keys_are_expected_by_what_the_listing_shows_and_by_nothing_beside_it(lab: Lab, tmp_path: Path) -> None:
+    files = whole(tmp_path, lab)
+    facts = json.loads(files["facts.json"])
+    no_keys = {**files, "keys.json": b"{}", "facts.json": json.dumps({**facts, "encryption_roots": {}}).encode()}
+    assert verify(no_keys).problems == ["the key of tank/secret is missing"]
+    row = next(row for row in facts["pool.dataset.query"] if row["id"] == "tank/secret")
+    below = {**facts, "encryption_roots": {}, "pool.dataset.query": [{**row, "id": "tank/secret/below"}]}
+    assert verify({**no_keys, "facts.json": json.dumps(below).encode()}).problems == ["the key of tank/secret is missing"]
+
+
+@pytest.mark.parametrize(
+    ("method", "said"),
+    [("pool.dataset.query", "tells of no dataset"), ("pool.dataset.export_keys", "the key of tank/secret is missing")],
+)
+def test_a_nas_that_tells_nothing_of_what_must_be_gives_no_backup(lab: Lab, method: str, said: str) -> None:
+    admin = lab.source(by=BY, administrator=True)
+    options = {"encryption": True, "inherit_encryption": False, "encryption_options": {"generate_key": True}}
+    create_dataset(admin.client, "tank/secret", {}, options)
+    (workload,) = admin.discover({"system": True})
+    lab.faults({"method": method, "kind": "nothing", "call": 0})
+    with pytest.raises(DrtoolError, match=said), admin.export(admin.snapshot(workload, f"{RUN}/1")):
+        pass
+    lab.faults()
+    tidy(admin)
+
+
+@pytest.mark.parametrize(
+    ("pools", "datasets", "silent"),
+    [
+        (["tank", "other"], ["tank", "tank/a"], ["other"]),
+        (["tank"], ["tank"], []),
+        ([], ["tank"], []),
+        (["tank"], [], ["tank"]),
+    ],
+)
+def test_a_pool_of_which_no_dataset_is_told_is_named(pools: list[str], datasets: list[str], silent: list[str]) -> None:
+    assert pools_without_datasets([{"name": name, "status": "ONLINE"} for name in pools], datasets) == silent
 
 
 def test_a_database_with_a_broken_page_is_seen(lab: Lab, tmp_path: Path) -> None:
@@ -269,7 +320,8 @@ def test_its_database_is_looked_at_in_memory(tmp_path: Path, monkeypatch: pytest
         monkeypatch.setenv(name, str(temporary))
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     monkeypatch.chdir(temporary)
-    facts = {"facts.json": b'{"encryption_roots": {}}', "keys.json": b"{}"}
+    listed = {"encryption_roots": {}, "pool.dataset.query": [{"id": "tank", "encrypted": False}]}
+    facts = {"facts.json": json.dumps(listed).encode(), "keys.json": b"{}"}
     assert verify({**facts, "config.tar": archived(database)}).problems == []
     for spoiled in (bytes(broken), database[:5000], database[:100], b"SQLite format 3\0", database[:18] + b"\7\7" + database[20:]):
         (problem,) = verify({**facts, "config.tar": archived(spoiled)}).problems

@@ -96,8 +96,14 @@ async def perform(session: Session, name: str, params: Json, identity: Json, fau
         return job.result
     if method.direct:
         found = method.work(call, arguments)
-        return await found if asyncio.iscoroutine(found) else found
-    return await appliance.run(lambda: method.work(call, arguments))
+        return _told(await found if asyncio.iscoroutine(found) else found, faults)
+    return _told(await appliance.run(lambda: method.work(call, arguments)), faults)
+
+
+def _told(result: Json, faults: tuple[Fault, ...]) -> Json:
+    """Return a result, or an empty one of its kind where a fault wants that."""
+    silent = isinstance(result, list | dict | str) and any(fault.kind == "nothing" for fault in faults)
+    return type(result)() if silent else result
 
 
 async def meanwhile(session: Session, fault: Fault) -> None:
@@ -165,9 +171,9 @@ def begin(
             loop.call_soon_threadsafe(note)
 
         call.progress = progress
-        result = method.work(call, arguments)
+        result = _told(method.work(call, arguments), faults)
         if method.pipe == "output":
-            appliance.downloads[job.id] = call.download
+            appliance.downloads[job.id] = b"{}" if any(fault.kind == "nothing" for fault in faults) else call.download
         return result
 
     async def run(part: Callable[[], object]) -> object:

@@ -13,7 +13,7 @@ from drtool.lab.truenas.answers import Json
 from drtool.model.errors import Refused
 
 CONNECTION: Final = ("cut_before", "cut_after", "reboot_before", "reboot_after")
-ANSWER: Final = ("error", "error_after", "rate_limit", "slow", "large", "revoke", "certificate")
+ANSWER: Final = ("error", "error_after", "rate_limit", "slow", "large", "nothing", "revoke", "certificate")
 STORAGE: Final = ("storage", "not_mounted", "late_device", "users_lost")
 OTHERS: Final = ("meanwhile",)
 JOB: Final = ("events_lost", "events_doubled", "events_reordered", "job_never_ends", "job_fails_after")
@@ -36,8 +36,8 @@ class Fault:
     - `late_device`: the device of the volume it makes appears after `seconds`;
     - `meanwhile`: before the work somebody else with all rights `asks` for other things, each a method and its parameters, in which the
       name of a dataset or snapshot may be a pattern (`tank/documents@drtool-*`);
-    - `rate_limit`, `slow` (by `seconds`), `large` (an answer of at least `bytes`), `revoke` (the key of this session, before the work),
-      `certificate` (from now on another one);
+    - `rate_limit`, `slow` (by `seconds`), `large` (an answer of at least `bytes`), `nothing` (an empty answer, or an empty file to be
+      fetched), `revoke` (the key of this session, before the work), `certificate` (from now on another one);
     - `events_lost`, `events_doubled`, `events_reordered`, `job_never_ends`, `job_fails_after` (its work): of the job the call starts.
     """
 

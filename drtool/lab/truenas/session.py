@@ -145,7 +145,8 @@ class Session:
                 answer, outcome = await self._carried_out(message, faults)
         finally:
             self._under_way -= 1
-        self.appliance.witness(self.profile, message, answer)
+        if all(fault.kind != "nothing" for fault in faults):  # such an answer is wrong on purpose
+            self.appliance.witness(self.profile, message, answer)
         gone = self._goes_down(faults, "after")
         self.appliance.note(method, params, self.user, "cut_after" if gone else outcome)
         if not gone and "id" in message:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -91,7 +91,7 @@ def _fetch(client: Client) -> dict[str, bytes]:
     archive = download(client, "config.save", [{"secretseed": True, "root_authorized_keys": True}], filename="config.tar")
     roots = _encryption_roots(client)
     keys = {
-        pool: json.loads(download(client, "pool.dataset.export_keys", [pool], filename="keys.json"))
+        pool: _decoded(client, download(client, "pool.dataset.export_keys", [pool], filename="keys.json"))
         for pool in sorted({root.partition("/")[0] for root, form in roots.items() if form != "PASSPHRASE"})
     }
     facts: dict[str, Any] = {"encryption_roots": roots, "system": client.read("system.info")}
@@ -99,6 +99,13 @@ def _fetch(client: Client) -> dict[str, bytes]:
         with contextlib.suppress(DrtoolError):
             facts[method] = client.read(method)
     facts["pool.dataset.query"] = ask_datasets(client, [], {})
+    silent = pools_without_datasets(facts.get("pool.query") or (), [str(row["id"]) for row in facts["pool.dataset.query"]])
+    if silent:
+        raise Corrupt(
+            f"{client.source} tells of no dataset of the pool {silent[0]}, so nobody knows which keys belong to its configuration",
+            hint="look at that pool on the NAS: drtool doctor",
+            safe="nothing was stored",
+        )
     return {
         ARCHIVE: archive,
         KEYS: canonical(keys) + b"\n",
@@ -115,7 +122,27 @@ def _encryption_roots(client: Client) -> dict[str, str]:
             hint="may the key of the source list datasets? drtool doctor tells",
             safe="nothing was stored",
         )
-    return {dataset.id: dataset.key_form or "HEX" for dataset in datasets if is_root(dataset) and dataset.label is None}
+    return {dataset.id: dataset.key_form or "HEX" for dataset in datasets if is_root(dataset) and not dataset.is_under_way}
+
+
+def pools_without_datasets(pools: Iterable[Mapping[str, Any]], datasets: Iterable[str]) -> list[str]:
+    """Return the pools of which a listing has no dataset at all: each that is imported has its root."""
+    known = {name.partition("/")[0] for name in datasets}
+    return sorted({str(pool.get("name")) for pool in pools if pool.get("status") not in ("OFFLINE", "FAULTED")} - known)
+
+
+def _decoded(client: Client, content: bytes) -> dict[str, Any]:
+    try:
+        told = json.loads(content)
+    except ValueError:
+        told = None
+    if not isinstance(told, dict):
+        raise Corrupt(
+            f"what {client.source} handed over as the keys of its datasets cannot be read",
+            hint="look at its jobs, and run again",
+            safe="nothing was stored",
+        )
+    return told
 
 
 def _clear(parts: Parts, place: str, *, run: str) -> None:

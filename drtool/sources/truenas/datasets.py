@@ -80,6 +80,11 @@ class Dataset:
         return self.label is None and f"/{PREFIX}-clone-" in self.id and f"@{PREFIX}-" in self.origin
 
     @property
+    def is_under_way(self) -> bool:
+        """Whether a run or a restore of ours made it and it goes again, or is kept for a while: it belongs to nobody else's state."""
+        return self.label is not None or self.is_bare_clone
+
+    @property
     def volume_bytes(self) -> int:
         """The size of a volume, 0 for a file system."""
         return _number(self.told, "volsize")

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from drtool.model.errors import DrtoolError, Interrupted, Refused
 from drtool.ports import Finding
+from drtool.sources.truenas.appliance import pools_without_datasets
 from drtool.sources.truenas.examine_keys import examine_keys
 from drtool.sources.truenas.examine_shell import examine_shell
 from drtool.sources.truenas.parts import Parts
@@ -38,17 +39,20 @@ def examine(parts: Parts) -> tuple[Finding, ...]:
 
 def _information(parts: Parts) -> dict[str, Any]:
     try:
-        told: dict[str, Any] = parts.client.read("system.info")
+        told: dict[str, Any] = parts.client.read("system.info") or {}
     except Refused:  # a key that may not ask that may ask for the version
-        told = {"version": parts.client.read("system.version")}
-    return told
+        told = {}
+    return told if told.get("version") else {**told, "version": parts.client.read("system.version")}
 
 
 def _version(subject: str, text: str) -> Finding:
     release = read_release(text)
+    if release is None:
+        remedy = "look at its version on the NAS, and whether the URL is its own"
+        return Finding(subject, good=False, text=f"it does not tell which release it is: {text[:60]!r}", remedy=remedy)
     if release and release.numbers[:2] < _OLDEST:
         return Finding(subject, good=False, text=f"TrueNAS {text} is too old", remedy="update it to 25.04 or later")
-    if release and release.numbers[:2] < _RENAMES:
+    if release.numbers[:2] < _RENAMES:
         return Finding(
             subject,
             good=None,
@@ -61,7 +65,8 @@ def _version(subject: str, text: str) -> Finding:
 def _clock(parts: Parts, subject: str, info: dict[str, Any]) -> list[Finding]:
     theirs = info.get("datetime")
     if not isinstance(theirs, datetime):
-        return []
+        remedy = f"{_WHERE}: add READONLY_ADMIN, or compare it yourself"
+        return [Finding(subject, good=None, text="its clock was not told, so it is not compared with ours", remedy=remedy)]
     skew = abs(parts.clock.now().timestamp() - theirs.timestamp())
     if skew > 300:  # noqa: PLR2004 - seconds
         return [Finding(subject, good=None, text=f"its clock differs from ours by {skew:.0f} s", remedy="set both by NTP")]
@@ -107,7 +112,13 @@ def _too_much(parts: Parts, subject: str) -> list[Finding]:
 
 def _pools(parts: Parts, subject: str) -> list[Finding]:
     found = []
-    for pool in parts.client.read("pool.query"):
+    pools = parts.client.read("pool.query")
+    if not pools:
+        return [Finding(subject, good=False, text="it tells of no pool", remedy="import its pools on the NAS: runbooks/truenas-lost.md")]
+    for name in pools_without_datasets(pools, [dataset.id for dataset in parts.listing.recent()]):
+        text = f"it tells of no dataset of the pool {name}"
+        found.append(Finding(subject, good=False, text=text, remedy="look at that pool on the NAS, and at the roles of the key"))
+    for pool in pools:
         good = bool(pool.get("healthy")) and pool.get("status") == "ONLINE"
         text = f"pool {pool.get('name')} is {pool.get('status')}{'' if good else ' and not healthy'}"
         found.append(

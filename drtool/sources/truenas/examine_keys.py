@@ -12,7 +12,7 @@ from drtool.sources.truenas.parts import Parts
 
 def examine_keys(parts: Parts, subject: str, datasets: tuple[Dataset, ...]) -> list[Finding]:
     """Try every key and passphrase without using it: those the NAS keeps, and those that the policy names for a restore."""
-    roots = {dataset.id: dataset for dataset in datasets if is_root(dataset) and dataset.label is None}
+    roots = {dataset.id: dataset for dataset in datasets if is_root(dataset) and not dataset.is_under_way}
     found = [*_kept(parts, subject, roots), *_nowhere(parts, subject, datasets)]
     for name, dataset in roots.items():
         try:
@@ -38,7 +38,12 @@ def _kept(parts: Parts, subject: str, roots: Mapping[str, Dataset]) -> list[Find
     """Tell which datasets the NAS could not open by itself after its next boot, although it should."""
     found = []
     for pool in sorted({dataset.pool for dataset in roots.values()}):
-        for root in encryption_summary(parts.client, pool):
+        told = encryption_summary(parts.client, pool)
+        for name in sorted({name for name in roots if roots[name].pool == pool} - {root.name for root in told}):
+            text = f"the NAS does not tell whether the key that it keeps opens {name}"
+            remedy = "look at its encryption on the NAS, and at the jobs there"
+            found.append(Finding(subject, good=False, text=text, remedy=remedy))
+        for root in told:
             if root.name in roots and root.form != PASSPHRASE and not root.opens:
                 state = "is locked and the NAS has no key that opens it" if root.locked else "will be locked after the next boot"
                 remedy = (

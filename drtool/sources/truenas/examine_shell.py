@@ -13,7 +13,7 @@ _LOOK: Final = 'for program do command -v "$program" >/dev/null || printf "%s " 
 
 def examine_shell(parts: Parts, subject: str) -> list[Finding]:
     """Answer `doctor` for the NAS over SSH: its programs, and whether the user may read and write the devices of volumes."""
-    volumes = [dataset.id for dataset in parts.listing.recent() if dataset.type == VOLUME and dataset.label is None]
+    volumes = [dataset.id for dataset in parts.listing.recent() if dataset.type == VOLUME and not dataset.is_under_way]
     if parts.shell is None:
         text = f"{', '.join(volumes[:3])} cannot be stored: a volume is read over SSH"
         return [Finding(subject, good=None, text=text, remedy="add `ssh:` to the source")] if volumes else []

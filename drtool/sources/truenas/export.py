@@ -12,6 +12,7 @@ from drtool.ports import ArtifactRequest, PutResult, Runner
 from drtool.sources.places.filesystem import FileSystem
 from drtool.sources.places.sample import FULL, SAMPLE, Look, look_after, look_before
 from drtool.sources.truenas.clone import make_clone, remove_clone, require_ours_alone
+from drtool.sources.truenas.datasets import require_dataset
 from drtool.sources.truenas.labels import run_of, spell_expiry
 from drtool.sources.truenas.parts import Parts, tidying
 from drtool.sources.truenas.reach import require_filled, require_mounted
@@ -61,7 +62,8 @@ def export(parts: Parts, snapshot: Snapshot) -> Iterator[DatasetExport]:
         label = clone.label
         run, expires = (label.run, label.expires) if label else (run_of(snapshot.label), spell_expiry(parts.clock.now()))
         with reach.open(clone, run=run, expires=expires, write=False, goes=True) as path:
-            require_filled(reach.files, clone, path)
+            if reach.files.is_empty_directory(path):  # what it should hold is asked of the clone itself: the listing is of before it
+                require_filled(reach.files, require_dataset(parts.client, clone.id), path)
             artifact = ArtifactRequest(
                 name=snapshot.workload.name,
                 form="tree",

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from typing import Final
 
+from drtool.model.errors import Refused
 from drtool.model.policy import Settings
 from drtool.model.workload import Leftover
 from drtool.sources.places import leftovers as places_leftovers
@@ -22,6 +24,8 @@ _FIRST: Final = ("mount", "share")
 def leftovers(parts: Parts, *, places: Iterable[Settings], watch: Iterable[str], directory: str) -> tuple[Leftover, ...]:
     """Return every dataset, clone, snapshot and share that carries our label, and what lies in directories of this host."""
     datasets = parts.listing.fresh()
+    if not datasets:
+        _require_no_pool(parts)
     found = [*_datasets(parts, datasets), *_snapshots(parts, datasets)]
     wanted, paths = set(watch), [directory]
     files = parts.owner.file_system
@@ -38,6 +42,18 @@ def leftovers(parts: Parts, *, places: Iterable[Settings], watch: Iterable[str],
     directories = [place for place in places if place.get("directory")]
     here = places_leftovers.leftovers(parts.owner, places=directories, watch=paths)
     return tuple(sorted((*found, *here), key=lambda leftover: (leftover.what not in _FIRST, leftover.what, leftover.locator)))
+
+
+def _require_no_pool(parts: Parts) -> None:
+    """Refuse to say that nothing is left where nothing was seen: only a NAS without any pool has no dataset."""
+    with contextlib.suppress(Refused):  # a key that may not ask for pools proves nothing
+        if not parts.client.read("pool.query"):
+            return
+    raise Refused(
+        f"{parts.name} tells of no dataset at all, so nobody knows what was left there",
+        hint="look at its pools and at the roles of the key: drtool doctor",
+        safe="nothing was touched",
+    )
 
 
 def _datasets(parts: Parts, datasets: tuple[Dataset, ...]) -> list[Leftover]:

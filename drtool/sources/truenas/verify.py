@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from drtool.sources.truenas.labels import PREFIX
+
 ARCHIVE: Final = "config.tar"
 KEYS: Final = "keys.json"
 FACTS: Final = "facts.json"
@@ -48,7 +50,7 @@ def verify(files: Mapping[str, bytes]) -> Looked:
     if not isinstance(roots, dict):
         looked.problems.append(f"{FACTS} does not tell which datasets are encrypted")
         return looked
-    for root, form in sorted(roots.items()):
+    for root, form in sorted({**_roots_shown(looked, facts.get("pool.dataset.query")), **roots}.items()):
         if form not in _BY_KEY:
             continue
         looked.compared += 1
@@ -57,6 +59,37 @@ def verify(files: Mapping[str, bytes]) -> Looked:
         elif not (isinstance(known[root], str) and _KEY.fullmatch(known[root])):
             looked.problems.append(f"what is kept as the key of {root} is no key")
     return looked
+
+
+def _roots_shown(looked: Looked, rows: object) -> dict[str, str]:
+    """Return what opens each encryption root that the listing of datasets shows by itself: that decides which keys must be there."""
+    looked.compared += 1
+    listed = [row for row in rows if isinstance(row, dict) and row.get("id")] if isinstance(rows, list) else []
+    if not listed:
+        looked.problems.append(f"{FACTS} lists no datasets, so nobody can tell which keys must be there")
+    found: dict[str, str] = {}
+    for row in listed:
+        name, root = str(row["id"]), row.get("encryption_root")
+        if not isinstance(row.get("encrypted"), bool):
+            looked.problems.append(f"{FACTS} does not tell whether {name} is encrypted")
+        elif row["encrypted"] and not _is_under_way(row):
+            form = row.get("key_format")
+            form = form.get("value") or form.get("rawvalue") if isinstance(form, dict) else form
+            if not (isinstance(root, str) and root):
+                looked.problems.append(f"{FACTS} does not tell whose key {name} has")
+            elif not (isinstance(form, str) and form):
+                looked.problems.append(f"{FACTS} does not tell what opens {name}")
+            else:
+                found[root] = form.upper()
+    return found
+
+
+def _is_under_way(row: Mapping[str, Any]) -> bool:
+    """Tell whether a row is of something that a run makes and takes away: it has no key of its own in the database."""
+    users, origin = row.get("user_properties"), row.get("origin")
+    origin = origin.get("rawvalue") if isinstance(origin, dict) else origin
+    bare = f"/{PREFIX}-clone-" in str(row["id"]) and f"@{PREFIX}-" in str(origin)
+    return bare or (isinstance(users, dict) and f"{PREFIX}:what" in users)
 
 
 def _read(looked: Looked, files: Mapping[str, bytes], name: str) -> dict[str, Any]:
