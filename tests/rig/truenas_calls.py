@@ -178,6 +178,14 @@ _TAKE: Final = asked({"dataset": _NAME, "name": _NAME}, recursive=YES_NO, proper
 _ROOTS: Final = rows(asked({"name": _NAME}, key=_KEY, passphrase=text(shortest=1)))
 _SHARE: Final = told({"id": whole(), "path": _TEXT}, comment=_TEXT, enabled=YES_NO, hosts=rows(_TEXT), networks=rows(_TEXT), ro=YES_NO)
 _STAT: Final = told({"dev": whole(), "inode": whole()}, type=_TEXT)
+_EXTENT: Final = told({"id": whole(), "name": _TEXT}, disk=_MAYBE, path=_MAYBE, enabled=YES_NO)
+_MACHINE: Final = told(
+    {"id": whole(), "name": _TEXT, "status": told({"state": _TEXT})}, devices=rows(told({"attributes": told(path=_MAYBE)}))
+)
+_APP: Final = told(
+    {"name": _TEXT, "state": one_of("CRASHED", "DEPLOYING", "RUNNING", "STOPPED", "STOPPING")},
+    active_workloads=told(volumes=rows(told({"source": _TEXT}))),
+)
 _OLD: Final = ("25.04",)
 _IDENTITY: Final = (Named("id", _TEXT),)
 
@@ -213,7 +221,7 @@ CALLS: Final[Mapping[str, Call]] = {
         told({"response_type": _TEXT}),
     ),
     "api_key.create": Call(
-        (Named("api_key_create", asked({"name": text(shortest=1, longest=200)}, username=_NAME)),), told({"id": whole(), "key": _TEXT})
+        (Named("api_key_create", asked({"name": text(shortest=1, longest=200), "username": _NAME})),), told({"id": whole(), "key": _TEXT})
     ),
     "auth.me": Call((), told({"pw_name": _TEXT, "privilege": words()})),
     "core.ping": Call((), one_of("pong")),
@@ -255,6 +263,35 @@ CALLS: Final[Mapping[str, Call]] = {
     "iscsi.extent.create": Call(
         (Named("iscsi_extent_create", asked({"name": text(shortest=1, longest=64)}, disk=_TEXT)),), told({"id": whole()})
     ),
+    "iscsi.extent.query": Call(_QUERY, rows(_EXTENT)),
+    "iscsi.extent.update": Call((Named("id", whole()), Named("iscsi_extent_update", asked(enabled=YES_NO))), _EXTENT),
+    "vm.query": Call(_QUERY, rows(_MACHINE)),
+    "vm.create": Call((Named("vm_create", asked({"name": _NAME, "memory": whole(least=20)})),), _MACHINE),
+    "vm.device.create": Call(
+        (Named("vm_device_create", asked({"attributes": asked({"dtype": one_of("DISK"), "path": _NAME}), "vm": whole()})),),
+        told({"id": whole()}),
+    ),
+    "vm.start": Call((Named("id", whole()), Named("options", asked(overcommit=YES_NO), needed=False)), NOTHING),
+    "vm.stop": Call(
+        (Named("id", whole()), Named("options", asked(force=YES_NO, force_after_timeout=YES_NO), needed=False)), NOTHING, job=True
+    ),
+    "app.query": Call(_QUERY, rows(_APP)),
+    "app.create": Call(
+        (
+            Named(
+                "app_create",
+                asked(
+                    {"app_name": text(shortest=1, longest=40, pattern="^[a-z]([-a-z0-9]*[a-z0-9])?$")},
+                    custom_app=YES_NO,
+                    custom_compose_config=words(),
+                ),
+            ),
+        ),
+        _APP,
+        job=True,
+    ),
+    "app.start": Call((Named("app_name", _NAME),), NOTHING, job=True),
+    "app.stop": Call((Named("app_name", _NAME),), NOTHING, job=True),
     "iscsi.extent.delete": Call((Named("id", whole()),), one_of(True)),
     "filesystem.stat": Call((Named("path", _NAME),), _STAT),
     "filesystem.statfs": Call((Named("path", _NAME),), told({"source": _NAME, "fsid": _NAME})),

@@ -27,8 +27,13 @@ _ENTRIES: Final = {
     "sharing.smb.query": "SharingSMBCreateResult",
     "pool.snapshottask.query": "PoolSnapshotTaskCreateResult",
     "pool.snapshot.query": "PoolSnapshotCreateResult",
+    "vm.query": "VMCreateResult",
+    "app.query": "AppCreateResult",
+    "iscsi.extent.query": "iSCSITargetExtentCreateResult",
 }
 """Where the models describe the rows of a query: as what is answered to somebody who makes one."""
+_OLDER: Final = {"iscsi.extent.query": "=IscsiExtentCreateResult"}
+"""What the oldest release calls such a model."""
 _NO_SUCH_METHOD: Final = -32601
 _MORE_IN_ROWS: Final = {"pool.snapshot.query": ("holds", "retention", "user_properties")}
 
@@ -57,7 +62,7 @@ def vendor_model(release: str, method: str, what: str) -> Mapping[str, Any] | No
     """Return the vendor's model of the `Args` or the `Result` of a method, None where there is none."""
     models = vendor_models(release)
     if what == "Result" and method in _ENTRIES:
-        model = models.get(f"={_ENTRIES[method]}")
+        model = models.get(f"={_ENTRIES[method]}") or models.get(_OLDER.get(method, ""))
         return None if model is None else _rows(method, model, model["properties"]["result"]["$ref"].rpartition("/")[2])
     plain = _plain(method) + what.lower()
     found: Mapping[str, Any] | None = models.get(plain) or models.get(plain.replace("iscsiextent", "iscsitargetextent"))

@@ -213,7 +213,7 @@ def test_a_volume_in_use_is_not_pulled_away(world: World) -> None:
     landed = world.land(member)
     admin = world.lab.source(by=BY, administrator=True)
     extent = admin.client.change("iscsi.extent.create", {"name": "guest", "disk": f"zvol/{VOLUME}"}, look=lambda: False)
-    with pytest.raises(Refused, match=r"in use on the NAS \(iSCSI Extent: guest\)") as caught:
+    with pytest.raises(Refused, match=r"in use on the NAS \(the iSCSI extent guest\)") as caught:
         world.source.cutover(landed)
     assert caught.value.safe == f"{VOLUME} is as it was"
     assert file(world).read_bytes()[:6] == b"in use"

@@ -66,6 +66,10 @@ class State:
     keys: dict[int, Key] = field(default_factory=dict)
     shares: list[dict[str, Json]] = field(default_factory=list)
     tasks: list[dict[str, Json]] = field(default_factory=list)
+    guests: list[dict[str, Json]] = field(default_factory=list)
+    """Virtual machines: number, name, whether it runs, its disks."""
+    apps: list[dict[str, Json]] = field(default_factory=list)
+    """Apps: name, whether it runs, the paths of the host that it uses."""
     encryption: dict[str, Encryption] = field(default_factory=dict)
     stored_keys: dict[str, str] = field(default_factory=dict)
     """The keys in the appliance's database, by the name under which each was written: a rename leaves them where they are."""

@@ -10,6 +10,7 @@ from drtool.sources.places.marker import require_machine
 from drtool.sources.truenas.covered import unchanged_around
 from drtool.sources.truenas.create import create_dataset, mark_dataset, rename_dataset
 from drtool.sources.truenas.datasets import Dataset, find_dataset, read_datasets, require_dataset
+from drtool.sources.truenas.guests import read_mark, spell, start, stop
 from drtool.sources.truenas.in_use import require_idle
 from drtool.sources.truenas.inherit import inherit_again
 from drtool.sources.truenas.labels import spell_expiry
@@ -20,7 +21,7 @@ from drtool.sources.truenas.shell import volume_at
 _NAMES_TRIED: Final = 100
 _BUSY_WAITS: Final = (0.2, 0.5, 1.0, 2.0)
 _WAY: Final[dict[str, str | None]] = dict.fromkeys(
-    f"drtool:{name}" for name in ("state", "target", "point", "form", "aside", "encryption", "changed", "inherited")
+    f"drtool:{name}" for name in ("state", "target", "point", "form", "aside", "encryption", "changed", "inherited", "stopped")
 )
 _OWNER: Final[dict[str, str | None]] = dict.fromkeys(
     f"drtool:{name}" for name in ("what", "by", "source", "run", "expires", "machine", "pool", "id")
@@ -104,12 +105,19 @@ def _move(parts: Parts, stage: Dataset, target: str) -> tuple[str, str]:
         if aside and stage.marks.get("form") != "original":
             raise Conflict(f"{target} exists already", hint="drill again", safe="nothing was moved")
         _make_parents(parts, target)
-        mark_dataset(client, stage.id, {"drtool:state": "moving", "drtool:aside": aside or None, "drtool:restored": stage.id})
+        guests = require_idle(parts, target) if aside else ()
+        way = {
+            "drtool:state": "moving",
+            "drtool:aside": aside or None,
+            "drtool:restored": stage.id,
+            "drtool:stopped": spell(guests) or None,
+        }
+        mark_dataset(client, stage.id, way)  # before anything is stopped: whoever finishes this starts it again
     old = new = None
     try:
         if aside and find_dataset(client, aside) is None:
             there = find_dataset(client, target)
-            require_idle(client, there)
+            _stop_all(parts, stage, target)
             old = kept_key(parts, there)
             _rename(parts, target, aside)
         elif find_dataset(client, target) is not None:
@@ -123,6 +131,24 @@ def _move(parts: Parts, stage: Dataset, target: str) -> tuple[str, str]:
         raise
     current = require_dataset(client, target)
     return aside, _settle(parts, current, aside=aside, staging=stage.id, old=old, new=new)
+
+
+def _stop_all(parts: Parts, stage: Dataset, target: str) -> None:
+    """Stop what uses a dataset that shall be moved; what was not foreseen is noted on the new one first."""
+    owed = read_mark(require_dataset(parts.client, stage.id).marks.get("stopped", ""))
+    guests = require_idle(parts, target)
+    known = {(guest.kind, guest.id) for guest in owed}
+    further = [guest for guest in guests if (guest.kind, guest.id) not in known]
+    if further:
+        mark_dataset(parts.client, stage.id, {"drtool:stopped": spell([*owed, *further])})
+    for guest in guests:
+        stop(parts.client, guest)
+
+
+def _start_again(parts: Parts, dataset: Dataset | None) -> None:
+    """Start what was stopped for a cutover."""
+    for guest in read_mark(dataset.marks.get("stopped", "")) if dataset is not None else ():
+        start(parts.client, guest)
 
 
 def _finish_before(parts: Parts, target: str) -> None:
@@ -140,8 +166,11 @@ def _put_back(parts: Parts, stage: Dataset, target: str, *, aside: str, error: D
         if find_dataset(client, target) is None and aside and find_dataset(client, aside) is not None:
             _rename(parts, aside, target)
         if not aside or find_dataset(client, aside) is None:
-            if find_dataset(client, stage.id) is not None:
-                mark_dataset(client, stage.id, {"drtool:state": "landed", "drtool:aside": None, "drtool:restored": None})
+            waiting = find_dataset(client, stage.id)
+            if waiting is not None:
+                _start_again(parts, waiting)
+                back = dict.fromkeys(("drtool:aside", "drtool:restored", "drtool:stopped"))
+                mark_dataset(client, stage.id, {"drtool:state": "landed", **back})
             error.safe = error.safe or f"{target} is as it was"
             return
     except Interrupted:
@@ -199,6 +228,7 @@ def _settled(parts: Parts, current: Dataset, *, aside: str, staging: str, old: S
                 move_below(parts, item, place, above=above, named=current.id, rename=lambda name, place: _rename(parts, name, place))
         label = parts.label("kept", current.marks.get("run", ""), "", {"staging": staging, "target": current.id})
         mark_dataset(client, aside, label.properties(aside))
+    _start_again(parts, find_dataset(client, current.id))
     in_sandbox = current.marks.get("form") == "sandbox"  # there it stays ours, and goes with the sandbox
     if not in_sandbox:
         notes.append(inherit_again(parts, current))

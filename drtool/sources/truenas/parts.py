@@ -47,6 +47,8 @@ class Parts:
     wants: Wants = field(default_factory=Wants)
     done: dict[str, Landed] = field(default_factory=dict)
     """Cutovers this process carried out, by staging place."""
+    stop: tuple[str, ...] = ()
+    """The kinds of guests that may be stopped for a cutover, and are started again after it."""
     made: set[str] = field(default_factory=set)
     """The clones that this process made."""
 

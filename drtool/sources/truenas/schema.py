@@ -56,6 +56,7 @@ class Settings(BaseModel):
     `ca` is a PEM file with the authority that signed the certificate, or with the certificate itself (then it is pinned). `access` tells
     how files are read: `nfs`, `local` (this host is the NAS), `auto` (whichever it is), or `ssh` (restic runs on the NAS). `mounts` is
     where its shares are mounted here. `ssh` is the NAS as an SSH destination, for volumes, exact streams and `access: ssh`.
+    `stop` are the kinds of guests that a restore may stop, and starts again, when they use what it puts into service.
     `keys` and `passphrases` tell by dataset which secret opens it, for its restore; a file of exported keys may stand for all below a name.
     """
 
@@ -71,6 +72,7 @@ class Settings(BaseModel):
     passphrases: dict[DatasetName, SecretText] = {}
     ssh: SshDestination | None = None
     ssh_config: AbsolutePath | None = None
+    stop: list[Literal["vm", "app", "iscsi"]] = []
 
     @model_validator(mode="after")
     def _reachable(self) -> Self:

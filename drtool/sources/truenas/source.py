@@ -24,6 +24,8 @@ from drtool.sources.truenas.discover import KIND, discover
 from drtool.sources.truenas.examine import examine
 from drtool.sources.truenas.export import export
 from drtool.sources.truenas.export_stream import export_blocks, export_exact
+from drtool.sources.truenas.guests import Guest
+from drtool.sources.truenas.in_use import require_idle
 from drtool.sources.truenas.inspect_stream import inspect_stream
 from drtool.sources.truenas.land import open_landing
 from drtool.sources.truenas.land_stream import land_stream
@@ -105,6 +107,7 @@ class TruenasSource:
             self._shell,
             custody=_custody(policy, secrets),
             wants=Wants(datasets=bool(watch) or not system, system=system),
+            stop=tuple(policy.settings.get("stop") or ()),
         )
 
     def discover(self, selector: Settings) -> tuple[Workload, ...]:
@@ -147,13 +150,21 @@ class TruenasSource:
 
     def land(self, request: LandRequest) -> AbstractContextManager[Landing]:
         refuse_what_stays_behind(self._parts, request)
+        self._require_idle(request)
         if request.member.selector.get("way") in ways.STREAMS and request.destination.form in ("original", "sandbox"):
             return land_stream(self._parts, request)
         return open_landing(self._parts, request)
 
     def survey(self, request: LandRequest) -> Survey:
         refuse_what_stays_behind(self._parts, request)
-        return Survey()
+        stopped = self._require_idle(request)
+        return Survey(notes=(f"{', '.join(guest.words for guest in stopped)} will be stopped, and started again",) if stopped else ())
+
+    def _require_idle(self, request: LandRequest) -> tuple[Guest, ...]:
+        """Refuse before a byte is poured to replace what is in use, unless the policy lets that be stopped: then return it."""
+        if request.destination.form != "original" or request.paths or request.member.selector.get("system"):
+            return ()
+        return require_idle(self._parts, str(request.member.selector["dataset"]))
 
     def cutover(self, landed: Landed) -> Landed:
         return cut_over_live(self._parts, landed) if landed.moves else cut_over(self._parts, landed)

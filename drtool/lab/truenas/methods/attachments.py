@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from drtool.lab.truenas.answers import Json
 from drtool.lab.truenas.exports import write_exports
+from drtool.lab.truenas.methods.guests import users_of
 from drtool.lab.truenas.registry import Call
 
 
@@ -23,6 +24,8 @@ def attachments_of(call: Call, name: str) -> list[dict[str, Json]]:
     for kind, title, service in (("nfs", "NFS Share", "nfs"), ("smb", "SMB Share", "cifs"), ("iscsi", "iSCSI Extent", "iscsitarget")):
         if shares := shares_below(call, name, kind):
             found.append({"type": title, "service": service, "attachments": [share.get("name") or share["path"] for share in shares]})
+    for title, names in users_of(call, name).items():
+        found.append({"type": title, "service": "vm" if title == "VM" else "docker", "attachments": names})
     if tasks := tasks_of(call, name):
         found.append({"type": "Snapshot Task", "service": None, "attachments": [task["dataset"] for task in tasks]})
     return found

@@ -55,6 +55,15 @@ class Extent(Arguments):
     enabled: bool = True
 
 
+class ExtentChange(Arguments):
+    enabled: bool
+
+
+class ExtentUpdate(Arguments):
+    id: int
+    iscsi_extent_update: ExtentChange
+
+
 class ExtentCreate(Arguments):
     iscsi_extent_create: Extent
 
@@ -149,6 +158,26 @@ def extent_create(call: Call, arguments: ExtentCreate) -> Json:
     )
 
 
+def extent_query(call: Call, arguments: Query) -> Json:
+    """Tell the extents."""
+    return query.run([_extent(call, row) for row in _shares(call, "iscsi")], arguments.filters, arguments.options)
+
+
+def extent_update(call: Call, arguments: ExtentUpdate) -> Json:
+    """Offer it or not."""
+    _share(call, "iscsi", arguments.id, "iSCSITargetExtent")
+    for share in call.appliance.state.shares:
+        if share["id"] == arguments.id:
+            share["enabled"] = arguments.iscsi_extent_update.enabled
+    call.appliance.save()
+    return _extent(call, _share(call, "iscsi", arguments.id, "iSCSITargetExtent"))
+
+
+def _extent(call: Call, row: dict[str, Json]) -> dict[str, Json]:
+    """Return an extent as the models have it: the path of one on a volume is that of its disk."""
+    return {**row, "path": row["disk"]} | ({"relative_path": None} if call.appliance.state.at_least("26") else {})
+
+
 def extent_delete(call: Call, arguments: Identity) -> bool:
     """Offer it no more."""
     return _removed(call, "iscsi", arguments.id, "iSCSITargetExtent")
@@ -240,6 +269,8 @@ METHODS: Final = (
     Method("sharing.smb.create", SmbCreate, smb_create, roles=("SHARING_SMB_WRITE",)),
     Method("sharing.smb.delete", Identity, smb_delete, roles=("SHARING_SMB_WRITE",)),
     Method("iscsi.extent.create", ExtentCreate, extent_create, roles=("SHARING_ISCSI_EXTENT_WRITE",)),
+    Method("iscsi.extent.query", Query, extent_query, roles=("SHARING_ISCSI_EXTENT_READ",)),
+    Method("iscsi.extent.update", ExtentUpdate, extent_update, roles=("SHARING_ISCSI_EXTENT_WRITE",)),
     Method("iscsi.extent.delete", Identity, extent_delete, roles=("SHARING_ISCSI_EXTENT_WRITE",)),
     Method("pool.snapshottask.query", Query, task_query, roles=("SNAPSHOT_TASK_READ",)),
     Method("pool.snapshottask.delete", Identity, task_delete, roles=("SNAPSHOT_TASK_WRITE",)),
