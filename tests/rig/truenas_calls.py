@@ -115,6 +115,9 @@ _OF_ANY: Final[Mapping[str, Schema]] = {
     "refreservation": whole(),
     "reservation": whole(),
     "comments": _TEXT,
+    "special_small_block_size": either(whole(), one_of("INHERIT")),
+    "deduplication": one_of("ON", "VERIFY", "OFF", "INHERIT"),
+    "checksum": one_of("ON", "OFF", "FLETCHER2", "FLETCHER4", "SHA256", "SHA512", "SKEIN", "EDONR", "BLAKE3", "INHERIT"),
 }
 _OF_FILES: Final[Mapping[str, Schema]] = {
     "aclmode": one_of("PASSTHROUGH", "RESTRICTED", "DISCARD", "INHERIT"),

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from drtool.sources.truenas.client import Client
 from drtool.sources.truenas.datasets import Dataset
-from drtool.sources.truenas.labels import Label, stable_name
+from drtool.sources.truenas.labels import stable_name
 from drtool.sources.truenas.parts import Parts
 from drtool.sources.truenas.snapshot import WITH_USERS, label_of, read_snapshot
 
@@ -30,4 +30,4 @@ def labelled(parts: Parts, dataset: Dataset) -> Dataset:
     label = label_of(row) if row is not None else None
     if label is None or (label.by, label.source) != (parts.by, parts.name):
         return dataset
-    return replace(dataset, label=Label("clone", parts.by, parts.name, label.run, label.expires, {"snapshot": dataset.origin}))
+    return replace(dataset, label=replace(label, what="clone", more={"snapshot": dataset.origin}))

@@ -13,8 +13,10 @@ _PROPERTIES: Final = (
     *("used", "referenced", "logicalreferenced", "usedbydataset", "origin", "readonly", "mounted", "recordsize", "compression"),
     *("atime", "acltype", "aclmode", "xattr", "quota", "refquota", "casesensitivity", "sync", "snapdir", "exec", "copies", "volsize"),
     *("encryption", "encryptionroot", "keyformat", "keystatus"),
-    *("volblocksize", "refreservation"),
+    *("volblocksize", "refreservation", "reservation", "special_small_blocks", "checksum", "dedup"),
 )
+_AS_TOLD: Final = {"special_small_blocks": "special_small_block_size", "dedup": "deduplication"}
+"""What the interface calls some of them."""
 _RECORDED: Final = (
     "recordsize",
     "compression",
@@ -28,9 +30,14 @@ _RECORDED: Final = (
     "snapdir",
     "exec",
     "copies",
+    "reservation",
+    "refreservation",
+    "special_small_block_size",
+    "checksum",
+    "deduplication",
 )
-_NUMBERS: Final = ("quota", "refquota", "copies")
-_OF_VOLUMES: Final = ("compression", "sync", "copies")
+_NUMBERS: Final = ("quota", "refquota", "copies", "reservation", "refreservation", "special_small_block_size")
+_OF_VOLUMES: Final = ("compression", "sync", "copies", "checksum", "deduplication")
 _DECIDING: Final = ("recordsize", "compression", "acltype", "aclmode")
 """What decides how data is written."""
 VOLUME: Final = "VOLUME"
@@ -61,6 +68,8 @@ class Dataset:
     label: Label | None = None
     marks: Mapping[str, str] = field(default_factory=dict)
     """All that we wrote on it, without the prefix: also on what is no leftover."""
+    comments: str = ""
+    """What a person wrote about it, where that was written here."""
     inode: int = 0
     """Of its root directory, where the NAS was asked for it just now; 0 where it was not."""
 
@@ -111,6 +120,8 @@ class Dataset:
                     found[name] = int(raw)
             elif told.get("value"):
                 found[name] = self.worth(name)
+        if self.comments:
+            found["comments"] = self.comments
         return found
 
     def inherited(self) -> dict[str, str]:
@@ -205,12 +216,22 @@ def _dataset(row: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]) -> D
         key_form=_form(row) if row.get("encrypted") else "",
         origin=_plain(row, "origin"),
         referenced=_number(row, "logicalreferenced") or _number(row, "referenced") or _number(row, "usedbydataset"),
-        told={name: row[name] for name in _PROPERTIES if name in row},
+        told={key: row[key] for key in (_AS_TOLD.get(each, each) for each in _PROPERTIES) if key in row},
         users={name: value for name, value in in_effect.items() if str(users[name].get("source") or "LOCAL").upper() == "LOCAL"},
         in_effect=in_effect,
         label=read_label(marks, name),
         marks=marks,
+        comments=_comments(row) if _comments(row) != (_comments(above) if above is not row else "") else "",
     )
+
+
+def _comments(row: Mapping[str, Any]) -> str:
+    """Newer releases tell them among the properties of users and call them local, wherever they come from."""
+    told = row.get("comments") or (row.get("user_properties") or {}).get("comments")
+    if not isinstance(told, Mapping) or str(told.get("source") or "LOCAL").upper() not in ("LOCAL", "RECEIVED"):
+        return ""
+    text = str(told.get("rawvalue") or told.get("value") or "")
+    return "" if text == "-" else text
 
 
 def _form(row: Mapping[str, Any]) -> str:

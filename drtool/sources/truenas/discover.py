@@ -10,11 +10,14 @@ from drtool.sources.truenas.client import Client
 from drtool.sources.truenas.datasets import Dataset
 from drtool.sources.truenas.kind import above, matches
 from drtool.sources.truenas.listing import Listing
+from drtool.sources.truenas.takes import settable, spell
 from drtool.sources.truenas.ways import Way
 
 KIND: Final = "truenas"
 Choose = Callable[[Dataset, bool], Way]
 """How a dataset is read; the second argument tells whether the policy asks for an exact stream."""
+_NEVER: Final = ("readonly", "xattr")
+"""What is set on a dataset and is not set on a restored one: it could not be poured, or the NAS has no argument for it."""
 _PATTERN: Final = frozenset("*?[")
 
 
@@ -81,5 +84,15 @@ def _workload(source: str, dataset: Dataset, rules: dict[str, Any], way: Way) ->
         snapshots=True,
         bytes=dataset.volume_bytes or dataset.referenced or None,
         problem=way.problem,
-        way=way.why,
+        way="; ".join(filter(None, (way.why, _left_out(dataset)))),
     )
+
+
+def _left_out(dataset: Dataset) -> str:
+    """Say today what a restore will leave out, not on the day of need."""
+    said = spell(settable(dataset.recorded())[1])
+    more = ", ".join(
+        f"{name} {dataset.worth(name)}" for name in _NEVER if str((dataset.told.get(name) or {}).get("source")).upper() == "LOCAL"
+    )
+    lost = f"without {more}, which drtool does not set" if more else ""
+    return f"it comes back {' and '.join(filter(None, (said, lost)))}" if said or lost else ""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from drtool.model.quantity import spell_bytes
 from drtool.sources.truenas.datasets import Dataset, require_dataset
 from drtool.sources.truenas.parts import Parts
+from drtool.sources.truenas.takes import settable, spell
 
 _OF_ACCESS_LISTS: Final = ("acltype", "aclmode")
 
@@ -19,6 +21,24 @@ def poured_with(recorded: Mapping[str, Any]) -> dict[str, Any]:
     elif "acltype" in found:
         found["aclmode"] = "DISCARD"
     return found
+
+
+def taken_of(recorded: Mapping[str, Any], *, sandbox: bool, free: int = 0) -> tuple[dict[str, Any], str]:
+    """Return what a new dataset is made with, and what the person must know of what it is made without.
+
+    A sandbox has its own quota: a larger one inside would promise what is not there. Room is not reserved twice where there is not so much:
+    the old dataset has its own as long as it is kept.
+    """
+    wanted, refused = settable(poured_with(recorded))
+    notes = [spell(refused)]
+    limits = ("quota", "refquota", "reservation", "refreservation")
+    reserved = max(int(wanted.get("reservation", 0)), int(wanted.get("refreservation", 0)))
+    if sandbox:
+        wanted = {name: value for name, value in wanted.items() if name not in limits}
+    elif reserved > free:
+        notes.append(f"without its reservation of {spell_bytes(reserved)}, which the old one has: give it that when the old one is gone")
+        wanted = {name: value for name, value in wanted.items() if name not in limits[2:]}
+    return wanted, "; ".join(filter(None, notes))
 
 
 def inherited_mark(recorded: Mapping[str, Any]) -> dict[str, str]:

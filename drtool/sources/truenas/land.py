@@ -18,7 +18,7 @@ from drtool.sources.truenas.datasets import Dataset, find_dataset, free_bytes, r
 from drtool.sources.truenas.discover import KIND
 from drtool.sources.truenas.encrypt import Way, encrypt_as_recorded, encrypt_for_now, require_movable
 from drtool.sources.truenas.encryption import hidden
-from drtool.sources.truenas.inherit import inherited_mark, poured_with
+from drtool.sources.truenas.inherit import inherited_mark, taken_of
 from drtool.sources.truenas.live import land_paths
 from drtool.sources.truenas.parts import Parts
 from drtool.sources.truenas.put_back import refuse_to_put_back
@@ -78,7 +78,8 @@ def _land_dataset(parts: Parts, request: LandRequest, path: str) -> Iterator[Lan
         {"state": "landing", "target": target, "point": request.point, "form": request.destination.form},
     )
     original = request.destination.form == "original"
-    properties = poured_with(recorded) if original else _within_quota(poured_with(recorded))
+    free = max(0, free_bytes(parts.client, above) - request.bytes)
+    properties, without = taken_of(recorded, sandbox=not original, free=free)
     way = encryption_of(parts, recorded, above=above, original=original)
     users = {**recorded.get("users", {}), **label.properties(name), **way.mark(), **inherited_mark(recorded)}
     with hidden(*way.secret.values()):
@@ -101,7 +102,7 @@ def _land_dataset(parts: Parts, request: LandRequest, path: str) -> Iterator[Lan
                 target=reach.path_of(target) if here else reach.shown_at(target, request.run),
                 marker=waits,
                 kind=KIND,
-                note=way.note,
+                note="; ".join(filter(None, (way.note, without))),
             )
             yield Landing(staging, reach.files.runner, landed)
             _require_still_mounted(parts.client, reach, stage, place, folder)
@@ -169,11 +170,6 @@ def require_room(parts: Parts, above: str, needed: int) -> None:
             hint="free space there, or restore with: --to directory PATH",
             safe="nothing was written",
         )
-
-
-def _within_quota(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """A sandbox has its own quota; a larger one inside would promise what is not there."""
-    return {name: value for name, value in properties.items() if name not in ("quota", "refquota")}
 
 
 def encryption_of(parts: Parts, recorded: Mapping[str, Any], *, above: str, original: bool) -> Way:

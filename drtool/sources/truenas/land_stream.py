@@ -10,17 +10,18 @@ from drtool.model.errors import Corrupt, DrtoolError, Interrupted
 from drtool.model.plan import Landed
 from drtool.ports import Landing, LandRequest
 from drtool.sources.truenas.create import create_dataset, mark_dataset
-from drtool.sources.truenas.datasets import VOLUME
+from drtool.sources.truenas.datasets import VOLUME, free_bytes
 from drtool.sources.truenas.destroy import destroy_snapshot
 from drtool.sources.truenas.discover import KIND
 from drtool.sources.truenas.encrypt import Way
 from drtool.sources.truenas.encryption import hidden
-from drtool.sources.truenas.inherit import inherited_mark, poured_with
+from drtool.sources.truenas.inherit import inherited_mark, taken_of
 from drtool.sources.truenas.labels import Label
 from drtool.sources.truenas.land import encryption_of, place_of, require_room, waiting_name
 from drtool.sources.truenas.parts import Parts, require_shell
 from drtool.sources.truenas.shell import BLOCK, Shell, command_of, device_of, wait_for_device
 from drtool.sources.truenas.staging import remove_staging
+from drtool.sources.truenas.takes import settable, spell
 from drtool.sources.truenas.ways import BLOCKS
 
 _ONLY_AT_BIRTH: Final = ("casesensitivity",)
@@ -50,7 +51,8 @@ def land_stream(parts: Parts, request: LandRequest) -> Iterator[Landing]:
             if blocks
             else _receive_into(name, label)
         )
-        yield Landing("", shell.runner, replace(_landed(parts, request, name=name, target=target, blocks=blocks), note=way.note), into)
+        note = "; ".join(filter(None, (way.note, spell(settable(member.selector.get("properties", {}))[1]))))
+        yield Landing("", shell.runner, replace(_landed(parts, request, name=name, target=target, blocks=blocks), note=note), into)
         if blocks:
             _read_back(parts, shell, request, name)
         else:
@@ -90,7 +92,8 @@ def _needed(recorded: Mapping[str, Any], size: int) -> int:
 def _make_volume(parts: Parts, shell: Shell, request: LandRequest, name: str, marks: Mapping[str, str], way: Way) -> Command:
     recorded: Mapping[str, Any] = request.member.selector
     size = request.member.artifacts[0].census.bytes
-    properties: dict[str, Any] = {**poured_with(recorded), "type": VOLUME, "volsize": size}
+    wanted, _without = taken_of(recorded, sandbox=True)  # of a volume room is reserved by its size
+    properties: dict[str, Any] = {**wanted, "type": VOLUME, "volsize": size}
     properties["force_size"] = True  # whether there is room was asked; the NAS would want a fifth of the pool to stay free
     if request.destination.form == "sandbox":
         properties["sparse"] = True
@@ -124,9 +127,8 @@ def _settle(parts: Parts, request: LandRequest, name: str) -> None:
     recorded: Mapping[str, Any] = request.member.selector
     for row in parts.client.read("pool.snapshot.query", [["dataset", "=", name]], {"select": ["id"]}):
         destroy_snapshot(parts.client, str(row["id"]))
-    wanted = {key: value for key, value in recorded.get("properties", {}).items() if key not in _ONLY_AT_BIRTH}
-    if request.destination.form == "sandbox":
-        wanted = {key: value for key, value in wanted.items() if key not in ("quota", "refquota")}
+    given = {key: value for key, value in recorded.get("properties", {}).items() if key not in _ONLY_AT_BIRTH}
+    wanted, _without = taken_of({"properties": given}, sandbox=request.destination.form == "sandbox", free=free_bytes(parts.client, name))
     if wanted:
         # setting the same twice does no harm: when its answer was lost it is simply asked for again
         parts.client.change("pool.dataset.update", name, wanted, look=lambda: False)

@@ -1,0 +1,136 @@
+"""What was recorded and cannot be set again is left out with a note, and told when it is stored; what can be is restored."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from drtool.model.plan import Destination
+from drtool.model.point import Member
+from drtool.ports import ReserveRequest
+from drtool.sources.truenas.create import create_dataset
+from drtool.sources.truenas.datasets import read_datasets, require_dataset
+from drtool.sources.truenas.takes import settable
+from tests.rig.truenas_calls import CALLS
+from tests.rig.truenas_lab import Lab, running_lab
+from tests.truenas.circle import BY, RUN, put_back, take, tidy
+
+RELEASES = ("25.04", "25.10", "26")
+REFUSED: dict[str, Any] = {"compression": "GZIP-7", "quota": 10 << 20, "casesensitivity": "MIXED", "recordsize": "32M"}
+SET: dict[str, Any] = {
+    "comments": "for Anna",
+    "reservation": 1 << 20,
+    "refreservation": 2 << 20,
+    "special_small_block_size": 32768,
+    "checksum": "SHA256",
+    "deduplication": "VERIFY",
+}
+
+
+def recorded_as(member: Member, **properties: object) -> Member:
+    """Return a member of which more was recorded, as the shell of a NAS may have set it."""
+    return replace(member, selector={**member.selector, "properties": {**member.selector["properties"], **properties}})
+
+
+def test_what_the_models_refuse_is_left_out_of_what_is_asked_for() -> None:
+    taken, refused = settable({**REFUSED, **SET, "atime": "OFF"})
+    assert refused == REFUSED
+    assert taken == {**SET, "atime": "OFF"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "good"),
+    [
+        ("compression", "ZSTD-19", True),
+        ("compression", "ZSTD-20", False),
+        ("compression", "GZIP-9", True),
+        ("quota", 1 << 30, True),
+        ("quota", (1 << 30) - 1, False),
+        ("refquota", 5, False),
+        ("recordsize", "16M", True),
+        ("recordsize", "48K", False),
+        ("recordsize", "", False),
+        ("sync", "LATER", False),
+        ("copies", 4, False),
+        ("deduplication", "SHA256,VERIFY", False),
+        ("special_small_block_size", 3000, False),
+        ("volblocksize", "256K", False),
+    ],
+)
+def test_it_is_judged_as_the_models_do(name: str, value: object, good: bool) -> None:  # noqa: FBT001 - a row
+    taken, refused = settable({name: value})
+    assert (bool(taken), bool(refused)) == (good, not good)
+    if name in ("recordsize", "copies", "special_small_block_size"):
+        return  # the models take any; the code behind them does not
+    kind = {"type": "VOLUME", "volsize": 1 << 20} if name == "volblocksize" else {}
+    takes = Draft202012Validator(CALLS["pool.dataset.create"].arguments[0].schema).is_valid({"name": "tank/a", **kind, name: value})
+    assert takes is good
+
+
+@pytest.mark.parametrize("release", ["25.10", "26"])
+def test_a_restore_goes_on_without_it_and_says_so(tmp_path: Path, release: str) -> None:
+    with running_lab(tmp_path, release=release) as lab:
+        source = lab.source(by=BY)
+        (member,) = take(source, tmp_path / "copies", {"dataset": "tank/documents"})
+        landed = put_back(source, recorded_as(member, **REFUSED, atime="OFF"), tmp_path / "copies")
+        for name, value in REFUSED.items():
+            assert f"{name} {value}" in landed.note
+        found = require_dataset(source.client, "tank/documents").recorded()
+        assert found["atime"] == "OFF"
+        assert not {"compression", "quota"} & found.keys()
+        tidy(source)
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_what_can_be_set_again_is_recorded_and_restored(tmp_path: Path, release: str) -> None:
+    with running_lab(tmp_path, release=release) as lab:
+        source = lab.source(by=BY)
+        create_dataset(source.client, "tank/full", {}, SET)
+        create_dataset(source.client, "tank/full/below", {})
+        (lab.root / "tank/full/file").write_text("words")
+        assert require_dataset(source.client, "tank/full").recorded().items() >= SET.items()
+        below = require_dataset(source.client, "tank/full/below").recorded()
+        assert not {"comments", "reservation", "checksum"} & below.keys(), "what comes down is not set here"
+        (member,) = take(source, tmp_path / "copies", {"dataset": "tank/full"})
+        if release != "25.04":
+            landed = put_back(source, member, tmp_path / "copies")
+            assert require_dataset(source.client, "tank/full").recorded().items() >= SET.items()
+            assert landed.note == ""
+        create_dataset(source.client, "tank/drill", {})
+        until = datetime.now(UTC) + timedelta(hours=2)
+        reserved = source.reserve(ReserveRequest({"dataset": "tank/drill"}, Destination("sandbox", sandbox="lab"), RUN, BY, 1000, until))
+        put_back(source, member, tmp_path / "copies", form="sandbox", reserved=reserved.locator)
+        (restored,) = [item for item in read_datasets(source.client, ["id", "^", "tank/drill/"]) if "full" in item.id]
+        assert not {"reservation", "refreservation", "quota"} & restored.recorded().keys(), "a sandbox has its own limits"
+        source.release(reserved)
+        tidy(source)
+
+
+def test_room_that_is_not_there_twice_is_not_reserved_and_told(lab: Lab, tmp_path: Path) -> None:
+    source = lab.source(by=BY)
+    (member,) = take(source, tmp_path / "copies", {"dataset": "tank/documents"})
+    landed = put_back(source, recorded_as(member, reservation=1 << 60), tmp_path / "copies")
+    assert "without its reservation of" in landed.note
+    assert "reservation" not in require_dataset(source.client, "tank/documents").recorded()
+    tidy(source)
+
+
+def test_it_is_told_when_it_is_stored_and_not_on_the_day_of_need(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = lab.source(by=BY)
+    create_dataset(source.client, "tank/odd", {}, {"readonly": "ON"})
+    (workload,) = source.discover({"dataset": "tank/odd"})
+    assert "it comes back without readonly ON, which drtool does not set" in workload.way
+    (plain,) = source.discover({"dataset": "tank/documents"})
+    assert "comes back" not in plain.way
+    rows = source._listing.recent()
+    odd = next(row for row in rows if row.id == "tank/documents")
+    told = {**odd.told, "compression": {"value": "GZIP-7", "rawvalue": "gzip-7", "source": "LOCAL"}}
+    monkeypatch.setattr(source._listing, "recent", lambda: (replace(odd, told=told),))
+    (workload,) = source.discover({"dataset": "tank/documents"})
+    assert "it comes back without compression GZIP-7: the NAS shows that" in workload.way
+    tidy(source)
