@@ -1,5 +1,8 @@
 # ruff: noqa: ANN401, TRY301, FBT001 - it answers whatever it is asked
-"""A small server that speaks TrueNAS's protocol over TLS and keeps its datasets in directories: enough to try the client against."""
+"""A small server that speaks TrueNAS's protocol over TLS and keeps its datasets in directories: enough to try the client against.
+
+A witness holds all that goes through it against the table of calls, as with the appliance.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +29,8 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.sync.server import Server, ServerConnection, serve
+
+from tests.rig.truenas_models import Witness
 
 KEY = "1-" + "k" * 64
 
@@ -75,6 +80,7 @@ class SmallNas:
         self.fault: Callable[[str, str], str | None] = lambda _method, _when: None
         self.instead: Callable[[str, str], list[str] | None] = lambda _method, _identity: None
         self.old = old
+        self.witness = Witness()
         self.lock = threading.RLock()
         self.seed = b"seed"
         self.keys: dict[str, str] = {}
@@ -88,8 +94,15 @@ class SmallNas:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
         self.server.shutdown()
+        if kind is None:
+            self.witness.require_none()
+
+    @property
+    def release(self) -> str:
+        """The release that it is like."""
+        return "25.04" if self.old else "25.10"
 
     def add(self, name: str, **more: Any) -> Path:
         (self.root / name).mkdir(parents=True)
@@ -110,7 +123,10 @@ class SmallNas:
                 method, params = message["method"], message["params"]
                 if method == "auth.login_ex":
                     known = params[0]["api_key"] == KEY
-                    told = {"response_type": "SUCCESS" if known else "AUTH_ERR"}
+                    told: dict[str, Any] = {"response_type": "AUTH_ERR"}
+                    if known:
+                        told = {"response_type": "SUCCESS", "user_info": None, "authenticator": "LEVEL_1"}
+                    self.witness(self.release, message, {"result": told})
                     self._send(connection, message, {"result": told})
                     continue
                 self.calls.append((method, params))
@@ -129,6 +145,7 @@ class SmallNas:
                 except CallError as error:
                     data = {"error": error.number, "errname": "E", "reason": error.reason, "trace": None, "extra": None}
                     body = {"error": {"code": error.code, "message": "Method call error", "data": data}}
+                self.witness(self.release, message, body)
                 self._send(connection, message, body)
         except ConnectionClosed:
             return
@@ -158,8 +175,24 @@ class SmallNas:
         method, _ = self.jobs[filters[0][2]]
         return [{"id": filters[0][2], "method": method, "state": "SUCCESS", "result": None}]
 
+    def do_core_get_methods(self, _service: str) -> dict[str, Any]:
+        return {}
+
+    def do_vm_query(self, *_: Any) -> list[Any]:
+        return []
+
+    do_app_query = do_iscsi_extent_query = do_vm_query
+
+    def do_system_version(self) -> str:
+        return "25.04.2" if self.old else "25.10.1"
+
     def do_system_info(self) -> dict[str, Any]:
-        return {"version": "25.10.1", "datetime": {"$date": int(dt.datetime.now(dt.UTC).timestamp() * 1000)}}
+        now = {"$date": int(dt.datetime.now(dt.UTC).timestamp() * 1000)}
+        texts = dict.fromkeys(("hostname", "model", "uptime", "timezone", "system_manufacturer"), "small")
+        nothing = dict.fromkeys(("system_serial", "system_product", "system_product_version", "license"))
+        numbers = {"physmem": 1 << 30, "cores": 1, "physical_cores": 1, "loadavg": [0.0, 0.0, 0.0], "uptime_seconds": 1.0}
+        instants = {"buildtime": now, "boottime": now, "datetime": now}
+        return {"version": self.do_system_version(), "ecc_memory": False, **instants, **texts, **nothing, **numbers}
 
     def do_auth_me(self) -> dict[str, Any]:
         roles = ["DATASET_WRITE", "DATASET_DELETE", "SNAPSHOT_WRITE", "SNAPSHOT_DELETE", "POOL_READ", "FILESYSTEM_ATTRS_READ"]
@@ -269,7 +302,23 @@ class SmallNas:
             identity = f"{name}@{data['name']}"
             self.snapshots[identity] = {"users": data["properties"]}
             self._copy(name, self.side / identity)
-        return {"id": f"{top}@{data['name']}"}
+        return self._snapshot(f"{top}@{data['name']}")
+
+    def _snapshot(self, name: str) -> dict[str, Any]:
+        users = {
+            key: {"value": value, "rawvalue": value, "source": "LOCAL", "parsed": value}
+            for key, value in self.snapshots[name]["users"].items()
+        }
+        return {
+            "id": name,
+            "name": name,
+            "dataset": name.partition("@")[0],
+            "snapshot_name": name.partition("@")[2],
+            "pool": name.partition("/")[0].partition("@")[0],
+            "type": "SNAPSHOT",
+            "createtxg": "1",
+            "properties": users,
+        }
 
     def _copy(self, name: str, target: Path) -> None:
         """Without what lies in child datasets."""
@@ -280,18 +329,7 @@ class SmallNas:
                 shutil.rmtree(target / child[len(name) + 1 :], ignore_errors=True)
 
     def do_pool_snapshot_query(self, filters: list[Any], _options: Any = None) -> list[Any]:
-        rows = []
-        for name, item in sorted(self.snapshots.items()):
-            users = {key: {"value": value, "rawvalue": value, "source": "LOCAL"} for key, value in item["users"].items()}
-            rows.append(
-                {
-                    "id": name,
-                    "name": name,
-                    "dataset": name.partition("@")[0],
-                    "pool": name.partition("/")[0].partition("@")[0],
-                    "properties": users,
-                }
-            )
+        rows = [self._snapshot(name) for name in sorted(self.snapshots)]
         return [row for row in rows if all(self._match(row, entry) for entry in filters)]
 
     def do_pool_snapshot_delete(self, name: str, _options: Any) -> bool:
@@ -318,7 +356,11 @@ class SmallNas:
         found = os.stat(path)
         name = str(Path(path).relative_to(self.root)) if path.startswith(f"{self.root}/") else ""
         mounted = bool(self.datasets.get(name, {}).get("mounted"))
-        return {"dev": found.st_dev, "inode": found.st_ino, "is_mountpoint": mounted}
+        numbers = {"size": found.st_size, "allocation_size": found.st_size, "mode": found.st_mode, "uid": found.st_uid, "gid": found.st_gid}
+        times = {"atime": found.st_atime, "mtime": found.st_mtime, "ctime": found.st_ctime, "btime": found.st_ctime}
+        rest = {"acl": False, "is_ctldir": False, "attributes": [], "user": None, "group": None, "nlink": found.st_nlink, "mount_id": 1}
+        place = {"realpath": path, "type": "DIRECTORY", "dev": found.st_dev, "inode": found.st_ino, "is_mountpoint": mounted}
+        return {**place, **numbers, **times, **rest}
 
     def do_filesystem_statfs(self, path: str) -> dict[str, Any]:
         name = str(Path(path).relative_to(self.root))

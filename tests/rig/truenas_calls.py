@@ -213,16 +213,16 @@ def _snapshots(service: str, first: str, last: str, unmodelled: tuple[str, ...])
     }
 
 
+_PLAIN_KEY: Final = asked(
+    {"mechanism": one_of("API_KEY_PLAIN"), "username": _TEXT, "api_key": _TEXT}, login_options=asked(user_info=YES_NO)
+)
+_STEPS: Final = one_of("CLIENT_FIRST_MESSAGE", "CLIENT_FINAL_MESSAGE")
+_PROOF: Final = asked({"mechanism": one_of("SCRAM"), "scram_type": _STEPS, "rfc_str": _TEXT})
+
+
 CALLS: Final[Mapping[str, Call]] = {
-    "auth.login_ex": Call(
-        (
-            Named(
-                "login_data",
-                asked({"mechanism": one_of("API_KEY_PLAIN"), "username": _TEXT, "api_key": _TEXT}, login_options=asked(user_info=YES_NO)),
-            ),
-        ),
-        told({"response_type": _TEXT}),
-    ),
+    "auth.login_ex": Call((Named("login_data", _PLAIN_KEY),), told({"response_type": _TEXT})),
+    "auth.mechanism_choices": Call((), rows(_TEXT), unmodelled=_OLD),
     "api_key.create": Call(
         (Named("api_key_create", asked({"name": text(shortest=1, longest=200), "username": _NAME})),), told({"id": whole(), "key": _TEXT})
     ),
@@ -341,3 +341,13 @@ CALLS: Final[Mapping[str, Call]] = {
         first="26",
     ),
 }
+"""By name, as the oldest release that has them takes them."""
+_SINCE_26: Final[Mapping[str, Call]] = {
+    "auth.login_ex": Call((Named("login_data", either(_PLAIN_KEY, _PROOF)),), told({"response_type": _TEXT}, rfc_str=_TEXT)),
+}
+"""What a release takes more, and we ask of it."""
+
+
+def call_of(method: str, release: str) -> Call | None:
+    """Return a call as a release takes it, None where the table has none of that name."""
+    return (_SINCE_26.get(method) if release == "26" else None) or CALLS.get(method)

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from jsonschema import Draft202012Validator
 
-from tests.rig.truenas_calls import CALLS, RELEASES, Call, Schema
+from tests.rig.truenas_calls import CALLS, RELEASES, Call, Schema, call_of
 
 VARIABLE: Final = "DRTOOL_VENDOR_SCHEMAS"
 COUNTED: Final = "DRTOOL_TRAFFIC_SEEN"
@@ -119,7 +119,7 @@ class Witness:
             self._look(release, method, params, answer, ours=bool(_OURS.fullmatch(str(asked.get("id") or ""))))
 
     def _look(self, release: str, method: str, params: Sequence[Any], answer: Mapping[str, Any], *, ours: bool) -> None:
-        call = CALLS.get(method)
+        call = call_of(method, release)
         known = call is not None and call.is_in(release) and answer.get("error", {}).get("code") != _NO_SUCH_METHOD
         if (
             ours and not known and not (release == RELEASES[0] and method in CALLS and method.startswith("pool."))
@@ -143,7 +143,7 @@ class Witness:
 
     def look_at_request(self, release: str, method: str, params: Sequence[Any]) -> None:
         """Compare arguments with the table, and with the vendor's model where there is one."""
-        call = CALLS.get(method)
+        call = call_of(method, release)
         if call is None:
             return
         self.requests.add(_shape(release, method, params))
@@ -155,7 +155,7 @@ class Witness:
 
     def look_at_answer(self, release: str, method: str, result: Any) -> None:  # noqa: ANN401 - JSON
         """Compare an answer in the same way."""
-        call = CALLS.get(method)
+        call = call_of(method, release)
         if call is None:
             return
         self.answers.add(_shape(release, method, result))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import itertools
 import re
@@ -28,12 +29,12 @@ ONE: dict[str, object] = {"dataset": "tank/documents"}
 WORKER = tuple(dict.fromkeys(role for verb, roles in ROLES.items() if verb != "doctor" for role in roles))
 
 
-def table(first: str) -> list[list[str]]:
-    """Return the rows of the table whose head begins so."""
+def table(first: str, *, last: str = "") -> list[list[str]]:
+    """Return the rows of the table whose head begins, and ends, so."""
     head, rows = "", []
     for line in DOCUMENT.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")] if line.startswith("|") else []
-        if cells and cells[0] == first:
+        if cells and cells[0] == first and (cells[-1] == last or (not last and cells[-1] != "backed by")):
             head = first
         elif not cells:
             head = ""
@@ -111,6 +112,19 @@ def test_each_release_does_what_the_table_says(tmp_path: Path, release: str) -> 
         version = source.examine()[0]
         assert version.good is (None if release == "25.04" else True)
         source.close()
+
+
+def test_each_verb_is_backed_by_a_test_of_each_release_it_is_said_to_work_on() -> None:
+    rows = table("verb", last="backed by")
+    assert len(rows) >= len(ROLES)
+    for verb, *said, named in rows:
+        path, _, name = named.strip("`").partition("::")
+        tree = ast.parse((Path(__file__).parents[2] / path).read_text())
+        (function,) = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name]
+        releases = [node for node in function.decorator_list if "release" in ast.unparse(node)]
+        assert releases, f"{verb}: {name} tries one release only"
+        tried = RELEASES if "RELEASES" in ast.unparse(releases[0]) else ast.unparse(releases[0])
+        assert all(cell == "no" or release in tried for cell, release in zip(said, RELEASES, strict=True)), verb
 
 
 def test_the_table_of_roles_says_what_doctor_asks() -> None:

@@ -31,6 +31,7 @@ class Told:
         self._ledger = Path(lab.started.directory) / "calls.jsonl"
         self._restic = restic
         self.there = 0
+        self.said = ""
         self._seen = 0
 
     def grow(self, count: int, *, flat: bool = False) -> None:
@@ -46,7 +47,7 @@ class Told:
             self.there += 1
         source.close()
 
-    def drtool(self, *words: str, selector: dict[str, object] | None = None) -> Counter[str]:
+    def drtool(self, *words: str, selector: dict[str, object] | None = None, fails: bool = False) -> Counter[str]:
         """Run a drtool of its own, and return how often it asked for what."""
         policy = self.root / "policy.yaml"
         key = self.root / "key"
@@ -66,7 +67,8 @@ class Told:
         self._seen = len(self._lines())
         argv = (sys.executable, "-m", "drtool.cli.main", *words, "--policy", str(policy))
         ended = subprocess.run(argv, env={**os.environ, **kept, "PATH": binaries}, capture_output=True, text=True, check=False)
-        assert ended.returncode == 0, ended.stdout[-2000:] + ended.stderr[-2000:]
+        self.said = ended.stdout + ended.stderr
+        assert (ended.returncode != 0) is fails, self.said[-4000:]
         return Counter(json.loads(line)["method"] for line in self._lines()[self._seen :])
 
     def make_cheap(self) -> None:

@@ -40,6 +40,8 @@ class Session:
     secure: bool
     profile: str
     user: str = ""
+    proving: tuple[int, str] | None = None
+    """Whose key somebody is about to prove that he has, and what both have said so far."""
     key: Key | None = None
     options: dict[str, Json] = field(default_factory=lambda: {"legacy_jobs": True, "private_methods": False, "py_exceptions": False})
     subscriptions: dict[str, str] = field(default_factory=dict)

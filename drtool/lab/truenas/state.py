@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 import os
 import secrets
@@ -15,6 +16,8 @@ PROFILES: Final = ("25.04", "25.10", "26")
 _VERSIONS: Final = {"25.04": "25.04.2.6", "25.10": "25.10.5", "26": "26.0.0"}
 _LETTERS: Final = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 KEY_LETTERS: Final = 64
+ROUNDS: Final = 4096
+"""Of deriving what proves a key; the vendor's are many more."""
 
 
 @dataclass(slots=True)
@@ -34,6 +37,10 @@ class Key:
     user: str
     digest: str
     revoked: bool = False
+    salt: str = ""
+    stored_key: str = ""
+    server_key: str = ""
+    """What proves that somebody has the key without his showing it (RFC 5802), in hexadecimal."""
 
 
 @dataclass(slots=True)
@@ -94,7 +101,11 @@ class State:
         """Make an API key and return it: its number, a dash, and 64 letters."""
         number = max(self.keys, default=0) + 1
         text = f"{number}-{''.join(secrets.choice(_LETTERS) for _ in range(KEY_LETTERS))}"
-        self.keys[number] = Key(number, name, user, digest_of(text))
+        salt = secrets.token_bytes(16)
+        salted = hashlib.pbkdf2_hmac("sha512", text.partition("-")[2].encode(), salt, ROUNDS)
+        client, server = (hmac.new(salted, words, "sha512").digest() for words in (b"Client Key", b"Server Key"))
+        stored = hashlib.sha512(client).hexdigest()
+        self.keys[number] = Key(number, name, user, digest_of(text), salt=salt.hex(), stored_key=stored, server_key=server.hex())
         return text
 
     def key_of(self, text: str) -> Key | None:

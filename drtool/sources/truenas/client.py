@@ -11,8 +11,9 @@ from drtool import process
 from drtool.model.errors import Bug, Conflict, NotFound, Refused, TimedOut, Unavailable
 from drtool.model.secret import SecretReference
 from drtool.ports import Clock, SecretStore
-from drtool.sources.truenas.connection import Link, encode_request, login_request, pump, require_login
+from drtool.sources.truenas.connection import Link, encode_request, pump
 from drtool.sources.truenas.jobs import Begun
+from drtool.sources.truenas.login import log_in
 from drtool.sources.truenas.tls import Endpoint
 from drtool.sources.truenas.translate import METHOD_MISSING, translate
 
@@ -118,6 +119,8 @@ class Client:
         self.source = endpoint.source
         self.endpoint = endpoint
         self.calls = 0
+        self.version: str | None = None
+        """The release as the NAS spells it, None while it was not asked."""
         self.changes = 0
         """How often datasets were changed by us, as far as a listing of them may tell."""
         self._user = user
@@ -130,6 +133,7 @@ class Client:
         self._alone = threading.Lock()
         self._nudge = threading.Event()
         self._session: _Session | None = None
+        self._refused: Refused | None = None
         self._old_names: set[str] = set()
         self._methods: dict[str, frozenset[str]] = {}
 
@@ -232,6 +236,7 @@ class Client:
         """Hang up; the next call opens a connection again."""
         with self._opening:
             session, self._session = self._session, None
+            self._refused = None
         if session is not None:
             session.close()
 
@@ -271,6 +276,8 @@ class Client:
 
     def _connected(self) -> _Session:
         with self._opening:
+            if self._refused is not None:  # each try would count against the limit, and in the end hide the cause
+                raise type(self._refused)(self._refused.what, hint=self._refused.hint, safe=self._refused.safe)
             if self._session is not None and not self._session.lost:
                 return self._session
             if self._session is not None:
@@ -280,12 +287,12 @@ class Client:
             session = _Session(self.endpoint, self._nudge, asker=self._asker)
             watch = process.stopwatch(CALL_SECONDS, f"logging in to {self.source}")
             try:
-                message = session.ask("auth.login_ex", tuple(login_request(self._user, key)), source=self.source, watch=watch)
-                _require_no_error(message, self.source)
-                require_login(self.source, message.get("result"))
+                log_in(session.ask, self.source, self._user, key, watch=watch)
                 session.ask("core.subscribe", ("core.get_jobs",), source=self.source, watch=watch)
-            except BaseException:
+            except BaseException as error:
                 session.close()
+                if isinstance(error, Refused):
+                    self._refused = error
                 raise
             self._session = session
             return session
@@ -294,14 +301,3 @@ class Client:
 def _is_missing(message: dict[str, Any]) -> bool:
     error = message.get("error")
     return isinstance(error, dict) and error.get("code") == METHOD_MISSING
-
-
-def _require_no_error(message: dict[str, Any], source: str) -> None:
-    """Raise without the NAS's own words what it says of a login: they might repeat what was sent."""
-    error = message.get("error")
-    if not isinstance(error, dict):
-        return
-    data = error.get("data")
-    number = data.get("error") if isinstance(data, dict) else None
-    plain = {"code": error.get("code"), "data": {"error": number, "reason": "rate limit" if number == 16 else "the login"}}  # noqa: PLR2004 - EBUSY
-    raise translate(plain, method="auth.login_ex", source=source)

@@ -6,12 +6,11 @@ import logging
 import select
 import socket
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from drtool.model.errors import DrtoolError, Refused, Unavailable
-from drtool.model.secret import Secret
 from drtool.sources.truenas.tls import Endpoint, open_tls
 
 OPEN_SECONDS: Final = 20.0
@@ -23,12 +22,6 @@ _DEAD_AFTER: Final = 60
 _PING_EVERY: Final = 20
 """Both in seconds without a message."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_WHY_NOT: Final[Mapping[str, tuple[str, str]]] = {
-    "AUTH_ERR": ("does not accept the key", "make a new API key for that user, and check `user:` and `key:` of the source"),
-    "EXPIRED": ("says that the key is revoked or has expired", "make a new API key; one that was ever sent without TLS is revoked at once"),
-    "DENIED": ("denies the key of that user", "look at the user's privileges and the allow-list on the NAS"),
-    "OTP_REQUIRED": ("wants a second factor", "use an API key, which needs none"),
-}
 
 
 class Link:
@@ -176,23 +169,6 @@ class Link:
 
     def _gone(self) -> Unavailable:
         return Unavailable(f"the connection to {self._source} is gone: {self._why or 'it was cut'}", hint="look whether the NAS restarts")
-
-
-def login_request(user: str, key: Secret) -> list[Any]:
-    """Return the parameters that log in; they go into the connection and nowhere else."""
-    return [{"mechanism": "API_KEY_PLAIN", "username": user, "api_key": key.reveal(), "login_options": {"user_info": False}}]
-
-
-def require_login(source: str, answer: Any) -> None:  # noqa: ANN401 - whatever it says
-    """Raise Refused unless the NAS let us in; its own words are left out, they might repeat what was sent."""
-    told = answer.get("response_type") if isinstance(answer, Mapping) else None
-    kind = told if isinstance(told, str) else "no answer"
-    if kind == "SUCCESS":
-        return
-    if kind == "REDIRECT":
-        raise Refused(f"{source} is the standby of a pair", hint="name the other one, or their common address, in `url:`")
-    why, hint = _WHY_NOT.get(kind, ("did not let us in", "check `user:` and `key:` of the source"))
-    raise Refused(f"{source} {why}", hint=hint, safe="nothing was asked of it")
 
 
 def encode_request(identity: str, method: str, params: tuple[Any, ...]) -> str:

@@ -1,15 +1,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
-from drtool.model.errors import NotFound, Refused
 from drtool.model.policy import Settings
 from drtool.model.workload import Workload
-from drtool.sources.truenas.client import Client
 from drtool.sources.truenas.datasets import Dataset
 from drtool.sources.truenas.kind import above, matches
 from drtool.sources.truenas.listing import Listing
+from drtool.sources.truenas.supported import version_of
 from drtool.sources.truenas.takes import settable, spell
 from drtool.sources.truenas.ways import Way
 
@@ -30,7 +30,7 @@ def discover(listing: Listing, selector: Settings, choose: Choose) -> tuple[Work
 
     client, wanted = listing.client, Selector.model_validate(dict(selector))
     if wanted.system:
-        return (Workload(f"{client.source}:system", client.source, KIND, {"system": True, "version": _version(client)}),)
+        return (Workload(f"{client.source}:system", client.source, KIND, {"system": True, "version": version_of(client)}),)
     rules = wanted.model_dump(exclude={"system", "exclude", "exclude_files"})
     rules |= {"leave_out": wanted.exclude, "exclude": wanted.exclude_files}  # to a census `exclude` means files
     pattern = str(wanted.dataset)
@@ -38,15 +38,18 @@ def discover(listing: Listing, selector: Settings, choose: Choose) -> tuple[Work
     matched = [dataset for dataset in found if _is_wanted(dataset, rules)]
     if not matched and not _PATTERN & set(pattern) and not any(dataset.id == pattern for dataset in found):
         return (Workload(f"{client.source}:{pattern}", client.source, KIND, {"dataset": pattern}, problem=f"{pattern} does not exist"),)
-    return tuple(_workload(client.source, dataset, rules, choose(dataset, wanted.exact)) for dataset in matched)
+    found_ones = tuple(_workload(client.source, dataset, rules, choose(dataset, wanted.exact)) for dataset in matched)
+    hidden = uncovered(listing)
+    first = next((place for place, each in enumerate(found_ones) if hidden and not each.problem), None)
+    return tuple(replace(each, way=f"{each.way}; {hidden}") if place == first else each for place, each in enumerate(found_ones))
 
 
-def _version(client: Client) -> str:
-    """The release that the configuration is of, which decides where it can be put back; empty for a key that may not ask."""
-    try:
-        return str(client.read("system.version"))
-    except (NotFound, Refused):
+def uncovered(listing: Listing) -> str:
+    """Say what the NAS keeps in datasets that it hides, so that nothing here covers it; empty where it tells of no apps."""
+    apps = listing.apps()
+    if not apps:
         return ""
+    return f"not covered: what the apps {', '.join(apps)} keep in datasets that the NAS hides (ix-apps): docs/platforms/truenas.md, Apps"
 
 
 def _is_wanted(dataset: Dataset, rules: Mapping[str, Any]) -> bool:

@@ -6,14 +6,13 @@ from typing import Any, Final
 from drtool.model.errors import DrtoolError, Interrupted, Refused
 from drtool.ports import Finding
 from drtool.sources.truenas.appliance import pools_without_datasets
+from drtool.sources.truenas.discover import uncovered
 from drtool.sources.truenas.examine_keys import examine_keys
 from drtool.sources.truenas.examine_shell import examine_shell
 from drtool.sources.truenas.parts import Parts
-from drtool.sources.truenas.release_number import read_release
 from drtool.sources.truenas.roles import FULL, ROLES, lacking
+from drtool.sources.truenas.supported import examine_release
 
-_OLDEST: Final = (25, 4)
-_RENAMES: Final = (25, 10)
 _WHERE: Final = "on the NAS: Credentials, Groups, Privileges, edit the privilege of its group, Roles"
 
 
@@ -26,7 +25,7 @@ def examine(parts: Parts) -> tuple[Finding, ...]:
         raise
     except DrtoolError as error:
         return (Finding(subject, good=False, text=error.what, remedy=error.hint),)
-    found = [_version(subject, str(info.get("version") or "")), *_clock(parts, subject, info)]
+    found = [examine_release(subject, str(info.get("version") or "")), *_clock(parts, subject, info)]
     for part in (_roles, _pools, _keys, _data, examine_shell):
         try:
             found += part(parts, subject)
@@ -43,23 +42,6 @@ def _information(parts: Parts) -> dict[str, Any]:
     except Refused:  # a key that may not ask that may ask for the version
         told = {}
     return told if told.get("version") else {**told, "version": parts.client.read("system.version")}
-
-
-def _version(subject: str, text: str) -> Finding:
-    release = read_release(text)
-    if release is None:
-        remedy = "look at its version on the NAS, and whether the URL is its own"
-        return Finding(subject, good=False, text=f"it does not tell which release it is: {text[:60]!r}", remedy=remedy)
-    if release and release.numbers[:2] < _OLDEST:
-        return Finding(subject, good=False, text=f"TrueNAS {text} is too old", remedy="update it to 25.04 or later")
-    if release.numbers[:2] < _RENAMES:
-        return Finding(
-            subject,
-            good=None,
-            text=f"TrueNAS {text} answers, and cannot rename a dataset: a whole one comes back in a drill or to a directory, not in place",
-            remedy="update it to 25.10 or later",
-        )
-    return Finding(subject, good=True, text=f"TrueNAS {text} answers")
 
 
 def _clock(parts: Parts, subject: str, info: dict[str, Any]) -> list[Finding]:
@@ -136,7 +118,10 @@ def _data(parts: Parts, subject: str) -> list[Finding]:
         return []
     reach = parts.reach()
     locked = [dataset.id for dataset in parts.listing.recent() if dataset.locked]
+    hidden = uncovered(parts.listing)
+    apps = [Finding(subject, good=None, text=hidden, remedy="give apps datasets of their own, and dump their databases")] if hidden else []
     found = [Finding(subject, good=None, text=f"{name} is locked and cannot be read", remedy="unlock it on the NAS") for name in locked]
+    found += apps
     if not reach.shares:
         return [*found, Finding(subject, good=True, text=f"its files are read {reach.words}")]
     root = reach.files.run("id", "-u").standard_output.strip() == b"0"

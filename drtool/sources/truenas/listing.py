@@ -6,6 +6,7 @@ from typing import Final
 from drtool.ports import Clock
 from drtool.sources.truenas.client import Client
 from drtool.sources.truenas.datasets import Dataset, read_datasets
+from drtool.sources.truenas.guests import APP, read_guests
 
 _LASTS_SECONDS: Final = 120.0
 """So old may be what is told to a person or planned with: a sweep, the observing after it and the plan lie within that."""
@@ -23,6 +24,8 @@ class Listing:
         self._clock = clock
         self._asking = threading.Lock()
         self._found: tuple[Dataset, ...] | None = None
+        self._apps: tuple[str, ...] | None = None
+        self._asked_for_apps = False
         self._changes = 0
         self._taken = 0.0
 
@@ -42,6 +45,15 @@ class Listing:
         """Ask again, and keep the answer."""
         with self._asking:
             return self._ask()
+
+    def apps(self) -> tuple[str, ...] | None:
+        """Return the names of the apps there, asked once; None where the key may not ask, or the NAS has no such thing."""
+        with self._asking:
+            if not self._asked_for_apps:
+                self._asked_for_apps = True
+                told = read_guests(self.client, (APP,)).get(APP)
+                self._apps = None if told is None else tuple(sorted(app.name for app in told))
+            return self._apps
 
     def _told(self, *, at_most: float | None) -> tuple[Dataset, ...]:
         with self._asking:  # steps that begin together ask once

@@ -42,6 +42,7 @@ from drtool.sources.truenas.reserve import reserve
 from drtool.sources.truenas.shell import Remote, Shell
 from drtool.sources.truenas.show import show_restored
 from drtool.sources.truenas.snapshot import take_snapshot
+from drtool.sources.truenas.supported import require_supported
 from drtool.sources.truenas.tls import Endpoint
 from drtool.sources.truenas.ways import Way, choose_way
 
@@ -111,6 +112,7 @@ class TruenasSource:
         )
 
     def discover(self, selector: Settings) -> tuple[Workload, ...]:
+        require_supported(self.client)
         found = discover(self._listing, selector, self._choose)
         return tuple(
             replace(each, selector={**each.selector, "by_hand": BY_HAND}) if each.selector.get("system") else each for each in found
@@ -149,6 +151,7 @@ class TruenasSource:
                 return export(self._parts, snapshot)
 
     def land(self, request: LandRequest) -> AbstractContextManager[Landing]:
+        self._require_supported(request)
         refuse_what_stays_behind(self._parts, request)
         self._require_idle(request)
         if request.member.selector.get("way") in ways.STREAMS and request.destination.form in ("original", "sandbox"):
@@ -156,9 +159,15 @@ class TruenasSource:
         return open_landing(self._parts, request)
 
     def survey(self, request: LandRequest) -> Survey:
+        self._require_supported(request)
         refuse_what_stays_behind(self._parts, request)
         stopped = self._require_idle(request)
         return Survey(notes=(f"{', '.join(guest.words for guest in stopped)} will be stopped, and started again",) if stopped else ())
+
+    def _require_supported(self, request: LandRequest) -> None:
+        """What goes to a directory of this host needs no NAS at all."""
+        if request.destination.form in ("original", "sandbox") and not request.member.selector.get("system"):
+            require_supported(self.client)
 
     def _require_idle(self, request: LandRequest) -> tuple[Guest, ...]:
         """Refuse before a byte is poured to replace what is in use, unless the policy lets that be stopped: then return it."""

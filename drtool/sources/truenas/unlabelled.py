@@ -5,6 +5,8 @@ from collections.abc import Callable
 from drtool.model.errors import DrtoolError, Interrupted, Refused
 from drtool.sources.truenas.client import Client
 from drtool.sources.truenas.datasets import find_dataset
+from drtool.sources.truenas.release_number import read_release
+from drtool.sources.truenas.supported import drops_properties, version_of
 
 
 def unlabelled(client: Client, name: str, *, remove: Callable[[], object] | None) -> Refused:
@@ -21,7 +23,10 @@ def unlabelled(client: Client, name: str, *, remove: Callable[[], object] | None
             raise
         except DrtoolError:
             pass  # that it is there without a label tells more
+    version = version_of(client)
     hint = "look whether something on the NAS removes user properties"
+    if drops_properties(read_release(version)):
+        hint = f"TrueNAS {version} drops them (NAS-142001): update it to a later beta or to the release"
     return Refused(
         f"{client.source} made {name} without the label that was asked for, so no sweep would ever find it",
         hint=hint if gone else f"{hint}, and remove {name} by hand if nobody needs it",

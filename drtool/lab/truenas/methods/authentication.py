@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import errno
+import hashlib
+import hmac
+import secrets
 from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
 from drtool.lab.truenas.answers import CallError, Json, ValidationErrors
 from drtool.lab.truenas.registry import NOBODY, Arguments, Call, Method, NoArguments
-from drtool.lab.truenas.state import Key
+from drtool.lab.truenas.state import ROUNDS, Key
 
 _WRONG_KEY_SECONDS: Final = 1.0
 
@@ -39,8 +43,14 @@ class AuthTokenPlain(Arguments):
     login_options: CommonOptions = CommonOptions()
 
 
+class AuthSCRAM(Arguments):
+    mechanism: Literal["SCRAM"]
+    scram_type: Literal["CLIENT_FIRST_MESSAGE", "CLIENT_FINAL_MESSAGE"]
+    rfc_str: str
+
+
 class LoginEx(Arguments):
-    login_data: Annotated[AuthApiKeyPlain | AuthPasswordPlain | AuthTokenPlain, Field(discriminator="mechanism")]
+    login_data: Annotated[AuthApiKeyPlain | AuthPasswordPlain | AuthTokenPlain | AuthSCRAM, Field(discriminator="mechanism")]
 
 
 class LoginWithApiKey(Arguments):
@@ -70,6 +80,11 @@ class ApiKeyCreate(Arguments):
 async def login_ex(call: Call, arguments: LoginEx) -> Json:
     """Log in; what went wrong is part of the result, not an error."""
     given = arguments.login_data
+    if isinstance(given, AuthSCRAM):
+        if not call.appliance.state.at_least("26"):
+            said = "Input tag 'SCRAM' found using 'mechanism' does not match any of the expected tags"
+            raise ValidationErrors([("login_data", said, errno.EINVAL)])
+        return _scram(call, given)
     if isinstance(given, AuthTokenPlain):
         user = _by_token(call, given.token)
     elif isinstance(given, AuthApiKeyPlain):
@@ -144,6 +159,41 @@ async def _key(call: Call, text: str) -> Key | None:
         key.revoked = True
         call.appliance.save()
     return key
+
+
+def _scram(call: Call, given: AuthSCRAM) -> Json:
+    """Go one step of proving a key: the key itself is never shown."""
+    session, state = call.session, call.appliance.state
+    if session is None:
+        return {"response_type": "AUTH_ERR"}
+    told = {part[0]: part[2:] for part in given.rfc_str.removeprefix("n,,").split(",") if part[1:2] == "="}
+    if given.scram_type == "CLIENT_FIRST_MESSAGE":
+        user, _, number = told.get("n", "").replace("=2C", ",").replace("=3D", "=").rpartition(":")
+        key = state.keys.get(int(number)) if number.isdigit() else None
+        if key is None or key.user != user or not given.rfc_str.startswith("n,,") or "r" not in told:
+            return {"response_type": "AUTH_ERR"}
+        if key.revoked:
+            return {"response_type": "EXPIRED"}
+        answer = f"r={told['r']}{secrets.token_urlsafe(18)},s={base64.b64encode(bytes.fromhex(key.salt)).decode()},i={ROUNDS}"
+        session.proving = (key.id, f"{given.rfc_str.removeprefix('n,,')},{answer}")
+        return _scram_response("SERVER_FIRST_RESPONSE", answer)
+    identity, said = session.proving or (0, "")
+    session.proving = None
+    key = state.keys.get(identity)
+    bare, _, proof = given.rfc_str.rpartition(",p=")
+    if key is None or told.get("r") != dict(each.split("=", 1) for each in said.split(",")[2:3]).get("r"):
+        return {"response_type": "AUTH_ERR"}
+    signed = f"{said},{bare}".encode()
+    signature = hmac.new(bytes.fromhex(key.stored_key), signed, "sha512").digest()
+    client = bytes(a ^ b for a, b in zip(base64.b64decode(proof), signature, strict=False))
+    if hashlib.sha512(client).hexdigest() != key.stored_key or not _by_key(call, key):
+        return {"response_type": "AUTH_ERR"}
+    server = hmac.new(bytes.fromhex(key.server_key), signed, "sha512").digest()
+    return _scram_response("SERVER_FINAL_RESPONSE", f"v={base64.b64encode(server).decode()}")
+
+
+def _scram_response(kind: str, text: str) -> dict[str, Json]:
+    return {"response_type": "SCRAM_RESPONSE", "scram_type": kind, "rfc_str": text, "user_info": None}
 
 
 def _by_key(call: Call, key: Key) -> str:
