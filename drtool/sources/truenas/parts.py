@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from drtool import process
 from drtool.model.errors import DrtoolError, Refused
@@ -51,6 +52,10 @@ class Parts:
     """The kinds of guests that may be stopped for a cutover, and are started again after it."""
     made: set[str] = field(default_factory=set)
     """The clones that this process made."""
+    chosen: dict[str, str] = field(default_factory=dict)
+    """The snapshot of somebody else that all of a set have, by the label of the point."""
+    existing: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    """The snapshots of others, by pool, as they were told once."""
 
     def label(self, what: str, run: str, expires: str = "", more: Mapping[str, str] | None = None) -> Label:
         """Return the label of something that a run of ours makes on the NAS."""

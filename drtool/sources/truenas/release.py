@@ -61,6 +61,8 @@ def _release_snapshot(parts: Parts, leftover: Leftover) -> None:
     Its hold is not taken away: on most releases that would take away everybody's.
     """
     locator = leftover.locator
+    if locator in parts.taken.others:
+        return  # somebody else's, which was only read
     if locator not in parts.taken.instants:
         row = read_snapshot(parts.client, locator)
         if row is None:

@@ -85,7 +85,8 @@ class Selector(BaseModel):
     """Keys under `protect:`: a `dataset` (a name, or a pattern with `*`), or the appliance itself with `system: true`.
 
     `exclude` are patterns of dataset names, `where` user properties that must have a value, `exact` asks for exact streams of ZFS
-    instead of files. The other keys are those of files.
+    instead of files. `snapshot: newest` takes the newest snapshot that a task or a replication made, if it is not older than `at_most`,
+    instead of making one. The other keys are those of files.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -96,6 +97,8 @@ class Selector(BaseModel):
     where: dict[str, str] = {}
     system: bool = False
     exact: bool = False
+    snapshot: Literal["newest"] | None = None
+    at_most: Annotated[str, Field(pattern=r"^([1-9][0-9]{0,5}[dhm])+$")] | None = None
     exclude_files: list[str] = []
     exclude_caches: bool = False
     census: Literal["sample", "full"] = "sample"
@@ -104,7 +107,11 @@ class Selector(BaseModel):
     def _one_thing(self) -> Self:
         if self.system == (self.dataset is not None):
             raise ValueError("name a `dataset`, or the appliance itself: `system: true`")
-        if self.system and (self.recursive or self.exclude or self.where or self.exact or self.exclude_files or self.exclude_caches):
+        if (self.snapshot is None) != (self.at_most is None):
+            raise ValueError("`snapshot: newest` and `at_most` belong together: say how old it may be, such as `at_most: 26h`")
+        if self.system and (
+            self.snapshot or self.recursive or self.exclude or self.where or self.exact or self.exclude_files or self.exclude_caches
+        ):
             raise ValueError("`system: true` has no other keys")
         if self.exact and (self.exclude_files or self.exclude_caches):
             raise ValueError("an exact stream holds every file: leave out `exact`, or `exclude_files` and `exclude_caches`")

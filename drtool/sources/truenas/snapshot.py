@@ -24,6 +24,8 @@ class Taken:
 
     instants: dict[str, datetime] = field(default_factory=dict)
     groups: dict[str, frozenset[str]] = field(default_factory=dict)
+    others: set[str] = field(default_factory=set)
+    """Snapshots of somebody else that this process reads, which it never destroys."""
     labelled: bool = False
     """Whether one was seen with its label: what drops that of one drops that of every one."""
     continues: bool | None = None

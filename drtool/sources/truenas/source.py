@@ -34,6 +34,7 @@ from drtool.sources.truenas.leftovers import leftovers
 from drtool.sources.truenas.listing import Listing
 from drtool.sources.truenas.live import cut_over_live
 from drtool.sources.truenas.network import NetworkReach
+from drtool.sources.truenas.newest import NEWEST, use_newest
 from drtool.sources.truenas.parts import Parts, Wants
 from drtool.sources.truenas.put_back import BY_HAND
 from drtool.sources.truenas.reach import LocalReach, Reach, is_local
@@ -128,6 +129,9 @@ class TruenasSource:
         if workload.selector.get("system"):
             return Snapshot(workload, label, live=True)
         parts = self._parts
+        if workload.selector.get("snapshot") == NEWEST:
+            return use_newest(parts, workload, label, together=together)
+        together = tuple(each for each in together if each.selector.get("snapshot") != NEWEST)
         return take_snapshot(
             self.client,
             parts.taken,
