@@ -178,6 +178,9 @@ _SNAPSHOT_PROPERTY: Final = told({"value": _TEXT, "rawvalue": _TEXT, "source": _
 _TAKEN: Final = told(id=_TEXT, name=_TEXT, dataset=_TEXT, snapshot_name=_TEXT, properties=words(_SNAPSHOT_PROPERTY))
 _SNAPSHOT: Final = told(id=_TEXT, name=_TEXT, dataset=_TEXT, snapshot_name=_TEXT, properties=words(_SNAPSHOT_PROPERTY), holds=words())
 _TAKE: Final = asked({"dataset": _NAME, "name": _NAME}, recursive=YES_NO, properties=words())
+_ONE_QUOTA: Final = asked(
+    {"quota_type": one_of("USER", "USEROBJ", "GROUP", "GROUPOBJ"), "id": _TEXT, "quota_value": either(whole(least=1), NOTHING)}
+)
 _ROOTS: Final = rows(asked({"name": _NAME}, key=_KEY, passphrase=text(shortest=1)))
 _SHARE: Final = told({"id": whole(), "path": _TEXT}, comment=_TEXT, enabled=YES_NO, hosts=rows(_TEXT), networks=rows(_TEXT), ro=YES_NO)
 _STAT: Final = told({"dev": whole(), "inode": whole()}, type=_TEXT)
@@ -306,6 +309,19 @@ CALLS: Final[Mapping[str, Call]] = {
         (*_IDENTITY, Named("options", asked(recursive=YES_NO, force=YES_NO), needed=False)), one_of(True, None), unmodelled=_OLD
     ),
     "pool.dataset.rename": Call((Named("id", _NAME), Named("data", asked({"new_name": _NAME}, force=YES_NO))), NOTHING, first="25.10"),
+    "pool.dataset.get_quota": Call(
+        (Named("dataset", _TEXT), Named("quota_type", one_of("USER", "GROUP"))),
+        rows(told(quota_type=_TEXT, id=either(whole(), _TEXT), quota=whole(), obj_quota=whole())),
+        unmodelled=_OLD,
+    ),
+    "pool.dataset.set_quota": Call(
+        (
+            Named("dataset", _TEXT),
+            Named("quotas", {"type": "array", "maxItems": 100, "items": _ONE_QUOTA}),
+        ),
+        NOTHING,
+        unmodelled=_OLD,
+    ),
     "pool.dataset.attachments": Call(
         _IDENTITY, rows(told({"type": _TEXT, "service": _MAYBE, "attachments": rows(_TEXT)})), unmodelled=_OLD
     ),

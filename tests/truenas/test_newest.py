@@ -63,6 +63,7 @@ def test_the_newest_that_all_have_is_read_and_stays(tmp_path: Path, release: str
         assert lab.calls(f"{calls}.delete") == 0
         tidy(source)
         assert names(source) == before
+        source.close()
 
 
 def test_where_they_have_none_in_common_each_gives_its_own(lab: Lab) -> None:

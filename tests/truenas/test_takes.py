@@ -16,6 +16,7 @@ from drtool.ports import ReserveRequest
 from drtool.sources.truenas.create import create_dataset
 from drtool.sources.truenas.datasets import read_datasets, require_dataset
 from drtool.sources.truenas.takes import settable
+from drtool.sources.truenas.user_quotas import read_quotas, set_quotas
 from tests.rig.truenas_calls import CALLS
 from tests.rig.truenas_lab import Lab, running_lab
 from tests.truenas.circle import BY, RUN, put_back, take, tidy
@@ -133,4 +134,51 @@ def test_it_is_told_when_it_is_stored_and_not_on_the_day_of_need(lab: Lab, monke
     monkeypatch.setattr(source._listing, "recent", lambda: (replace(odd, told=told),))
     (workload,) = source.discover({"dataset": "tank/documents"})
     assert "it comes back without compression GZIP-7: the NAS shows that" in workload.way
+    tidy(source)
+
+
+LIMITS = [
+    {"quota_type": "USER", "id": "1000", "quota_value": 5 << 20},
+    {"quota_type": "USEROBJ", "id": "1000", "quota_value": 500},
+    {"quota_type": "GROUP", "id": "100", "quota_value": 7 << 20},
+]
+
+
+@pytest.mark.parametrize("release", ["25.10", "26"])
+def test_quotas_of_users_and_groups_come_back_where_the_policy_asks_for_them(tmp_path: Path, release: str) -> None:
+    with running_lab(tmp_path, release=release) as lab:
+        source = lab.source(by=BY)
+        source.client.change("pool.dataset.set_quota", "tank/documents", LIMITS, look=lambda: False)
+        (plain,) = source.discover({"dataset": "tank/documents"})
+        assert "quotas" not in plain.selector
+        assert lab.calls("pool.dataset.get_quota") == 0, "who does not ask for them pays nothing"
+        (member,) = take(source, tmp_path / "copies", {"dataset": "tank/documents", "user_quotas": True})
+        assert member.selector["quotas"] == LIMITS
+        landed = put_back(source, member, tmp_path / "copies")
+        assert landed.note == ""
+        assert read_quotas(source.client, "tank/documents") == LIMITS
+        tidy(source)
+
+
+def test_quotas_that_the_nas_does_not_take_are_told_and_the_data_comes_back(lab: Lab, tmp_path: Path) -> None:
+    source = lab.source(by=BY)
+    (member,) = take(source, tmp_path / "copies", {"dataset": "tank/documents", "user_quotas": True})
+    quotas = [
+        {"quota_type": "USER", "id": "0", "quota_value": 5},
+        {"quota_type": "HOST", "id": "1", "quota_value": 5},
+        {"quota_type": "USER"},
+    ]
+    member = replace(member, selector={**member.selector, "quotas": quotas})
+    landed = put_back(source, member, tmp_path / "copies")
+    assert "without the quotas of 1 users and groups" in landed.note
+    assert (lab.root / "tank/documents/read-me").exists()
+    tidy(source)
+
+
+def test_many_quotas_are_set_a_hundred_at_a_time(lab: Lab) -> None:
+    source = lab.source(by=BY)
+    many = [{"quota_type": "USER", "id": str(1000 + number), "quota_value": 1 << 20} for number in range(250)]
+    assert set_quotas(source.client, "tank/documents", many) == ""
+    assert lab.calls("pool.dataset.set_quota") == 3
+    assert len(read_quotas(source.client, "tank/documents")) == 250
     tidy(source)

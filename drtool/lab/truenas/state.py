@@ -77,6 +77,8 @@ class State:
     """Virtual machines: number, name, whether it runs, its disks."""
     apps: list[dict[str, Json]] = field(default_factory=list)
     """Apps: name, whether it runs, the paths of the host that it uses."""
+    quotas: dict[str, list[dict[str, Json]]] = field(default_factory=dict)
+    """By dataset what single users and groups may use of it."""
     encryption: dict[str, Encryption] = field(default_factory=dict)
     stored_keys: dict[str, str] = field(default_factory=dict)
     """The keys in the appliance's database, by the name under which each was written: a rename leaves them where they are."""

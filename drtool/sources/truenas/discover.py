@@ -6,11 +6,13 @@ from typing import Any, Final
 
 from drtool.model.policy import Settings
 from drtool.model.workload import Workload
+from drtool.sources.truenas.client import Client
 from drtool.sources.truenas.datasets import Dataset
 from drtool.sources.truenas.kind import above, matches
 from drtool.sources.truenas.listing import Listing
 from drtool.sources.truenas.supported import version_of
 from drtool.sources.truenas.takes import settable, spell
+from drtool.sources.truenas.user_quotas import read_quotas
 from drtool.sources.truenas.ways import Way
 
 KIND: Final = "truenas"
@@ -39,9 +41,18 @@ def discover(listing: Listing, selector: Settings, choose: Choose) -> tuple[Work
     if not matched and not _PATTERN & set(pattern) and not any(dataset.id == pattern for dataset in found):
         return (Workload(f"{client.source}:{pattern}", client.source, KIND, {"dataset": pattern}, problem=f"{pattern} does not exist"),)
     found_ones = tuple(_workload(client.source, dataset, rules, choose(dataset, wanted.exact)) for dataset in matched)
+    if wanted.user_quotas:
+        found_ones = tuple(_with_quotas(client, each) for each in found_ones)
     hidden = uncovered(listing)
     first = next((place for place, each in enumerate(found_ones) if hidden and not each.problem), None)
     return tuple(replace(each, way=f"{each.way}; {hidden}") if place == first else each for place, each in enumerate(found_ones))
+
+
+def _with_quotas(client: Client, workload: Workload) -> Workload:
+    """Record them; a volume has none, and of what is locked nobody knows."""
+    if workload.problem or "volsize" in workload.selector["properties"]:
+        return workload
+    return replace(workload, selector={**workload.selector, "quotas": read_quotas(client, str(workload.selector["dataset"]))})
 
 
 def uncovered(listing: Listing) -> str:

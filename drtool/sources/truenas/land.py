@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from drtool.model.errors import Conflict, DrtoolError, Interrupted, NotFound, Refused
@@ -25,6 +26,7 @@ from drtool.sources.truenas.put_back import refuse_to_put_back
 from drtool.sources.truenas.reach import Reach, require_mounted
 from drtool.sources.truenas.reserve import is_directory
 from drtool.sources.truenas.staging import remove_staging
+from drtool.sources.truenas.user_quotas import set_quotas
 
 _LIFT: Final = (
     'set -eu; cd "$1"; root="./$2$3"; changed=$(stat -c %y -- "$root"); '
@@ -104,7 +106,8 @@ def _land_dataset(parts: Parts, request: LandRequest, path: str) -> Iterator[Lan
                 kind=KIND,
                 note="; ".join(filter(None, (way.note, without))),
             )
-            yield Landing(staging, reach.files.runner, landed)
+            limits = set_quotas(parts.client, name, recorded.get("quotas") or ()) if original else ""
+            yield Landing(staging, reach.files.runner, replace(landed, note="; ".join(filter(None, (landed.note, limits)))))
             _require_still_mounted(parts.client, reach, stage, place, folder)
             changed = _lift(reach.files, place, folder, path)
         mark_dataset(parts.client, name, {"drtool:state": "landed", "drtool:changed": changed})

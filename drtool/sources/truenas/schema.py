@@ -86,7 +86,7 @@ class Selector(BaseModel):
 
     `exclude` are patterns of dataset names, `where` user properties that must have a value, `exact` asks for exact streams of ZFS
     instead of files. `snapshot: newest` takes the newest snapshot that a task or a replication made, if it is not older than `at_most`,
-    instead of making one. The other keys are those of files.
+    instead of making one. `user_quotas` records what single users and groups may use. The other keys are those of files.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -98,6 +98,7 @@ class Selector(BaseModel):
     system: bool = False
     exact: bool = False
     snapshot: Literal["newest"] | None = None
+    user_quotas: bool = False
     at_most: Annotated[str, Field(pattern=r"^([1-9][0-9]{0,5}[dhm])+$")] | None = None
     exclude_files: list[str] = []
     exclude_caches: bool = False
@@ -110,7 +111,14 @@ class Selector(BaseModel):
         if (self.snapshot is None) != (self.at_most is None):
             raise ValueError("`snapshot: newest` and `at_most` belong together: say how old it may be, such as `at_most: 26h`")
         if self.system and (
-            self.snapshot or self.recursive or self.exclude or self.where or self.exact or self.exclude_files or self.exclude_caches
+            self.snapshot
+            or self.user_quotas
+            or self.recursive
+            or self.exclude
+            or self.where
+            or self.exact
+            or self.exclude_files
+            or self.exclude_caches
         ):
             raise ValueError("`system: true` has no other keys")
         if self.exact and (self.exclude_files or self.exclude_caches):

@@ -131,6 +131,24 @@ class Identity(Arguments):
     id: str
 
 
+class GetQuota(Arguments):
+    dataset: str
+    quota_type: Literal["USER", "GROUP", "DATASET", "PROJECT"]
+    filters: list[Any] = []
+    options: dict[str, Any] = {}
+
+
+class OneQuota(Arguments):
+    quota_type: Literal["DATASET", "USER", "USEROBJ", "GROUP", "GROUPOBJ"]
+    id: str
+    quota_value: int | None
+
+
+class SetQuota(Arguments):
+    dataset: str
+    quotas: Annotated[list[OneQuota], Field(max_length=100)]
+
+
 class GetInstance(Arguments):
     id: str
     options: dict[str, Any] = {}

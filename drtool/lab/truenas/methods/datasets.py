@@ -141,6 +141,36 @@ def rename(call: Call, arguments: models.Rename) -> None:
     state = call.appliance.state
     follow(call, arguments.id)
     state.encryption = {_moved(root, arguments.id, new): each for root, each in state.encryption.items()}
+    state.quotas = {_moved(name, arguments.id, new): each for name, each in state.quotas.items()}
+    call.appliance.save()
+
+
+def get_quota(call: Call, arguments: models.GetQuota) -> Json:
+    """Tell what users or groups may use of a dataset, and use: those of whom there is a limit."""
+    instance(call, arguments.dataset)
+    kind = arguments.quota_type
+    told: dict[int, dict[str, Json]] = {}
+    for each in call.appliance.state.quotas.get(arguments.dataset, ()):
+        if each["quota_type"] in (kind, f"{kind}OBJ"):
+            row = told.setdefault(
+                int(each["id"]),
+                {"quota_type": kind, "id": int(each["id"]), "name": None, "quota": 0, "used_bytes": 0, "obj_quota": 0, "obj_used": 0},
+            )
+            row["obj_quota" if each["quota_type"].endswith("OBJ") else "quota"] = each["quota_value"]
+    return list(told.values())
+
+
+def set_quota(call: Call, arguments: models.SetQuota) -> None:
+    """Limit users and groups."""
+    instance(call, arguments.dataset)
+    known = {(each["quota_type"], each["id"]): each for each in call.appliance.state.quotas.get(arguments.dataset, ())}
+    for place, given in enumerate(arguments.quotas):
+        if not given.id.isdigit() or int(given.id) == 0:
+            raise ValidationErrors(
+                [(f"quotas.{place}.id", f"Setting {given.quota_type} quota on {given.id} is not permitted", errno.EINVAL)]
+            )
+        known[(given.quota_type, given.id)] = given.model_dump()
+    call.appliance.state.quotas[arguments.dataset] = [each for each in known.values() if each["quota_value"]]
     call.appliance.save()
 
 
@@ -268,6 +298,8 @@ METHODS: Final = (
     Method("pool.dataset.update", models.Update, update, roles=_WRITE),
     Method("pool.dataset.delete", models.Delete, delete, roles=("DATASET_DELETE",)),
     Method("pool.dataset.rename", models.Rename, rename, roles=_WRITE, first="25.10"),
+    Method("pool.dataset.get_quota", models.GetQuota, get_quota, roles=_READ),
+    Method("pool.dataset.set_quota", models.SetQuota, set_quota, roles=_WRITE),
     Method("pool.dataset.promote", models.Identity, promote, roles=_WRITE),
     Method("pool.dataset.attachments", models.Identity, attachments, roles=_READ),
     Method("pool.dataset.processes", models.Identity, processes, roles=_READ),
