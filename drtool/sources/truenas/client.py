@@ -28,6 +28,7 @@ _FIRST_POLL: Final = 0.1
 _LONGEST_POLL: Final = 5.0
 _OLD_NAMES: Final = (("pool.snapshot.", "zfs.snapshot."),)
 """What TrueNAS 25.04 called it."""
+_JOBS_THAT_LOOK: Final = ("pool.dataset.encryption_summary", "pool.dataset.export_key", "pool.dataset.export_keys")
 _OF_DATASETS: Final = ("pool.dataset.", "pool.snapshot.clone", "pool.snapshot.rollback")
 
 Look = Callable[[], bool]
@@ -196,6 +197,8 @@ class Client:
             self._nudge.clear()
             found = begun.find(self.read("core.get_jobs", [["id", "=", job]], *options), earlier=found)
             if begun.has_ended(found):
+                if method.startswith(_OF_DATASETS) and method not in _JOBS_THAT_LOOK:
+                    self.changes += 1  # it was changed since it was asked for
                 return found.get("result")
             watch()
             self._nudge.wait(pause)
