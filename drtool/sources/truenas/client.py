@@ -132,6 +132,8 @@ class Client:
         self._places = threading.BoundedSemaphore(_AT_ONCE)
         self._opening = threading.Lock()
         self._alone = threading.Lock()
+        self.once = threading.Lock()
+        """Held while something is asked once for all who want it."""
         self._nudge = threading.Event()
         self._session: _Session | None = None
         self._refused: Refused | None = None

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import threading
 from typing import Final
 
 from drtool.ports import Clock
@@ -22,7 +21,6 @@ class Listing:
     def __init__(self, client: Client, clock: Clock) -> None:
         self.client = client
         self._clock = clock
-        self._asking = threading.Lock()
         self._found: tuple[Dataset, ...] | None = None
         self._apps: tuple[str, ...] | None = None
         self._asked_for_apps = False
@@ -43,12 +41,12 @@ class Listing:
 
     def fresh(self) -> tuple[Dataset, ...]:
         """Ask again, and keep the answer."""
-        with self._asking:
+        with self.client.once:
             return self._ask()
 
     def apps(self) -> tuple[str, ...] | None:
         """Return the names of the apps there, asked once; None where the key may not ask, or the NAS has no such thing."""
-        with self._asking:
+        with self.client.once:
             if not self._asked_for_apps:
                 self._asked_for_apps = True
                 told = read_guests(self.client, (APP,)).get(APP)
@@ -56,7 +54,7 @@ class Listing:
             return self._apps
 
     def _told(self, *, at_most: float | None) -> tuple[Dataset, ...]:
-        with self._asking:  # steps that begin together ask once
+        with self.client.once:  # steps that begin together ask once
             found = self._found
             too_old = at_most is not None and self._clock.monotonic() - self._taken > at_most
             return self._ask() if found is None or too_old or self._changes != self.client.changes else found
