@@ -26,7 +26,6 @@ def test_the_failed_run_of_a_renamed_dataset_is_seen_in_status(tmp_path: Path, r
         told.drtool("status", selector=selector)
         assert "the last attempt at the backup of many" in told.said
         assert "tank/many does not exist" in told.said
-        assert "next: drtool run many" in told.said
         source = lab.source(by="nobody")
         source.client.change("pool.dataset.rename", "tank/moved", {"new_name": "tank/many", "force": True}, look=lambda: False)
         source.close()
