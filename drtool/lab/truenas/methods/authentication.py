@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from drtool.lab.truenas.answers import CallError, Json, ValidationErrors
+from drtool.lab.truenas.answers import CallError, Json, ValidationErrors, date
 from drtool.lab.truenas.registry import NOBODY, Arguments, Call, Method, NoArguments
 from drtool.lab.truenas.state import ROUNDS, Key
 
@@ -138,7 +138,31 @@ def api_key_create(call: Call, arguments: ApiKeyCreate) -> Json:
         raise ValidationErrors([("api_key_create.username", "User does not exist.", 2)])
     text = call.appliance.state.add_key(wanted.username, wanted.name)
     call.appliance.save()
-    return {"id": int(text.partition("-")[0]), "name": wanted.name, "username": wanted.username, "revoked": False, "key": text}
+    number = int(text.partition("-")[0])
+    return {
+        "id": number,
+        "name": wanted.name,
+        "username": wanted.username,
+        "user_identifier": list(call.appliance.state.users).index(wanted.username),
+        "created_at": date(call.appliance.clock.now().timestamp()),
+        "expires_at": None,
+        "local": True,
+        "revoked": False,
+        "key": text,
+        **_stored_of(call, number),
+    }
+
+
+def _stored_of(call: Call, number: int) -> dict[str, Json]:
+    """Return what is told of how a key is kept: a hash of it, or what proves it without it."""
+    state, key = call.appliance.state, call.appliance.state.keys[number]
+    if not state.at_least("25.10"):
+        return {"keyhash": key.digest}
+    if not state.at_least("26"):
+        return {"keyhash": key.digest, "revoked_reason": None}
+    salt, stored, server = (base64.b64encode(bytes.fromhex(each)).decode() for each in (key.salt, key.stored_key, key.server_key))
+    proof = {"iterations": ROUNDS, "salt": salt, "stored_key": stored, "server_key": server, "client_key": ""}
+    return {**proof, "revoked_reason": None}
 
 
 def mechanism_choices(call: Call, _arguments: NoArguments) -> list[str]:
