@@ -11,7 +11,7 @@ from drtool import process
 from drtool.model.command import Command, Completed, Marks, understanding, whole_number
 from drtool.model.errors import DrtoolError, Interrupted, NotFound, Refused, TimedOut, Unavailable
 from drtool.ports import LineListener, Piped, ProcessInfo
-from drtool.runners.sharing import sharing_options
+from drtool.runners.sharing import Sharing, sharing_of
 
 _KEPT = " ".join(f'${{{name}+"{name}=${name}"}}' for name in process.INHERITED)
 _EMPTY = f'exec env -i {_KEPT} sh -c "$@"'
@@ -73,7 +73,7 @@ class SshRunner:
         self._host = host
         self._options = ("-F", ssh_config) if ssh_config else ()
         self._host_name: str | None = None
-        self._sharing: tuple[str, ...] | None = None
+        self._sharing: Sharing | None = None
 
     def run(
         self,
@@ -181,17 +181,31 @@ class SshRunner:
         )
 
     def _shared(self) -> tuple[str, ...]:
-        """Return the options of the connection that all commands share, made in no step's name: what ends a step would end it for all."""
-        if self._sharing is None:
-            self._sharing = sharing_options(self._host, self._options)
-            if self._sharing:
+        """Return the options of the connection that all commands share, made in no step's name: what ends a step would end it for all.
+
+        Where it cannot be made, and a connection of its own can, each command makes its own.
+        """
+        if self._sharing is not None and self._sharing.is_safe:
+            return self._sharing.options
+        self._sharing = sharing_of(self._host, self._options)
+        if self._sharing.options:
+            try:
+                self._call()
+            except (Interrupted, TimedOut):
+                self._sharing = None
+                raise
+            except DrtoolError:
+                self._sharing = Sharing()
                 try:
-                    with process.scope(replace(process.current_scope(), label="")):
-                        self.run(Command(("true",)))
+                    self._call()
                 except DrtoolError:
                     self._sharing = None
                     raise
-        return self._sharing
+        return self._sharing.options
+
+    def _call(self) -> None:
+        with process.scope(replace(process.current_scope(), label="")):
+            self.run(Command(("true",)))
 
     def _judge(self, completed: Completed, command: Command) -> Completed:
         if completed.ended == "missing":

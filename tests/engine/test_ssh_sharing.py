@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import tempfile
 import time
@@ -16,8 +17,11 @@ import pytest
 
 from drtool import process
 from drtool.model.command import Command
+from drtool.runners import sharing
 from drtool.runners.ssh import SshRunner
 from tests.rig.sshd import SshServer
+
+NOBODY = 65534
 
 
 @pytest.fixture
@@ -115,8 +119,17 @@ def test_a_persons_own_settings_are_theirs(own_server: SshServer, place: Path) -
     assert not list(place.glob("*"))
 
 
-@pytest.mark.parametrize("spoilt", ["open", "link", "file", "long"])
-def test_a_place_that_others_could_enter_is_not_used(
+@pytest.fixture
+def only_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no other place be tried."""
+    monkeypatch.setattr(sharing, "_elsewhere", lambda: ())
+
+
+@pytest.mark.parametrize(
+    "spoilt", ["open", "link", "file", "long", "of another", "below another's", "below what all may write", "spaces", "%h", "${HOME}"]
+)
+@pytest.mark.usefixtures("only_there")
+def test_a_place_that_is_not_ours_alone_or_that_ssh_would_misread_is_not_used(
     own_server: SshServer, place: Path, spoilt: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     if spoilt == "open":
@@ -127,9 +140,37 @@ def test_a_place_that_others_could_enter_is_not_used(
         place.symlink_to(tmp_path / "elsewhere")
     elif spoilt == "file":
         place.write_text("")
+    elif spoilt == "of another":
+        place.mkdir(mode=0o700)
+        os.chown(place, NOBODY, NOBODY)
+    elif spoilt == "below another's":
+        os.chown(place.parent, NOBODY, NOBODY)
+    elif spoilt == "below what all may write":
+        place.parent.chmod(0o777)
     else:
-        deep = place.parent / ("long" * 20)
+        deep = place.parent / {"long": "long" * 20, "spaces": "a b"}.get(spoilt, spoilt)
         deep.mkdir(exist_ok=True)
         monkeypatch.setenv("XDG_RUNTIME_DIR", str(deep))
     runner = runner_of(own_server)
     assert (echo(runner, "first"), echo(runner, "second"), logins(own_server)) == (b"first\n", b"second\n", 2)
+
+
+def test_another_place_is_taken_where_the_first_is_not_ours(own_server: SshServer, place: Path) -> None:
+    os.chown(place.parent, NOBODY, NOBODY)
+    runner = runner_of(own_server)
+    assert (echo(runner, "first"), echo(runner, "second"), logins(own_server)) == (b"first\n", b"second\n", 1)
+    assert not list(place.parent.glob("*/*"))
+
+
+@pytest.mark.usefixtures("only_there")
+@pytest.mark.parametrize("becomes", ["gone", "another's"])
+def test_a_place_is_looked_at_before_each_command(own_server: SshServer, place: Path, becomes: str) -> None:
+    """A logout removes it, a user puts his own socket there: nothing is sent to whoever listens then."""
+    runner = runner_of(own_server)
+    assert echo(runner, "first") == b"first\n"
+    away = place.rename(place.with_name("away"))
+    if becomes == "another's":
+        shutil.copytree(away, place, copy_function=lambda _from, to: Path(to).touch())
+        os.chown(place, NOBODY, NOBODY)
+    assert echo(runner, "second") == b"second\n"
+    assert logins(own_server) == 2
