@@ -1,4 +1,4 @@
-"""Whose points a bare machine takes: it was told no name, so a person says one, or what is asked for decides."""
+"""Whose points a bare machine takes: it was told no name, so a person says one, unless one key signs for all that lies there."""
 
 from __future__ import annotations
 
@@ -84,10 +84,11 @@ def whose(
 ) -> Whose:
     """Choose among those who keep points in a repository.
 
-    `machine` is a signer's fingerprint, a machine's id, a policy's name or `unsigned`; `asked` are names of sets and points, and one that
-    only one of them has decides; `rotations` tells by a policy's name which of its keys follow which. Whoever has the repository's key can
-    write any name, machine and date, so that of two signers whom no rotation joins none is taken unless it is meant. What no release made
-    so is left aside.
+    `machine` is a signer's fingerprint, a machine's id, a policy's name or `unsigned`; `asked` are names of sets and points: the whole id
+    of a point decides, a set's name only among those for whom one key signs; `rotations` tells by a policy's name which of its keys
+    follow which. Whoever has the repository's key can write any name, set, machine and date, and remove what bears the same, so that of
+    two signers whom no rotation joins, and of what is signed and what is not, none is taken unless it is meant. What no release made so
+    is left aside.
 
     Raises:
         NotFound: nobody is called `machine`.
@@ -130,9 +131,9 @@ def _conflict(meant: list[Keeper], machine: str, ways: int, rotations: Callable[
     if ways > 1:
         what = f"{machine} is a machine's id and a policy's name here, and means more than one in two ways"
     elif len(names) > 1:
-        what, point = f"what lies here bears {len(names)} names", "; or name a set or point that only one of them has"
+        what, point = f"what lies here bears {len(names)} names", "; or name a point by its whole id"
     elif len({each.machine for each in meant if each.signer}) > 1:
-        what, point = f"several machines named {by} keep their points here", "; or name a point that only one of them has"
+        what, point = f"several machines named {by} keep their points here", "; or name a point by its whole id"
     elif len(signers) > 1:
         what = f"the points of {by} on {meant[0].machine} bear several signatures, and no key is known to follow another"
     else:
@@ -181,6 +182,8 @@ def _called(every: list[Keeper], name: str) -> tuple[list[Keeper], int]:
     if not found and name == UNSIGNED:
         unsigned = [each for each in every if not each.signer]
         found = [each for each in unsigned if each.former] or unsigned
+        if not found:
+            raise NotFound("everything here is signed", hint=f"there are: {_offered(every)}", safe=_SAFE)
     if found:
         return found, 1
     found = [each for each in every if name in (each.machine, each.by)]
@@ -192,14 +195,22 @@ def _called(every: list[Keeper], name: str) -> tuple[list[Keeper], int]:
 
 
 def _holding(meant: list[Keeper], asked: Sequence[str], *, among: list[Keeper]) -> list[Keeper]:
-    """Return those of `meant` that hold all that was asked for; a point that only others (`among`) hold was named, so they are meant."""
+    """Return those of `meant` that hold all that was asked for; a point that only others (`among`) hold was named, so they are meant.
+
+    The whole id of a point decides. A set's name, and a part of an id, can be anybody's who writes here: they decide only among those for
+    whom one key signs, or where nobody signs at all.
+    """
     for word in asked:
         if word.strip().lower() == LATEST:
             continue  # it is everybody's, whatever somebody calls a set or point of his
         named = _having(meant, word)
-        if not named and not any(word in each.sets for each in among):
-            named = [each for each in _having(among, word) if any(point.point == word for point in each.points)]
-        meant = named or meant  # what nobody has decides nothing
+        if not any(word in each.sets for each in among):
+            whole = [each for each in among if any(point.point == word for point in each.points)]
+            if whole:
+                meant = [each for each in meant if each in whole] or whole
+                continue
+        if len({each.signer for each in meant}) == 1:
+            meant = named or meant  # what nobody has decides nothing
     return meant
 
 

@@ -83,13 +83,13 @@ def test_two_policies_in_one_repository_are_offered(world: KeyWorld) -> None:
     for word in ("keyed on", "office on", world.app().signer().fingerprint, other.signer().fingerprint, "--machine FINGERPRINT"):
         assert word in asked.stderr
     (point,) = other.points()
-    for number, arguments in enumerate(
-        (("letters",), ("--point", point.point.point), ("--machine", "office"), ("--machine", other.notary.machine))
-    ):
+    assert restored(world, "by set", "letters").returncode == 1, "whoever writes there can call a set so"
+    for number, arguments in enumerate((("--point", point.point.point), ("--machine", "office"), ("--machine", other.notary.machine))):
         done = restored(world, f"out{number}", *arguments)
         assert done.returncode == 0, done.stderr
-    for verb in (("points", "letters"), ("show", "letters"), ("ls", point.point.point), ("diff", "letters", point.point.point)):
-        assert bare(world, *verb).returncode == 0
+    for verb in (("points", "letters"), ("show", "letters"), ("diff", "letters", point.point.point)):
+        assert bare(world, *verb, "--machine", "office").returncode == 0
+    assert bare(world, "ls", point.point.point).returncode == 0
     own = bare(world, "points", "--machine", "keyed")
     assert (own.returncode, point.point.point in own.stdout.partition("Not ours")[0]) == (0, False)
 

@@ -47,14 +47,43 @@ def test_what_nobody_signed_is_left_aside_and_told() -> None:
         ("office", ()),
         ("m2", ()),
         ("SHA256:office", ()),
-        ("", ("photos",)),
         ("", (OFFICE.point,)),
-        ("", ("00B",)),
-        ("", ("latest", "photos")),
+        ("", ("latest", OFFICE.point)),
     ],
 )
-def test_a_name_a_machine_a_signer_a_set_or_a_point_decides(machine: str, asked: tuple[str, ...]) -> None:
+def test_a_name_a_machine_a_signer_or_a_whole_point_decides(machine: str, asked: tuple[str, ...]) -> None:
     assert taken(HOME, OFFICE, machine=machine, asked=asked) == ("office", "m2")
+
+
+@pytest.mark.parametrize("asked", [("photos",), ("00B",), ("latest", "photos")])
+@pytest.mark.parametrize(
+    "thief",
+    [
+        replace(OFFICE, by="home"),
+        replace(OFFICE, by="home", machine="m1"),
+        OFFICE,
+        replace(OFFICE, by="home", machine="", signer="", unsigned="e" * 64),
+        replace(OFFICE, by="x", machine="", signer="", unsigned="e" * 64),
+    ],
+    ids=["of our name", "of our name and machine", "of another name", "unsigned", "unsigned, of another name"],
+)
+def test_a_set_that_only_another_has_is_not_taken_from_him_by_its_name(thief: RecoveryPoint, asked: tuple[str, ...]) -> None:
+    """Whoever writes into the repository can remove what bears a set's name, and write the same."""
+    with pytest.raises(Conflict):
+        whose((HOME, thief), asked=asked)
+
+
+@pytest.mark.parametrize("asked", [("photos",), ("00B",), ("latest", "photos")])
+def test_a_set_decides_among_those_for_whom_one_key_signs(asked: tuple[str, ...]) -> None:
+    shared = replace(OFFICE, signer=HOME.signer)
+    assert taken(HOME, shared, asked=asked) == ("office", "m2")
+    nobody = [replace(each, signer="", machine="", unsigned="e" * 64) for each in (HOME, OFFICE)]
+    assert taken(*nobody, asked=asked) == ("office", "")
+
+
+def test_where_all_is_signed_nothing_is_meant_by_unsigned() -> None:
+    with pytest.raises(NotFound, match="everything here is signed"):
+        whose((HOME, replace(OFFICE, by="unsigned")), machine="unsigned")
 
 
 def test_several_names_are_offered_with_all_that_one_chooses_by() -> None:
@@ -132,10 +161,10 @@ def test_latest_is_everybodys(word: str) -> None:
 
 
 def test_a_set_that_is_called_as_a_part_of_a_point_decides_nothing() -> None:
-    end = HOME.point[-6:]
+    end, shared = HOME.point[-6:], replace(OFFICE, signer=HOME.signer)
     with pytest.raises(Conflict):
-        whose((HOME, replace(OFFICE, set=end)), asked=(end,))
-    assert taken(HOME, replace(OFFICE, set="0a"), asked=("0a",)) == ("office", "m2"), "two letters are an end by chance"
+        whose((HOME, replace(shared, set=end)), asked=(end,))
+    assert taken(HOME, replace(shared, set="0a"), asked=("0a",)) == ("office", "m2"), "two letters are an end by chance"
 
 
 def test_what_an_earlier_release_left_unsigned_is_offered_beside_what_is_signed() -> None:
@@ -203,7 +232,7 @@ def test_what_says_the_same_by_name_is_known_where_others_are_there() -> None:
     assert whose((HOME,)).said == ""
     found = whose((HOME, other), asked=(other.point,))
     assert (found.said, found.signer) == ("SHA256:three", "SHA256:three")
-    assert whose((HOME, OFFICE), asked=("photos",)).said == OFFICE.signer
+    assert whose((HOME, OFFICE), asked=(OFFICE.point,)).said == OFFICE.signer
     shared = replace(other, signer=HOME.signer)
     assert whose((HOME, shared), machine="m3").said == "m3", "one key of several machines says less than a machine"
     assert whose((HOME, other), machine="SHA256:three").said == "SHA256:three"
