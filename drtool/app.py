@@ -1019,7 +1019,7 @@ def open_repository(
 
     Credentials are taken from the environment by name (AWS_* and the like). Nothing of that policy is run, connected to or
     looked up as a secret unless `trust_commands`. Where several machines or policies keep their points there, `machine` says whose,
-    or a set or point among those `asked` for that only one of them has.
+    or the whole id of a point among those `asked` for; a set's name does only where one key signs for all.
     """
     from drtool.bare import given_to, policy_from_repository
     from drtool.origin import FromRepository

@@ -60,9 +60,9 @@ def policy_from_repository(
 ) -> Found:
     """Return a policy that can restore what lies in a repository, and whose points those are.
 
-    It is put together from the newest manifest that can be read of each set of `machine`, or of the only one there; with several the sets
-    and points that are `asked` for decide. Raises NotFound when there is no point, Conflict when it is not clear whose are meant, Corrupt
-    when no manifest can be read.
+    It is put together from the newest manifest that can be read of each set of `machine`, or of the only one there; with several the
+    points that are `asked` for decide, as `whose` says. Raises NotFound when there is no point, Conflict when it is not clear whose are
+    meant, Corrupt when no manifest can be read.
     """
     address = Address(
         location=location,
