@@ -11,6 +11,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from drtool.app.composition import KINDS
 from drtool.model.identifier import identifier
 from drtool.model.inventory import Inventory, Listing, SetInventory
 from drtool.model.point import RecoveryPoint
@@ -19,7 +20,6 @@ from drtool.model.secret import SecretReference
 from drtool.model.workload import Workload
 from drtool.planning.backup import plan_run
 from drtool.policy.load import load
-from drtool.wiring import KINDS
 
 NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
 IN_A_SET = 100

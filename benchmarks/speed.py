@@ -32,6 +32,7 @@ class Sizes:
     gib: float
     rounds: int
     workloads: int
+    restored: int
     points: int
     paper_workloads: int
     paper_points: int
@@ -66,6 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _rows(here: World, sizes: Sizes) -> Iterator[Row]:
     yield from _big_tree(here, sizes)
     yield from _many_workloads(here, sizes)
+    yield from _many_restored(here, sizes)
     yield from _cold_and_many_points(here, sizes)
     yield from _on_paper(sizes)
 
@@ -132,6 +134,34 @@ def _many_workloads(here: World, sizes: Sizes) -> Iterator[Row]:
         yield Row(f"restic calls for a set of {count}", str(len(here.calls())), str(count))
 
 
+def _many_restored(here: World, sizes: Sizes) -> Iterator[Row]:
+    """Put many small folders that lie in one folder back into service, all of them and a tenth of them: what each costs does not grow."""
+    paths = world.make_small_trees(here.root / "restored", sizes.restored)
+    bare = here.root / "restored-bare"
+    here.bare(bare, "init")
+    script = 'for path do "$RESTIC" -q -r "$REPOSITORY" {} || exit 1; done'
+    looped = ["env", f"RESTIC={here.restic}", f"REPOSITORY={bare}", "sh", "-c"]
+    here.measure([*looped, script.format('backup "$path"'), "loop", *map(str, paths)])
+    for count in dict.fromkeys((max(1, len(paths) // 10), len(paths))):
+        repository = here.root / f"restored-{count}"
+        policy = here.policy(f"restored-{count}", repository, {"small": paths[:count]})
+        here.drtool(policy, "init")
+        here.drtool(policy, "run")
+        ours: list[float] = []
+        theirs: list[float] = []
+
+        def restore(policy: Path = policy, ours: list[float] = ours) -> None:
+            ours.append(here.drtool(policy, "restore", "small", "--yes").wall)
+
+        def loop(count: int = count, theirs: list[float] = theirs) -> None:
+            words = script.format(f'restore latest --path "$path" --target "{here.root}/restored-back"')
+            theirs.append(here.measure([*looped, words, "loop", *map(str, paths[:count])]).wall)
+
+        for number in range(sizes.rounds):
+            _alternate(number, restore, loop)
+        yield _compared(f"restore of {count} workloads in place / a shell loop, s", statistics.median(ours), statistics.median(theirs))
+
+
 def _cold_and_many_points(here: World, sizes: Sizes) -> Iterator[Row]:
     repository = here.root / "points"
     (path,) = world.make_small_trees(here.root / "one", 1)
@@ -174,13 +204,14 @@ def _read(arguments: list[str] | None) -> tuple[Sizes, str, bool]:
     parser.add_argument("--gib", type=float, default=4.0, help="size of the tree")
     parser.add_argument("--rounds", type=int, default=3, help="how often each is measured; the median is shown")
     parser.add_argument("--workloads", type=int, default=50)
+    parser.add_argument("--restored", type=int, default=100, help="workloads of one folder that are put back into service")
     parser.add_argument("--points", type=int, default=5000, help="points in the repository for rebuild and status")
     parser.add_argument("--paper-workloads", type=int, default=10_000)
     parser.add_argument("--paper-points", type=int, default=100_000)
     parser.add_argument("--restic", default="restic")
     parser.add_argument("--keep", action="store_true", help="leave the temporary folder")
     given = parser.parse_args(arguments)
-    sizes = Sizes(given.gib, given.rounds, given.workloads, given.points, given.paper_workloads, given.paper_points)
+    sizes = Sizes(given.gib, given.rounds, given.workloads, given.restored, given.points, given.paper_workloads, given.paper_points)
     return sizes, given.restic, given.keep
 
 

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -47,6 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--gib", type=float, default=2.0, help="size of its large file, and of the tree of the ratio")
     parser.add_argument("--rounds", type=int, default=3, help="of the ratio; the median is shown")
     parser.add_argument("--datasets", type=int, default=500, help="how many are many")
+    parser.add_argument("--beside", metavar="CHECKOUT", help="an older checkout with its own .venv, whose --many is shown first")
     parser.add_argument("--restic", default="restic")
     parser.add_argument("--keep", action="store_true", help="leave the temporary folder")
     given = parser.parse_args(arguments)
@@ -55,6 +57,8 @@ def main(arguments: list[str] | None = None) -> int:
     root = Path(tempfile.mkdtemp(prefix="drtool-benchmark-"))
     try:
         print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} at the start", flush=True)
+        if given.beside:
+            older(Path(given.beside), sizes, given.restic)
         for number, part in enumerate(chosen or (circle, ratio, many)):
             (root / str(number)).mkdir()
             part(World(root / str(number), given.restic), sizes)
@@ -171,6 +175,15 @@ def many(here: World, sizes: Sizes) -> None:
                     row(f"   {method}", str(count), f"{count / sizes.datasets:.2f}")
         assert client.call("pool.snapshot.query", [], {"count": True}) == 0, "snapshots were left"
         assert client.call("pool.dataset.query", [["id", "~", ".*drtool-"]], FLAT) == [], "clones were left"
+
+
+def older(checkout: Path, sizes: Sizes, restic: str) -> None:
+    """Show what many datasets cost another checkout, on the appliance that it simulates."""
+    print(f"\nBefore: {checkout}", flush=True)
+    words = ("-m", "benchmarks.truenas", "--many", "--datasets", str(sizes.datasets), "--restic", restic)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    subprocess.run((str(checkout / ".venv/bin/python"), *words), cwd=checkout, env=environment, check=True)
+    print("\nSince:", flush=True)
 
 
 @contextlib.contextmanager

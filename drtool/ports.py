@@ -10,22 +10,31 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from enum import Enum
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from drtool.model.carried import Survey
 from drtool.model.command import Command, Completed
-from drtool.model.control import Fault
+from drtool.model.errors import Refused
 from drtool.model.evidence import Evidence, SignedEvidence
 from drtool.model.hold import Hold
 from drtool.model.inventory import Listing
 from drtool.model.key import RepositoryKey
+from drtool.model.kind import KindFacts
+from drtool.model.label import LabelProofs
+from drtool.model.ledger import Stock
+from drtool.model.locator import Locator
+from drtool.model.native import Held, NativePlace
+from drtool.model.negative_control import Fault
 from drtool.model.plan import Answer, Destination, Landed, Restored
 from drtool.model.point import Artifact, Census, Manifest, Member
-from drtool.model.policy import CheckPolicy, Settings
+from drtool.model.policy import CheckPolicy, Settings, SourcePolicy
 from drtool.model.rotation import SignedRotation
 from drtool.model.secret import Secret, SecretReference
+from drtool.model.signal import Signal
 from drtool.model.workload import Leftover, Snapshot, Workload
 
+Looked = TypeVar("Looked")
 LineListener = Callable[[bytes], None]
 ProgressListener = Callable[["Progress"], None]
 
@@ -65,6 +74,8 @@ class WorkPlace:
     source: str
     runner: Runner
     writes: bool
+    drill: str = ""
+    """A drill of the policy that pours from there into a sandbox of that source; empty: none does."""
 
 
 class Clock(Protocol):
@@ -90,11 +101,19 @@ class SecretStore(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class ProcessInfo:
-    """A process found again: process id and the label it was started with."""
+class RunningCommand:
+    """A command found again: its runner's own handle of it, which says nothing to anybody else, and the label it was started with."""
 
-    pid: int
+    handle: str
     label: str
+
+
+class Owner(Enum):
+    """What is known of the one that something is said to belong to; only one that is gone may be taken for dead."""
+
+    ALIVE = "alive"
+    GONE = "gone"
+    UNKNOWN = "unknown"
 
 
 class Runner(Protocol):
@@ -126,29 +145,49 @@ class Runner(Protocol):
         command: Command,
         *,
         producer: Command | None = None,
+        producer_runner: Runner | None = None,
         consume: Callable[[bytes], None] | None = None,
         on_output: LineListener | None = None,
         on_error: LineListener | None = None,
     ) -> Piped:
         """Stream bytes in or out, hashing them on the way.
 
-        With `producer` (run on this machine), its standard output is fed to the command's standard input, which stays open until
-        the producer's exit status is known: when the producer failed or printed nothing, the command is interrupted first and
-        its input closed after.
+        With `producer`, run where `producer_runner` does (None: on this machine), its standard output is fed to the command's standard
+        input, which stays open until the producer's exit status is known: when the producer failed or printed nothing, the command is
+        interrupted first and its input closed after. Where both run on one other machine, what flows between them stays there.
         With `consume`, the command's standard output is handed over in chunks instead.
         """
 
-    def find(self, label_prefix: str) -> tuple[ProcessInfo, ...]:
-        """Return the processes whose label starts so; for ending what a dead orchestrator left running."""
+    def find(self, label_prefix: str) -> tuple[RunningCommand, ...]:
+        """Return the commands whose label starts so; for ending what a dead orchestrator left running."""
 
-    def end(self, processes: Iterable[ProcessInfo]) -> None:
-        """End those processes (their groups) and wait until they are gone."""
+    def end(self, commands: Iterable[RunningCommand]) -> None:
+        """End those commands, with what they started, and wait until they are gone; what bears another label by now is left alone."""
 
     def host_name(self) -> str:
         """Return the name by which programs there know their machine."""
 
-    def is_alive(self, pid: int) -> bool:
-        """Tell whether a process of that id exists there."""
+    def owner(self, handle: str) -> Owner:
+        """Tell whether what bears that handle lives there; unknown where it would not be seen."""
+
+
+@runtime_checkable
+class NearRunner(Runner, Protocol):
+    """A runner whose commands see the very files that this process sees, with its rights: a mere look at them needs no child."""
+
+    def look(self, call: Callable[[], Looked], *, what: str) -> Looked:
+        """Return what `call` sees; it changes nothing, for one that does not come back is left behind when the work must stop.
+
+        Raises Interrupted and TimedOut as a command does.
+        """
+
+
+@runtime_checkable
+class RemoteRunner(Runner, Protocol):
+    """A runner of another machine, whose commands can also be given by a child of this one, to be piped here."""
+
+    def from_here(self, command: Command) -> Command:
+        """Return the command of this machine that carries it out there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +201,19 @@ class Piped:
 
 
 @dataclass(frozen=True, slots=True)
+class Earlier:
+    """An artifact of the same workload as a repository has it in an earlier point."""
+
+    point: str
+    artifact: Artifact
+
+
+@dataclass(frozen=True, slots=True)
 class ArtifactRequest:
     """What an export offers to be stored.
 
-    A `tree` names a `path` on the runner's machine and what to leave out; a `stream` names its `producer` command.
+    A `tree` names a `path` on the runner's machine and what to leave out; a `stream` names its `producer` command. A `native` one is there
+    already when it is offered, and names its `places`; in which failure domain each lies its store says.
     """
 
     name: str
@@ -176,10 +224,21 @@ class ArtifactRequest:
     exclude_if_present: tuple[str, ...] = ()
     exclude_caches: bool = False
     one_file_system: bool = False
+    runner: Runner | None = None
+    """Where it can be read, when that is not where the others of its export can."""
+    producer_runner: Runner | None = None
+    """Where the producer runs, when that is not on this machine."""
+    places: tuple[NativePlace, ...] = ()
+    earlier: Earlier | None = None
+    """The very stream that an earlier point has: the repository lists it once more for this one, and nothing of it is read again."""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """What its source will know it by; recorded as it is."""
+    note: str = ""
+    """Why all of it is read, where only what changed was to be; empty: no news."""
 
 
 class Export(Protocol):
-    """An open snapshot: artifacts, the runner that can read them, and the census of what was read."""
+    """An open snapshot: any number of artifacts, the runner that can read them, and the census of what was read."""
 
     @property
     def artifacts(self) -> tuple[ArtifactRequest, ...]: ...
@@ -188,7 +247,10 @@ class Export(Protocol):
     def runner(self) -> Runner: ...
 
     def census(self, artifact: ArtifactRequest, put: PutResult) -> Census:
-        """Return what was counted at the source: called after the artifact was put; files that changed meanwhile leave the sample."""
+        """Return what was counted at the source: called after the artifact was put; files that changed meanwhile leave the sample.
+
+        Of a native artifact nothing was put, and the source counts it by itself.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,14 +278,38 @@ class LandRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Landing:
-    """An open place to pour into: an empty `directory` on the runner's machine; `landed` is what Cutover takes."""
+class LandingWay:
+    """What takes one artifact: an empty `directory` on the runner's machine, a command there, or what a native store recalls into."""
 
-    directory: str
     runner: Runner
-    landed: Landed
+    directory: str = ""
     into: Command | None = None
-    """The command on the runner's machine whose standard input takes the one stream there is; then there is no directory."""
+    """The command whose standard input takes the stream; then there is no directory."""
+    recalled: Locator | None = None
+    """What a native store recalls the artifact into, in words that it reads; then there is neither directory nor command."""
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """An open place to pour into; `landed` is what Cutover takes.
+
+    `ways` tell by its name what takes an artifact; whatever is not named there goes `way`.
+    """
+
+    landed: Landed
+    way: LandingWay | None = None
+    ways: Mapping[str, LandingWay] = field(default_factory=dict)
+
+    def way_of(self, artifact: str) -> LandingWay:
+        """Return what takes the artifact of that name; Refused where nothing does."""
+        way = self.ways.get(artifact, self.way)
+        if way is None:
+            raise Refused(
+                f"nothing takes {artifact} of {self.landed.workload} there",
+                hint="look whether the point is of another release, or restore with: --to directory PATH",
+                safe="nothing of it was written",
+            )
+        return way
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,14 +326,19 @@ class ReserveRequest:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What the platform believes of a restored thing, and the runner from which it can be seen."""
+    """What the platform believes of a restored thing, and from where it can be seen; good while its context is open."""
 
     up: bool
     runner: Runner
     environment: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
-    path: str | None = None
-    """Where it lies as seen from the runner, empty where it is no file there; None: where it was restored to."""
+    root: str | None = None
+    """The file or directory on the runner's machine that it is; None: nothing of it is seen as files there."""
+    sandbox: str = ""
+    """The directory there that holds its whole sandbox; empty where there is none."""
+    addresses: tuple[str, ...] = ()
+    """IP addresses at which this very thing is reached from this machine; none where that is not sure, as of a guest in a sandbox that has
+    the address of the one in service. Only what can be an address of another machine is believed."""
 
 
 class Source(Protocol):
@@ -261,16 +352,40 @@ class Source(Protocol):
     runner: Runner
     """Where hooks `on` this source run."""
 
+    def runners(self) -> tuple[Runner, ...]:
+        """Return every runner it ever uses, this machine's too where it does, but for those inside workloads.
+
+        A sweep looks on each for what a dead run left; where a hook was under way inside a workload, it looks there too.
+        """
+
     def discover(self, selector: Settings) -> tuple[Workload, ...]:
         """Return the workloads a selector matches; reads only. A workload that cannot be protected now carries its problem."""
 
     def try_reading(self, workloads: Sequence[Workload]) -> Mapping[str, TriedReading]:
         """Try to read what lies uppermost in workloads, within bounds; one that cannot be tried so is not in the answer."""
 
-    def snapshot(self, workload: Workload, label: str, *, together: Sequence[Workload] = ()) -> Snapshot:
+    def existing(self) -> Stock:
+        """Tell of everything there that could be protected, whether a set does or not; reads only, and asks for many as often as for few.
+
+        Each bears the name that a workload of it has or would have. What could not be asked is in the answer with its problem.
+        """
+
+    def snapshot(
+        self, workload: Workload, label: str, *, together: Sequence[Workload] = (), keep_until: datetime | None = None
+    ) -> Snapshot:
         """Take a snapshot; the same label gives the same snapshot.
 
-        A source that can takes `together`, the rest of the set, at the same instant; each is asked for by itself afterwards.
+        A source that can takes `together`, the rest of the set, at the same instant; each is asked for by itself afterwards. With
+        `keep_until` each is a leftover `local` from the first, which expires then and need not be told of before: the run that stores it
+        leaves it there.
+        """
+
+    def quiesce(self, workloads: Sequence[Workload], label: str, *, seconds: float) -> Leftover:
+        """Hold workloads still until what is returned, a leftover `quiet`, is released; the same label, the same stillness.
+
+        Labelled before anything is held, and until it is released. Where the platform can see to that, they go on by themselves after
+        `seconds`, though everything here died; a snapshot of the same label is Conflict from then on, as long as the label is there.
+        Refused where nothing of this kind can be held still.
         """
 
     def export(self, snapshot: Snapshot) -> AbstractContextManager[Export]:
@@ -301,8 +416,21 @@ class Source(Protocol):
     def reserve(self, request: ReserveRequest) -> Leftover:
         """Make a labelled, leased sandbox place; Refused when it does not fit."""
 
-    def inspect(self, restored: Restored) -> Inspection:
-        """Tell whether the platform believes it is up, and from where it can be seen."""
+    def start(self, restored: Restored) -> None:
+        """Ask the platform to run it, and do not wait; running already is success. Refused where nothing of its kind runs."""
+
+    def inspect(self, restored: Restored) -> AbstractContextManager[Inspection]:
+        """Tell whether the platform believes it is up, and from where it can be seen; closes what it opened for that.
+
+        May be opened again, also while it is open. Refused where its locator is not one of this source's.
+        """
+
+    def runner_in(self, workload: str) -> AbstractContextManager[Runner]:
+        """Open the runner inside the workload of that whole name that is in service; closes what it opened.
+
+        NotFound where the platform knows of no such workload, Unavailable where it does not run or does not answer, Refused where nothing
+        of this kind can be run inside.
+        """
 
     def leftovers(self, places: Iterable[Settings]) -> tuple[Leftover, ...]:
         """Return everything labelled by drtool that is still there; `places` are this source's sandbox settings."""
@@ -310,8 +438,53 @@ class Source(Protocol):
     def release(self, leftover: Leftover) -> None:
         """Remove a leftover; already gone is success, what carries no label of ours is Refused."""
 
+    def stores(self) -> tuple[NativeStore, ...]:
+        """Return what keeps native artifacts here, each called like this source or `SOURCE:…`; what it labelled is among `leftovers`.
+
+        Such a leftover is `native`, and tells its `store` and the locator of its place. It is released like any other: who asks has made
+        sure that no manifest names it.
+        """
+
     def examine(self) -> tuple[Finding, ...]:
         """Answer `doctor`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecallRequest:
+    """One native artifact to be brought back: from where, and `into` what a landing of its source told."""
+
+    place: NativePlace
+    into: Locator
+    workload: str
+
+
+class NativeStore(Protocol):
+    """What a platform keeps for us itself: nothing of it passes drtool, so nothing is believed but what is asked.
+
+    A store that cannot be asked raises Unavailable (or whatever stands in the way): then nobody knows, and nothing is concluded from it.
+    Only what drtool asked for bears its label.
+    """
+
+    name: str
+
+    def present(self, places: Sequence[NativePlace]) -> tuple[Held | None, ...]:
+        """Tell of each place what is there now, in the same order; None: nothing is. Looks only, by one question where that can be."""
+
+    def verify(self, place: NativePlace) -> Held:
+        """Read what is there, all of it and where it lies, and tell what it is; NotFound when it is gone, Corrupt when it is damaged."""
+
+    def recall(self, request: RecallRequest) -> Held:
+        """Bring it back into what was landed, and tell what was brought; NotFound when it is gone.
+
+        May be repeated; what was landed and not cut over goes as a leftover of its source, like everything landed. What is kept stays as it
+        was. Refused where `into` is not one of its source's, or nothing is landed there.
+        """
+
+    def forget(self, place: NativePlace) -> None:
+        """Remove what drtool made there; already gone is success. What bears no label of ours is Refused, and is untouched."""
+
+    def guarantees(self) -> Guarantees:
+        """Tell in which failure domain it lies, whether it is encrypted, and what tells it from others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,11 +546,14 @@ class GetRequest:
 
 @dataclass(frozen=True, slots=True)
 class GetResult:
-    """Bytes and regular files restored, and the program that did it, with its version."""
+    """Bytes and regular files restored, the program that did it, with its version, and what a person must know of single files."""
 
     bytes: int
     files: int
     program: str = ""
+    warnings: tuple[str, ...] = ()
+    never_stored: int = 0
+    """How many bytes the program had counted when it stored them, of files that grew meanwhile, and never read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -451,7 +627,11 @@ class Repository(Protocol):
         """Create it; False when it exists already. Never implied by another verb."""
 
     def put(self, request: PutRequest, *, on_progress: ProgressListener | None = None) -> PutResult:
-        """Store an artifact as the runner reads it; an incomplete stream is never stored."""
+        """Store an artifact as the runner reads it; an incomplete stream is never stored.
+
+        What an earlier point has is listed once more, by one step and for good: it outlives that point. NotFound when this repository does
+        not hold it, Corrupt when it is not there as it was stored.
+        """
 
     def get(self, request: GetRequest, *, on_progress: ProgressListener | None = None) -> GetResult:
         """Pour an artifact; Corrupt when anything disagrees with its digests, NotFound when this repository does not hold it."""
@@ -471,8 +651,11 @@ class Repository(Protocol):
     def copy(self, points: tuple[str, ...], origin: Repository, *, on_progress: ProgressListener | None = None) -> int:
         """Copy sealed points from `origin` here, in order, each manifest verbatim and after its data; returns bytes written if known."""
 
-    def forget(self, points: tuple[str, ...]) -> None:
-        """Remove points: manifests first, data after."""
+    def forget(self, points: tuple[str, ...], *, pins: tuple[str, ...] = ()) -> None:
+        """Remove points: manifests first, data after, and then the records of pins, and of what ended them, that have these ids.
+
+        A record that is gone already is success; one that is no pin of ours is Refused, and nothing is removed then.
+        """
 
     def discard(self, snapshots: tuple[str, ...]) -> None:
         """Remove unsealed data snapshots of ours by their ids; one that belongs to a sealed point is Refused."""
@@ -549,3 +732,67 @@ class Check(Protocol):
 
     def spoil(self, question: Question, fault: Fault) -> Question | None:
         """Return the question such that a working check must answer it with red; None when the fault does not concern this check."""
+
+
+class Reach(Protocol):
+    """Gives the runner of another machine, by OpenSSH."""
+
+    def __call__(self, name: str, *, host: str, ssh_config: str | None = None) -> RemoteRunner:
+        """Return the runner of a source of that name at `host`; without `ssh_config` by the configuration of who runs drtool."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRequest:
+    """What a kind makes a source of: what the policy says of it, who asks, and what of this machine it may use.
+
+    `selectors` are those of the policy that mean this source, each with the name of its set. `machine` and `proofs` tell by what everything
+    is labelled. `spared` are the paths of this machine where drtool keeps its own things, which are left out of what is stored; one with
+    words is in use while a restore works, and is never moved by it.
+    """
+
+    policy: SourcePolicy
+    by: str
+    local: Runner
+    clock: Clock
+    secrets: SecretStore
+    reach: Reach
+    selectors: tuple[tuple[str, Settings], ...] = ()
+    spared: tuple[tuple[str, str], ...] = ()
+    machine: Callable[[], str] = str
+    proofs: Callable[[], LabelProofs] = LabelProofs
+
+
+@dataclass(frozen=True, slots=True)
+class SourceKind:
+    """A platform, as its `kind.py` hands it to the composition root: nothing else of drtool knows it by name.
+
+    Everything that loads more than facts is called late. `settings`, `selector` and `place` give the pydantic models of the keys of a
+    source, of what is protected on it, and of its place in a sandbox; `checks` and `check_keys` are the kinds of checks that only this
+    platform has, and their keys.
+    """
+
+    name: str
+    make: Callable[[SourceRequest], Source]
+    settings: Callable[[], type[Any]]
+    selector: Callable[[], type[Any]]
+    place: Callable[[], type[Any]]
+    facts: KindFacts = field(default_factory=KindFacts)
+    checks: Callable[[], tuple[Check, ...]] = tuple
+    check_keys: Callable[[], Mapping[str, type[Any]]] = dict
+
+
+class Notifier(Protocol):
+    """Somebody who is told how things ended. Its failure never changes an outcome, and is told."""
+
+    kind: str
+    name: str
+    """As it is called in errors: its kind and which of the policy it is."""
+
+    def wants(self, signal: Signal) -> bool:
+        """Tell whether it is told of this at all; nothing is asked for that."""
+
+    def tell(self, signal: Signal) -> None:
+        """Tell it, within its own time limit; Unavailable where nobody answers, Refused where somebody says no."""
+
+    def examine(self) -> None:
+        """Find out without telling anybody whether what it needs is here; Refused where something is not."""

@@ -7,17 +7,23 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.rig import restic
 from tests.rig.browser import Browser
 from tests.rig.missing import MissingToolError
 from tests.rig.postgres import PostgresServer
+from tests.rig.rest import RestServer
 from tests.rig.s3 import S3Server
 from tests.rig.server import Server
 from tests.rig.sshd import SshServer
 
 # Whoever runs the tests in the background has SIGINT ignored, and so would every program they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+# No test depends on how busy a machine is; in CI examples are the same each time, as hypothesis does there by itself.
+settings.register_profile("untimed", settings.get_profile("ci" if os.environ.get("CI") else "default"), deadline=None)
+settings.load_profile("untimed")
+pytest_plugins = ["tests.rig.costs", "tests.rig.budget", "tests.rig.chosen", "tests.rig.seen"]
 _OTHERS_SETTINGS = ("AWS_", "DRTOOL_", "PG", "RESTIC_", "SSH_", "XDG_")
 
 
@@ -44,6 +50,13 @@ def every_restic(request: pytest.FixtureRequest) -> Path:
 def s3_server() -> Iterator[S3Server]:
     """A running S3 server; a test that stops or kills one makes its own: `with S3Server() as server`."""
     with S3Server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def rest_server() -> Iterator[RestServer]:
+    """A running REST server of restic's own."""
+    with RestServer() as server:
         yield server
 
 

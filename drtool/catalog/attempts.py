@@ -11,7 +11,7 @@ from drtool.catalog.storage import make_folder, read_json, write_atomically
 from drtool.model.attempt import MOST_BEGUN, MOST_FAILURES, Attempts, Ending, FailedAttempt, Lesson, Task
 from drtool.model.codec import canonical, decode, encode
 from drtool.model.errors import Refused
-from drtool.model.point import FUTURE_TOLERANCE
+from drtool.model.tolerance import FUTURE_TOLERANCE
 
 ATTEMPTS_FORMAT = "drtool.attempts/1"
 

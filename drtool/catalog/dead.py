@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 
-from drtool.model.view import DeadRun
+from drtool.model.dead_run import DeadRun
 
 
 def dead_runs(state_directory: str) -> tuple[DeadRun, ...]:

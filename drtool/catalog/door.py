@@ -7,18 +7,26 @@ and counts that can be counted; what does not is Corrupt, told by the member it 
 from __future__ import annotations
 
 import itertools
+import posixpath
 import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
 from drtool.model import bounds
 from drtool.model.evidence import EvidenceRecord
+from drtool.model.lying import lies_in
+from drtool.model.native import NativePlace
 from drtool.model.point import Artifact, Attributes, Canary, Census, Manifest, Member, MissingMember, SampledFile
 from drtool.model.rotation import KNOWN_MOST, RECORDS_MOST, TOKEN_CHARACTERS, Rotation
 
 MEMBERS: Final = 100_000
 ARTIFACTS: Final = 1000
 """How many artifacts a member of a kind that this release does not know may have."""
+CHAIN: Final = 32
+"""Of how many streams a member may consist, the first of them whole."""
+FACTS: Final = 32
+PLACES: Final = 16
+"""How many places a native artifact may name."""
 SAMPLE: Final = 1_000_000
 GROUPS: Final = 1 << 16
 WARNINGS: Final = 10_000
@@ -46,6 +54,7 @@ def admit(manifest: Manifest) -> Manifest:
     bounds.instant(manifest.instant, "the point")
     bounds.instant(manifest.sealed, "its seal")
     bounds.seconds(manifest.skew_seconds, "the skew")
+    bounds.seconds(manifest.quiet_seconds, "the time its members were held still")
     bounds.count(len(manifest.members), "its members", most=MEMBERS)
     bounds.count(len(manifest.missing), "its missing members", most=MEMBERS)
     bounds.count(len(manifest.evidence), "its signers", most=SIGNERS)
@@ -167,13 +176,19 @@ def _texts(member: Member) -> None:
         if not isinstance(found, list | tuple) or any(not isinstance(item, str) or "\0" in item for item in found):
             raise ValueError(f"`{key}` of its selector is no list of texts")
     bounds.words(member.by_hand, "`by_hand` of its selector")
+    starts, node = member.selector.get("starts", False), member.selector.get("node")
+    if not isinstance(starts, bool) or (node is not None and not isinstance(node, str)):
+        raise ValueError("`starts` or `node` of its selector is none")
+    if member.kind in _KINDS and (starts or node):
+        raise ValueError(f"nothing of the kind {member.kind} runs, or lies on a node")
+    bounds.optional_name(node or "", "`node` of its selector")
 
 
 def _artifacts(member: Member) -> None:
     own = _KINDS.get(member.kind)
-    most = ARTIFACTS if own is None else 1
+    most = ARTIFACTS if own is None else CHAIN if _is_chain(member) else 1
     if not member.artifacts or len(member.artifacts) > most:
-        raise ValueError(f"it has {len(member.artifacts)} artifacts, where {member.kind} has {'one' if own else f'1 to {most}'}")
+        raise ValueError(f"it has {len(member.artifacts)} artifacts, where {member.kind} has {'one' if most == 1 else f'1 to {most}'}")
     if len({artifact.name for artifact in member.artifacts}) != len(member.artifacts):
         raise ValueError("two of its artifacts have one name")
     for artifact in member.artifacts:
@@ -183,12 +198,44 @@ def _artifacts(member: Member) -> None:
         bounds.optional_name(artifact.tree, "a tree")
         bounds.plain_path(artifact.path, "an artifact")
         bounds.count(artifact.stored_bytes, "what it took")
+        _places(artifact)
+        bounds.values(artifact.facts, "what its source knows it by", most=FACTS)
         _census(artifact.census, artifact.path)
     paths = sorted(artifact.path for artifact in member.artifacts)
-    if any(bounds.lies_in(inner, outer) for outer, inner in itertools.pairwise(paths)):
+    if any(lies_in(inner, outer) for outer, inner in itertools.pairwise(paths)):
         raise ValueError("its artifacts lie in one another")
     if own is not None:
         own(member, member.artifacts[0])
+
+
+def _is_chain(member: Member) -> bool:
+    """Tell whether it is one of streams, side by side in a folder of their own."""
+    folders = {posixpath.dirname(artifact.path) for artifact in member.artifacts}
+    return member.kind == "truenas" and len(folders) == 1 and folders != {"/"} and all(each.form == "stream" for each in member.artifacts)
+
+
+def _places(artifact: Artifact) -> None:
+    """What a platform keeps has places and no tree; what a repository keeps has a tree and no place."""
+    if not artifact.native:
+        if artifact.places:
+            raise ValueError(f"{bounds.shown(artifact.name)} is a {artifact.form}, and names a place at a platform")
+        return
+    if artifact.tree or not 1 <= len(artifact.places) <= PLACES:
+        raise ValueError(f"{bounds.shown(artifact.name)} is native: it has 1 to {PLACES} places, and no tree")
+    for place in artifact.places:
+        _place(place)
+    if len({place.identity for place in artifact.places}) != len(artifact.places):
+        raise ValueError(f"{bounds.shown(artifact.name)} names a place twice")
+
+
+def _place(place: NativePlace) -> None:
+    source, _, rest = place.store.partition(":")
+    bounds.name(source, "a source that keeps something")
+    bounds.line(rest, "a store", characters=bounds.NAME_CHARACTERS)
+    bounds.optional_name(place.site, "a site")
+    bounds.line(place.digest, "a digest in a store's words", characters=bounds.NAME_CHARACTERS)
+    if not bounds.line(place.locator, "a place in a store", characters=_WORKLOAD_CHARACTERS):
+        raise ValueError("a place in a store has no locator")
 
 
 def _files(member: Member, artifact: Artifact) -> None:
@@ -204,8 +251,10 @@ def _stream(member: Member, artifact: Artifact) -> None:
         raise ValueError(f"it holds {bounds.shown(artifact.path)}")
 
 
-def _truenas(member: Member, _artifact: Artifact) -> None:
+def _truenas(member: Member, artifact: Artifact) -> None:
     """What is put in place is the dataset of the selector: it must be the one that the workload's name shows."""
+    if artifact.native:
+        raise ValueError("nothing of the kind truenas is kept by its platform")
     place = member.selector.get("dataset", "system")
     if not isinstance(place, str) or member.workload != f"{member.source}:{place}":
         raise ValueError(f"its selector names {bounds.shown(str(place))}")
@@ -214,7 +263,7 @@ def _truenas(member: Member, _artifact: Artifact) -> None:
 
 
 _KINDS: Final[Mapping[str, Callable[[Member, Artifact], None]]] = {"files": _files, "stream": _stream, "truenas": _truenas}
-"""The kinds of this release have one artifact each, at the place that their workload's name says."""
+"""The kinds of this release have one artifact each, or a chain of streams, at the place that their workload's name says."""
 
 
 def _census(census: Census, path: str) -> None:
@@ -232,7 +281,7 @@ def _census(census: Census, path: str) -> None:
 
 def _sampled(file: SampledFile, path: str) -> None:
     bounds.plain_path(file.path, "a sampled file")
-    if not bounds.lies_in(file.path, path):
+    if not lies_in(file.path, path):
         raise ValueError(f"its sample names {bounds.shown(file.path)}, which lies elsewhere")
     bounds.count(file.bytes, "the size of a sampled file")
     bounds.hexadecimal(file.sha256, "the SHA-256 of a sampled file", digits=_DIGEST)

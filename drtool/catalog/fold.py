@@ -10,8 +10,8 @@ from typing import Any
 from drtool.catalog.objective import StepProgress, objective_report
 from drtool.catalog.recovery import check_report, ladder, stages
 from drtool.model.codec import decode, kind_of
-from drtool.model.control import Controlled, is_hollow
 from drtool.model.event import Event, EventKind
+from drtool.model.negative_control import Controlled, is_hollow
 from drtool.model.outcome import Outcome, worst
 from drtool.model.plan import Ask, Break, Cutover, EndHold, Guard, PlaceHold, Plan, Record, Restore, Seal, Skipped, Step, Store, Verify
 from drtool.model.point import briefly
@@ -188,6 +188,7 @@ class _Tally:
     """The members of the point lie further apart in time than was promised."""
 
     def take(self, step: Step, result: Mapping[str, Any]) -> None:
+        self.warnings += result.get("warnings", ())
         match step.action:
             case Ask():
                 self.asked += 1
@@ -259,6 +260,7 @@ def _set_report(name: str, plan: Plan, progress: Mapping[str, StepProgress], rec
         checks_planned=tally.asked + unasked,
         checks_wrong=tally.wrong,
         checks_not_asked=tally.asked + unasked - tally.passed - tally.wrong,
+        quiet_seconds=float(tally.sealed.get("quiet_seconds", 0.0)),
         restored=_how_much(_restored(steps, progress), left_out) if plan.verb in RECOVERIES else "",
         compared=tally.compared,
         missing={entry["workload"]: entry["reason"] for entry in sealed.get("missing", ())},

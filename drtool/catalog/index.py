@@ -90,4 +90,7 @@ def _slim(points: Iterable[RecoveryPoint]) -> tuple[RecoveryPoint, ...]:
         if point.counts and (known is None or point.instant > known.instant):
             newest[point.by, point.set] = point
     kept = {id(point) for point in newest.values()}
-    return tuple(point if id(point) in kept else replace(point, data=(), trees=()) for point in every)
+    return tuple(
+        point if id(point) in kept else replace(point, data=(), trees=(), native=replace(point.native, there=(), lacking=()))
+        for point in every
+    )

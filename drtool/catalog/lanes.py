@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING, Any
 from drtool.catalog.storage import make_folder, read_json, write_atomically
 from drtool.model.codec import canonical, decode
 from drtool.model.evidence import Evidence
-from drtool.model.forecast import PastForecast
-from drtool.model.lane import Content, Experience, Lane, Measurement, loads
-from drtool.model.outcome import Outcome
-from drtool.model.plan import Action, Ask, Cutover, Plan, Restore, Store
-from drtool.model.point import Manifest
+from drtool.model.lane import Content, Experience, Lane, Measurement
 
 if TYPE_CHECKING:
-    from drtool.model.report import Report, StepReport
+    from drtool.model.plan import Plan
+    from drtool.model.point import Manifest
+    from drtool.model.report import Report
 
 PER_LANE = 12
 """Only the newest measurements of a lane are kept."""
@@ -27,57 +25,6 @@ PAST = 100
 IN_EVIDENCE = 16
 """So many steps, those that took longest, travel in the tags of evidence."""
 _RECOVERIES = frozenset({"restore", "drill"})
-
-
-def measurements(plan: Plan, report: Report, *, set: str = "") -> tuple[Measurement, ...]:  # noqa: A002 - the vocabulary's word
-    """Return what the steps of a recovery took, of one `set` only when it is named.
-
-    Left out: steps that failed, were tried again, restored only some paths, or needed a second copy, as their time tells of something else.
-    """
-    steps = {step.id: step for step in plan.steps}
-    reports = {each.id: each for each in report.steps}
-    found = []
-    for name, load in loads(plan).items():
-        step, done = steps[name], reports.get(name)
-        if done is None or not _counts(done) or (set and step.set not in (set, "")) or _is_part(step.action):
-            continue
-        result = done.result if isinstance(step.action, Restore) else {}
-        found.append(
-            Measurement(
-                lane=replace(load.lane, repository=str(result.get("repository", load.lane.repository))),
-                bytes=load.bytes,
-                files=load.files,
-                seconds=round(done.seconds, 3),
-                at=report.started,
-                run=plan.run,
-                step=name,
-                program=str(result.get("program", "")),
-            )
-        )
-    return tuple(found)
-
-
-def _counts(done: StepReport) -> bool:
-    return done.outcome is Outcome.SUCCEEDED and not done.retries and not done.result.get("failed_copies")
-
-
-def _is_part(action: Action) -> bool:
-    return isinstance(action, Restore) and bool(action.paths)
-
-
-def contents(plan: Plan, report: Report) -> tuple[Content, ...]:
-    """Return what the workloads held that a run stored or a recovery brought back whole."""
-    steps = {step.id: step for step in plan.steps}
-    found = []
-    for done in report.steps:
-        action = steps[done.id].action
-        if done.outcome is Outcome.SUCCEEDED and isinstance(action, Store | Restore) and not _is_part(action):
-            member = done.result["member"]
-            census = [artifact["census"] for artifact in member["artifacts"]]
-            form = next((str(artifact["form"]) for artifact in member["artifacts"]), "")
-            size, files = sum(each["bytes"] for each in census), sum(each["files"] for each in census)
-            found.append(Content(done.set, done.workload, member["source"], member["kind"], form, size, files, report.started))
-    return tuple(found)
 
 
 def contents_of(manifest: Manifest) -> tuple[Content, ...]:
@@ -95,20 +42,6 @@ def contents_of(manifest: Manifest) -> tuple[Content, ...]:
         )
         for member in manifest.members
     )
-
-
-def past_forecasts(plan: Plan, report: Report) -> tuple[PastForecast, ...]:
-    """Return the forecasts of a plan beside what came of them: from the start of the work to each set's last check."""
-    reports = {each.id: each for each in report.steps}
-    found = []
-    for each in plan.forecast.sets if plan.forecast else ():
-        last = [reports[step.id] for step in plan.steps if step.set == each.set and isinstance(step.action, Ask | Cutover)]
-        real = max((done.started_after_seconds + done.seconds for done in last), default=0.0)
-        if each.p50_seconds is None or each.p90_seconds is None or not real or any(done.outcome is not Outcome.SUCCEEDED for done in last):
-            continue
-        past = PastForecast(plan.run, plan.verb, each.set, report.started, each.p50_seconds, each.p90_seconds, round(real, 3))
-        found.append(past)
-    return tuple(found)
 
 
 def spelled(found: Iterable[Measurement]) -> Mapping[str, Any]:
@@ -237,6 +170,8 @@ class Lanes:
 
 
 def _with(known: Experience, plan: Plan, report: Report) -> Experience:
+    from drtool.catalog.measured import contents, measurements, past_forecasts  # noqa: PLC0415 - nouns of plans, which a look needs none of
+
     programs = [str(step.result["program"]) for step in report.steps if step.result.get("program")]
     timed = measurements(plan, report) if plan.verb in _RECOVERIES else ()
     return Experience(

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import secrets
-import socket
 from collections.abc import Mapping
 
-from drtool.catalog.storage import make_folder
+from drtool.catalog.storage import write_once
 from drtool.model.bounds import MACHINE
 from drtool.model.errors import Refused
+from drtool.model.label import UNKNOWN_MACHINE
 
 VARIABLE = "DRTOOL_MACHINE"
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -25,10 +23,10 @@ def machine_id(state_directory: str, environment: Mapping[str, str]) -> str:
     """
     named = environment.get(VARIABLE, "")
     if named:
-        if not MACHINE.fullmatch(named):
+        if not MACHINE.fullmatch(named) or named == UNKNOWN_MACHINE:
             raise Refused(
                 f"${VARIABLE} is no name of a machine",
-                hint="letters, digits, dots and dashes, at most 64: such as backup-nas",
+                hint=f"letters, digits, dots and dashes, at most 64, and not `{UNKNOWN_MACHINE}`: such as backup-nas",
                 safe="nothing was started",
             )
         return named
@@ -46,23 +44,12 @@ def kept_id(state_directory: str) -> str:
 
 
 def _make(state_directory: str) -> str:
-    host = re.sub(r"[^a-z0-9]+", "-", socket.gethostname().partition(".")[0].lower()).strip("-")[:20]
-    fresh = f"{host or 'machine'}-{''.join(secrets.choice(_ALPHABET) for _ in range(_DIGITS))}"
-    path = _file(state_directory)
-    temporary = f"{path}.{secrets.token_hex(8)}.new"  # threads ask at once, too
+    host = re.sub(r"[^a-z0-9]+", "-", os.uname().nodename.partition(".")[0].lower()).strip("-")[:20]
+    fresh = f"{host or 'machine'}-{''.join(_ALPHABET[byte % len(_ALPHABET)] for byte in os.urandom(_DIGITS))}"
     try:
-        make_folder(state_directory)
-        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as stream:
-            stream.write(fresh + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        with contextlib.suppress(FileExistsError):
-            os.link(temporary, path)  # two first calls at once agree on one id
+        write_once(_file(state_directory), f"{fresh}\n".encode("ascii"))
     except OSError:
         return ""
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
     return kept_id(state_directory)
 
 

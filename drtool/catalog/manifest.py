@@ -35,6 +35,7 @@ def build(
     evidence: Mapping[str, EvidenceHead],
     spell: Callable[[Policy], str] = lambda _policy: "",
     machine: str = "",
+    quiet_seconds: float = 0.0,
 ) -> Manifest:
     """Write the manifest of a point from what was stored; Corrupt when the repository does not list a stored artifact."""
     if not stored:
@@ -54,6 +55,7 @@ def build(
         members=members,
         missing=missing,
         skew_seconds=(max(instants) - min(instants)).total_seconds(),
+        quiet_seconds=quiet_seconds,
         policy=encode(travelling),
         policy_text=spell(travelling),
         versions=versions,
@@ -101,7 +103,7 @@ def travelling_policy(policy: Policy, backup_set: BackupSet) -> Policy:
         return policy
     hooks = backup_set.hooks
     every = (*hooks.before, *hooks.after, *hooks.before_restore, *hooks.after_restore, *hooks.on_failure)
-    sources = {protect.source for protect in backup_set.protect} | {hook.on for hook in every}
+    sources = {protect.source for protect in backup_set.protect} | {hook.source for hook in every}
     repositories = set(policy.repositories_of(backup_set))
     return replace(
         policy,
@@ -111,6 +113,7 @@ def travelling_policy(policy: Policy, backup_set: BackupSet) -> Policy:
         sandboxes={},
         drills={},
         evidence_key=None,
+        exclusions=(),
     )
 
 
@@ -124,6 +127,9 @@ def _with_trees(stored: Stored, listing: Listing) -> Member:
     listed = {entry.id: entry for entry in listing.unsealed}
     artifacts = []
     for artifact, snapshot in zip(stored.member.artifacts, stored.snapshots, strict=True):
+        if artifact.native:
+            artifacts.append(artifact)
+            continue
         entry = listed.get(snapshot) or next((item for key, item in listed.items() if key.startswith(snapshot)), None)
         if entry is None or not entry.tree:
             raise Corrupt(

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from drtool.model.outcome import Outcome
-from drtool.model.plan import Ask, Cutover, Objective, Plan, Restore, Step
+from drtool.model.plan import Ask, Cutover, Objective, Plan, Restore, Start, Step
 from drtool.model.report import Failure, ObjectiveReport
 
 CANARY = "canary"
@@ -52,11 +52,11 @@ def objective_report(
 
 
 def _realised_rto(promised: Objective, steps: list[Step], progress: Mapping[str, StepProgress], *, started: datetime) -> float | None:
-    """Last required check passed minus declared; None while a check or a cutover has not succeeded.
+    """Last required check passed minus declared; None while a check, a start or a cutover has not succeeded.
 
     From the start of the run on it is counted by the clock that never goes backwards: the other may be set while a recovery runs.
     """
-    required = [progress[step.id] for step in steps if isinstance(step.action, Ask | Cutover)]
+    required = [progress[step.id] for step in steps if isinstance(step.action, Ask | Cutover | Start)]
     ends = [step.ended for step in required if step.outcome is Outcome.SUCCEEDED and step.ended is not None]
     if not required or len(ends) < len(required) or promised.declared is None:
         return None

@@ -13,9 +13,9 @@ from drtool.catalog.storage import make_folder, read_json, write_atomically
 from drtool.model.codec import canonical, decode
 from drtool.model.event import Event
 from drtool.model.identifier import is_identifier
-from drtool.model.plan import Plan
 
 if TYPE_CHECKING:
+    from drtool.model.plan import Plan
     from drtool.model.report import Report
 
 
@@ -36,12 +36,23 @@ class RunFolder:
         """Path of the lock file."""
         return os.path.join(self.path, "lock")
 
+    @property
+    def died(self) -> str:
+        """Path of the mark of a run that died while it may have been pouring into a directory: what it left there no policy names."""
+        return os.path.join(self.path, "died")
+
+    def mark_died(self) -> None:
+        """Keep in mind, once its lock is gone, that the run died."""
+        write_atomically(self.died, b"")
+
     def save_plan(self, plan: Plan) -> None:
         """Write the plan down before anything of it is done."""
         write_atomically(os.path.join(self.path, "plan.json"), canonical(plan))
 
     def plan(self) -> Plan | None:
         """Read the plan back; None when the run died before it was written."""
+        from drtool.model.plan import Plan  # noqa: PLC0415 - forty nouns, which who only asks whether a run is alive does not need
+
         data = read_json(os.path.join(self.path, "plan.json"))
         try:
             return decode(Plan, data) if isinstance(data, dict) else None
@@ -107,6 +118,12 @@ class Runs:
         """Yield the folders of runs that did not end, dead or alive (`open` marks them, so that old runs are not read again)."""
         for folder in self.all():
             if os.path.exists(folder.lock):
+                yield folder
+
+    def died(self) -> Iterator[RunFolder]:
+        """Yield the folders of runs that bear the mark of `mark_died`."""
+        for folder in self.all():
+            if os.path.exists(folder.died):
                 yield folder
 
     def ended(self) -> frozenset[str]:

@@ -30,7 +30,7 @@ def signer_of_tags(text: bytes, signature: str) -> str:
     if len(signature) > _LONGEST_SIGNATURE:
         return ""
     try:
-        return sshsig.fingerprint(sshsig.verify(sshsig.armour(signature), text, namespace=sshsig.TAGS_NAMESPACE))
+        return sshsig.fingerprint(sshsig.verify_compact(signature, text, namespace=sshsig.TAGS_NAMESPACE))
     except (Corrupt, UnicodeError):
         return ""
 

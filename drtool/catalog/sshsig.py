@@ -7,12 +7,13 @@ import binascii
 import hashlib
 import re
 import struct
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from drtool.model.errors import Corrupt
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 KEY_TYPE = "ssh-ed25519"
 NAMESPACE = "drtool.evidence"
@@ -58,11 +59,20 @@ def armour(line: str) -> str:
 
 def verify(armoured: str, message: bytes, *, namespace: str = NAMESPACE) -> str:
     """Return the public key that signed exactly this message; Corrupt when the signature does not fit or cannot be read."""
-    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415
+    return _verified(_body(armoured), message, namespace=namespace)
 
-    rest = _body(armoured)
-    blob, rest = _take(rest)
+
+def verify_compact(line: str, message: bytes, *, namespace: str) -> str:
+    """Return the public key of a signature in one line as `verify` does: a listing opens one for every record there is."""
+    if not _COMPACT.fullmatch(line):
+        raise Corrupt("the signature cannot be read")
+    return _verified(_data(line.translate(_PLAIN) + "=" * (-len(line) % 4)), message, namespace=namespace)
+
+
+def _verified(body: bytes, message: bytes, *, namespace: str) -> str:
+    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
+
+    blob, rest = _take(body)
     found, rest = _take(rest)
     reserved, rest = _take(rest)
     hash_name, rest = _take(rest)
@@ -79,10 +89,17 @@ def verify(armoured: str, message: bytes, *, namespace: str = NAMESPACE) -> str:
     if name not in _HASHES or len(key) != _KEY_BYTES or len(signature) != _SIGNATURE_BYTES:
         raise Corrupt("the signature cannot be read")
     try:
-        Ed25519PublicKey.from_public_bytes(key).verify(signature, _signed(message, namespace=namespace, hash_name=name))
+        _public_key(key).verify(signature, _signed(message, namespace=namespace, hash_name=name))
     except (InvalidSignature, ValueError):
         raise Corrupt("the signature does not fit the record") from None
     return f"{KEY_TYPE} {base64.b64encode(blob).decode('ascii')}"
+
+
+@lru_cache(maxsize=64)
+def _public_key(raw: bytes) -> Ed25519PublicKey:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415
+
+    return Ed25519PublicKey.from_public_bytes(raw)
 
 
 def public_line(key: Ed25519PrivateKey) -> str:
@@ -92,6 +109,7 @@ def public_line(key: Ed25519PrivateKey) -> str:
     return key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).decode("ascii")
 
 
+@lru_cache(maxsize=64)
 def fingerprint(public_key: str) -> str:
     """Return the fingerprint of a public key as `ssh-keygen -l` prints it: `SHA256:…`; Corrupt when it is no key."""
     try:
@@ -105,8 +123,11 @@ def _body(armoured: str) -> bytes:
     lines = armoured.strip().splitlines()
     if len(lines) < 3 or lines[0] != _BEGIN or lines[-1] != _END:  # noqa: PLR2004 - the two borders and something between
         raise Corrupt("that is no signature of OpenSSH")
+    return _data("".join(lines[1:-1]))
+
+
+def _data(body: str) -> bytes:
     try:
-        body = "".join(lines[1:-1])
         data = base64.b64decode(body, validate=True)
     except (binascii.Error, ValueError):
         raise Corrupt("the signature cannot be read") from None

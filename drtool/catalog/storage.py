@@ -37,3 +37,28 @@ def read_json(path: str) -> Any:  # noqa: ANN401 - whatever the file holds
             return json.loads(stream.read())
     except (OSError, ValueError, RecursionError):
         return None
+
+
+def write_once(path: str, data: bytes) -> None:
+    """Write a private file (0600) that is never replaced: of two first calls at once one wins, and both find what it wrote.
+
+    Raises OSError when it cannot be written.
+    """
+    make_folder(os.path.dirname(path))
+    with contextlib.suppress(FileExistsError):
+        write_new(path, data)
+
+
+def write_new(path: str, data: bytes) -> None:
+    """Write a private file (0600) where nothing is, whole or not at all; FileExistsError where something is, OSError when it cannot be."""
+    temporary = f"{path}.{os.urandom(8).hex()}.new"  # threads ask at once, too
+    try:
+        make_folder(os.path.dirname(path))
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.link(temporary, path)
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)

@@ -14,12 +14,12 @@ from typing import IO, Final, cast
 from drtool import process
 from drtool.checks.bring import bring, size_of
 from drtool.checks.subject import Subject, nothing, subjects
-from drtool.checks.units import parse_duration
-from drtool.model.control import Fault
 from drtool.model.errors import TimedOut
+from drtool.model.negative_control import Fault
 from drtool.model.plan import Answer
+from drtool.model.quantity import parse_duration
 from drtool.ports import Question
-from drtool.scratch import scratch_here
+from drtool.staging.scratch import scratch_here
 
 _CHUNK: Final = 1 << 20
 _BLOCK: Final = 512

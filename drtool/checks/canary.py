@@ -5,13 +5,13 @@ import json
 from collections.abc import Mapping
 
 from drtool.checks.subject import Subject, nothing, subjects
-from drtool.inside import regular_files
 from drtool.model.codec import encode
 from drtool.model.command import Command
-from drtool.model.control import Fault
+from drtool.model.negative_control import Fault
 from drtool.model.plan import Answer
 from drtool.model.point import CANARY_FORMAT, CANARY_NAME, Canary
 from drtool.ports import Question
+from drtool.trees.inside import regular_files
 
 _MOST_BYTES = 64 * 1024
 _FIELDS = ("by", "set", "point", "run", "instant")
@@ -64,7 +64,7 @@ class CanaryCheck:
 
 
 def _read(subject: Subject) -> bytes | None:
-    root = subject.restored.path
+    root = subject.top
     path = f"{root.rstrip('/')}/{CANARY_NAME}"
     if path not in regular_files(subject.runner, root, [path]):
         return None

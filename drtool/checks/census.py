@@ -1,21 +1,22 @@
 from __future__ import annotations
 
 import os
+import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from drtool.checks.carried import carried_paths
 from drtool.checks.subject import ENVIRONMENT, Subject, nothing, stream_fields, subjects
 from drtool.checks.tags import tagged_directories
-from drtool.inside import regular_files
-from drtool.model.attributes import ENTRY, Tally, changed_groups, differences
 from drtool.model.command import Command, understanding
-from drtool.model.control import Fault
 from drtool.model.errors import NotFound
-from drtool.model.extended import EXTENDED, read_extended
+from drtool.model.negative_control import Fault
 from drtool.model.plan import Answer
 from drtool.model.point import Artifact, SampledFile
 from drtool.ports import Question, Runner
+from drtool.trees.attributes import ENTRY, Tally, changed_groups, differences
+from drtool.trees.extended import EXTENDED, read_extended
+from drtool.trees.inside import regular_files
 
 _NAMED = 5
 _DIGEST_LENGTH = 64
@@ -73,7 +74,7 @@ class CensusCheck:
         count = _Count()
         for subject in found:
             for artifact in subject.restored.member.artifacts:
-                compare = _compare_stream if artifact.form == "stream" else _compare_tree
+                compare = _compare_tree if artifact.form == "tree" else _compare_stream
                 compare(count, subject, artifact)
         shown = [*count.problems[:_NAMED]]
         if len(count.problems) > _NAMED:
@@ -104,7 +105,7 @@ class CensusCheck:
 def _compare_tree(count: _Count, subject: Subject, artifact: Artifact) -> None:
     census = artifact.census
     only = subject.restored.paths
-    root = subject.restored.path
+    root = subject.top
     owners = subject.runner.run(Command(("id", "-u"))).standard_output.strip() == b"0"
     if not owners and (census.attributes is not None or any(file.mode for file in census.sample)):
         count.note("owners not compared: not root")
@@ -148,7 +149,7 @@ def _compare_counts(count: _Count, subject: Subject, artifact: Artifact, *, owne
                 tally.take(*parts)
             parts.clear()
 
-    root = subject.restored.path
+    root = subject.top
     completed = stream_fields(subject.runner, ("find", root, "-printf", ENTRY), take)
     if completed.exit_code != 0:
         count.problems.append(f"{root} could not be listed: {completed.said(200)}")
@@ -196,7 +197,9 @@ def _judge(count: _Count, file: SampledFile, told: _Told | None, *, owners: bool
 def _compare_stream(count: _Count, subject: Subject, artifact: Artifact) -> None:
     count.expected_files += 1
     count.expected_bytes += artifact.census.bytes
-    path = subject.restored.path
+    path = subject.top
+    if path and len(subject.restored.member.artifacts) > 1 and not subject.restored.opened:  # side by side in a folder
+        path = f"{path.rstrip('/')}/{posixpath.basename(artifact.path)}"
     if not path:
         count.note(f"{subject.restored.workload} is no file now: its bytes were verified while they were fetched")
         count.proven += 1

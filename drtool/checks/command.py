@@ -4,11 +4,11 @@ import re
 from collections.abc import Mapping
 
 from drtool.checks.subject import nothing, respelled, subjects
-from drtool.checks.units import parse_duration
 from drtool.model.command import Command
-from drtool.model.control import Fault
 from drtool.model.errors import NotFound, Refused, TimedOut
+from drtool.model.negative_control import Fault
 from drtool.model.plan import Answer
+from drtool.model.quantity import parse_duration
 from drtool.ports import Question
 
 _SHOWN = 300

@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from drtool.checks.subject import Subject, nothing, respelled, stream_fields, subjects
-from drtool.checks.units import parse_duration, parse_size
+from drtool.checks.units import parse_size
 from drtool.model.command import Command
-from drtool.model.control import Fault
+from drtool.model.negative_control import Fault
 from drtool.model.plan import Answer
-from drtool.model.point import FUTURE_TOLERANCE
+from drtool.model.quantity import parse_duration
+from drtool.model.tolerance import FUTURE_TOLERANCE
 from drtool.ports import Question
 
 if TYPE_CHECKING:

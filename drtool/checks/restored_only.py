@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from drtool.model.control import Fault
 from drtool.model.kind import named_by
+from drtool.model.negative_control import Fault
 from drtool.model.plan import Answer
 from drtool.ports import Check, Question
 

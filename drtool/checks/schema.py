@@ -8,8 +8,10 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, computed_field, model_validator
 
-from drtool.checks.units import parse_duration, parse_size
+from drtool.checks.units import parse_size
+from drtool.model.address import PLACEHOLDER
 from drtool.model.ladder import Level
+from drtool.model.quantity import parse_duration
 
 _SQLITE_ENDINGS: Final = (".db", ".sqlite", ".sqlite3", ".db3")
 _ANYTHING: Final = "\0what no program prints"
@@ -62,10 +64,17 @@ def _database(text: str) -> str:
     return text
 
 
+def _placeholder(host: str) -> None:
+    """There is one placeholder, and it is the whole host: what is left of a misspelt one would be asked for as a name."""
+    if {"{", "}"} & {*host} and host != PLACEHOLDER:
+        raise ValueError(f"has a placeholder that nobody fills in: {PLACEHOLDER} stands for the whole host, and there is no other")
+
+
 def _address(text: str) -> str:
     if "://" in text:
         raise ValueError(f"must be host:port; for a web address write `http: {{url: {text}}}`")
     host, colon, port = text.rpartition(":")
+    _placeholder(host)
     if not colon or not host or not port.isdigit() or not 0 < int(port) < 65536:  # noqa: PLR2004 - the ports there are
         raise ValueError("must be host:port")
     return text
@@ -76,6 +85,10 @@ def _web_address(text: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:  # `port` itself raises for one out of range
         nearest = f": did you mean http://{text}?" if text and "://" not in text else ""
         raise ValueError(f"must begin with http:// or https:// and name a host{nearest}")
+    host = parts.netloc.removesuffix(f":{parts.port}")
+    _placeholder(host)
+    if text.count(PLACEHOLDER) > (host == PLACEHOLDER):
+        raise ValueError(f"has {PLACEHOLDER} where nobody fills it in: it stands for the whole host, once")
     return text
 
 

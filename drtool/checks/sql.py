@@ -10,11 +10,11 @@ from drtool import process
 from drtool.checks.postgresql import ask_postgresql
 from drtool.checks.sqlite import ask_sqlite
 from drtool.checks.subject import NEVER_SAID, NOBODY, Subject, nothing, respelled, subjects
-from drtool.checks.units import parse_duration
-from drtool.model.control import Fault
 from drtool.model.errors import TimedOut
+from drtool.model.negative_control import Fault
 from drtool.model.plan import Answer
-from drtool.model.point import FUTURE_TOLERANCE
+from drtool.model.quantity import parse_duration
+from drtool.model.tolerance import FUTURE_TOLERANCE
 from drtool.ports import Question
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Final
 from drtool.checks.bring import bring, size_of
 from drtool.model.errors import DrtoolError
 from drtool.ports import Runner
-from drtool.scratch import scratch_here
+from drtool.staging.scratch import scratch_here
 
 _COMPANIONS: Final = ("-wal", "-journal")
 _STEPS: Final = 100_000
@@ -18,7 +18,7 @@ _READING: Final = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class DatabaseAnswer:
     """What a database said: why it is no good (empty: it is), the first value of the query's first row, and the bytes that were read."""
 
     problem: str = ""
@@ -26,7 +26,7 @@ class Asked:
     bytes: int = 0
 
 
-def ask_sqlite(runner: Runner, path: str, *, integrity: bool, query: str | None, watch: Callable[[], None]) -> Asked:
+def ask_sqlite(runner: Runner, path: str, *, integrity: bool, query: str | None, watch: Callable[[], None]) -> DatabaseAnswer:
     """Open a copy of a database with its log, as its program would find it after a crash, and ask; what was restored is only read.
 
     The query may read the database and nothing else. `watch` raises when the time is over.
@@ -38,7 +38,7 @@ def ask_sqlite(runner: Runner, path: str, *, integrity: bool, query: str | None,
             if not problem and size_of(runner, path + companion) is not None:
                 problem = bring(runner, path + companion, copy + companion)
         if problem:
-            return Asked(problem)
+            return DatabaseAnswer(problem)
         size = sum(os.path.getsize(copy + part) for part in ("", *_COMPANIONS) if os.path.exists(copy + part))
         stopped: list[DrtoolError] = []
 
@@ -53,11 +53,11 @@ def ask_sqlite(runner: Runner, path: str, *, integrity: bool, query: str | None,
         try:
             with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
                 connection.set_progress_handler(progress, _STEPS)
-                return Asked(_broken(connection, integrity=integrity), _first(connection, query), size)
+                return DatabaseAnswer(_broken(connection, integrity=integrity), _first(connection, query), size)
         except sqlite3.Error as error:
             if stopped:
                 raise stopped[0] from None
-            return Asked(f"{path}: {error}", bytes=size)
+            return DatabaseAnswer(f"{path}: {error}", bytes=size)
 
 
 def _broken(connection: sqlite3.Connection, *, integrity: bool) -> str:

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from drtool.inside import Place, Tree, look_inside
 from drtool.model.command import Command, Completed, understanding
 from drtool.model.plan import Answer, Restored
 from drtool.ports import Question, Runner
+from drtool.trees.inside import Resolved, Tree, look_inside
 
 ENVIRONMENT: Final = {"LC_ALL": "C"}
 LONGEST_FIELD_BYTES: Final = 1 << 20
@@ -28,8 +28,10 @@ class Subject:
     """This one and what was restored beside it; links may lead into them."""
     below: str = ""
     """Where `root` lies inside of it."""
+    top: str = ""
+    """All of it there; empty where nothing of it is seen as files."""
 
-    def inside(self, path: str = "", *, last: bool = True) -> Place:
+    def inside(self, path: str = "", *, last: bool = True) -> Resolved:
         """Say where a path inside of `root` lies, and never out of what was restored."""
         return look_inside(self.runner, self.trees, f"{self.below}/{path}".strip("/"), last=last)
 
@@ -41,20 +43,22 @@ def subjects(question: Question, of: str) -> tuple[Subject, ...]:
         below = _below(restored, of)
         inspection = question.inspections.get(restored.workload)
         if below is not None and inspection is not None:
-            root = f"{restored.path.rstrip('/')}/{below}" if below else restored.path
-            found.append(Subject(restored, inspection.runner, root, _trees(question, restored), below))
+            top = inspection.root or ""
+            root = f"{top.rstrip('/')}/{below}" if below else top
+            found.append(Subject(restored, inspection.runner, root, _trees(question, restored), below, top))
     return tuple(found)
 
 
 def _trees(question: Question, restored: Restored) -> tuple[Tree, ...]:
     """Name what was restored of the same source, this one first: what lay elsewhere is seen elsewhere."""
     beside = [each for each in question.restored if each is not restored and each.source == restored.source]
-    return tuple(_tree(each) for each in (restored, *beside))
+    return tuple(_tree(question, each) for each in (restored, *beside))
 
 
-def _tree(restored: Restored) -> Tree:
-    artifacts = restored.member.artifacts
-    return Tree(artifacts[0].path if artifacts else restored.path, restored.path)
+def _tree(question: Question, restored: Restored) -> Tree:
+    artifacts, inspection = restored.member.artifacts, question.inspections.get(restored.workload)
+    top = inspection.root or "" if inspection is not None else ""
+    return Tree(artifacts[0].path if artifacts else top, top)
 
 
 def nothing(of: str, expected: str) -> Answer:

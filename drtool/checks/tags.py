@@ -21,5 +21,5 @@ def tagged_directories(subject: Subject, rules: Settings) -> tuple[bytes, ...]:
     for tag in tags:
         wanted += ["-o"] if wanted else []
         wanted += ["-name", re.sub(r"([*?\[\]\\])", r"\\\1", os.fsdecode(tag))]
-    stream_fields(subject.runner, ("find", subject.restored.path, "(", *wanted, ")", "-printf", r"%P\0"), found.append)
+    stream_fields(subject.runner, ("find", subject.top, "(", *wanted, ")", "-printf", r"%P\0"), found.append)
     return tuple(name.rpartition(b"/")[0] for name in found)

@@ -65,6 +65,16 @@ def connect(host: str, port: int, *, watch: Callable[[], None], timeout_seconds:
     raise last
 
 
+def is_of_this_machine(address: str) -> bool:
+    """Tell whether an IP address is one of this machine: whoever answers there is not what was restored."""
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind((address, 0))
+    except OSError:
+        return False
+    return True
+
+
 def ask_web(url: str, *, words: str | None, watch: Callable[[], None], timeout_seconds: float) -> WebAnswer:
     """Ask once and read the answer to its end; raises OSError or HTTPException when it is no whole answer, and as `connect`."""
     parts = urlsplit(url)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Bare:
+class BareRepository:
     """A repository, the file with its key, and OpenSSH settings (empty: the usual)."""
 
     repository: str
@@ -21,7 +21,7 @@ class Bare:
     ssh_config: str = ""
 
 
-def bare_of(options: Options) -> Bare | None:
+def bare_of(options: Options) -> BareRepository | None:
     """Return what was named instead of a policy, by option, or by restic's variables where there is no policy; else None."""
     named = _pair(options.repository, options.password_file, options.ssh_config)
     if named is not None:
@@ -34,14 +34,14 @@ def bare_of(options: Options) -> Bare | None:
         raise click.UsageError(
             "$RESTIC_REPOSITORY is set and there is no policy: name its key with --password-file or $RESTIC_PASSWORD_FILE"
         )
-    return Bare(os.environ["RESTIC_REPOSITORY"], os.environ["RESTIC_PASSWORD_FILE"])
+    return BareRepository(os.environ["RESTIC_REPOSITORY"], os.environ["RESTIC_PASSWORD_FILE"])
 
 
-def _pair(repository: str | None, password_file: str | None, ssh_config: str | None) -> Bare | None:
+def _pair(repository: str | None, password_file: str | None, ssh_config: str | None) -> BareRepository | None:
     location = repository or (os.environ.get("RESTIC_REPOSITORY") if password_file else None)
     key = password_file or (os.environ.get("RESTIC_PASSWORD_FILE") if repository else None)
     if location and key:
-        return Bare(location, key, ssh_config or "")
+        return BareRepository(location, key, ssh_config or "")
     if repository or password_file:
         raise click.UsageError("--repository and --password-file go together ($RESTIC_REPOSITORY and $RESTIC_PASSWORD_FILE stand for them)")
     if ssh_config:

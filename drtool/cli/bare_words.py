@@ -23,6 +23,8 @@ _DOCTOR: Final = re.compile(r"`?\bdrtool doctor\b(?: repository\b| tells\b[^,;.]
 _ADOPT: Final = re.compile(r"`?\bdrtool adopt\b(?! --)(?: (?!lists\b|takes\b|and\b|or\b|then\b)(?P<machine>[\w:+/=]+))?`?")
 _LISTED: Final = re.compile(r"drtool adopt lists the machines there are")
 _DRILL: Final = re.compile(r"\bdrtool drill\b(?: (?!--)(?P<name>[^\s;,`]+))?")
+_KEPT: Final = re.compile(r"(?:until|goes only with) `?drtool sweep --kept`?")
+"""What was kept aside is compared with the newest point before it is removed, for which a policy is needed."""
 _ELSEWHERE: Final = "on a machine with the policy: "
 _NOT_ALONE: Final = frozenset({"schema", "lab", "completion", "validate"})
 """Verbs that ask for neither policy nor repository."""
@@ -51,7 +53,9 @@ class BareWords:
             return text
         text = text.replace("the repository repository", f"the repository {printable(self.place)}")
         text = text.replace("no repository repository", f"no repository {printable(self.place)}")
-        text = self._without_doctor(text)
+        text = _KEPT.sub(
+            lambda found: f"{'' if found[0].startswith('until') else 'stays '}until you remove it by hand", self._without_doctor(text)
+        )
         text = _LISTED.sub("--machine and one of these machines takes its points", text)
         text = _ADOPT.sub(lambda found: f"--machine {found['machine'] or 'MACHINE'}", text)
         text = _DRILL.sub(lambda found: f"drtool restore {found['name'] or ''}".rstrip() + " --to directory PATH", text)
@@ -90,7 +94,8 @@ class BareWords:
         head, rest = f"drtool {verb}{found['run'] or ''}", f" {second}" if second else ""
         if isinstance(command, click.Group) and second in command.commands:
             command, head, rest = command.commands[second], found[0], ""
-        if not any("--repository" in parameter.opts for parameter in command.params):
+        needs_policy = verb == "sweep" and found.string[found.end() :].startswith(" --kept")
+        if needs_policy or not any("--repository" in parameter.opts for parameter in command.params):
             return found[0] if found.string[: found.start()].endswith(_ELSEWHERE) else f"{_ELSEWHERE}{found[0]}"
         words = (*self.options, *(self.restoring if verb == "restore" else ()))
         told = " ".join(printable(_SECRET.sub(r"\1:PASSWORD@", word) if "//" in word else word) for word in map(shlex.quote, words))

@@ -17,7 +17,7 @@ from drtool.model.errors import DrtoolError, NotFound, Refused
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from drtool.app import Browse
+    from drtool.app.inside import Browse
 
 _HELP = (
     "ls [PATH]         what lies there",

@@ -15,7 +15,7 @@ from drtool.model.errors import Refused
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from drtool.app import App
+    from drtool.app.facade import App
     from drtool.planning.restore import RestoreRequest
 
 _OPTION: Final = "--to"
@@ -44,9 +44,17 @@ def _rewritten(arguments: list[str]) -> list[str]:
             if not rest or rest[0].startswith("-"):
                 raise click.UsageError("--to directory needs a path: --to directory PATH")
             result += [_OPTION, "directory", "--directory", rest.pop(0)]
+        elif path := _path_alone(word, rest):
+            raise click.UsageError(f"--to takes a form, and {path} is a path: --to directory {path}")
         else:
             result.append(word)
     return result
+
+
+def _path_alone(word: str, rest: list[str]) -> str:
+    """Return the path that was given for a form; empty: there is none."""
+    given = rest[0] if word == _OPTION and rest else word.removeprefix(f"{_OPTION}=") if word.startswith(f"{_OPTION}=") else ""
+    return given if given.startswith(("/", "./", "../", "~")) else ""
 
 
 def restore_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -87,7 +95,10 @@ def request_of(app: App, given: dict[str, Any]) -> RestoreRequest:
     """Return what was asked for; raises Refused when it is not clear which sandbox is meant."""
     from drtool.model.plan import Destination  # noqa: PLC0415
     from drtool.planning.restore import RestoreRequest  # noqa: PLC0415
+    from drtool.planning.views import LATEST  # noqa: PLC0415
 
+    if LATEST in given["sets"] and LATEST not in app.policy.sets:
+        raise click.UsageError(f"`{LATEST}` names no set: each SET comes from its newest complete point anyway; type drtool restore SET")
     form: str = given["form"]
     at: datetime | None = given["at"]
     sandbox = _sandbox(app, given["sandbox"]) if form == "sandbox" else ""
@@ -113,6 +124,9 @@ def check_usage(given: dict[str, Any], *, bare: bool) -> None:
     """Raise a usage error for options that contradict each other; on a `bare` machine no set means all of them."""
     if not given["sets"] and not bare and not given["point"]:
         raise click.UsageError("name the sets to restore, or a --point; `drtool status` lists them")
+    for name in given["sets"]:
+        if name.startswith("/"):
+            raise click.UsageError(f"{name} is a path and no set: a path is given with --path: drtool restore SET --path {name}")
     if given["point"] and given["at"]:
         raise click.UsageError("--point and --at exclude each other")
     if given["leave_excluded"] and given["form"] != "original":

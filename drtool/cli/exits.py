@@ -14,12 +14,14 @@ from drtool.model.errors import DrtoolError, Interrupted
 from drtool.model.outcome import Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from drtool.model.ledger import InventoryLine
     from drtool.model.report import Failure, Report
 
 SUCCEEDED: Final = 0
 FAILED: Final = 1
 DATA_WRONG: Final = 5
-USAGE: Final = 2
 NEEDS_ATTENTION: Final = 1
 SIGNAL_BASE: Final = 128
 KEYBOARD: Final = 130
@@ -82,6 +84,14 @@ def of_report(report: Report) -> int:
     if report.steps and unexplained:
         codes.add(FAILED)
     return codes.pop() if len(codes) == 1 else FAILED
+
+
+def of_inventory(lines: Iterable[InventoryLine], fail_on: Collection[str]) -> int:
+    """Return the code of a look at everything: 1 where a line is what `fail_on` names, or nobody knows whether it is.
+
+    Whatever it names, 1 where a set or a source could not be asked, or something stands in the way of what a set protects.
+    """
+    return NEEDS_ATTENTION if any(line.is_bad(fail_on) for line in lines) else SUCCEEDED
 
 
 def joined(codes: set[int]) -> int:

@@ -20,5 +20,5 @@ def command(context: click.Context, sets: tuple[str, ...], refresh: bool) -> int
 
     session = open_session(context)
     view = session.app().forecast(sets, refresh=refresh)
-    session.answer("forecast", view, lambda: forecast_lines(view.outlooks, view.past, now=view.now))
-    return exits.NEEDS_ATTENTION if any(outlook.met is False for outlook in view.outlooks) else exits.SUCCEEDED
+    session.answer("forecast", view, lambda: forecast_lines(view.rto_forecasts, view.past, now=view.now))
+    return exits.NEEDS_ATTENTION if any(rto_forecast.met is False for rto_forecast in view.rto_forecasts) else exits.SUCCEEDED

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from drtool.model.errors import NotFound
 
 if TYPE_CHECKING:
-    from drtool.app import App
+    from drtool.app.facade import App
 
 _SHOWN = 5
 

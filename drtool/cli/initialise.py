@@ -13,7 +13,7 @@ from drtool.model.errors import Refused
 from drtool.model.outcome import Outcome
 
 if TYPE_CHECKING:
-    from drtool.app import App
+    from drtool.app.facade import App
     from drtool.model.policy import Address, Policy
     from drtool.model.report import Report
 
@@ -54,12 +54,24 @@ def sheet_lines(policy: Policy, names: tuple[str, ...]) -> list[str]:
         address = repository.address
         lines.append(f"  {printable(name)}  {printable(address.location)}")
         lines.append(f"      its key is {printable(str(address.password))}: keep a copy of what is in it, without it nothing can be read")
-        lines += [f"      and {printable(variable)} from {printable(str(value))}" for variable, value in address.environment.items()]
-        lines += [f"      {text}" for text in _ssh_lines(address)]
+        lines += [f"      {text}" for text in (*_environment_lines(address), *_ssh_lines(address), *_rclone_lines(address))]
         words = ["--repository", shlex.quote(address.location), "--password-file", "KEYFILE"]
         words += ["--ssh-config", "SSHCONFIG"] if address.ssh_config else []
         lines.append(f"      on a bare machine: drtool restore {printable(' '.join(words))}")
     return lines
+
+
+def _environment_lines(address: Address) -> list[str]:
+    """Say what restic is told besides: on a bare machine it is exported by the same names."""
+    said = [f"and {printable(variable)} from {printable(str(value))}" for variable, value in address.environment.items()]
+    return [*said, "keep a copy of what these refer to, and export them by these names on a bare machine"] if said else []
+
+
+def _rclone_lines(address: Address) -> list[str]:
+    """Say what opens the way to a remote of rclone: its name in the address stands for what lies in a file of this machine."""
+    if not address.location.startswith("rclone:") or "RCLONE_CONFIG" in address.environment:
+        return []
+    return ["what its remote stands for is in rclone's configuration: keep a copy of the file that `rclone config file` names"]
 
 
 def _ssh_lines(address: Address) -> list[str]:
@@ -80,7 +92,7 @@ def signer_lines(app: App) -> list[str]:
         signer = app.signer()
     except Refused as error:  # a credential that only the service is given: the repositories are made all the same
         return [f"  who signs evidence cannot be told from here: {printable(error.what)}"]
-    machine = printable(app.notary.machine) or "without an id"
+    machine = printable(app.machine()) or "without an id"
     return [
         f"  this machine is {machine}; on the one that takes its place: drtool adopt {machine}",
         f"  its points and evidence are signed by {signer.fingerprint}; a file of allowed signers has this line:",

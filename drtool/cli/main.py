@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -42,11 +43,12 @@ SECTIONS: Final = {
         "history": ("history", "The runs of this machine."),
         "report": ("report", "The report of a run, step by step."),
         "policy": ("policy", "The policy that travelled in a point."),
-        "inventory": ("inventory", "What the sets protect, and what stands in the way."),
+        "inventory": ("inventory", "What exists: protected, excluded or unprotected."),
         "forecast": ("forecast", "How long the way back would take, and from what that is known."),
         "plan": ("plan", "Print what would be done, and why."),
     },
     "Set up and look after": {
+        "new": ("new", "Write a first policy; asks for what it needs."),
         "validate": ("validate", "Check the policy."),
         "schema": ("schema", "Print the JSON Schema of the policy."),
         "explain": ("explain", "Say in words what happens to a set, and when."),
@@ -54,6 +56,8 @@ SECTIONS: Final = {
         "key": ("key", "List, add, prove and rotate the keys of repositories."),
         "hold": ("hold", "Keep a point or a set from being forgotten."),
         "adopt": ("adopt", "Take over the points of a machine that is gone."),
+        "notify": ("notify", "Try whether whoever is told hears it."),
+        "schedule": ("schedule", "Let this machine call drtool by itself."),
         "sweep": ("sweep", "Release what ended runs left behind."),
         "rebuild": ("rebuild", "Rebuild the local cache from the repositories."),
         "lab": ("lab", "Start a simulated platform to try things on."),
@@ -128,6 +132,10 @@ def _main(arguments: Sequence[str] | None) -> int:
     # A listing is thousands of objects at once and none of them garbage: to look for it there costs a tenth of `status`.
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     screen.prepare()
+    if "NOTIFY_SOCKET" in os.environ:
+        from drtool.cli.service_manager import ready  # noqa: PLC0415 - only a unit of systemd is told
+
+        ready()
     given: dict[str, Any] = {}
     try:
         code = program.main(args=arguments, prog_name="drtool", standalone_mode=False, obj=given)

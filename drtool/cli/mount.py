@@ -10,7 +10,7 @@ import click
 from drtool.cli import exits, screen
 from drtool.cli.ids import whole_point
 from drtool.cli.options import LookVerb, typed_again
-from drtool.cli.session import Session, open_session
+from drtool.cli.session import Invocation, open_session
 from drtool.cli.types import Until
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _tell(shown: Mount) -> None:
     screen.words([f"{printable(shown.point)} is shown at {place} until Ctrl-C, at most until {stamp(shown.expires)}."])
 
 
-def _in_background(session: Session, shown: Mount, *, given: str | None) -> int:
+def _in_background(session: Invocation, shown: Mount, *, given: str | None) -> int:
     """Let a program of its own show it, by the same options; what that says of a failure is said as it is."""
     from drtool.cli.render.words import printable, stamp  # noqa: PLC0415
     from drtool.engine.mount import is_mounted  # noqa: PLC0415

@@ -8,7 +8,7 @@ from drtool.cli import exits
 from drtool.cli.destination import DestinationVerb, check_usage, request_of, restore_options
 from drtool.cli.options import VerbGroup
 from drtool.cli.restore import open_app
-from drtool.cli.session import Session, open_session
+from drtool.cli.session import Invocation, open_session
 
 if TYPE_CHECKING:
     from drtool.model.plan import Plan
@@ -49,7 +49,7 @@ def drill(context: click.Context, name: str) -> int:
     return _show(session, session.app().plan_drill(name))
 
 
-def _show(session: Session, plan: Plan) -> int:
+def _show(session: Invocation, plan: Plan) -> int:
     from drtool.cli.render.plan import plan_lines, verdict_lines  # noqa: PLC0415
 
     further = verdict_lines(plan) if session.options.verbose else []

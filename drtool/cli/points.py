@@ -19,8 +19,8 @@ def command(context: click.Context, name: str | None, refresh: bool) -> int:  # 
 
     session = open_session(context)
     app = session.app()
-    listings = app.archive.listings(refresh=refresh)
-    every = app.archive.views(listings)
+    listings = app.listings(refresh=refresh)
+    every = app.points_in(listings)
     views = tuple(view for view in every if name in (None, view.point.set))
     unread = [listing for listing in listings.values() if listing.problem]
     if name is not None and not views and not unread:

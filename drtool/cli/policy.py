@@ -12,7 +12,7 @@ from drtool.cli.session import open_session
 from drtool.model.codec import encode
 
 if TYPE_CHECKING:
-    from drtool.app import TravelledPolicy
+    from drtool.app.looking import TravelledPolicy
 
 
 @click.command("policy", cls=LookVerb)

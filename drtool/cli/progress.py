@@ -37,7 +37,7 @@ class _Lane:
     """Seconds, by the forecast."""
 
 
-class Progress:
+class ProgressDisplay:
     """Shows a run while it runs; a context manager around it.
 
     Args:

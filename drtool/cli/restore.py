@@ -9,11 +9,11 @@ from drtool.cli import exits, screen
 from drtool.cli.destination import DestinationVerb, check_undo, check_usage, request_of, restore_options
 from drtool.cli.ids import whole_run
 from drtool.cli.report_files import ReportFile, leaves_reports
-from drtool.cli.session import Session, open_session
+from drtool.cli.session import Invocation, open_session
 from drtool.model.errors import Refused
 
 if TYPE_CHECKING:
-    from drtool.app import App
+    from drtool.app.facade import App
 
 
 @click.command("restore", cls=DestinationVerb)
@@ -26,7 +26,8 @@ def command(context: click.Context, /, undo: str | None, yes: bool, reports: tup
     """Bring SETs back: shows the plan, asks, restores, puts into service, and asks the checks.
 
     Nothing is overwritten: what was there is kept aside until `drtool sweep --kept`, and `--undo RUN` brings it
-    back. What the point left out of a place stays in service there. On a bare machine
+    back; on a NAS you rename it back, and the report says how. What the point left out of a place stays in
+    service there. On a bare machine
     --repository and --password-file are enough: the policy travels in the recovery point.
     """
     from drtool.cli.render.plan import plan_lines  # noqa: PLC0415
@@ -57,7 +58,7 @@ def _undone(app: App, text: str) -> str:
     return app.last_restore() if text == "last" else whole_run(app, text)
 
 
-def open_app(session: Session, given: dict[str, Any]) -> App:
+def open_app(session: Invocation, given: dict[str, Any]) -> App:
     """Open the policy, or on a bare machine the repository itself."""
     bare = session.bare()
     return session.app() if bare is None else session.open_bare(bare, trust_commands=given["trust_commands"])

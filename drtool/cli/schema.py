@@ -19,8 +19,8 @@ def command(of_report: bool) -> int:  # noqa: FBT001 - click's shape
 
 def policy_schema() -> dict[str, Any]:
     """Return the JSON Schema of the policy language."""
+    from drtool.app.composition import KINDS  # noqa: PLC0415
     from drtool.policy.schema import json_schema  # noqa: PLC0415 - heavy
-    from drtool.wiring import KINDS  # noqa: PLC0415
 
     return json_schema(KINDS)
 

@@ -11,15 +11,17 @@ import click
 from drtool.cli import exits, screen
 from drtool.cli.options import LookVerb, Options, options_of
 from drtool.cli.render.words import printable
+from drtool.model.signal import UNTOLD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from drtool.app import App
-    from drtool.cli.bare import Bare
+    from drtool.app.facade import App
+    from drtool.cli.bare import BareRepository
     from drtool.cli.bare_words import BareWords
-    from drtool.cli.progress import Progress
+    from drtool.cli.progress import ProgressDisplay
     from drtool.cli.report_files import ReportFile
+    from drtool.engine.session import Listener
     from drtool.model.report import Report
 
 _NAMING = ("sets", "set_name", "name", "point", "older", "newer")
@@ -30,12 +32,18 @@ _OF_POINTS = frozenset({"entries", "differences", "policy", "mount"})
 """Answers that are what lies in a point, or a path: they are told as they are."""
 
 
+def _service_manager() -> tuple[Listener, ...]:
+    from drtool.cli.service_manager import is_listening, listener  # noqa: PLC0415 - like the policy
+
+    return (listener,) if is_listening() else ()
+
+
 @dataclass(frozen=True, slots=True)
-class Session:
+class Invocation:
     """One call of one verb."""
 
     options: Options
-    progress: Progress
+    progress: ProgressDisplay
     asked: tuple[str, ...] = ()
     """The sets and points that were named: on a bare machine they may tell whose are meant."""
     looks: bool = False
@@ -43,7 +51,7 @@ class Session:
 
     def app(self) -> App:
         """Open the policy that applies here; on a bare machine, the repository that was named."""
-        from drtool.app import open_policy  # noqa: PLC0415 - heavy, and not needed for help
+        from drtool.app.opening import open_policy  # noqa: PLC0415 - heavy, and not needed for help
 
         given = self.bare()
         if given is not None:
@@ -51,7 +59,7 @@ class Session:
         app = open_policy(
             self.options.policy,
             state_directory=self.options.state_directory,
-            listeners=(self.progress,),
+            listeners=(self.progress, *_service_manager()),
             binary=self.options.restic,
             deadline_seconds=self.options.deadline,
         )
@@ -61,15 +69,15 @@ class Session:
                 screen.words(f"state   {printable(each.words)}  next: {printable(each.remedy)}" for each in app.state_openings())
         return app
 
-    def bare(self) -> Bare | None:
+    def bare(self) -> BareRepository | None:
         """Return the repository and the key that were named instead of a policy; None: there is a policy, or nothing was named."""
         from drtool.cli.bare import bare_of  # noqa: PLC0415
 
         return bare_of(self.options)
 
-    def open_bare(self, given: Bare, *, trust_commands: bool = False) -> App:
+    def open_bare(self, given: BareRepository, *, trust_commands: bool = False) -> App:
         """Open a repository with a key and nothing else."""
-        from drtool.app import open_repository  # noqa: PLC0415
+        from drtool.app.opening import open_repository  # noqa: PLC0415
         from drtool.cli.bare_words import bare_words  # noqa: PLC0415
 
         words = bare_words(self.options, place=given.repository, trust_commands=trust_commands)
@@ -93,7 +101,7 @@ class Session:
 
     def journals(self) -> App:
         """Open what this machine itself remembers: on a bare machine neither policy nor repository is needed for that."""
-        from drtool.app import open_journals  # noqa: PLC0415
+        from drtool.app.opening import open_journals  # noqa: PLC0415
 
         return self.app() if self.bare() is None else open_journals(state_directory=self.options.state_directory)
 
@@ -126,6 +134,8 @@ class Session:
             from drtool.cli.render.report import report_lines  # noqa: PLC0415
 
             screen.words(report_lines(report, code=code, steps=self.options.verbose))
+        else:  # who trusts that somebody is told of what is bad must learn that nobody would be
+            screen.words([note for note in report.notes if note.startswith(UNTOLD)])
         return code
 
     def answer(self, name: str, value: Any, lines: Callable[[], Iterable[str]], **further: Any) -> None:  # noqa: ANN401
@@ -145,14 +155,14 @@ def _say_as(words: BareWords) -> None:
     write_as(words.value)
 
 
-def open_session(context: click.Context) -> Session:
+def open_session(context: click.Context) -> Invocation:
     """Return the session of a call; a progress display only on a terminal and only for words."""
-    from drtool.cli.progress import Progress  # noqa: PLC0415
+    from drtool.cli.progress import ProgressDisplay  # noqa: PLC0415
 
     options = options_of(context.ensure_object(dict))
     looks = isinstance(context.command, LookVerb) and not context.command.works
     live = sys.stderr.isatty() and not options.json and not options.quiet
-    return Session(options, Progress(live=live, quiet=options.quiet, verbose=options.verbose), _asked(context.params), looks)
+    return Invocation(options, ProgressDisplay(live=live, quiet=options.quiet, verbose=options.verbose), _asked(context.params), looks)
 
 
 def _asked(given: Mapping[str, Any]) -> tuple[str, ...]:

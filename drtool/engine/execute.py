@@ -5,40 +5,35 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 from drtool import process
 from drtool.catalog.fold import STOPPED
-from drtool.engine.hands import Hands
-from drtool.engine.perform import Work, perform
+from drtool.catalog.result import written
+from drtool.engine.actions.work import Work
+from drtool.engine.adapters import Adapters
+from drtool.engine.perform import perform
 from drtool.engine.retry import attempt
 from drtool.model.codec import encode, kind_of
-from drtool.model.errors import Bug, DrtoolError
+from drtool.model.errors import Bug, DrtoolError, Interrupted, NotFound
 from drtool.model.event import Event, EventKind
-from drtool.model.plan import Copy, Forget, Plan, Prune, Release, Restore, Result, Seal, Step, Store, TakeSnapshot, Verify
+from drtool.model.plan import Copy, Plan, Release, Restore, Result, Seal, Step, Store, TakeSnapshot, Thaw
 from drtool.model.report import Failure
 from drtool.planning.doing import spell_all, spell_doing
+from drtool.planning.limits import Limits, Room, limits_of
+from drtool.planning.quiesce import Stillness
 from drtool.ports import Progress
 
+heard = TypeVar("heard")
 Emit = Callable[[EventKind, str, Mapping[str, object]], None]
 TICK_SECONDS = 0.2
-ALONE = Forget | Prune | Release | Verify
-"""These lock a repository against everybody; two of ours at once would only keep each other out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much happens at once: steps in all, and per resource name (`repository:near`) with a default."""
-
-    workers: int = 4
-    per_resource: int = 4
-    resources: Mapping[str, int] = field(default_factory=dict)
+THAW_SECONDS = 60.0
+"""How long it may take to let go on what was held still; then a sweep does it."""
 
 
 def execute(
     plan: Plan,
-    hands: Hands,
+    adapters: Adapters,
     *,
     emit: Emit,
     interrupt: process.Interrupt,
@@ -50,51 +45,55 @@ def execute(
 
     `events` gives what was emitted until now, for the steps that write down what happened.
     """
-    return _Execution(plan, hands, emit, interrupt, deadline, limits or Limits(), events).run()
+    return _Execution(plan, adapters, emit, interrupt, deadline, limits or Limits(), events).run()
 
 
 _EARLIER: Final = "earlier points are untouched"
 _SAFE: Final[Mapping[type, str]] = {
     **dict.fromkeys((TakeSnapshot, Store, Seal, Copy), _EARLIER),
     Release: "it carries our label: the next run or `drtool sweep` releases it",
+    Thaw: "it carries our label: the next run or `drtool sweep` lets it go on",
     Restore: "what is in service was not touched",
 }
 """What is true of a failed step, whatever its error could not tell."""
 
 
-def told(listener: Callable[[Event], None], event: Event) -> bool:
-    """Tell an event to a listener; False when it raised: who only watches (a closed terminal) must not stop a run."""
+def tell(listener: Callable[[heard], None], event: heard) -> str:
+    """Tell something to a listener; in words what it raised, if it did: who only watches (a closed terminal) must not stop a run."""
     try:
         listener(event)
-    except Exception:  # noqa: BLE001 - whatever a listener raises is its own affair
-        return False
-    return True
+    except Exception as error:  # noqa: BLE001 - whatever a listener raises is its own affair
+        return f"{type(error).__name__}: {error}"
+    return ""
 
 
 class _Execution:
     def __init__(
         self,
         plan: Plan,
-        hands: Hands,
+        adapters: Adapters,
         emit: Emit,
         interrupt: process.Interrupt,
         deadline: float | None,
         limits: Limits,
         events: Callable[[], Sequence[Event]],
     ) -> None:
-        self._plan, self._hands, self._emit, self._events = plan, hands, emit, events
-        self._interrupt, self._deadline, self._limits = interrupt, deadline, limits
+        self._plan, self._adapters, self._emit, self._events = plan, adapters, emit, events
+        self._interrupt, self._deadline = interrupt, deadline
+        self._limits = limits_of(plan, limits)
+        self._room = Room(self._limits)
+        self._stillness = Stillness(plan.steps)
         self._results: dict[str, Result] = {}
         self._ended: set[str] = set()
-        self._occupied: dict[str, int] = {}
-        self._alone: set[str] = set()
         self._known = {step.id for step in plan.steps}
         self._waiting = {step.id: step for step in plan.steps}
         self._running: dict[Future[Result | None], Step] = {}
+        self._interrupts: dict[str, process.StepInterrupt] = {}
         self._stops_told = 0
 
     def run(self) -> Mapping[str, Result]:
-        with ThreadPoolExecutor(max_workers=self._limits.workers, thread_name_prefix="drtool") as pool:
+        # One more than there is room for: what is held still goes on though everything else is busy.
+        with ThreadPoolExecutor(max_workers=self._limits.workers + 1, thread_name_prefix="drtool") as pool:
             while self._waiting or self._running:
                 self._tell_stopping()
                 self._start_ready(pool)
@@ -121,49 +120,48 @@ class _Execution:
 
     def _start_ready(self, pool: ThreadPoolExecutor) -> None:
         for step in list(self._waiting.values()):
-            if len(self._running) >= self._limits.workers:
+            if self._room.full and not self._stillness.held:
                 return
             reason = self._reason_not_to_run(step)
             if reason:
                 self._end(step, {"not_run": reason})
-            elif self._is_ready(step) and self._has_room(step):
+            elif self._is_ready(step) and self._may_begin(step):
                 del self._waiting[step.id]
-                self._occupy(step)
+                self._take_room(step)
+                self._stillness.begin(step, self._adapters.clock.monotonic())
+                self._interrupts[step.id] = process.StepInterrupt(self._interrupt)
                 self._running[pool.submit(self._carry_out, step)] = step
+
+    def _may_begin(self, step: Step) -> bool:
+        return self._stillness.may_begin(step) and (isinstance(step.action, Thaw) or self._room.fits(step))
+
+    def _take_room(self, step: Step) -> None:
+        if not isinstance(step.action, Thaw):
+            self._room.take(step)
 
     def _reason_not_to_run(self, step: Step) -> str:
         if step.always:
             return ""
         if self._interrupt.stops(shielded=False):
             return STOPPED
-        for name in step.needs:
+        if self._stillness.is_too_late(step, self._adapters.clock.monotonic()):
+            return "the time is over for which its set is held still"
+        for name in (*step.needs, *step.beside):
             if name in self._ended and name not in self._results:
                 return f"{name} did not succeed"
         return ""
 
     def _is_ready(self, step: Step) -> bool:
+        if self._stillness.is_due(step, self._adapters.clock.monotonic()):
+            return True
         return all(name in self._ended or name not in self._known for name in (*step.needs, *step.after))
 
-    def _has_room(self, step: Step) -> bool:
-        resources, default = self._limits.resources, self._limits.per_resource
-        for name in step.uses:
-            alone = isinstance(step.action, ALONE) and name.startswith("repository:")
-            if self._occupied.get(name, 0) >= (1 if alone else resources.get(name, default)) or name in self._alone:
-                return False
-        return True
-
-    def _occupy(self, step: Step) -> None:
-        for name in step.uses:
-            self._occupied[name] = self._occupied.get(name, 0) + 1
-            if isinstance(step.action, ALONE) and name.startswith("repository:"):
-                self._alone.add(name)
-
     def _carry_out(self, step: Step) -> Result | None:
-        clock = self._hands.clock
+        clock = self._adapters.clock
         scope = process.Scope(
             label=f"{self._plan.run}/{step.id}",
-            deadline=None if step.always else self._deadline,
-            interrupt=self._interrupt,
+            deadline=self._deadline_of(step),
+            interrupt=self._interrupts[step.id],
             shielded=step.always,
             doing=spell_doing(step),
             on_start=lambda pid, program: self._emit(EventKind.COMMAND_STARTED, step.id, {"pid": pid, "program": program}),
@@ -174,18 +172,19 @@ class _Execution:
         result: Result | None = None
         with process.scope(scope):
             try:
-                work = Work(self._plan, step, self._results, self._hands, lambda progress: self._tell(step, progress), self._events)
+                work = Work(self._plan, step, self._results, self._adapters, lambda progress: self._tell(step, progress), self._events)
                 result = attempt(
                     lambda: perform(work),
                     clock=clock,
-                    window_seconds=self._window(step),
+                    window_seconds=self._window(step, started),
                     on_retry=lambda error, seconds: self._emit(
                         EventKind.STEP_RETRIED, step.id, {"kind": error.kind, "what": error.what, "wait_seconds": seconds}
                     ),
                 )
-                data["result"] = encode(result, tagged=True)
+                data["result"] = encode(written(result), tagged=True)
             except DrtoolError as error:
-                data["failure"] = encode(Failure.of(_placed(error, step)))
+                stopped = self._interrupts[step.id].alone and isinstance(error, Interrupted)
+                data["failure"] = encode(Failure.of(_placed(self._stopped(step) if stopped else error, step)))
             except Exception as error:  # noqa: BLE001 - whatever crossed a seam untranslated is told as a bug, and releases still run
                 bug = Bug(f"{type(error).__name__}: {error}", traceback=traceback.format_exc(), where=step.id)
                 data["failure"] = encode(Failure.of(bug))
@@ -194,8 +193,19 @@ class _Execution:
         self._emit(EventKind.STEP_ENDED, step.id, data)
         return result
 
-    def _window(self, step: Step) -> float:
-        repositories = self._hands.policy.repositories
+    def _deadline_of(self, step: Step) -> float | None:
+        if isinstance(step.action, Thaw):
+            return self._adapters.clock.monotonic() + THAW_SECONDS
+        known = [each for each in (None if step.always else self._deadline, self._stillness.deadline(step)) if each is not None]
+        return min(known, default=None)
+
+    def _window(self, step: Step, started: float) -> float:
+        """Return how long a step is tried again; what is held still meanwhile is not kept waiting longer than it may be."""
+        ends = self._stillness.deadline(step)
+        return self._usual_window(step) if ends is None else min(self._usual_window(step), max(0.0, ends - started))
+
+    def _usual_window(self, step: Step) -> float:
+        repositories = self._adapters.policy.repositories
         windows = [
             repositories[name].timeout.total_seconds()
             for kind, _colon, name in (used.partition(":") for used in step.uses)
@@ -208,17 +218,28 @@ class _Execution:
 
     def _finish(self, step: Step, future: Future[Result | None]) -> None:
         result = future.result()
-        for name in step.uses:
-            self._occupied[name] -= 1
-            if not self._occupied[name]:
-                self._alone.discard(name)
+        if not isinstance(step.action, Thaw):
+            self._room.leave(step)
+        self._stillness.end(step)
         if result is not None:
             self._results[step.id] = result
+        else:
+            self._stop_beside(step)
         self._ended.add(step.id)
+
+    def _stop_beside(self, failed: Step) -> None:
+        for step in self._running.values():
+            if failed.id in step.beside:
+                self._interrupts[step.id].request(0)
+
+    def _stopped(self, step: Step) -> DrtoolError:
+        failed = next((name for name in step.beside if name not in self._results), "")
+        return NotFound(f"it was stopped, as {failed} did not succeed")
 
     def _end(self, step: Step, data: Mapping[str, object]) -> None:
         del self._waiting[step.id]
         self._ended.add(step.id)
+        self._stillness.end(step)
         self._emit(EventKind.STEP_ENDED, step.id, data)
 
 

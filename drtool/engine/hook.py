@@ -1,26 +1,30 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+from contextlib import AbstractContextManager
 
-from drtool.engine.hands import Hands
+from drtool.engine.adapters import Adapters
 from drtool.model.command import Command
 from drtool.model.errors import NotNow, Refused
 from drtool.model.plan import Done
 from drtool.model.policy import Hook
 from drtool.openness import Opening, opening_of
+from drtool.ports import Runner
 
 NOT_NOW = 75
 """EX_TEMPFAIL: how a hook says that this is no time for it."""
 
 
-def run_hook(hands: Hands, hook: Hook, *, set_name: str, run: str, phase: str) -> Done:
-    """Run an operator's command on the machine of its source; Refused when it fails and may not, NotNow when it says so by code 75."""
-    if hands.sources[hook.on].runner is hands.local or hands.sources[hook.on].runner.name == hands.local.name:
-        _require_closed(hook)
+def run_hook(adapters: Adapters, hook: Hook, *, set_name: str, run: str, phase: str) -> Done:
+    """Run an operator's command where it belongs; Refused when it fails and may not, NotNow when it says so by code 75."""
     environment = {"DRTOOL_SET": set_name, "DRTOOL_RUN": run, "DRTOOL_PHASE": phase}
     command = Command(hook.run, environment=environment, timeout_seconds=hook.timeout.total_seconds())
-    completed = hands.sources[hook.on].runner.run(command)
+    with hook_runner(adapters, hook) as runner:
+        if runner is adapters.local or runner.name == adapters.local.name:
+            _require_closed(hook)
+        completed = runner.run(command)
     if completed.exit_code == 0:
         return Done("ran", {"seconds": completed.seconds})
     if hook.on_failure == "continue":
@@ -37,6 +41,12 @@ def run_hook(hands: Hands, hook: Hook, *, set_name: str, run: str, phase: str) -
         hint="run it by hand to see why",
         safe="earlier points are untouched",
     )
+
+
+def hook_runner(adapters: Adapters, hook: Hook) -> AbstractContextManager[Runner]:
+    """Open the runner of a hook: inside the workload that it names, else that of its source."""
+    source = adapters.sources[hook.source]
+    return source.runner_in(hook.workload) if hook.workload else contextlib.nullcontext(source.runner)
 
 
 def _require_closed(hook: Hook) -> None:

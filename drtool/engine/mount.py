@@ -9,35 +9,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from drtool import process
-from drtool.engine.hands import Hands
-from drtool.model import plan as actions
 from drtool.model.command import Command
-from drtool.model.errors import DrtoolError, Interrupted, Refused, TimedOut
-from drtool.model.plan import Done
-from drtool.ports import MountRequest, Runner
+from drtool.model.errors import DrtoolError, Refused
+from drtool.model.plan import Mount
+from drtool.ports import Runner
 
 MOUNTS = "/proc/self/mountinfo"
 _LOOK_AGAIN_SECONDS = 0.1
 _POINT, _TYPE = 4, 0
 _PROGRAMS = (("fusermount3", "-u", "-z"), ("fusermount", "-u", "-z"), ("umount", "-l"))
-
-
-def mount(hands: Hands, action: actions.Mount) -> Done:
-    """Show a point until somebody ends the run, unmounts the directory, or the lease is over."""
-    if action.made:
-        _make(action.directory)
-    require_place(action)
-    seconds = max(1.0, (action.expires - hands.clock.now()).total_seconds())
-    words = "unmounted"
-    try:
-        hands.repositories[action.repository].mount(MountRequest(action.directory, action.point, seconds))
-    except Interrupted:
-        words = "ended"
-    except TimedOut:
-        words = "its lease is over"
-    finally:
-        take_down(hands.local, action)
-    return Done(words, {"directory": action.directory})
 
 
 @contextlib.contextmanager
@@ -60,7 +40,7 @@ def once_mounted(directory: str, tell: Callable[[], None]) -> Iterator[None]:
         watching.join()
 
 
-def take_down(runner: Runner, action: actions.Mount) -> None:
+def take_down(runner: Runner, action: Mount) -> None:
     """Unmount what a run mounted, in use or not, and remove the directory when it was made for that; already gone is success."""
     with process.scope(replace(process.current_scope(), shielded=True, deadline=None)):
         for argv in _PROGRAMS:
@@ -92,7 +72,7 @@ def is_mounted(directory: str) -> bool:
     return False
 
 
-def require_place(action: actions.Mount) -> None:
+def require_place(action: Mount) -> None:
     """Refuse a directory that nothing can be shown at: missing (unless it is made for that), no directory, or not empty."""
     directory = action.directory
     try:
@@ -105,7 +85,8 @@ def require_place(action: actions.Mount) -> None:
         raise _cannot(directory, error.strerror) from None
 
 
-def _make(directory: str) -> None:
+def make(directory: str) -> None:
+    """Make the directory a point shall be shown at; Refused where that cannot be."""
     try:
         os.makedirs(directory, mode=0o700, exist_ok=True)
     except OSError as error:

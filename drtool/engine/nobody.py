@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from drtool.model.plan import Answer, Ask, Plan, Restored, Result, Step
-from drtool.planning.asked import address_of
+from drtool.planning.implied_checks import address_of, is_placed
 
 
 def unless_nobody_was_to(answer: Answer, step: Step, plan: Plan, results: Mapping[str, Result]) -> Answer:
@@ -34,5 +34,6 @@ def _answered_before(action: Ask, plan: Plan, results: Mapping[str, Result]) -> 
         results.get(step.id)
         for step in plan.steps
         if isinstance(step.action, Ask) and not step.action.early and address and address_of(step.action.check) == address
+        if not is_placed(action.check) or step.action.cutovers == action.cutovers
     )
     return any(isinstance(answer, Answer) and answer.passed for answer in answers)

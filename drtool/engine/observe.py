@@ -2,66 +2,84 @@ from __future__ import annotations
 
 import contextvars
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
-from drtool.engine.hands import Hands
+from drtool.engine.adapters import Adapters
 from drtool.model.errors import DrtoolError, Interrupted
 from drtool.model.inventory import Inventory, Listing, Problem, SetInventory
+from drtool.model.native import Claims
 from drtool.model.policy import BackupSet
-from drtool.model.workload import Leftover, Workload
+from drtool.model.workload import NATIVE, Leftover, Workload
 from drtool.process import doing
 
-type_variable = TypeVar("type_variable")
+answer = TypeVar("answer")
 PARALLEL = 8
 
 
 def observe(
-    hands: Hands,
+    adapters: Adapters,
     *,
     sets: Iterable[str] = (),
     repositories: Iterable[str] = (),
-    dead_runs: frozenset[str] = frozenset(),
-    live_runs: frozenset[str] = frozenset(),
     leftovers: bool = False,
+    places: Iterable[tuple[str, str]] = (),
 ) -> Inventory:
-    """Ask sources and repositories at once what exists; what cannot be asked is a problem in the answer, not an error."""
+    """Ask sources and repositories at once what exists; what cannot be asked is a problem in the answer, not an error.
+
+    Leftovers are also looked for in `places`: directories, each with its source, that no policy names.
+    """
     names = tuple(dict.fromkeys(sets))
     stores = tuple(dict.fromkeys(repositories))
-    found = _at_once([lambda name=name: _set(hands, hands.policy.sets[name]) for name in names])  # type: ignore[misc]
-    listed = _at_once([lambda name=name: list_repository(hands, name) for name in stores])  # type: ignore[misc]
-    left, unasked = _leftovers(hands) if leftovers else ((), ())
-    return Inventory(
-        taken=hands.clock.now(),
-        sets=dict(zip(names, found, strict=True)),
-        repositories=dict(zip(stores, listed, strict=True)),
-        leftovers=left,
-        unasked=unasked,
-        dead_runs=dead_runs,
-        live_runs=live_runs,
-    )
+    with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
+        listed = [_begin(pool, partial(list_repository, adapters, name)) for name in stores]
+        left, unasked = _leftovers(adapters, tuple(places)) if leftovers else ((), ())  # asked anew, and what is protected may come of it
+        found = [_begin(pool, partial(_set, adapters, adapters.policy.sets[name])) for name in names]
+        listings = {name: future.result() for name, future in zip(stores, listed, strict=True)}
+        asks = any(each.what == NATIVE for each in left) and not adapters.repositories.keys() - listings.keys()
+        return Inventory(
+            taken=adapters.clock.now(),
+            sets={name: future.result() for name, future in zip(names, found, strict=True)},
+            repositories=listings,
+            leftovers=left,
+            unasked=unasked,
+            claims=adapters.natives.claims(listings.values(), adapters.repositories) if asks else None,
+        )
 
 
-def list_repository(hands: Hands, name: str) -> Listing:
+def side_by_side(asks: Iterable[Callable[[], answer]]) -> tuple[answer, ...]:
+    """Ask several at once, each in the scope of the caller, and return what they answer in their order; the first error is raised."""
+    with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
+        begun = [_begin(pool, ask) for ask in asks]
+        return tuple(future.result() for future in begun)
+
+
+def claims_of(adapters: Adapters) -> Claims | None:
+    """Return what the manifests of every repository name of what platforms keep; None where one cannot be read."""
+    return adapters.natives.claims([list_repository(adapters, name) for name in adapters.repositories], adapters.repositories)
+
+
+def list_repository(adapters: Adapters, name: str) -> Listing:
     """List one repository; an error becomes the listing's problem."""
     try:
         with doing(f"reading what lies in {name}"):
-            return hands.repositories[name].list()
+            return adapters.repositories[name].list()
     except Interrupted:
         raise
     except DrtoolError as error:
-        return Listing(repository=name, taken=hands.clock.now(), problem=Problem(error.kind, error.what, error.hint))
+        return Listing(repository=name, taken=adapters.clock.now(), problem=Problem(error.kind, error.what, error.hint))
 
 
-def _set(hands: Hands, backup_set: BackupSet) -> SetInventory:
+def _set(adapters: Adapters, backup_set: BackupSet) -> SetInventory:
     workloads: dict[str, Workload] = {}
     problems: list[Problem] = []
     empty: list[str] = []
     for protect in backup_set.protect:
         try:
             with doing(f"looking for what {backup_set.name} protects on {protect.source}"):
-                matched = hands.sources[protect.source].discover(protect.selector)
+                matched = adapters.sources[protect.source].discover(protect.selector)
         except Interrupted:
             raise
         except DrtoolError as error:
@@ -73,11 +91,14 @@ def _set(hands: Hands, backup_set: BackupSet) -> SetInventory:
     return SetInventory(backup_set.name, tuple(workloads.values()), tuple(problems), tuple(empty))
 
 
-def _leftovers(hands: Hands) -> tuple[tuple[Leftover, ...], tuple[Problem, ...]]:
+def _leftovers(adapters: Adapters, also: tuple[tuple[str, str], ...]) -> tuple[tuple[Leftover, ...], tuple[Problem, ...]]:
     found: list[Leftover] = []
     unasked: list[Problem] = []
-    for name, source in hands.sources.items():
-        places: list[Mapping[str, object]] = [sandbox.places[name] for sandbox in hands.policy.sandboxes.values() if name in sandbox.places]
+    for name, source in adapters.sources.items():
+        places: list[Mapping[str, object]] = [
+            sandbox.places[name] for sandbox in adapters.policy.sandboxes.values() if name in sandbox.places
+        ]
+        places += [{"directory": directory} for source, directory in also if source == name]
         try:
             with doing(f"looking for what ended runs left on {name}"):
                 found += source.leftovers(places)
@@ -88,9 +109,6 @@ def _leftovers(hands: Hands) -> tuple[tuple[Leftover, ...], tuple[Problem, ...]]
     return tuple(found), tuple(unasked)
 
 
-def _at_once(calls: list[Callable[[], type_variable]]) -> list[type_variable]:
-    if len(calls) < 2:  # noqa: PLR2004 - one call needs no pool
-        return [call() for call in calls]
-    with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
-        futures = [pool.submit(contextvars.copy_context().run, call) for call in calls]
-        return [future.result() for future in futures]
+def _begin(pool: ThreadPoolExecutor, ask: Callable[[], answer]) -> Future[answer]:
+    context = contextvars.copy_context()
+    return pool.submit(lambda: context.run(ask))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from drtool.engine.hands import Hands
+from drtool.engine.adapters import Adapters
 from drtool.engine.observe import observe
 from drtool.model.errors import DrtoolError, Interrupted
 from drtool.model.inventory import SetInventory
@@ -26,15 +26,15 @@ class Protected:
         return sum(known)
 
 
-def look_at_protected(hands: Hands, sets: Iterable[str]) -> Protected:
+def look_at_protected(adapters: Adapters, sets: Iterable[str]) -> Protected:
     """Ask the sources of sets as a run does, and try to read what they tell of."""
-    found = observe(hands, sets=sets).sets
+    found = observe(adapters, sets=sets).sets
     tried: dict[str, TriedReading] = {}
     for inventory in found.values():
         for source in dict.fromkeys(workload.source for workload in inventory.workloads):
             own = [workload for workload in inventory.workloads if workload.source == source]
             try:
-                tried |= hands.sources[source].try_reading(own)
+                tried |= adapters.sources[source].try_reading(own)
             except Interrupted:
                 raise
             except DrtoolError:  # what cannot be asked is told by what it is asked for first

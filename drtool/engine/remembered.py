@@ -9,10 +9,11 @@ from dataclasses import replace
 
 from drtool.catalog.memory import MemoryFile, MemoryFolder
 from drtool.model.codec import canonical
-from drtool.model.errors import Corrupt, DrtoolError, NoRepository, Refused
+from drtool.model.damage import Damage
+from drtool.model.errors import Corrupt, DrtoolError, NoRepository, NotFound, Refused
 from drtool.model.hold import Hold
 from drtool.model.inventory import Listing
-from drtool.model.memory import Damage, KnownPoint, Memory, Vanished, missed_hint
+from drtool.model.memory import KnownPoint, Memory, Vanished, missed_hint
 from drtool.model.point import Artifact, Manifest
 from drtool.planning import memory as decide
 from drtool.ports import (
@@ -44,13 +45,22 @@ class Remembered:
         by: the policy's name; only its own points are remembered.
         clock: time.
         met: tells whether one was ever listed at its address, whatever is remembered.
+        complete: adds to a listing what platforms say of what they keep of its points.
     """
 
     def __init__(
-        self, repository: Repository, *, folder: MemoryFolder, by: str, clock: Clock, met: Callable[[], bool] = lambda: False
+        self,
+        repository: Repository,
+        *,
+        folder: MemoryFolder,
+        by: str,
+        clock: Clock,
+        met: Callable[[], bool] = lambda: False,
+        complete: Callable[[Listing, Callable[[str], bytes]], Listing] = lambda listing, _read: listing,
     ) -> None:
         self.name = repository.name
         self._repository, self._folder, self._by, self._clock, self._met = repository, folder, by, clock, met
+        self._complete = complete
         self._written: dict[str, str] = {}
         self._unlisted: tuple[Vanished, ...] = ()
 
@@ -86,6 +96,7 @@ class Remembered:
                 self._identify()
             self._unlisted = self._contradictions(written, listing)
         known = self._memory.read()
+        listing = self._complete(listing, self._repository.read)
         if not (known.vanished or known.damage or self._unlisted):
             return listing
         return replace(listing, vanished=(*known.vanished, *self._unlisted), damage=known.damage)
@@ -117,15 +128,15 @@ class Remembered:
         self._change(lambda known: decide.sealed(known, arrived))
         return written
 
-    def forget(self, points: tuple[str, ...]) -> None:
+    def forget(self, points: tuple[str, ...], *, pins: tuple[str, ...] = ()) -> None:
         """Forget points; that is written down before, so that a run killed in between misses nothing."""
         listed = [each for each in self._repository.list(maximum_age_seconds=RECENT_SECONDS).points if each.by == self._by]
         self._change(lambda known: decide.given_up(known, points, there=(each.point for each in listed)), must=True)
         gone = [each for each in listed if each.point in points]
-        for snapshot in [each.manifest for each in gone] + [each.id for point in gone for each in point.data]:
-            self._written.pop(snapshot, None)
+        for record in [each.manifest for each in gone] + [each.id for point in gone for each in point.data] + [*pins]:
+            self._written.pop(record, None)
         with self._noting():
-            self._repository.forget(points)
+            self._repository.forget(points, pins=pins)
         self._change(lambda known: decide.forgotten(known, points))
 
     def discard(self, snapshots: tuple[str, ...]) -> None:
@@ -144,7 +155,11 @@ class Remembered:
 
     def get(self, request: GetRequest, *, on_progress: ProgressListener | None = None) -> GetResult:
         with self._noting(request.point):
-            return self._repository.get(request, on_progress=on_progress)
+            try:
+                return self._repository.get(request, on_progress=on_progress)
+            except Corrupt:
+                self._require_there(request.point, request.artifact)
+                raise
 
     def browse(self, artifact: Artifact, point: str, workload: str, path: str = "", *, deep: bool = True) -> Iterator[Entry]:
         with self._noting(point):  # asked at once: a path that is not there is told to whoever never takes an entry
@@ -210,6 +225,16 @@ class Remembered:
         ids |= {each.id for point in listing.points for each in point.data}
         lacking = [name for name in written if name not in ids and not any(each.startswith(name) for each in ids)]
         return tuple(Vanished("written", written[name], listing.taken) for name in lacking if name in self._written)
+
+    def _require_there(self, point: str, artifact: Artifact) -> None:
+        """Say so where data is missing because the point was forgotten while it was read: that is no damage."""
+        try:
+            listing = self._repository.list()
+        except DrtoolError:  # nobody knows: what was found stands
+            return
+        sealed = any(each.point == point for each in listing.every_point)
+        if not sealed and all((each.point, each.tree) != (point, artifact.tree) for each in listing.unsealed):
+            raise NotFound(f"the point {point} was forgotten in {self.name} while it was read", hint="drtool points --refresh")
 
     @contextlib.contextmanager
     def _noting(self, point: str = "", *, sliced: bool = False) -> Iterator[None]:

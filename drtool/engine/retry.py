@@ -3,7 +3,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from drtool.model.errors import DrtoolError
+from drtool import process
+from drtool.model.errors import DrtoolError, TimedOut
 from drtool.ports import Clock
 
 type_variable = TypeVar("type_variable")
@@ -19,7 +20,7 @@ def attempt(
     window_seconds: float,
     on_retry: Callable[[DrtoolError, float], None],
 ) -> type_variable:
-    """Call again while it fails with a transient error and the window since the first failure is open."""
+    """Call again while it fails with a transient error and the window since the first failure is open; TimedOut at the run's deadline."""
     closes: float | None = None
     wait = FIRST_WAIT_SECONDS
     while True:
@@ -30,6 +31,9 @@ def attempt(
             closes = now + window_seconds if closes is None else closes
             if not error.transient or now + wait > closes:
                 raise
+            deadline = process.current_scope().deadline
+            if deadline is not None and now + wait > deadline:
+                raise TimedOut(f"{error.what}; the deadline comes before another try", hint=error.hint, safe=error.safe) from None
             on_retry(error, wait)
             clock.sleep(wait)
             wait = min(wait * 2, LONGEST_WAIT_SECONDS)

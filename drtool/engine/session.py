@@ -6,14 +6,14 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from drtool import process
 from drtool.catalog.fold import fold
 from drtool.catalog.journal import Journal
 from drtool.catalog.runs import RunFolder, Runs
-from drtool.engine.execute import Limits, execute, told
-from drtool.engine.hands import Hands
+from drtool.engine.adapters import Adapters
+from drtool.engine.execute import execute, tell
 from drtool.engine.hook import run_hook
 from drtool.engine.lock import held
 from drtool.model.codec import encode
@@ -22,6 +22,7 @@ from drtool.model.event import Event, EventKind
 from drtool.model.outcome import Outcome
 from drtool.model.plan import Plan
 from drtool.model.report import Failure, Report
+from drtool.planning.limits import Limits
 
 Listener = Callable[[Event], None]
 JOURNAL_BYTES = 32 * 1024
@@ -29,38 +30,38 @@ JOURNAL_BYTES = 32 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class RunSession:
     """Where and how plans are carried out on this host: state directory, listeners, limits, one way to stop.
 
     `needs_state`: a run without a journal on disk could not be tidied up after a crash, so `run` refuses; a restore goes on.
     """
 
-    hands: Hands
+    adapters: Adapters
     state_directory: str
     interrupt: process.Interrupt
     listeners: Sequence[Listener] = ()
     limits: Limits = field(default_factory=Limits)
     deadline: float | None = None
 
-    def carry_out(self, plan: Plan, *, hands: Hands | None = None, needs_state: bool = True) -> Report:
+    def carry_out(self, plan: Plan, *, adapters: Adapters | None = None, needs_state: bool = True) -> Report:
         """Carry out a plan and return its report; never raises for a step that failed."""
-        hands = hands or self.hands
+        adapters = adapters or self.adapters
         with contextlib.ExitStack() as stack:
             folder = self._folder(plan, stack, needs_state=needs_state)
             journal = Journal(folder.journal if folder else None, fallback=sys.stderr)
             stack.callback(journal.close)
-            recorder = _Recorder(plan, hands, journal, self.listeners)
+            recorder = _Recorder(plan, adapters, journal, self.listeners)
             recorder.emit(EventKind.RUN_STARTED, "", _facts(plan))
             execute(
                 plan,
-                hands,
+                adapters,
                 emit=recorder.emit,
                 interrupt=self.interrupt,
                 deadline=self.deadline,
                 limits=self.limits,
                 events=lambda: tuple(recorder.events),
             )
-            self._on_failure(plan, hands, recorder)
+            self._on_failure(plan, adapters, recorder)
             if journal.failed:
                 recorder.note_failure(Refused(f"the journal could not be written: {journal.failed}", hint="free the state directory"))
             ended = {"signal_number": self.interrupt.signal_number} if self.interrupt.requests else {}
@@ -92,19 +93,19 @@ class Session:
             return None
         return folder
 
-    def _on_failure(self, plan: Plan, hands: Hands, recorder: _Recorder) -> None:
+    def _on_failure(self, plan: Plan, adapters: Adapters, recorder: _Recorder) -> None:
         if plan.verb != "run":
             return
         report = fold(plan, recorder.events)
         for set_report in report.sets:
-            backup_set = hands.policy.sets.get(set_report.set)
+            backup_set = adapters.policy.sets.get(set_report.set)
             if backup_set is None or set_report.outcome is Outcome.SUCCEEDED or _was_put_off(report, set_report.set):
                 continue
             for hook in backup_set.hooks.on_failure:
                 scope = process.Scope(label=f"{plan.run}/{backup_set.name}/on_failure", interrupt=self.interrupt, shielded=True)
                 try:
                     with process.scope(scope):
-                        run_hook(hands, hook, set_name=backup_set.name, run=plan.run, phase="on_failure")
+                        run_hook(adapters, hook, set_name=backup_set.name, run=plan.run, phase="on_failure")
                 except DrtoolError as error:
                     recorder.note_failure(error)
 
@@ -112,23 +113,37 @@ class Session:
 class _Recorder:
     """The one `emit`: journal first, then whoever listens."""
 
-    def __init__(self, plan: Plan, hands: Hands, journal: Journal, listeners: Sequence[Listener]) -> None:
-        self._plan, self._hands, self._journal, self._listeners = plan, hands, journal, list(listeners)
-        self._started = hands.clock.monotonic()
+    def __init__(self, plan: Plan, adapters: Adapters, journal: Journal, listeners: Sequence[Listener]) -> None:
+        self._plan, self._adapters, self._journal, self._listeners = plan, adapters, journal, list(listeners)
+        self._started = adapters.clock.monotonic()
         self._lock = threading.Lock()
         self.events: list[Event] = []
 
     def emit(self, kind: EventKind, step: str, data: Mapping[str, object]) -> None:
-        elapsed = round(self._hands.clock.monotonic() - self._started, 6)
-        event = Event(kind, self._plan.run, self._hands.clock.now(), elapsed, step, data)
+        elapsed = round(self._adapters.clock.monotonic() - self._started, 6)
+        event = Event(kind, self._plan.run, self._adapters.clock.now(), elapsed, step, data)
         with self._lock:
             self._journal.write(event)
             if kind is not EventKind.PROGRESS:
                 self.events.append(event)
-            self._listeners = [listener for listener in self._listeners if told(listener, event)]
+            for listener in tuple(self._listeners):
+                raised = tell(listener, event)
+                if raised:
+                    self._listeners.remove(listener)
+                    self._note_listener(event, f"{_name_of(listener)} raised {raised}: it hears no more of this run")
+
+    def _note_listener(self, event: Event, text: str) -> None:
+        """Say that somebody stopped listening; an exporter that is broken would else be taken for one that had nothing to say."""
+        noted = replace(event, kind=EventKind.NOTED, step="", data={"text": text})
+        self._journal.write(noted)
+        self.events.append(noted)
 
     def note_failure(self, error: DrtoolError) -> None:
         self.emit(EventKind.NOTED, "", {"text": error.what, "failure": encode(Failure.of(error))})
+
+
+def _name_of(listener: Listener) -> str:
+    return str(getattr(listener, "__qualname__", type(listener).__qualname__))
 
 
 def _was_put_off(report: Report, name: str) -> bool:

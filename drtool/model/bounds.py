@@ -79,11 +79,23 @@ def words(text: str, what: str, *, characters: int = TEXT_CHARACTERS) -> str:
     return text
 
 
+def line(text: str, what: str, *, characters: int = TEXT_CHARACTERS) -> str:
+    """Return text of a bounded length that a terminal may be shown: no control characters."""
+    if _CONTROL.search(words(text, what, characters=characters)):
+        raise ValueError(f"{what} holds what is no text: {shown(text)}")
+    return text
+
+
 def document(text: str, what: str) -> str:
     """Return a text of many lines that a terminal may be shown: no control characters but tabs and line feeds."""
     if len(text) > DOCUMENT_CHARACTERS or _CONTROL.search(text.replace("\n", "").replace("\t", "")):
         raise ValueError(f"{what} is no text of at most {DOCUMENT_CHARACTERS} characters")
     return text
+
+
+def is_one_line(text: str) -> bool:
+    """Tell whether a text stays one line wherever it is written, and can be written at all."""
+    return not _CONTROL.search(text) and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def is_plain(path: str) -> bool:
@@ -102,11 +114,6 @@ def plain_path(path: str, what: str) -> str:
     if not is_plain(path):
         raise ValueError(f"{shown(path)} is no plain path of {what}")
     return path
-
-
-def lies_in(path: str, base: str) -> bool:
-    """Tell whether a plain path is `base` or lies below it."""
-    return path == base or path.startswith(base.rstrip("/") + "/")
 
 
 def count(number: int, what: str, *, most: int = LARGEST) -> int:
@@ -163,6 +170,8 @@ def check_point(point: RecoveryPoint) -> RecoveryPoint:
     policy_name(point.by)
     for number, what in ((point.bytes, "bytes"), (point.files, "files"), (point.members, "members"), (point.artifacts, "artifacts")):
         count(number, what)
+    count(point.natives, "artifacts that a platform keeps", most=point.artifacts)
+    count(point.native_members, "members that a platform keeps", most=min(point.members, point.natives))
     instant(point.instant, "the point")
     instant(point.sealed, "its seal")
     hexadecimal(point.digest, "the digest of the manifest", digits=64)

@@ -29,7 +29,7 @@ def kind_of(cls: type) -> str:
 
 def encode(value: Any, *, tagged: bool = False) -> Any:  # noqa: ANN401 - any noun goes in, JSON comes out
     """Turn a noun into values that `json.dumps` understands."""
-    if value is None or isinstance(value, bool | int | float):
+    if type(value) is str or value is None or isinstance(value, bool | int | float):  # most of what thousands of tags say is text
         return value
     if isinstance(value, Enum):
         return value.value

@@ -92,7 +92,7 @@ def understanding(what: str) -> Iterator[None]:
     """Read an answer that a program elsewhere gave; what cannot be read in it is Refused: it is no fault of ours."""
     try:
         yield
-    except (ValueError, IndexError, KeyError, OverflowError) as error:
+    except (ValueError, IndexError, KeyError, OverflowError, TypeError, AttributeError, RecursionError) as error:
         raise Refused(
             f"the answer to {what} cannot be read: {str(error)[:200]}", hint="look what answers there", safe="nothing was changed"
         ) from error

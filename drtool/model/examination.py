@@ -15,11 +15,6 @@ class EvidenceView:
     evidence: Evidence
     repositories: tuple[str, ...]
 
-    @property
-    def is_on_disk_only(self) -> bool:
-        """Whether no repository has it."""
-        return not self.repositories
-
 
 @dataclass(frozen=True, slots=True)
 class EvidenceFault:

@@ -28,7 +28,9 @@ class StepForecast:
 
 @dataclass(frozen=True, slots=True)
 class SetForecast:
-    """One set, from the start of the work to its last check; `unmeasured` names what was never measured and counts as nothing.
+    """One set, from the declaration to its last check, as its RTO is counted.
+
+    `unmeasured` names what was never measured and counts as nothing.
 
     `measurements`, `newest`, `cache` and `destination` are those of its least known restore.
     """
@@ -62,10 +64,12 @@ class Forecast:
     p50_seconds: float | None
     p90_seconds: float | None
     reason: str = ""
+    look_seconds: float = 0.0
+    """What of it goes by, or went by, with listing, choosing and planning before the first step."""
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class RtoForecast:
     """How long a set would take from one copy: its newest point, of that many bytes and files, at its original place, from a cold cache."""
 
     set: str
@@ -87,6 +91,8 @@ class PastForecast:
     p50_seconds: float
     p90_seconds: float
     real_seconds: float
+    look_seconds: float = 0.0
+    """What of both went by before the first step; 0: an earlier release counted from there."""
 
     @property
     def error(self) -> float:

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
-FREEZE = "restore"
+PIN = "restore"
 QUARANTINE = "quarantine"
+_CLOCKS_DIFFER = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +13,7 @@ class Hold:
     """A record that keeps a point, or a whole set, from being forgotten: until when, by whom, why.
 
     `point` empty: the set's forget stops. A record with `releases` ends the hold of that id. `kind` is empty for a person's,
-    `restore` for a freeze (`run` needs the point: pruning waits too) and `quarantine` for one that a run wrote when a set looked wrong.
+    `restore` for a pin (`run` needs the point: pruning waits too) and `quarantine` for one that a run wrote when a set looked wrong.
     """
 
     id: str
@@ -52,6 +53,18 @@ def active_holds(records: tuple[Hold, ...], now: datetime) -> tuple[Hold, ...]:
     )
 
 
+def spent_pins(records: tuple[Hold, ...], now: datetime, *, by: str, machine: str) -> tuple[str, ...]:
+    """Return the ids of the pins of this machine that are over, with those of the records that ended them: nobody asks for them again.
+
+    One that ran out by its own date is left a day longer: clocks differ.
+    """
+    active = active_holds(records, now - _CLOCKS_DIFFER)
+    ended = {record.releases for record in records if record.releases and record.counts}
+    own = [record for record in records if record.kind == PIN and record.by == by and record.machine == machine]
+    over = {record.id for record in own if not record.releases and (record.id in ended or record not in active)}
+    return tuple(record.id for record in own if record.id in over or record.releases in over)
+
+
 def still_kept(records: tuple[Hold, ...], now: datetime) -> tuple[Hold, ...]:
     """Return the holds in force although somebody who may not end them wrote that they are over."""
     released = {record.releases for record in records if record.releases}
@@ -63,9 +76,9 @@ def ending(hold: Hold, *, id: str, created: datetime, machine: str) -> Hold:  # 
     return replace(hold, id=id, created=created, releases=hold.id, machine=machine, signer="", counts=True)
 
 
-def frozen_by(records: tuple[Hold, ...], now: datetime) -> tuple[Hold, ...]:
-    """Return the freezes in force at `now`: while one is, nothing may be taken away below a restore."""
-    return tuple(hold for hold in active_holds(records, now) if hold.kind == FREEZE)
+def pinned_by(records: tuple[Hold, ...], now: datetime) -> tuple[Hold, ...]:
+    """Return the pins in force at `now`: while one is, nothing may be taken away below a restore."""
+    return tuple(hold for hold in active_holds(records, now) if hold.kind == PIN)
 
 
 def quarantines(records: tuple[Hold, ...], set: str, now: datetime) -> tuple[Hold, ...]:  # noqa: A002 - the vocabulary's word

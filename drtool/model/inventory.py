@@ -4,11 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from drtool.model.damage import Damage
 from drtool.model.evidence import Evidence
 from drtool.model.hold import Hold
-from drtool.model.memory import Damage, Vanished
+from drtool.model.memory import Vanished
+from drtool.model.native import Claims
 from drtool.model.point import RecoveryPoint, Unsealed
 from drtool.model.rotation import SignedRotation
+from drtool.model.unfinished import Unfinished
 from drtool.model.workload import Leftover, Workload
 
 
@@ -76,6 +79,7 @@ class Inventory:
     leftovers: tuple[Leftover, ...] = ()
     unasked: tuple[Problem, ...] = ()
     """Of the sources that could not be asked for leftovers."""
-    dead_runs: frozenset[str] = frozenset()
-    """Runs of this host whose lock is free and that never ended."""
-    live_runs: frozenset[str] = frozenset()
+    unfinished: tuple[Unfinished, ...] = ()
+    """What the sweep before could not bring back into service, and why."""
+    claims: Claims | None = None
+    """What manifests name of what platforms keep; None: that was not asked, or is not known."""

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from drtool.model.damage import Damage
+
 
 def missed_hint(repository: str) -> str:
     """Say what to do about a repository that this machine has written to before, and that is not there."""
@@ -16,18 +18,6 @@ def missed_hint(repository: str) -> str:
         f"this machine has written there before: is its disk mounted? Never make a new one in the place of what is missed; "
         f"only if it is gone for good: drtool rebuild --accept {repository}, and then drtool init {repository}"
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Damage:
-    """Data of a repository that disagreed with its digests or was gone: when that was seen, and of which point if of one only."""
-
-    at: datetime
-    what: str
-    set: str = ""
-    point: str = ""
-    sliced: bool = False
-    """A reading of one slice found it, which is read again within the same cycle."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,16 @@ from typing import Any
 
 from drtool.model.carried import Carried, Survey
 from drtool.model.codec import canonical
-from drtool.model.control import Controlled, Fault
 from drtool.model.forecast import Forecast
 from drtool.model.hold import Hold
+from drtool.model.locator import Locator
+from drtool.model.negative_control import Controlled, Fault
 from drtool.model.point import Member, MissingMember
-from drtool.model.policy import CheckPolicy, Hook, Quarantine
+from drtool.model.policy import BackupSet, CheckPolicy, Hook, Quarantine, SourcePolicy
 from drtool.model.workload import Leftover, Snapshot, Workload
+
+NOWHERE = Locator()
+"""What was written down by a release that told where things lie in other fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,25 +50,24 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """What was poured into staging and waits for its cutover; `target` is where it belongs, `aside` what is kept of what was there."""
+    """What was poured and waits for its cutover; `aside` is, in words, what is kept of what was there."""
 
     workload: str
     source: str
     destination: Destination
-    staging: str
-    content: str
-    """The restored tree or file inside the staging place."""
-    target: str
-    marker: str
-    """The label beside it: owner, run, expiry, and how far a cutover got."""
+    target: str = ""
+    """Where it belongs, in words for a person."""
+    locator: Locator = NOWHERE
+    """Where it lies, in its source's own words."""
     aside: str = ""
-    kind: str = ""
-    moves: tuple[Move, ...] = ()
-    """One per restored path; `target` above stays where the whole workload belongs."""
     opened: bool = False
     """Its own program took it."""
     note: str = ""
     """What is not as it was, although nothing failed; it stands in the report."""
+    carried: Carried | None = None
+    """What of it does not come from the point, once it is in service."""
+    way_back: str = ""
+    """How a person takes the exchange back where drtool does not, without names, which may change; empty: `drtool restore --undo` does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,7 @@ class Restored:
     source: str
     destination: Destination
     path: str
+    """Where it is, in words for a person; what can be seen of it from where its `inspect` tells."""
     member: Member
     paths: tuple[str, ...] = ()
     """Only these were restored; empty: everything."""
@@ -84,6 +88,10 @@ class Restored:
     """Its own program took it: a stream that its command loaded."""
     carried: Carried | None = None
     """What of it does not come from the point: it was in service, and the point had left it out."""
+    locator: Locator = NOWHERE
+    """Where it lies, in its source's own words."""
+    way_back: str = ""
+    """How a person takes the exchange back where drtool does not, in words; empty: `drtool restore --undo` does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +121,36 @@ class Reserve:
 
 
 @dataclass(frozen=True, slots=True)
+class Quiesce:
+    """Hold workloads of one source still for the snapshots of this label; its set is still for at most `seconds` in all."""
+
+    source: str
+    workloads: tuple[Workload, ...]
+    label: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class TakeSnapshot:
-    """Take a snapshot on the source; `together` names what of the same set and source is taken with it, at one instant if it can be."""
+    """Take a snapshot on the source; `together` names what of the same set and source is taken with it, at one instant if it can be.
+
+    `quiet`: its workload is held still meanwhile, and one that is taken too late is none. `keep_until`: it stays until then once its data
+    is stored, and is labelled so from the first; None: it goes with its run.
+    """
 
     workload: Workload
     label: str
     together: tuple[str, ...] = ()
+    quiet: bool = False
+    keep_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Thaw:
+    """Let go on what the step `quiesce` holds still, or may have begun to hold before it failed."""
+
+    quiesce: str
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +175,8 @@ class Seal:
     missing: tuple[MissingMember, ...] = ()
     consistent_within: timedelta | None = None
     """The largest distance between the instants of its members that was promised."""
+    thaws: tuple[str, ...] = ()
+    """The steps that tell how long its members were held still together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,16 +190,20 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Release one leftover; already gone is success. `reserved` names the step whose sandbox it is (then `leftover` is empty)."""
+    """Release one leftover; already gone is success. `reserved` names the step whose sandbox it is (then `leftover` is empty).
+
+    `snapshot` names the step that took it; it stays where the step `keeps` stored its data.
+    """
 
     leftover: Leftover | None = None
     snapshot: str = ""
     reserved: str = ""
+    keeps: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PlaceHold:
-    """Freeze a point in one repository until this run has what it needs of it; `id` names the record."""
+    """Pin a point in one repository until this run has what it needs of it; `id` names the record."""
 
     repository: str
     point: str
@@ -275,6 +313,15 @@ class Cutover:
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """Ask the platform to run what the step `cutover` put in place, and wait until it believes that it is up; at most `seconds`."""
+
+    cutover: str
+    source: str
+    seconds: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
 class Undo:
     """Take back one exchange of a restore: what was kept aside goes into service again, and what was restored is kept aside."""
 
@@ -333,7 +380,9 @@ Action = (
     Initialise
     | RunHook
     | Reserve
+    | Quiesce
     | TakeSnapshot
+    | Thaw
     | Store
     | Seal
     | Copy
@@ -347,6 +396,7 @@ Action = (
     | Mount
     | Restore
     | Cutover
+    | Start
     | Undo
     | Ask
     | Break
@@ -356,7 +406,7 @@ Action = (
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A member as it was stored; `snapshots` are the ids the repository gave."""
+    """A member as it was stored; `snapshots` are the ids the repository gave, one for each artifact (empty for a native one)."""
 
     member: Member
     snapshots: tuple[str, ...]
@@ -380,6 +430,8 @@ class Sealed:
     missing: tuple[MissingMember, ...] = ()
     skew_seconds: float = 0.0
     """Between the instants of its oldest and its newest member."""
+    quiet_seconds: float = 0.0
+    """How long the longest of its members was held still; 0: none was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -399,6 +451,8 @@ class Forgotten:
 
     points: tuple[str, ...]
     kept: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    """Of points that a person should look after, as what a platform keeps of them did not go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -416,6 +470,8 @@ class Fetched:
     """The id and the reference of the key the copy was opened with, when it was not the one in use."""
     program: str = ""
     """What it was restored with, such as `restic 0.19.0`."""
+    warnings: tuple[str, ...] = ()
+    """Of single files that are there, and not as they were written down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -451,8 +507,10 @@ Result = Snapshot | Stored | Sealed | Copied | Forgotten | Fetched | Restored | 
 class Step:
     """One action, why it is done, and what it waits for.
 
-    `needs`: these must have succeeded. `after`: these must have ended, however. `always`: carried out whatever happened before.
-    `uses`: names of what it occupies (`repository:near`, `source:here`), for the limits of the pool.
+    `needs`: these must have succeeded. `after`: these must have ended, however. `beside`: carried out at once with these, and stopped
+    when one of them does not succeed. `always`: carried out whatever happened before.
+    `uses`: names of what it occupies (`repository:near`, `source:pve/node1`), for the limits. `alone`: nothing else may use any of that
+    meanwhile, such as a repository that is locked against everybody.
     """
 
     id: str
@@ -464,6 +522,8 @@ class Step:
     after: tuple[str, ...] = ()
     always: bool = False
     uses: tuple[str, ...] = ()
+    alone: bool = False
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -506,6 +566,14 @@ class Objective:
 
 
 @dataclass(frozen=True, slots=True)
+class OfPoints:
+    """The sources and sets by which the points of a plan go back, where they are not those of today's policy."""
+
+    sources: Mapping[str, SourcePolicy]
+    sets: Mapping[str, BackupSet]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What will be done, in an order that may be carried out from the top; a plan with no steps is legal."""
 
@@ -522,6 +590,10 @@ class Plan:
     """What a person must say yes to, whatever was said before: no `--yes` does."""
     forecast: Forecast | None = None
     """How long a recovery is expected to take; None for what is none."""
+    limits: Mapping[str, int] = field(default_factory=dict)
+    """How many steps may use a thing at once, by its name in `uses`; what is not named has the limit that everything has."""
+    of_points: OfPoints | None = None
+    """What its points need of their own; None: today's policy has it all."""
 
     @property
     def digest(self) -> str:

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from drtool.model.evidence import EvidenceHead
+from drtool.model.native import NOT_ASKED, NativePlace, NativeState
 
 MANIFEST_FORMAT = "drtool.manifest/1"
-
-TREE_CHARACTERS = 8
-TREES_TOLD = 64
+TREE_CHARACTERS, TREES_TOLD = 8, 64
 """How many trees of a point stand in its tags, each by so many characters: a listing stays bounded."""
-
-FUTURE_TOLERANCE = timedelta(minutes=10)
-"""How far ahead of our clock a point may be dated before it is not believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +52,7 @@ class Attributes:
 
 
 CANARY_NAME = ".drtool-canary.json"
-UNREADABLE = "could not be read"
-"""How every warning of a member ends that tells of something unreadable: a restore goes by it."""
+UNREADABLE = "could not be read"  # so ends every warning of a member that tells of something unreadable: a restore goes by it
 CANARY_FORMAT = "drtool.canary/1"
 
 
@@ -96,9 +91,10 @@ class Census:
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """One named body of data: a `tree` or a `stream` of a repository, named by content.
+    """One named body of data: a `tree` or a `stream` of a repository, named by content; or `native`, which a platform keeps itself.
 
-    `tree` is the repository's content id of the snapshot (restic's tree id survives `copy`); `path` is where the data lies inside it.
+    `tree` is the repository's content id of the snapshot (restic's tree id survives `copy`); `path` is where the data lies inside it. A
+    native one has no tree; its `places` are where a platform keeps it, the best first. `facts` are what its source knows it by.
     """
 
     name: str
@@ -108,6 +104,13 @@ class Artifact:
     census: Census
     stored_bytes: int = 0
     """What the repository grew by when it was written."""
+    places: tuple[NativePlace, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def native(self) -> bool:
+        """Whether a platform keeps it, and no repository."""
+        return self.form == "native"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,11 @@ class Member:
     def by_hand(self) -> str:
         """Why only a person puts it back in its original place, as its source said when it was stored; empty: drtool does."""
         return str(self.selector.get("by_hand") or "")
+
+    @property
+    def starts(self) -> bool:
+        """Whether its platform has to be asked to run it once it is in place, as its source said when it was stored."""
+        return self.selector.get("starts") is True
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +161,8 @@ class Manifest:
     missing: tuple[MissingMember, ...] = ()
     skew_seconds: float = 0.0
     """Distance between the oldest and the newest member's instant."""
+    quiet_seconds: float = 0.0
+    """How long its members were held still together for one instant, at most; 0: they were not."""
     policy: Mapping[str, Any] = field(default_factory=dict)
     """The compiled policy as far as this set needs it, or whole: data, never trusted to run commands."""
     policy_text: str = ""
@@ -202,6 +212,7 @@ SAID_OF_A_POINT = (
 
 What a rotation says of points is the digest of exactly these: a tag of a later release enters it only where it says something.
 """
+SAID_LATER = ("natives", "native_members")  # counts, which say something where they are not 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,11 +250,31 @@ class RecoveryPoint:
     """What it is to this machine (`drtool.model.standing`) when it is not ours; empty: ours, or not judged."""
     mark: str = ""
     """What tells it by all that its tags say (`drtool.model.rotation`), as they were read: an index forgets some of them."""
+    natives: int = 0
+    """How many of its artifacts a platform keeps, and no repository; `native` is what the stores said of them when this was listed."""
+    native_members: int = 0
+    """How many of its members have nothing in a repository."""
+    native: NativeState = NOT_ASKED
 
     @property
     def whole(self) -> bool:
-        """Its manifest and every artifact of it are listed in this repository."""
+        """Its manifest and every artifact of it are listed in this repository, and what a platform keeps of it is present there."""
+        return self.stored and self.native.present >= self.natives
+
+    @property
+    def stored(self) -> bool:
+        """All of it that repositories keep is listed in this one, whatever platforms say of the rest."""
         return not self.lacking
+
+    @property
+    def unasked(self) -> int:
+        """Of how many artifacts nobody knows whether a platform still has them: its store could not be asked."""
+        return max(self.natives - self.native.present - self.native.gone, 0)
+
+    @property
+    def workloads(self) -> tuple[str, ...]:
+        """Of what something is there or should be."""
+        return tuple(dict.fromkeys((*(each.workload for each in self.data), *self.native.there, *self.native.lacking)))
 
     @property
     def counts(self) -> bool:
@@ -257,11 +288,10 @@ class RecoveryPoint:
         artifacts has at least one for each member.
         """
         there = tuple(data)
-        different = {(each.workload, each.tree) for each in there}
-        trees = {each.tree[:TREE_CHARACTERS] for each in there}
+        different, trees = {(each.workload, each.tree) for each in there}, {each.tree[:TREE_CHARACTERS] for each in there}
         lacking = max(
-            self.artifacts - len(different),
-            self.members - len({workload for workload, _tree in different}),
+            self.artifacts - self.natives - len(different),
+            self.members - self.native_members - len({workload for workload, _tree in different}),
             sum(1 for tree in self.trees if tree not in trees),
             0,
         )
@@ -270,7 +300,7 @@ class RecoveryPoint:
 
 @dataclass(frozen=True, slots=True)
 class Unsealed:
-    """A stored artifact whose point was never sealed in this repository."""
+    """A stored artifact whose point was never sealed in this repository; `copied`: it was written by a copy, not by a run's store."""
 
     id: str
     by: str
@@ -281,7 +311,6 @@ class Unsealed:
     stored: datetime
     expires: datetime | None
     copied: bool = False
-    """It was written by a copy, not by a run's store."""
     tree: str = ""
     machine: str = ""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from drtool.model.ladder import Level
@@ -50,6 +50,14 @@ class RepositoryPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceLimits:
+    """How many steps may use a source, and a node of it, at once; None: as many as of anything else."""
+
+    at_once: int | None = None
+    per_node: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SourcePolicy:
     """One platform that can be asked for data; `settings` are its kind's own keys."""
 
@@ -57,6 +65,7 @@ class SourcePolicy:
     kind: str
     site: str
     settings: Settings = field(default_factory=dict)
+    limits: SourceLimits = SourceLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +110,28 @@ class Protect:
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """A command before or after the data is touched; `on` is the source on whose machine it runs."""
+    """A command before or after the data is touched; `on` is the source on whose machine it runs, or the workload in which it does."""
 
     run: tuple[str, ...]
     on: str
     timeout: timedelta = timedelta(minutes=5)
     on_failure: str = "stop"
     """`stop` or `continue`."""
+
+    @property
+    def where(self) -> str:
+        """Where it runs, in words: `on here`, `inside pve:104`."""
+        return f"inside {self.on}" if self.workload else f"on {self.on}"
+
+    @property
+    def source(self) -> str:
+        """The source that gives the runner."""
+        return self.on.partition(":")[0]
+
+    @property
+    def workload(self) -> str:
+        """The workload in which it runs, by its whole name; empty: on the machine of the source."""
+        return self.on if ":" in self.on else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +198,11 @@ class BackupSet:
     checks: tuple[CheckPolicy, ...] = ()
     consistent_within: timedelta | None = None
     nice: bool = False
+    quiesce: timedelta | None = None
+    """How long at most its members are held still together while their snapshots are taken; None: they are not."""
     quarantine: Quarantine = Quarantine()
+    keep_on_source: timedelta | None = None
+    """How long the snapshot of a stored point stays where it was taken, as a quick way back; None: it goes once its data is stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +232,29 @@ class DrillPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class NotifierPolicy:
+    """Somebody who is told how things ended; `name` is the kind and which one of it."""
+
+    kind: str
+    name: str
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """What of a source is knowingly not protected: a pattern of names, why, and the last day of that, in UTC."""
+
+    workload: str
+    source: str
+    reason: str
+    until: datetime
+
+    def is_over(self, now: datetime) -> bool:
+        """Tell whether its last day has passed."""
+        return now.date() > self.until.date()
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """Everything the operator wrote, of all files together."""
 
@@ -221,6 +272,10 @@ class Policy:
     version: int = 1
     policy_in_points: str = "needed"
     """How much of the policy travels in every point: `needed`, what its set needs, or `whole`."""
+
+    notify: tuple[NotifierPolicy, ...] = ()
+    """Who is told how things ended."""
+    exclusions: tuple[Exclusion, ...] = ()
 
     def repositories_of(self, backup_set: BackupSet) -> tuple[str, ...]:
         """Name the repositories that hold points of a set: the first one written, then the copies."""

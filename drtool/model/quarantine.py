@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
 
-from drtool.model.point import FUTURE_TOLERANCE, RecoveryPoint
+from drtool.model.point import RecoveryPoint
 from drtool.model.policy import Quarantine
+from drtool.model.tolerance import FUTURE_TOLERANCE
 
 HISTORY = 7
 """How many complete points make the usual size."""

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
 
-from drtool.model.control import Controlled
 from drtool.model.errors import Bug, DrtoolError
 from drtool.model.ladder import Level
+from drtool.model.negative_control import Controlled
 from drtool.model.outcome import Outcome
 
 REPORT_FORMAT = "drtool.report/1"
@@ -143,6 +143,8 @@ class SetReport:
     """`all`, `part` or `none` of what was to come back is there; empty: nothing was to."""
     checks_wrong: int = 0
     checks_not_asked: int = 0
+    quiet_seconds: float = 0.0
+    """How long its members were held still together, at most; 0: they were not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Any
 from drtool.model.codec import canonical
 from drtool.model.evidence import Evidence
 from drtool.model.hold import Hold
-from drtool.model.point import SAID_OF_A_POINT, RecoveryPoint
+from drtool.model.point import SAID_LATER, SAID_OF_A_POINT, RecoveryPoint
 
 ROTATION_FORMAT = "drtool.rotation/1"
 TOKEN_CHARACTERS = 16
@@ -138,7 +138,8 @@ def token(digest: str) -> str:
 
 def mark(point: RecoveryPoint) -> str:
     """Return what tells a point by all that its tags say, not by its manifest alone: who has the old key could sign other tags for it."""
-    return point.mark or _token_of({name: getattr(point, name) for name in SAID_OF_A_POINT})
+    later = {name: said for name in SAID_LATER if (said := getattr(point, name))}
+    return point.mark or _token_of({**{name: getattr(point, name) for name in SAID_OF_A_POINT}, **later})
 
 
 def record_mark(record: Evidence | Hold) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,6 +26,11 @@ def parse_reference(text: str) -> SecretReference | None:
     """Return the reference that `text` spells, or None when it is a plain value."""
     scheme, colon, value = text.partition(":")
     return SecretReference(scheme, value) if colon and value and scheme in SCHEMES else None
+
+
+def is_credential_name(text: str) -> bool:
+    """Tell whether systemd takes a name for a credential's, and a unit for a word."""
+    return re.fullmatch(r"[A-Za-z0-9._@+-]{1,255}", text) is not None and text not in (".", "..")
 
 
 class Secret:

@@ -75,6 +75,8 @@ class Adoption:
     places: tuple[str, ...] = ()
     """What it left at the sources, where that alone is taken over, and the digests of those labels that prove nothing here."""
     labels: tuple[str, ...] = ()
+    over_runs: tuple[str, ...] = ()
+    """The runs that left these: whoever takes them over says that those are over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,5 +97,7 @@ class Acceptance:
     """Who follows whom among the keys it accepts, as it read it in the repositories; one that goes there stays here."""
     labels: tuple[str, ...] = ()
     """Digests of labels that a person took over: no machine that is known here proves them."""
+    over_runs: tuple[str, ...] = ()
+    """Runs without a journal here of which a person said, by taking over what they left, that they are over."""
     untold: tuple[str, ...] = ()
     """What was decided at first contact and nobody has been told yet."""

@@ -1,23 +1,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from drtool.model.evidence import EvidenceRecord
 from drtool.model.examination import EvidenceView
 from drtool.model.hold import Hold
 from drtool.model.point import RecoveryPoint
-
-
-@dataclass(frozen=True, slots=True)
-class InventoryLine:
-    """One workload and what becomes of it; `state` is protected or problem."""
-
-    workload: str
-    source: str
-    set: str
-    state: str
-    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +19,8 @@ class PointView:
     not_whole: tuple[str, ...] = ()
     proven: tuple[str, ...] = ()
     """Where it passed a drill."""
+    unasked: bool = False
+    """Whether it is whole is not known: a platform that keeps something of it could not be asked."""
 
     @property
     def counts(self) -> bool:
@@ -41,31 +31,6 @@ class PointView:
     def listed(self) -> tuple[str, ...]:
         """Every repository that has something of it, those that hold it whole first."""
         return (*self.repositories, *self.not_whole)
-
-
-@dataclass(frozen=True, slots=True)
-class GoneSet:
-    """A set that has points and is not in the policy any more: how many, and of when the newest is."""
-
-    set: str
-    points: int
-    newest: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class DeadRun:
-    """A run of this machine that died: what it left is still there, until a sweep, or the next run, tidies it up."""
-
-    run: str
-    verb: str
-    since: datetime
-    sets: tuple[str, ...] = ()
-
-    @property
-    def words(self) -> str:
-        """Say so, for whoever looks."""
-        of = f" of {', '.join(self.sets)}" if self.sets else ""
-        return f"the {self.verb}{of} begun {self.since:%Y-%m-%d %H:%M} UTC died, and what it left was not tidied up yet"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,15 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from drtool.model.errors import NotFound, Refused
+from drtool.model.identifier import instant_of
 from drtool.model.inventory import Listing
 from drtool.model.label import UNKNOWN_MACHINE
 from drtool.model.point import RecoveryPoint
 from drtool.model.rotation import Rotation
 from drtool.model.standing import Acceptance, Adopted, Adoption, Ours, Standing
+from drtool.model.view import PointView
 from drtool.model.workload import Leftover
+from drtool.planning.pieces import out_of_service
 from drtool.planning.standing import left_here
 from drtool.planning.succession import chains, roots
 from drtool.planning.words import spell_count, spell_duration, spell_instant, spell_some
@@ -64,27 +67,38 @@ def _chains(grouped: Iterable[tuple[str, str]], rotations: tuple[Rotation, ...])
 def doubt(adoption: Adoption, *, now: datetime) -> str:
     """Say, in words, why a machine may well be alive; empty where nothing tells so."""
     age = max(timedelta(0), now - adoption.newest)
-    if not adoption.signer or age > FRESH:
+    if age > FRESH or not (adoption.signer or adoption.places):
         return ""
+    if not adoption.signer:
+        return f"the newest of the runs that left this began {spell_duration(age)} ago, as its label tells: is it really over?"
     return f"its newest point is {spell_duration(age)} old: is it really gone?"
 
 
-def choose_leftovers(leftovers: Iterable[Leftover], name: str, *, ours: Ours, at: datetime) -> Adoption:
+def choose_leftovers(
+    leftovers: Iterable[Leftover], name: str, *, ours: Ours, at: datetime, known_runs: frozenset[str] = frozenset()
+) -> Adoption:
     """Return what adopting a machine for what it left at the sources accepts: those things, no key, and no point.
 
-    Raises NotFound when no machine of our name and of that id left anything that is not known to be ours.
+    That is what is not known to be ours, and what is under way of a run that has no journal here (`known_runs` have one): of a machine
+    of ours whose state was lost, whoever takes that over says that the run is over.
+
+    Raises NotFound when no machine of our name and of that id left anything of the kind.
     """
     left: dict[str, list[Leftover]] = {}
     for each in leftovers:
-        if not left_here(each, by=ours.by, machines=ours.machines) and each.by == ours.by:
+        if each.by != ours.by or each.spent:
+            continue
+        if not left_here(each, by=ours.by, machines=ours.machines) or (each.run not in known_runs and out_of_service(each)):
             left.setdefault(each.machine or UNKNOWN_MACHINE, []).append(each)
     if name not in left:
         known = ", ".join(sorted(left))
         hint = f"these left something: {known}" if known else "no other machine of this name left anything at the sources that answered"
         raise NotFound(f"no machine {name} left anything that is not ours already", hint=hint)
-    places = tuple(f"{each.what} {each.locator}" for each in left[name])
+    places = tuple(line for each in left[name] for line in (f"{each.what} {each.locator}", *(f"  {words}" for words in each.does)))
     labels = tuple(sorted(filter(None, (each.unproven for each in left[name]))))
-    return Adoption(name, "", 0, (), at, at, places=places, labels=labels)
+    over = tuple(sorted({each.run for each in left[name]} - known_runs))
+    begun = sorted(instant_of(each.run) or at for each in left[name])
+    return Adoption(name, "", 0, (), begun[0], begun[-1], places=places, labels=labels, over_runs=over)
 
 
 def choose_adoption(
@@ -153,12 +167,30 @@ def _by_key(adoption: Adoption, signer: str) -> Adoption:
     return replace(adoption, signer=signer) if signer in adoption.keys else adoption
 
 
+def spell_adopted(adoption: Adoption, *, unsigned: int = 0) -> str:
+    """Say what an adoption brought."""
+    if not adoption.signer:
+        return f"what machine {adoption.machine} left is ours from now on; it brings no points, and no key is accepted"
+    brought = f"{spell_count(adoption.points + unsigned, 'point')} of {', '.join(adoption.sets)}"
+    return f"{adoption.machine or 'what is signed'} by {adoption.signer} is ours from now on: {brought}"
+
+
+def newest_of(adoption: Adoption, views: Iterable[PointView]) -> tuple[PointView, ...]:
+    """Return of each set the newest point that a machine which is to be adopted signed; `views` are the newest first."""
+    newest: dict[str, PointView] = {}
+    for view in views:
+        if view.point.machine == adoption.machine and view.point.signer in (adoption.signer, *adoption.keys):
+            newest.setdefault(view.point.set, view)
+    return tuple(newest.values())
+
+
 def adopted(acceptance: Acceptance, adoption: Adoption, *, unsigned: Iterable[str] = (), at: datetime) -> Acceptance:
     """Return what is known once a machine is adopted; adopted again, nothing changes.
 
     Who was merely met first and signs in that machine's name, too, is accepted no longer: a person has named another.
     """
-    if adoption.machine == UNKNOWN_MACHINE and not adoption.signer:
+    acceptance = replace(acceptance, over_runs=tuple(dict.fromkeys((*acceptance.over_runs, *adoption.over_runs))))
+    if adoption.machine in (UNKNOWN_MACHINE, *acceptance.machines) and not adoption.signer:
         return replace(acceptance, labels=tuple(dict.fromkeys((*acceptance.labels, *adoption.labels))))
     record = Adopted(adoption.machine, tuple(filter(None, (adoption.signer,))), at, adoption.points)
     again = any(each.machine == record.machine and each.signers == record.signers for each in acceptance.adopted)

@@ -7,18 +7,21 @@ from datetime import datetime, timedelta
 
 from drtool.model.inventory import Inventory, SetInventory
 from drtool.model.outcome import Outcome
-from drtool.model.plan import Plan, Release, Seal, Skipped, Step, Store, TakeSnapshot, Verdict
+from drtool.model.plan import Plan, Seal, Skipped, Step, Store, Verdict
 from drtool.model.point import DataSnapshot, MissingMember, RecoveryPoint
 from drtool.model.policy import BackupSet, Policy
 from drtool.model.workload import Workload
 from drtool.planning.caution import cautions
 from drtool.planning.copy import copy_step, lacking
 from drtool.planning.forget import ForgetDecision, decide_forget, forget_step
-from drtool.planning.holdings import Holding, holdings
 from drtool.planning.hooks import Gate, hook_steps
+from drtool.planning.limits import used_of, with_limits
 from drtool.planning.order import set_of
 from drtool.planning.others import others_of
 from drtool.planning.quarantine import explained, guard_steps
+from drtool.planning.quiesce import quiet_steps, why_not_quiet
+from drtool.planning.repository_view import RepositoryView, repository_views
+from drtool.planning.snapshots import label_of, release_step, snapshot_steps
 
 LIFETIME = timedelta(hours=48)
 """How long what was stored and never sealed is left alone."""
@@ -51,7 +54,7 @@ def plan_run(
     `points` gives every set a fresh id; `lifetime` is how long unsealed data is left alone. Forgetting is judged as if the fresh
     point were there. Raises NotFound for a set the policy does not have.
     """
-    held = holdings(inventory, policy.repositories)
+    held = repository_views(inventory, policy.repositories)
     draft = _Draft()
     for name in dict.fromkeys(sets):
         backup_set = set_of(policy, name)
@@ -63,17 +66,15 @@ def plan_run(
         if not workloads:
             draft.skipped.append(_nothing_to_store(name, missing, found))
             continue
+        draft.notes += [f"{workload.name}: {workload.doubt}" for workload in workloads if workload.doubt]
         draft.notes += [told.words for told in others_of(inventory.repositories.values(), name, by=policy.name, now=now)]
-        fresh = _fresh_point(policy, backup_set, workloads, point=points[name], run=run, now=now, complete=not missing)
-        seal = _store_steps(backup_set, workloads, missing, draft, point=fresh.point, expires=now + lifetime)
+        fresh = _fresh_point(policy, backup_set, workloads, point=points[name], run=run, now=now, complete=_is_all(workloads, missing))
+        seal = _store_steps(backup_set, workloads, missing, draft, point=fresh.point, now=now, expires=now + lifetime)
         _after_seal(policy, backup_set, held, draft, fresh=fresh, seal=seal, now=now)
         draft.skipped.extend(cautions(policy, backup_set, held, now=now))
     written = {repository: tuple(steps) for repository, steps in draft.written.items()}
-    draft.steps.extend(
-        forget_step(backup_set, decision, expected=expected, needs=needs, written=written, rules=explained(backup_set, now=now))
-        for backup_set, decision, expected, needs in draft.forgets
-    )
-    return Plan(
+    draft.steps.extend(_forget_steps(draft, written, now=now))
+    plan = Plan(
         verb="run",
         run=run,
         policy=policy.name,
@@ -83,12 +84,13 @@ def plan_run(
         verdicts=tuple(draft.verdicts),
         notes=tuple(draft.notes),
     )
+    return with_limits(plan, policy)
 
 
 def _divide(backup_set: BackupSet, found: SetInventory, draft: _Draft) -> tuple[tuple[MissingMember, ...], tuple[Workload, ...]]:
     unique = {workload.name: workload for workload in reversed(found.workloads)}
     ordered = [unique.pop(workload.name) for workload in found.workloads if workload.name in unique]
-    missing = {workload.name: workload.problem for workload in ordered if workload.problem}
+    missing = {each.name: why for each in ordered if (why := each.problem or why_not_quiet(backup_set, each))}
     answered = {workload.source for workload in ordered} | set(found.empty)
     silent = [protect.source for protect in backup_set.protect if protect.source not in answered]
     for number, problem in enumerate(found.problems, start=1):
@@ -102,7 +104,12 @@ def _divide(backup_set: BackupSet, found: SetInventory, draft: _Draft) -> tuple[
         draft.skipped.append(Skipped(what, reason, Outcome.FAILED.value, set=backup_set.name))
         missing.setdefault(source, reason)
     members = tuple(MissingMember(workload=name, reason=reason) for name, reason in missing.items())
-    return members, tuple(workload for workload in ordered if not workload.problem)
+    return members, tuple(workload for workload in ordered if workload.name not in missing)
+
+
+def _is_all(workloads: tuple[Workload, ...], missing: tuple[MissingMember, ...]) -> bool:
+    """Tell whether the point will be complete, as far as is known before it is made."""
+    return not missing and not any(workload.lacks for workload in workloads)
 
 
 def _nothing_to_store(name: str, missing: tuple[MissingMember, ...], found: SetInventory) -> Skipped:
@@ -142,15 +149,18 @@ def _store_steps(
     draft: _Draft,
     *,
     point: str,
+    now: datetime,
     expires: datetime,
 ) -> str:
     """Draft everything up to the seal and return its step id."""
     name = backup_set.name
+    stays = None if backup_set.keep_on_source is None else now + backup_set.keep_on_source
     before, gate = hook_steps(name, "before", backup_set.hooks.before)
     draft.steps.extend(before)
-    snapshots = _snapshot_steps(name, workloads, gate, point=point)
-    taken = {step.workload: step.id for step in snapshots}
-    draft.steps.extend(snapshots)
+    quiet = quiet_steps(backup_set, workloads, snapshot_steps(name, workloads, gate, point=point, stays=stays), gate, label=label_of(point))
+    taken = {step.workload: step.id for step in quiet.snapshots}
+    draft.steps.extend((*quiet.before, *quiet.snapshots, *quiet.thaws))
+    gate = replace(gate, after=(*gate.after, *quiet.gate))
     stores = {
         workload.name: _store_step(backup_set, workload, gate, point=point, expires=expires, snapshot=taken.get(workload.name, ""))
         for workload in workloads
@@ -158,12 +168,12 @@ def _store_steps(
     draft.steps.extend(stores.values())
     live = tuple(step.id for step in stores.values() if step.workload not in taken)
     started = tuple(step.id for step in before)
-    after, _ = hook_steps(name, "after", backup_set.hooks.after, gate=Gate(after=(*started, *taken.values(), *live)))
+    after, _ = hook_steps(name, "after", backup_set.hooks.after, gate=Gate(after=(*started, *taken.values(), *quiet.gate, *live)))
     draft.steps.extend(after)
     for workload in workloads:
         if workload.name in taken:
             snapshot = taken[workload.name]
-            draft.steps.append(_release_step(name, workload, snapshot=snapshot, store=stores[workload.name].id))
+            draft.steps.append(release_step(name, workload, snapshot=snapshot, store=stores[workload.name].id, stays=stays))
     seal = Step(
         id=f"{name}/seal",
         action=Seal(
@@ -172,6 +182,7 @@ def _store_steps(
             stores={workload: step.id for workload, step in stores.items()},
             missing=missing,
             consistent_within=backup_set.consistent_within,
+            thaws=quiet.gate,
         ),
         why="the point exists once its manifest is written",
         set=name,
@@ -182,46 +193,6 @@ def _store_steps(
     draft.steps.append(seal)
     draft.written.setdefault(backup_set.to, []).append(seal.id)
     return seal.id
-
-
-def _snapshot_steps(name: str, workloads: tuple[Workload, ...], gate: Gate, *, point: str) -> list[Step]:
-    """Draft a snapshot of each; the first of a source takes all of them there together, and the others wait for it."""
-    members: dict[str, list[Workload]] = {}
-    for workload in workloads:
-        if workload.snapshots:
-            members.setdefault(workload.source, []).append(workload)
-    steps = []
-    for first, *others in members.values():
-        step = _snapshot_step(name, first, gate, point=point, together=tuple(other.name for other in others))
-        behind = replace(gate, after=(*gate.after, step.id))
-        steps += [step, *(_snapshot_step(name, other, behind, point=point) for other in others)]
-    return steps
-
-
-def _snapshot_step(name: str, workload: Workload, gate: Gate, *, point: str, together: tuple[str, ...] = ()) -> Step:
-    return Step(
-        id=f"{name}/snapshot/{workload.name}",
-        action=TakeSnapshot(workload=workload, label=f"drtool-{point}", together=together),
-        why="it is read as it is at one instant",
-        set=name,
-        workload=workload.name,
-        needs=gate.needs,
-        after=gate.after,
-        uses=(f"source:{workload.source}",),
-    )
-
-
-def _release_step(name: str, workload: Workload, *, snapshot: str, store: str) -> Step:
-    return Step(
-        id=f"{name}/release/{workload.name}",
-        action=Release(snapshot=snapshot),
-        why="a snapshot is no backup: it goes as soon as its data is stored",
-        set=name,
-        workload=workload.name,
-        after=(snapshot, store),
-        always=True,
-        uses=(f"source:{workload.source}",),
-    )
 
 
 def _store_step(backup_set: BackupSet, workload: Workload, gate: Gate, *, point: str, expires: datetime, snapshot: str) -> Step:
@@ -240,14 +211,14 @@ def _store_step(backup_set: BackupSet, workload: Workload, gate: Gate, *, point:
         workload=workload.name,
         needs=(*gate.needs, snapshot) if snapshot else gate.needs,
         after=gate.after,
-        uses=(f"repository:{backup_set.to}", f"source:{workload.source}"),
+        uses=(f"repository:{backup_set.to}", *used_of(workload.source, workload.selector)),
     )
 
 
 def _after_seal(
     policy: Policy,
     backup_set: BackupSet,
-    held: Mapping[str, Holding],
+    held: Mapping[str, RepositoryView],
     draft: _Draft,
     *,
     fresh: RecoveryPoint,
@@ -280,3 +251,24 @@ def _after_seal(
         if decision.points and not held[repository].listing.vanished:
             draft.forgets.append((backup_set, decision, fresh.point, needs))
     draft.written.setdefault(backup_set.to, []).extend(step.id for step in guard)
+
+
+def _forget_steps(draft: _Draft, written: Mapping[str, tuple[str, ...]], *, now: datetime) -> list[Step]:
+    """Return the forgettings, one repository of a set after the other where a platform keeps something of what is forgotten."""
+    steps: list[Step] = []
+    native: dict[str, tuple[str, ...]] = {}
+    for backup_set, decision, expected, needs in draft.forgets:
+        name = backup_set.name
+        step = forget_step(
+            backup_set,
+            decision,
+            expected=expected,
+            needs=needs,
+            written=written,
+            rules=explained(backup_set, now=now),
+            behind=native.get(name, ()) if decision.natives else (),
+        )
+        if decision.natives:
+            native[name] = (*native.get(name, ()), step.id)
+        steps.append(step)
+    return steps

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 
-from drtool.model.memory import Damage
 from drtool.model.outcome import Outcome
 from drtool.model.plan import Skipped
-from drtool.model.point import RecoveryPoint
 from drtool.model.policy import BackupSet, Policy
-from drtool.planning.holdings import Holding
+from drtool.planning.damaged import spell_damage
 from drtool.planning.memory import spell_vanished
-from drtool.planning.words import spell_duration
+from drtool.planning.repository_view import RepositoryView
 
 
 def cautions(
-    policy: Policy, backup_set: BackupSet, held: Mapping[str, Holding], *, now: datetime, forgets: bool = True
+    policy: Policy, backup_set: BackupSet, held: Mapping[str, RepositoryView], *, now: datetime, forgets: bool = True
 ) -> tuple[Skipped, ...]:
     """Say what does not count in the repositories of a set, so that it ends partial at best; `forgets`: points would be forgotten too.
 
@@ -32,34 +30,6 @@ def cautions(
             what = f"forgetting points of {backup_set.name} in {name}" if forgets else f"{name} as it was known"
             found.append(_partial(what, f"{sentence}: drtool doctor {name}", backup_set))
     return tuple(found)
-
-
-def spell_damage(name: str, found: Damage, *, now: datetime) -> str:
-    """Say since when a repository is known to be damaged."""
-    where = f" in the point {found.point}" if found.point else ""
-    return f"{name} was found damaged{where} {spell_duration(max(0.0, (now - found.at).total_seconds()))} ago"
-
-
-def advice_on_damage(repositories: Iterable[str], damaged: Mapping[str, Damage], *, now: datetime) -> list[tuple[str, str]]:
-    """Say which repositories are damaged, and what to type about each."""
-    return [
-        (f"{spell_damage(name, damaged[name], now=now)}: nothing is forgotten there", f"drtool verify {name}")
-        for name in repositories
-        if name in damaged
-    ]
-
-
-def went_back(
-    backup_set: BackupSet, there: RecoveryPoint | None, newest: RecoveryPoint, *, holders: Iterable[str]
-) -> list[tuple[str, str]]:
-    """Say that copies have newer points of a set than the repository in which each is sealed first, `there` being its newest."""
-    if there is None or there.instant >= newest.instant:
-        return []
-    words = (
-        f"{backup_set.to} went back in time, or is newly what {backup_set.name} is written to: {', '.join(sorted(holders))} holds newer"
-        f" points of it, and each is sealed in {backup_set.to} first"
-    )
-    return [(words, f"drtool doctor {backup_set.to}")]
 
 
 def _partial(what: str, reason: str, backup_set: BackupSet) -> Skipped:

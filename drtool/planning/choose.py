@@ -6,8 +6,9 @@ from datetime import datetime
 
 from drtool.model.errors import Conflict, NotFound
 from drtool.model.inventory import Listing
-from drtool.model.point import FUTURE_TOLERANCE, RecoveryPoint
+from drtool.model.point import RecoveryPoint
 from drtool.model.standing import Standing
+from drtool.model.tolerance import FUTURE_TOLERANCE
 from drtool.planning.names import fitting
 from drtool.planning.words import spell_instant
 
@@ -23,6 +24,8 @@ class ChosenPoint:
     recovery_point: RecoveryPoint
     passed_over: tuple[RecoveryPoint, ...] = ()
     """Newer ones in our name that do not count here, newest first: a person may want to know of them."""
+    complete: RecoveryPoint | None = None
+    """The newest complete one of the past, where this one is partial."""
 
     @property
     def standing(self) -> str:
@@ -68,7 +71,8 @@ def choose_point(
             safe="nothing was restored",
         )
     newer = tuple(each for each in _newest_first(left_aside) if _age(each) > _age(chosen)) if point is None and at is None else ()
-    return ChosenPoint(point=chosen.point, copies=tuple(held), recovery_point=chosen, passed_over=newer)
+    whole = None if chosen.complete else next((each for each in every if each.counts and each.instant <= now + FUTURE_TOLERANCE), None)
+    return ChosenPoint(point=chosen.point, copies=tuple(held), recovery_point=chosen, passed_over=newer, complete=whole)
 
 
 def name_older(point: RecoveryPoint, listings: Mapping[str, Listing]) -> str:
@@ -155,9 +159,12 @@ def _newest(every: list[RecoveryPoint], *, set_name: str, at: datetime | None, n
         )
     if past:
         broken = [found for found in past if not found.whole]
-        words = f", and {len(broken)} of them not whole: data is gone" if broken else ""
+        unasked = all(found.stored and found.unasked and not found.native.gone for found in broken)
+        why = "a platform that keeps a part was not there to be asked" if unasked else "data is gone"
+        words = f", and {len(broken)} of them not whole: {why}" if broken else ""
+        only = f"{set_name} has only points that are not whole{f': {why}' if unasked else ''}"
         raise NotFound(
-            f"{set_name} has only partial points{words}" if len(broken) < len(past) else f"{set_name} has only points that are not whole",
+            f"{set_name} has only partial points{words}" if len(broken) < len(past) else only,
             hint=f"`drtool restore {set_name} --point {past[0].point}` takes what is in the newest: {_shown(past)}",
         )
     raise NotFound(
@@ -167,4 +174,4 @@ def _newest(every: list[RecoveryPoint], *, set_name: str, at: datetime | None, n
 
 
 def _holds_all(found: RecoveryPoint, workloads: frozenset[str]) -> bool:
-    return bool(workloads) and workloads <= {item.workload for item in found.data}
+    return bool(workloads) and workloads <= {*found.workloads} - {*found.native.lacking}

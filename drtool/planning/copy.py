@@ -6,17 +6,18 @@ from datetime import datetime
 from drtool.model.inventory import Inventory
 from drtool.model.outcome import Outcome
 from drtool.model.plan import Copy, Plan, Skipped, Step
-from drtool.model.point import FUTURE_TOLERANCE, RecoveryPoint
+from drtool.model.point import RecoveryPoint
 from drtool.model.policy import BackupSet, Policy
+from drtool.model.tolerance import FUTURE_TOLERANCE
 from drtool.planning.caution import cautions
-from drtool.planning.holdings import Holding, holdings
 from drtool.planning.order import set_of
+from drtool.planning.repository_view import RepositoryView, repository_views
 from drtool.planning.retention import verdicts
 from drtool.planning.words import spell_count
 
 _NAMED = 5
 
-_Holdings = Mapping[str, Holding]
+_Holdings = Mapping[str, RepositoryView]
 
 
 def plan_copy(policy: Policy, inventory: Inventory, *, sets: Iterable[str], now: datetime, run: str) -> Plan:
@@ -25,7 +26,7 @@ def plan_copy(policy: Policy, inventory: Inventory, *, sets: Iterable[str], now:
     A point that is not whole is brought again from a repository that holds it whole, also into the one that is written to. A
     repository that could not be listed still gets its step, which then tells the error. Raises NotFound for an unknown set.
     """
-    held = holdings(inventory, policy.repositories)
+    held = repository_views(inventory, policy.repositories)
     steps: list[Step] = []
     skipped: list[Skipped] = []
     for name in dict.fromkeys(sets):
@@ -76,8 +77,8 @@ def lacking(
     `fresh` is about to be sealed. A point dated in the future is copied: retention never deletes it either.
     """
     there = held[target].of(backup_set.name)
-    present = {point.point for point in there if point.whole}
-    candidates = {point.point: point for point in held[backup_set.to].of(backup_set.name) if point.whole and point.point not in present}
+    present = {point.point for point in there if point.stored}
+    candidates = {point.point: point for point in held[backup_set.to].of(backup_set.name) if _gives(point) and point.point not in present}
     oldest_first = _worth_having(policy, backup_set, held[target], candidates, target=target, now=now, fresh=fresh)
     return (*oldest_first, fresh.point) if fresh is not None else oldest_first
 
@@ -85,14 +86,14 @@ def lacking(
 def _healing_steps(policy: Policy, backup_set: BackupSet, held: _Holdings, *, now: datetime) -> list[Step]:
     """Bring what is not whole from a copy that holds it whole, where the repository that is written to cannot give it."""
     repositories = policy.repositories_of(backup_set)
-    from_first = {point.point for point in held[backup_set.to].of(backup_set.name) if point.whole}
+    from_first = {point.point for point in held[backup_set.to].of(backup_set.name) if point.stored}
     steps = []
     for target in repositories:
-        broken = {point.point for point in held[target].of(backup_set.name) if not point.whole} - from_first
+        broken = {point.point for point in held[target].of(backup_set.name) if not point.stored} - from_first
         for origin in repositories:
             if origin == target or not broken:
                 continue
-            candidates = {point.point: point for point in held[origin].of(backup_set.name) if point.whole and point.point in broken}
+            candidates = {point.point: point for point in held[origin].of(backup_set.name) if _gives(point) and point.point in broken}
             points = _worth_having(policy, backup_set, held[target], candidates, target=target, now=now)
             if points:
                 steps.append(_step(backup_set, held, origin, target, points=points))
@@ -103,7 +104,7 @@ def _healing_steps(policy: Policy, backup_set: BackupSet, held: _Holdings, *, no
 def _worth_having(
     policy: Policy,
     backup_set: BackupSet,
-    holding: Holding,
+    holding: RepositoryView,
     candidates: Mapping[str, RecoveryPoint],
     *,
     target: str,
@@ -128,10 +129,15 @@ def _worth_having(
     return tuple(point.point for point in sorted(wanted, key=lambda point: (point.instant, point.point)))
 
 
+def _gives(point: RecoveryPoint) -> bool:
+    """Tell whether a copy of it can be worth something: all of its data is here, and what its platform keeps is not known to be gone."""
+    return point.stored and not point.native.gone
+
+
 def _step(
     backup_set: BackupSet, held: _Holdings, origin: str, target: str, *, points: tuple[str, ...], needs: tuple[str, ...] = ()
 ) -> Step:
-    broken = {point.point for point in held[target].of(backup_set.name) if not point.whole}
+    broken = {point.point for point in held[target].of(backup_set.name) if not point.stored}
     again = [point for point in points if point in broken]
     why = f"{target} lacks {spell_count(len(points), 'point')} that it keeps"
     why += f" ({len(again)} of them not whole there, brought again)" if again else ""
@@ -153,11 +159,28 @@ def _told_broken(policy: Policy, backup_set: BackupSet, held: _Holdings) -> list
     for repository in policy.repositories_of(backup_set):
         for point in held[repository].of(name):
             listed.setdefault(point.point, []).append(repository)
-            whole |= {point.point} if point.whole else set()
+            whole |= {point.point} if point.stored else set()
+    native = _told_native(policy, backup_set, held)
     lost = sorted(listed.keys() - whole)
     if not lost:
-        return []
+        return native
     places = ", ".join(dict.fromkeys(repository for point in lost for repository in listed[point]))
     shown = ", ".join(lost[:_NAMED]) + (f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else "")
     reason = f"data of {spell_count(len(lost), 'point')} is gone from {places} and no other repository has it: {shown}"
-    return [Skipped(f"{name}/whole", reason, Outcome.PARTIAL.value, set=name)]
+    return [Skipped(f"{name}/whole", reason, Outcome.PARTIAL.value, set=name), *native]
+
+
+def _told_native(policy: Policy, backup_set: BackupSet, held: _Holdings) -> list[Skipped]:
+    """Name the points of which a platform keeps something that is gone, or that nobody can ask for: no copy brings that back."""
+    name = backup_set.name
+    points = {point.point: point for repository in policy.repositories_of(backup_set) for point in held[repository].of(name)}
+    told = []
+    for of, words in (
+        ({each for each, point in points.items() if point.native.gone}, "is gone, and no repository has it"),
+        ({each for each, point in points.items() if point.unasked}, "could not be asked for"),
+    ):
+        shown = ", ".join(sorted(of)[:_NAMED]) + (f" and {len(of) - _NAMED} more" if len(of) > _NAMED else "")
+        if of:
+            reason = f"what a platform keeps of {spell_count(len(of), 'point')} {words}: {shown}"
+            told.append(Skipped(f"{name}/platform", reason, Outcome.PARTIAL.value, set=name, hint="drtool doctor"))
+    return told

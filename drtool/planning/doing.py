@@ -6,12 +6,14 @@ from collections.abc import Iterable
 from typing import Final
 
 from drtool.model.codec import kind_of
-from drtool.model.plan import Ask, Copy, Cutover, EndHold, Mount, Release, RunHook, Step, Undo
+from drtool.model.plan import Action, Ask, Copy, Cutover, EndHold, Mount, Release, RunHook, Step, TakeSnapshot, Undo
 
 _DOING: Final = {
     "initialise": "making the repository",
     "reserve": "making room on",
+    "quiesce": "holding still what is on",
     "take_snapshot": "taking a snapshot of",
+    "thaw": "letting go on what is held still on",
     "store": "storing",
     "seal": "sealing the point of",
     "place_hold": "placing a hold in",
@@ -20,6 +22,7 @@ _DOING: Final = {
     "prune": "freeing space in",
     "verify": "reading every byte of",
     "restore": "restoring",
+    "start": "starting",
     "break": "breaking on purpose",
     "record": "recording the evidence in",
 }
@@ -30,7 +33,7 @@ def spell_doing(step: Step) -> str:
     place = step.workload or getattr(step.action, "repository", "") or getattr(step.action, "source", "") or step.set
     match step.action:
         case RunHook(phase=phase, hook=hook):
-            return f"running the hook {phase.replace('_', ' ')} on {hook.on}"
+            return f"running the hook {phase.replace('_', ' ')} {hook.where}"
         case Copy(origin=origin, target=target):
             return f"copying from {origin} to {target}"
         case Release(leftover=leftover) if leftover is not None:
@@ -47,8 +50,14 @@ def spell_doing(step: Step) -> str:
             return f"taking back the restore of {leftover.target or leftover.locator}"
         case Ask(check=check):
             return f"asking the check {check.name}"
-    kind = kind_of(type(step.action))
-    return f"{_DOING.get(kind, kind.replace('_', ' '))} {place}".rstrip()
+    return f"{_doing(step.action)} {place}".rstrip()
+
+
+def _doing(action: Action) -> str:
+    if isinstance(action, TakeSnapshot) and action.workload.existing_snapshot:
+        return "choosing the newest snapshot of"
+    kind = kind_of(type(action))
+    return _DOING.get(kind, kind.replace("_", " "))
 
 
 def spell_all(steps: Iterable[Step]) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from drtool.model.plan import Destination, Skipped, Step
 from drtool.model.policy import Policy
-from drtool.planning.places import Places
+from drtool.planning.nesting import Places
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,8 @@ class Draft:
     notes: list[str] = field(default_factory=list)
     reserved: dict[str, str] = field(default_factory=dict)
     cutovers: dict[str, dict[str, str]] = field(default_factory=dict)
+    started: dict[str, dict[str, str]] = field(default_factory=dict)
+    """The steps that start what has to be started, by set and workload."""
     counted: dict[tuple[str, str], str] = field(default_factory=dict)
     """The censuses that are asked before something else is put inside, by set and workload."""
 

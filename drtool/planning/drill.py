@@ -1,20 +1,37 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from drtool.model.errors import NotFound
+from drtool.model.nearest import named
 from drtool.model.outcome import Outcome
 from drtool.model.plan import Ask, Destination, EndHold, Plan, Record, Release, Reserve, Restore, Skipped, Step
 from drtool.model.point import Manifest, Member
 from drtool.model.policy import CheckPolicy, DrillPolicy, Policy
-from drtool.planning.asked import address_of
-from drtool.planning.control import break_steps
+from drtool.planning.implied_checks import address_of, is_placed
+from drtool.planning.negative_control import break_steps
 from drtool.planning.proof import fingerprint, rigour
 from drtool.planning.restore import RestoreRequest, plan_restore
 
 _EARLY_TIMEOUT = "5s"
 """Who is in service accepts a connection within this; where packets are dropped the recovery waits no longer."""
+
+
+def drill_named(policy: Policy, name: str, *, gone: Iterable[str] = ()) -> DrillPolicy:
+    """Return a drill of the policy, or that of a set of this name, from its last copy and in the first sandbox.
+
+    `gone` are the sets that have points and are not in the policy. Raises UnknownName, and NotFound where there is no sandbox.
+    """
+    if name in policy.drills:
+        return policy.drills[name]
+    if name not in policy.sets:
+        named(name, (*policy.drills, *policy.sets, *gone), "drill and no set")
+    if not policy.sandboxes:
+        raise NotFound("the policy has no sandbox to drill in", hint="add sandboxes: {lab: {lease: 2h, …}}")
+    kept_in = policy.repositories_of(policy.sets[name]) if name in policy.sets else tuple(policy.repositories)
+    return DrillPolicy(name, (name,), kept_in[-1], next(iter(policy.sandboxes)))
 
 
 def plan_drill(
@@ -102,7 +119,7 @@ def plan_drill(
 
 def _with_early_asks(restore: Plan) -> Plan:
     """Ask at every address of a check before anything is restored: a check cannot tell who answers it."""
-    asked = {step.id: address for step in restore.steps if isinstance(step.action, Ask) and (address := address_of(step.action.check))}
+    asked = {step.id: address for step in restore.steps if isinstance(step.action, Ask) and (address := _known_address(step.action.check))}
     if not asked:
         return restore
     reserves = [step for step in restore.steps if isinstance(step.action, Reserve)]
@@ -131,6 +148,11 @@ def _with_early_asks(restore: Plan) -> Plan:
             case action if not isinstance(action, Reserve):
                 later.append(step)
     return replace(restore, steps=(*reserves, *early, *later))
+
+
+def _known_address(check: CheckPolicy) -> str:
+    """Return where a check asks, as far as that is known before anything is restored."""
+    return "" if is_placed(check) else address_of(check)
 
 
 def _holds_something(member: Member) -> bool:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from drtool.model.attempt import Attempts, Lesson
 from drtool.model.errors import Refused
-from drtool.model.point import FUTURE_TOLERANCE
+from drtool.model.tolerance import FUTURE_TOLERANCE
 
 FIRST_WAIT = timedelta(minutes=5)
 """After the first attempt at a scheduled time that taught to wait; each further wait is twice as long."""

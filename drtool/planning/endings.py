@@ -18,12 +18,17 @@ _WORDS = 300
 """So much of an error is remembered."""
 
 
+def sets_of(plan: Plan) -> tuple[str, ...]:
+    """Name the sets that a plan is about."""
+    names = (*(step.set for step in plan.steps), *(skipped.set for skipped in plan.skipped))
+    return tuple(dict.fromkeys(filter(None, names)))
+
+
 def tasks_of(plan: Plan) -> tuple[Task, ...]:
     """Return what a plan is an attempt at."""
     found: list[Task] = []
     if plan.verb in ("run", "copy"):
-        names = (*(step.set for step in plan.steps), *(skipped.set for skipped in plan.skipped))
-        found += [Task(plan.verb, name) for name in names if name]
+        found += [Task(plan.verb, name) for name in sets_of(plan)]
     for step in plan.steps:
         match step.action:
             case Prune() as action:

@@ -2,18 +2,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from drtool.model.damage import Damage
 from drtool.model.evidence import Evidence
 from drtool.model.inventory import Listing
-from drtool.model.memory import Damage
 from drtool.model.outcome import Outcome
-from drtool.model.point import FUTURE_TOLERANCE
-
-_PASSED = frozenset({Outcome.SUCCEEDED.value, Outcome.OBJECTIVE_MISSED.value})
-
-
-def passed(evidence: Evidence) -> bool:
-    """Tell whether the data was good: a drill that only took too long proved its point all the same."""
-    return evidence.outcome in _PASSED
+from drtool.model.tolerance import FUTURE_TOLERANCE
+from drtool.planning.proof import passed
 
 
 def believable(listing: Listing) -> tuple[Evidence, ...]:
@@ -56,7 +50,8 @@ def verified_points(listing: Listing, *, by: tuple[str, ...] = ("drill", "verify
     """Return the ids of the points whose data in this repository is known to be good, `by` readings, by drills or by either.
 
     Those with a passed drill or a successful reading of their own here, and those sealed before the start of a reading of the
-    whole repository that succeeded: at once, or slice by slice in a cycle that was completed. What was found wrong later, in the
+    whole repository that succeeded: at once, or slice by slice in a cycle that was completed. A reading of the repository says nothing of
+    what a platform keeps: a point with such an artifact needs one of its own. What was found wrong later, in the
     whole repository or in the point alone, takes that back.
     """
     standing = _standing(listing)
@@ -80,8 +75,9 @@ def verified_points(listing: Listing, *, by: tuple[str, ...] = ("drill", "verify
     newest = max((since for since, _each in everything), default=None)
     if newest is None:
         return frozenset(good)
-    good |= {each.point for each in listing.points if each.sealed < newest and each.whole and each.point not in wrong}
-    doubted = [each for each in listing.points if each.point in wrong and each.whole]
+    here_alone = [each for each in listing.points if each.whole and not each.natives]
+    good |= {each.point for each in here_alone if each.sealed < newest and each.point not in wrong}
+    doubted = [each for each in here_alone if each.point in wrong]
     return frozenset(
         good | {each.point for each in doubted if any(each.sealed < since and stands(by, each.point) for since, by in everything)}
     )

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from drtool.model.policy import BackupSet, Hook, Policy, Retention
 from drtool.planning.due import slots
@@ -70,11 +70,15 @@ def _when(schedule: str | None, time_zone: str, *, now: datetime, what: str, cal
 
 def _flow(backup_set: BackupSet) -> list[str]:
     hooks = backup_set.hooks
+    quiet = [] if backup_set.quiesce is None else [_quiet(backup_set.quiesce)]
     lines = [
         *_hook_lines("Before the data is touched", hooks.before),
+        *quiet,
         *_hook_lines("As soon as no live data is needed, whatever happened", hooks.after),
         f"A point is stored and sealed in {backup_set.to}.",
     ]
+    if backup_set.keep_on_source is not None:
+        lines.append(f"The snapshot of what is stored stays where it was taken for {spell_duration(backup_set.keep_on_source)}.")
     lines.extend(f"It is then copied to {copy.repository}." for copy in backup_set.copies)
     lines.extend(_hook_lines("When the run fails", hooks.on_failure))
     lines.extend(_hook_lines("Before a restore to the original place", hooks.before_restore))
@@ -82,8 +86,12 @@ def _flow(backup_set: BackupSet) -> list[str]:
     return lines
 
 
+def _quiet(longest: timedelta) -> str:
+    return f"All members are held still together while their snapshots are taken, at most {spell_duration(longest)}; a later one is none."
+
+
 def _hook_lines(when: str, hooks: tuple[Hook, ...]) -> list[str]:
-    return [f"{when}, on {hook.on}: {' '.join(hook.run)} (at most {spell_duration(hook.timeout)})." for hook in hooks]
+    return [f"{when}, {hook.where}: {' '.join(hook.run)} (at most {spell_duration(hook.timeout)})." for hook in hooks]
 
 
 def _kept(keep: Retention, repository: str) -> list[str]:

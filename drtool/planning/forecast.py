@@ -1,15 +1,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from drtool.model.forecast import Forecast, SetForecast, StepForecast
-from drtool.model.lane import Lane, Load, Measurement, loads
-from drtool.model.plan import Ask, Cutover, Plan, Restore, Step
-from drtool.planning.fit import Model, Sample, fit
+from drtool.model.lane import Lane, Measurement
+from drtool.model.load import Load, loads
+from drtool.model.plan import Ask, Cutover, Plan, Restore, Start, Step
+from drtool.planning.duration_model import Model, Sample, fit
+from drtool.planning.limits import Limits, limits_of
 from drtool.planning.timeline import ends_of
-from drtool.planning.words import spell_count, spell_duration
 
 REACH = 8
 """Nothing is told of sizes beyond this many times the largest that was measured."""
@@ -111,11 +112,15 @@ def _likeness(lane: Lane) -> list[Callable[[Lane], bool]]:
     return closest if alone else [*closest, same("destination"), same()]
 
 
-def forecast(plan: Plan, measurements: Iterable[Measurement] | Forecaster, *, workers: int = 4, per_resource: int = 4) -> Forecast | None:
-    """Say how long a recovery will take, from the start of its work to its last check; None for a plan that restores nothing.
+def forecast(
+    plan: Plan, measurements: Iterable[Measurement] | Forecaster, *, limits: Limits | None = None, look_seconds: float = 0.0
+) -> Forecast | None:
+    """Say how long a recovery will take, from its declaration to its last check; None for a plan that restores nothing.
 
-    Steps run at once as the engine lets them: in the order of the plan, each as soon as what it waits for has ended, at most `workers` in
-    all and `per_resource` of those that use the same thing. Each takes its own time whatever runs beside it: what was measured in company
+    `look_seconds` of it go by with listing and planning before the first step.
+
+    Steps run at once as the engine lets them: in the order of the plan, each as soon as what it waits for has ended, within the limits
+    that the engine has too. Each takes its own time whatever runs beside it: what was measured in company
     is expected in company. The p90 of the whole takes every step at its p90. A restore that was never measured makes the set unknown,
     and what waits for it; a hook or a check that was never measured counts as nothing and is named.
     """
@@ -124,15 +129,16 @@ def forecast(plan: Plan, measurements: Iterable[Measurement] | Forecaster, *, wo
     forecaster = measurements if isinstance(measurements, Forecaster) else Forecaster(measurements)
     steps = [step for step in plan.steps if not step.always]
     expected = {step: forecaster.step(step, load) for step, load in loads(plan).items()}
-    middle = ends_of(steps, {name: each.p50_seconds or 0.0 for name, each in expected.items()}, workers=workers, per_resource=per_resource)
-    late = ends_of(steps, {name: each.p90_seconds or 0.0 for name, each in expected.items()}, workers=workers, per_resource=per_resource)
+    limits = limits_of(plan, limits or Limits())
+    middle = ends_of(steps, {name: each.p50_seconds or 0.0 for name, each in expected.items()}, limits=limits)
+    late = ends_of(steps, {name: each.p90_seconds or 0.0 for name, each in expected.items()}, limits=limits)
     unknown = _unknown(steps, expected)
     objectives = {objective.set: objective.rto_seconds for objective in plan.objectives}
     names = dict.fromkeys(step.set for step in steps if isinstance(step.action, Restore))
     sets = []
     for name in names:
         own = [step for step in steps if step.set == name]
-        sets.append(_of_set(name, own, expected, (middle, late), unknown, objective=objectives.get(name)))
+        sets.append(_behind(_of_set(name, own, expected, (middle, late), unknown, objective=objectives.get(name)), look_seconds))
     reasons = tuple(dict.fromkeys(each.reason for each in sets if each.reason))
     return Forecast(
         sets=tuple(sets),
@@ -140,7 +146,15 @@ def forecast(plan: Plan, measurements: Iterable[Measurement] | Forecaster, *, wo
         p50_seconds=None if reasons else max(each.p50_seconds or 0.0 for each in sets),
         p90_seconds=None if reasons else max(each.p90_seconds or 0.0 for each in sets),
         reason="; ".join(reasons),
+        look_seconds=round(look_seconds, 3),
     )
+
+
+def _behind(found: SetForecast, seconds: float) -> SetForecast:
+    """Count from the declaration on, as the RTO is: what is looked at and planned comes before everything."""
+    if found.p50_seconds is None or found.p90_seconds is None:
+        return found
+    return replace(found, p50_seconds=round(found.p50_seconds + seconds, 3), p90_seconds=round(found.p90_seconds + seconds, 3))
 
 
 def _unknown(steps: Sequence[Step], expected: Mapping[str, StepForecast]) -> dict[str, str]:
@@ -166,7 +180,7 @@ def _of_set(
     reason = next((unknown[step.id] for step in own if step.id in unknown), "")
     if reason:
         return SetForecast(name, None, None, objective, reason=reason)
-    last = [step.id for step in own if isinstance(step.action, Ask | Cutover)]
+    last = [step.id for step in own if isinstance(step.action, Ask | Cutover | Start)]
     restores = [expected[step.id] for step in own if isinstance(step.action, Restore)]
     least = min(restores, key=lambda each: (each.measurements, -(each.p50_seconds or 0.0), each.step))
     return SetForecast(
@@ -181,15 +195,3 @@ def _of_set(
         simple=least.simple,
         unmeasured=tuple(step.id for step in own if step.id in expected and expected[step.id].p50_seconds is None),
     )
-
-
-def spell_source(found: SetForecast | StepForecast, now: datetime) -> str:
-    """Say what a forecast was made from: `from 4 measurements, newest 3d old, cold`."""
-    parts = [f"from {spell_count(found.measurements, 'measurement')}"]
-    if found.newest is not None:
-        parts.append(f"newest {spell_duration(max(0.0, (now - found.newest).total_seconds()))} old")
-    if found.cache:
-        parts.append(found.cache)
-    if isinstance(found, SetForecast) and found.destination:
-        parts.append(f"in {found.destination}" if found.destination.startswith("sandbox") else f"to {found.destination}")
-    return ", ".join(parts)

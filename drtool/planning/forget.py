@@ -7,7 +7,7 @@ from datetime import datetime
 from drtool.model.plan import Forget, Step, Verdict
 from drtool.model.point import RecoveryPoint
 from drtool.model.policy import BackupSet, Policy, Quarantine
-from drtool.planning.holdings import Holding
+from drtool.planning.repository_view import RepositoryView
 from drtool.planning.retention import verdicts
 from drtool.planning.words import spell_count
 
@@ -20,12 +20,14 @@ class ForgetDecision:
     verdicts: tuple[Verdict, ...]
     points: tuple[str, ...]
     """Those without a reason to be kept, oldest first."""
+    natives: bool = False
+    """Whether a platform keeps something of one of those."""
 
 
 def decide_forget(
     policy: Policy,
     backup_set: BackupSet,
-    holding: Holding,
+    holding: RepositoryView,
     *,
     fresh: RecoveryPoint,
     now: datetime,
@@ -45,7 +47,9 @@ def decide_forget(
         damaged=holding.damaged,
     )
     lost = tuple(verdict.point for verdict in reversed(judged) if not verdict.reasons and verdict.point != fresh.point)
-    return ForgetDecision(repository=listing.repository, verdicts=judged, points=lost)
+    going = frozenset(lost)
+    natives = any(point.natives and point.point in going for point in holding.of(backup_set.name))
+    return ForgetDecision(repository=listing.repository, verdicts=judged, points=lost, natives=natives)
 
 
 def forget_step(
@@ -56,14 +60,19 @@ def forget_step(
     needs: tuple[str, ...],
     written: Mapping[str, tuple[str, ...]],
     rules: Quarantine,
+    behind: tuple[str, ...] = (),
 ) -> Step:
-    """Return the step that forgets; `written` names, by repository, the steps of the plan that write to it or read from it."""
+    """Return the step that forgets; `written` names, by repository, the steps of the plan that write to it or read from it.
+
+    `behind` are other forgettings of the set, which end first: the last claim takes along what a platform keeps.
+    """
     return Step(
         id=f"{backup_set.name}/forget/{decision.repository}",
         action=Forget(repository=decision.repository, points=decision.points, expected=expected, rules=rules),
         why=f"no rule keeps {spell_count(len(decision.points), 'point')} in {decision.repository}",
         set=backup_set.name,
         needs=needs,
-        after=tuple(step for step in written[decision.repository] if step not in needs),
+        after=(*(step for step in written[decision.repository] if step not in needs), *behind),
         uses=(f"repository:{decision.repository}",),
+        alone=True,
     )

@@ -3,9 +3,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
+from drtool.model.gone_set import GoneSet
 from drtool.model.inventory import Listing
 from drtool.model.policy import Policy
-from drtool.model.view import GoneSet
 
 
 def gone_sets(policy: Policy, listings: Mapping[str, Listing]) -> tuple[GoneSet, ...]:

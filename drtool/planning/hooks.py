@@ -37,7 +37,7 @@ def hook_steps(set_name: str, phase: str, hooks: tuple[Hook, ...], *, gate: Gate
             needs=gate.needs,
             after=gate.after,
             always=phase == "after",
-            uses=(f"source:{hook.on}",),
+            uses=(f"source:{hook.source}",),
         )
         steps.append(step)
         if phase.startswith("before") and hook.on_failure == "stop":

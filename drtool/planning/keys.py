@@ -7,7 +7,8 @@ from datetime import datetime
 from drtool.model.inventory import Listing
 from drtool.model.policy import Policy
 from drtool.model.secret import SecretReference
-from drtool.planning.evidence import believable, passed
+from drtool.planning.evidence import believable
+from drtool.planning.proof import passed
 
 
 def opened_with(policy: Policy, repository: str, reference: SecretReference) -> Policy:

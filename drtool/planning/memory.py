@@ -7,10 +7,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
+from drtool.model.damage import Damage
 from drtool.model.evidence import newest_heads
 from drtool.model.inventory import Listing
-from drtool.model.memory import Acceptance, Damage, KnownHead, KnownPoint, Memory, Vanished
-from drtool.model.point import FUTURE_TOLERANCE, RecoveryPoint
+from drtool.model.memory import Acceptance, KnownHead, KnownPoint, Memory, Vanished
+from drtool.model.point import RecoveryPoint
+from drtool.model.tolerance import FUTURE_TOLERANCE
 from drtool.planning.evidence import stands
 from drtool.planning.words import spell_count
 

@@ -2,112 +2,99 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
-from drtool.model.hold import still_kept
+from drtool.model.hold import Hold, still_kept
 from drtool.model.inventory import Listing
 from drtool.model.point import RecoveryPoint
 from drtool.model.standing import Standing
+from drtool.model.summary import MachineSummary, OthersSummary
 from drtool.model.view import PointView
 from drtool.planning.choose import ChosenPoint
-from drtool.planning.words import spell_count, spell_duration, spell_instant
+from drtool.planning.told import Told, tell_of_others
+from drtool.planning.words import spell_instant
 
 _SHOWN = 3
 _RESTLESS = 2
 """So many machines of one run each are more likely one whose state does not last."""
-DECIDE = (
-    "compare the fingerprints with the recovery sheet, then in the policy: signers: [the old key, its right successor] (the old key alone,"
-    " if none is right), or: drtool adopt"
-)
-"""What to type where it is disputed which key follows another; `signers:` ends it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """One thing to be told, and what to type about it."""
-
-    words: str
-    next: str
 
 
 def others_of(listings: Iterable[Listing], set_name: str, *, by: str, now: datetime) -> tuple[Told, ...]:
     """Say which points of a set are in our name and not ours, and whose drills nobody accepted; they count for nothing here."""
-    known = tuple(listings)
-    points = {(each.point, each.digest): each for listing in known for each in listing.others if each.by == by and each.set == set_name}
-    machines: dict[str, list[RecoveryPoint]] = {}
-    strangers, late = [], []
-    for point in points.values():
-        if point.standing == Standing.ANOTHER_MACHINE:
-            machines.setdefault(point.machine, []).append(point)
-        elif point.standing == Standing.STRANGER:
-            strangers.append(point)
-        elif point.standing == Standing.RETIRED:
-            late.append(point)
-    told = [_of_machine(machine, made, set_name, by=by, now=now) for machine, made in sorted(machines.items())]
-    if strangers:
-        count = spell_count(len(strangers), "point")
-        words = f"{count} of {set_name} in the name of {by} sealed by nobody of ours: left alone, and counted for nothing"
-        told.append(Told(words, f"drtool points {set_name}"))
-    if late:
-        words = (
-            f"{spell_count(len(late), 'point')} of {set_name} signed with a key that had been replaced: left alone, and counted for nothing"
+    return tell_of_others(summarise_others(listings, (set_name,), by=by, now=now)[set_name], set_name, by=by, now=now)
+
+
+def summarise_others(listings: Iterable[Listing], sets: Iterable[str], *, by: str, now: datetime) -> dict[str, OthersSummary]:
+    """Return what lies in our name and is not ours, by set, in one pass over the listings; a copy of a point is that point once more."""
+    known, names = tuple(listings), tuple(sets)
+    points: dict[str, dict[tuple[str, str], RecoveryPoint]] = {name: {} for name in names}
+    for listing in known:
+        for point in listing.others:
+            if point.by == by and point.set in points:
+                points[point.set][point.point, point.digest] = point
+    elsewhere = {each.machine for listing in known for each in listing.others if each.standing == Standing.ANOTHER_MACHINE}
+    disputed = tuple(dict.fromkeys(words for listing in known for words in listing.disputed))
+    open_rotations = tuple(dict.fromkeys(words for listing in known for words in listing.unfinished))
+    late, signers = _unaccepted(known, names, by=by, elsewhere=elsewhere)
+    holds = _still_kept(known, by=by, now=now)
+    found = {}
+    for name, own in points.items():
+        standings = Counter(point.standing for point in own.values())
+        found[name] = OthersSummary(
+            machines=_by_machine(own.values()),
+            strangers=standings[Standing.STRANGER],
+            retired=standings[Standing.RETIRED],
+            disputed=disputed,
+            unfinished=open_rotations,
+            retired_drills=len(late[name]),
+            drills={signer: len(records) for signer, records in sorted(signers[name].items())},
+            holds=holds.get(name, ()),
         )
-        told.append(Told(f"{words}; whoever still has that key can write into the repository", f"drtool points {set_name}"))
-    disputed = dict.fromkeys(words for listing in known for words in listing.disputed)
-    told += [Told(f"{words}; {DECIDE}", "drtool adopt") for words in disputed]
-    unfinished = dict.fromkeys(words for listing in known for words in listing.unfinished)
-    told += [Told(f"{words}; to finish it: drtool evidence rotate", "drtool evidence rotate") for words in unfinished]
-    return (*told, *_unaccepted(known, set_name, by=by), *_still_kept(known, set_name, by=by, now=now))
+    return found
 
 
-def _still_kept(listings: tuple[Listing, ...], set_name: str, *, by: str, now: datetime) -> tuple[Told, ...]:
-    records = tuple(dict.fromkeys(hold for listing in listings for hold in listing.holds if (hold.by, hold.set) == (by, set_name)))
-    kept = {hold.id for hold in still_kept(records, now)}
-    if not kept:
-        return ()
-    still = "it still keeps" if len(kept) == 1 else "they still keep"
-    return (Told(f"{spell_count(len(kept), 'hold')} of {set_name} released by nobody of ours: {still}", "drtool hold list"),)
+def _by_machine(points: Iterable[RecoveryPoint]) -> dict[str, MachineSummary]:
+    made: dict[str, MachineSummary] = {}
+    for point in points:
+        if point.standing == Standing.ANOTHER_MACHINE:
+            known = made.get(point.machine)
+            newest = point.instant if known is None else max(known.newest, point.instant)
+            made[point.machine] = MachineSummary(1 if known is None else known.points + 1, newest)
+    return dict(sorted(made.items()))
 
 
-def _of_machine(machine: str, made: list[RecoveryPoint], set_name: str, *, by: str, now: datetime) -> Told:
-    newest = max(point.instant for point in made)
-    age = spell_duration(max(0.0, (now - newest).total_seconds()))
-    command = f"drtool adopt {machine}".rstrip()
-    whose = f"another machine of the name {by}, {machine or 'without an id'}"
-    return Told(
-        f"{spell_count(len(made), 'point')} of {set_name} made by {whose}, the newest {age} ago: they count there;"
-        f" if it is gone, adopt it ({command}), else give one of the two a `name:` of its own",
-        f"{command} (only if it is gone), else another `name:` in one of the two policies",
-    )
-
-
-def _unaccepted(listings: tuple[Listing, ...], set_name: str, *, by: str) -> tuple[Told, ...]:
-    elsewhere = {each.machine for listing in listings for each in listing.others if each.standing == Standing.ANOTHER_MACHINE}
-    signers: dict[str, set[str]] = {}
-    late: set[str] = set()
+def _unaccepted(
+    listings: tuple[Listing, ...], sets: tuple[str, ...], *, by: str, elsewhere: set[str]
+) -> tuple[dict[str, set[str]], dict[str, dict[str, set[str]]]]:
+    """Return by set the drills signed with a replaced key, and by signer those that nobody accepted."""
+    late: dict[str, set[str]] = {name: set() for name in sets}
+    signers: dict[str, dict[str, set[str]]] = {name: {} for name in sets}
     for listing in listings:
         for each in listing.evidence:
-            ours = each.subject == "drill" and (each.by, each.set) == (by, set_name) and each.tested not in elsewhere
-            if ours and each.retired:
-                late.add(each.id)
-            elif ours and not each.counts and not each.untold and each.tags_signer == each.signer:
-                signers.setdefault(each.signer, set()).add(each.id)
-    words = f"{spell_count(len(late), 'drill')} of {set_name} signed with a key that had been replaced, and not known from before: no proof"
-    return (*((Told(words, "drtool evidence verify"),) if late else ()), *_by_strangers(signers, set_name))
+            if each.subject != "drill" or each.by != by or each.set not in late or each.tested in elsewhere:
+                continue
+            if each.retired:
+                late[each.set].add(each.id)
+            elif not each.counts and not each.untold and each.tags_signer == each.signer and each.signer:
+                signers[each.set].setdefault(each.signer, set()).add(each.id)
+    return late, signers
 
 
-def _by_strangers(signers: Mapping[str, set[str]], set_name: str) -> tuple[Told, ...]:
-    return tuple(
-        Told(
-            f"{spell_count(len(records), 'drill')} of {set_name} signed by {signer}, whom nobody accepted here: no proof;"
-            " if that is your pipeline's key, add it to `signers:` of the policy",
-            "drtool evidence list",
-        )
-        for signer, records in sorted(signers.items())
-        if signer
-    )
+def _still_kept(listings: tuple[Listing, ...], *, by: str, now: datetime) -> dict[str, tuple[Hold, ...]]:
+    """Return by set the holds that are kept although somebody wrote that they are over, with what was written."""
+    records: dict[str, dict[Hold, None]] = {}
+    for listing in listings:
+        for hold in listing.holds:
+            if hold.by == by:
+                records.setdefault(hold.set, {})[hold] = None
+    found = {}
+    for name, own in records.items():
+        kept = {hold.id for hold in still_kept(tuple(own), now)}
+        if kept:
+            found[name] = tuple(hold for hold in own if hold.id in kept or hold.releases in kept)
+    return found
 
 
 def about_choice(choice: ChosenPoint, *, in_place: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -118,6 +105,12 @@ def about_choice(choice: ChosenPoint, *, in_place: bool) -> tuple[tuple[str, ...
     ]
     if len(choice.passed_over) > _SHOWN:
         notes.append(f"and {len(choice.passed_over) - _SHOWN} more newer ones that are not ours: drtool points {choice.recovery_point.set}")
+    if choice.complete is not None:
+        found = choice.complete
+        notes.append(
+            f"{choice.point} is partial; the newest complete point of {found.set} is {found.point} of {spell_instant(found.instant)}: "
+            f"`--point {found.point}` takes it"
+        )
     if not choice.standing:
         return tuple(notes), ()
     words = f"{choice.point} is not ours: {_whose(choice.recovery_point)}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from drtool.model.location import LocationError, parse_location
 from drtool.model.policy import Policy
 
-REPOSITORY, STATE = "the repository", "the state directory"
+REPOSITORY, STATE, SANDBOX = "the repository", "the state directory", "the sandbox"
 IN_USE = frozenset({REPOSITORY, STATE})
 """What a restore itself reads or writes while it works: it cannot be moved meanwhile, not even for a moment."""
 
@@ -21,6 +21,11 @@ class OwnPlace:
     what: str
     path: str
     name: str = ""
+
+    @property
+    def is_written(self) -> bool:
+        """Whether runs and drills write there; keys and policies they only read."""
+        return self.what in (REPOSITORY, STATE, SANDBOX)
 
     @property
     def words(self) -> str:
@@ -50,7 +55,7 @@ def own_places(policy: Policy, *, state_directory: str, policy_paths: Iterable[s
         for source, place in sandbox.places.items():
             local = source in policy.sources and not any(policy.sources[source].settings.values())
             if local and str(place.get("directory", "")).startswith("/"):
-                found.append(OwnPlace("the sandbox", str(place["directory"]), sandbox.name))
+                found.append(OwnPlace(SANDBOX, str(place["directory"]), sandbox.name))
     unique = {posixpath.normpath(each.path): each for each in reversed(found) if each.path.startswith("/")}
     return tuple(OwnPlace(each.what, path, each.name) for path, each in sorted(unique.items()))
 

@@ -4,13 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from drtool.model.errors import Refused
-from drtool.model.kind import KindFacts
+from drtool.model.kind import KindFacts, kind_of_directories
 from drtool.model.nearest import named
+from drtool.model.plan import OfPoints, Plan
 from drtool.model.point import Manifest, Member
 from drtool.model.policy import BackupSet, CopyPolicy, Hooks, Policy, Retention, SourcePolicy
-
-_LANDS_IN_DIRECTORIES = "files"
-"""What a gone source is for data that goes into a directory of this machine: nothing to connect to, nothing to run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +25,10 @@ class Joined:
     renamed: Mapping[str, str] = field(default_factory=dict)
     """By which source of today what lay on another goes back."""
 
+    def noted_on(self, plan: Plan, *, today: Policy) -> Plan:
+        """Return a plan that says by which sources and sets it is carried out, where those of today are others."""
+        return plan if self.policy == today else replace(plan, of_points=OfPoints(self.policy.sources, self.policy.sets))
+
 
 def join(
     policy: Policy,
@@ -36,7 +38,7 @@ def join(
     copies: Mapping[str, tuple[str, ...]],
     form: str,
     renamed: Mapping[str, str] | None = None,
-    facts: Mapping[str, KindFacts] | None = None,
+    facts: Mapping[str, KindFacts],
 ) -> Joined:
     """Read points by their own policies: a set or a source that today's policy no longer has is told, mapped, or refused, by name.
 
@@ -46,7 +48,6 @@ def join(
     fit, Refused for a place of a source that is gone.
     """
     said = _checked(policy, renamed or {})
-    known = facts or {}
     sets, sources = dict(policy.sets), dict(policy.sources)
     notes: dict[str, None] = {}
     mapped: dict[str, str] = {}
@@ -57,19 +58,21 @@ def join(
         for member in manifest.members:
             if _fits(policy, member) and member.source not in said:
                 continue
-            target = said.get(member.source, said.get("", "")) or mapped.get(member.source) or _alike(policy, member, own.get(name), known)
+            target = said.get(member.source, said.get("", "")) or mapped.get(member.source) or _alike(policy, member, own.get(name), facts)
             if target:
                 _require_kind(policy, member, target)
                 mapped[member.source] = target
                 notes[f"what lay on the source {member.source} goes back by {target}"] = None
             elif form == "directory":
-                sources[member.source] = SourcePolicy(member.source, _LANDS_IN_DIRECTORIES, policy.site)
+                sources[member.source] = SourcePolicy(
+                    member.source, kind_of_directories(facts), policy.site
+                )  # nothing to connect to or run
             elif form == "original" or member.source in policy.sources:
                 raise _gone_source(policy, manifest, member)
     read = {name: with_sources(manifest, mapped) for name, manifest in manifests.items()}
     members = [member for manifest in read.values() for member in manifest.members]
     found = replace(policy, sources=sources, sets={name: _asking(each, members) for name, each in sets.items()})
-    unprotected = frozenset(member.workload for member in members if not _protected(policy, member, known))
+    unprotected = frozenset(member.workload for member in members if not _protected(policy, member, facts))
     return Joined(found, read, unprotected, tuple(notes), mapped)
 
 

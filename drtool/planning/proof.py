@@ -5,10 +5,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from drtool.model.codec import canonical
+from drtool.model.damage import Damage
 from drtool.model.evidence import Evidence
-from drtool.model.memory import Damage
 from drtool.model.outcome import Outcome
-from drtool.model.point import RecoveryPoint
 from drtool.model.policy import BackupSet, DrillPolicy, Policy
 from drtool.planning.words import spell_duration
 
@@ -31,6 +30,12 @@ _LACKING = {
 _ASKED = "asked"
 _FOUND_OTHERWISE = frozenset({Outcome.PARTIAL.value, Outcome.FAILED.value, Outcome.DATA_WRONG.value})
 _PROGRAMS = ("drtool", "restic")
+_PASSED = frozenset({Outcome.SUCCEEDED.value, Outcome.OBJECTIVE_MISSED.value})
+
+
+def passed(evidence: Evidence) -> bool:
+    """Tell whether the data was good: a drill that only took too long proved its point all the same."""
+    return evidence.outcome in _PASSED
 
 
 def fingerprint(policy: Policy, backup_set: BackupSet, *, workloads: Iterable[str]) -> Mapping[str, str]:
@@ -70,7 +75,7 @@ def decayed(
     backup_set: BackupSet,
     proof: Evidence,
     *,
-    newest: RecoveryPoint | None,
+    newest_bytes: int | None,
     present: Mapping[str, str],
     since: Mapping[str, datetime],
     now: datetime,
@@ -94,11 +99,11 @@ def decayed(
             seen = since.get(part)
             when = f" {spell_duration(_elapsed(seen, now))} ago" if seen is not None and seen >= proof.ended else " since the drill"
             found.append(fact + when)
-    if newest is not None and abs(newest.bytes - proof.bytes) > SMALL_BYTES:
-        factor = max(newest.bytes, proof.bytes) / max(1, min(newest.bytes, proof.bytes))
+    if newest_bytes is not None and abs(newest_bytes - proof.bytes) > SMALL_BYTES:
+        factor = max(newest_bytes, proof.bytes) / max(1, min(newest_bytes, proof.bytes))
         if factor > SIZE_FACTOR:
-            grew = "grew" if newest.bytes > proof.bytes else "shrank"
-            found.append(f"it {grew} to {newest.bytes / max(1, proof.bytes):.2g} times what was drilled")
+            grew = "grew" if newest_bytes > proof.bytes else "shrank"
+            found.append(f"it {grew} to {newest_bytes / max(1, proof.bytes):.2g} times what was drilled")
     return tuple(found)
 
 

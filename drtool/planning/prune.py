@@ -16,6 +16,7 @@ def plan_prune(policy: Policy, *, repositories: Iterable[str], now: datetime, ru
             action=Prune(repository=name),
             why="forgetting removes only the claim; this frees the space",
             uses=(f"repository:{name}",),
+            alone=True,
         )
         for name in named_repositories(policy, repositories)
     )

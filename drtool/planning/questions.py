@@ -8,14 +8,19 @@ from drtool.model.outcome import Outcome
 from drtool.model.plan import Ask, Skipped, Step
 from drtool.model.point import Manifest
 from drtool.model.policy import BackupSet
-from drtool.planning.asked import address_of, always_asked, why_asked
 from drtool.planning.draft import Draft, cutover_id
+from drtool.planning.implied_checks import address_of, always_asked, why_asked
+from drtool.planning.limits import used_of
 from drtool.planning.order import Nesting
 from drtool.planning.selection import Selected
 
 
 def _ask_id(name: str, label: str) -> str:
     return f"{name}/ask/{label}"
+
+
+def _used(item: Selected) -> tuple[str, ...]:
+    return used_of(item.member.source, item.member.selector)
 
 
 def count_before_more(draft: Draft, manifest: Manifest, items: Iterable[Selected]) -> None:
@@ -32,7 +37,7 @@ def count_before_more(draft: Draft, manifest: Manifest, items: Iterable[Selected
                 set=name,
                 workload=workload,
                 needs=(draft.cutovers[name][workload],),
-                uses=(f"source:{item.member.source}",),
+                uses=_used(item),
             )
             draft.steps.append(step)
             if check.kind == "census":
@@ -71,7 +76,8 @@ def ask_steps(
         cutovers = {workload: draft.cutovers[name][workload] for workload in concerned}
         moving = dict.fromkeys(cutover_id(name, outer) for workload in concerned for outer in nesting.around(workload))
         started = commands if address_of(check) else ()  # such a command may start what answers there
-        starters = (*after, *commands, *draft.cutovers[name].values()) if address_of(check) or check.kind == "sql" else ()
+        begun = draft.started.get(name, {})
+        starters = (*after, *commands, *draft.cutovers[name].values(), *begun.values()) if address_of(check) or check.kind == "sql" else ()
         identifier = _ask_id(name, label) if taken[label] == 1 else f"{_ask_id(name, label)}:{taken[label]}"
         draft.steps.append(
             Step(
@@ -80,9 +86,9 @@ def ask_steps(
                 why=why_asked(check),
                 set=name,
                 workload=concerned[0] if len(concerned) == 1 else "",
-                needs=tuple(cutovers.values()),
+                needs=(*cutovers.values(), *(begun[workload] for workload in concerned if workload in begun)),
                 after=tuple(dict.fromkeys((*after, *moving, *started))),
-                uses=tuple(dict.fromkeys(f"source:{by_name[workload].member.source}" for workload in concerned)),
+                uses=tuple(dict.fromkeys(name for workload in concerned for name in _used(by_name[workload]))),
             )
         )
         if check.kind == "command":

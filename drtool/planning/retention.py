@@ -5,14 +5,16 @@ from datetime import UTC, datetime
 
 from drtool.model.hold import Hold, active_holds
 from drtool.model.plan import Verdict
-from drtool.model.point import FUTURE_TOLERANCE, RecoveryPoint
+from drtool.model.point import RecoveryPoint
 from drtool.model.policy import Retention
+from drtool.model.tolerance import FUTURE_TOLERANCE
 from drtool.planning.words import spell_duration
 
 _Reasons = dict[str, list[str]]
 _Bucket = Callable[[datetime], object]
 
 _AMONG = " among the partial"
+_WITH_NATIVE = " with what its platform kept"
 _NAMED = 3
 
 _BUCKETS: tuple[tuple[str, _Bucket, str], ...] = (
@@ -39,8 +41,10 @@ def verdicts(
 
     Only complete, whole points not dated in the future count for `keep`, in UTC calendar buckets (ISO weeks), the newest of each
     bucket. The others follow the same rules among themselves, and the newest of them that holds a member stays until a newer point
-    that stays holds it. Rules that name nothing to keep keep everything. `verified` are point ids proven or re-read in this repository;
-    `holds` may hold ended ones. Of a repository that was found `damaged` nothing is forgotten: nobody knows what can still be read.
+    that stays holds it. One that lacks nothing but what a platform kept stays as long as it would have with that: it is what a forgetting
+    that was killed leaves. While nobody can tell what a platform keeps of a point, that stays. Rules that name nothing to keep keep
+    everything. `verified` are point ids proven or re-read in this repository; `holds` may hold ended ones. Of a repository that was found
+    `damaged` nothing is forgotten: nobody knows what can still be read.
     """
     unique = {point.point: point for point in points if point.set == set}
     newest_first = sorted(unique.values(), key=_age, reverse=True)
@@ -50,10 +54,14 @@ def verdicts(
     past = [point for point in newest_first if point.instant <= horizon]
     counted = [point for point in past if point.counts]
     _apply_rules(counted, keep, reasons, now=now)
-    _apply_rules([point for point in past if not point.counts], keep, reasons, now=now, among=_AMONG)
+    _apply_rules([point for point in past if not (point.counts or _lacks_only_native(point))], keep, reasons, now=now, among=_AMONG)
+    _apply_with_native(past, keep, reasons, now=now)
     _apply_verified_floor(counted, keep.verified, reasons, verified=verified)
     if counted:
         reasons[counted[0].point].append("newest complete")
+    for point in past:
+        if point.unasked:
+            reasons[point.point].append("what a platform keeps of it could not be asked for")
     _keep_held(active_holds(holds, now), reasons, set_name=set)
     _keep_last_of_members(past, reasons)
     _stop_for_the_future(future, reasons)
@@ -74,6 +82,18 @@ def verdicts(
 
 def _age(point: RecoveryPoint) -> tuple[datetime, str]:
     return (point.instant, point.point)
+
+
+def _lacks_only_native(point: RecoveryPoint) -> bool:
+    return point.complete and point.stored and bool(point.native.gone)
+
+
+def _apply_with_native(past: list[RecoveryPoint], keep: Retention, reasons: _Reasons, *, now: datetime) -> None:
+    """Give what lost its platform's part the reasons that it would have with that: what is whole takes part in the counting."""
+    left = {point.point for point in past if _lacks_only_native(point)}
+    if left:
+        told: _Reasons = {name: given if name in left else [] for name, given in reasons.items()}
+        _apply_rules([point for point in past if point.counts or point.point in left], keep, told, now=now, among=_WITH_NATIVE)
 
 
 def _apply_rules(counted: list[RecoveryPoint], keep: Retention, reasons: _Reasons, *, now: datetime, among: str = "") -> None:
@@ -122,7 +142,7 @@ def _keep_last_of_members(newest_first: list[RecoveryPoint], reasons: _Reasons) 
     """Keep what is partial while it holds a member that nothing newer which stays holds; what counts needs no such reason."""
     held: set[str] = set()
     for point in newest_first:
-        members = {each.workload for each in point.data}
+        members = {*(each.workload for each in point.data), *point.native.there}
         if not point.counts and (newest := sorted(members - held)):
             more = f" and {len(newest) - _NAMED} more" if len(newest) > _NAMED else ""
             reasons[point.point].append(f"newest with {', '.join(newest[:_NAMED])}{more}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from drtool.model.errors import NotFound, Refused
@@ -39,7 +39,18 @@ def select_members(
         chosen = [(name, Selected(member)) for name, member in every]
     else:
         chosen = _by_paths(every, tuple(dict.fromkeys(_clean(path) for path in paths)))
+        _require_stored(item for _, item in chosen)
     return {name: tuple(item for owner, item in chosen if owner == name) for name in manifests}
+
+
+def _require_stored(chosen: Iterable[Selected]) -> None:
+    for item in chosen:
+        if item.paths and any(artifact.native for artifact in item.member.artifacts):
+            raise Refused(
+                f"a platform keeps {item.member.workload}, or a part of it, and gives it as a whole only: no single paths of it",
+                hint=f"restore all of it: --workload {item.member.workload}, without --path",
+                safe="nothing was changed",
+            )
 
 
 def _absent(manifests: Mapping[str, Manifest], workload: str, names: set[str]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from drtool.model.evidence import Evidence
 from drtool.model.hold import Hold
 from drtool.model.inventory import Listing
-from drtool.model.label import UNKNOWN_MACHINE
+from drtool.model.label import SPENT, SPENT_HINT, UNKNOWN_MACHINE
 from drtool.model.point import RecoveryPoint
 from drtool.model.rotation import Rotation
 from drtool.model.standing import Acceptance, Adoption, Ours, Standing
@@ -141,6 +141,8 @@ def left_elsewhere(leftover: Leftover, *, by: str, machines: frozenset[str]) -> 
     """Say, in words, that another machine of our name left it; empty where it is ours, or another name's."""
     if leftover.by != by or left_here(leftover, by=by, machines=machines):
         return ""
+    if leftover.spent:
+        return f"what run {leftover.run} was exchanging has ended: {SPENT}; {SPENT_HINT}"
     if leftover.unproven:
         name = leftover.machine or UNKNOWN_MACHINE
         return (

@@ -1,25 +1,28 @@
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
+from drtool.model.damage import Damage
 from drtool.model.evidence import Evidence
-from drtool.model.forecast import Outlook
-from drtool.model.hold import Hold, quarantines
-from drtool.model.inventory import Inventory, Problem
-from drtool.model.memory import Damage
-from drtool.model.point import FUTURE_TOLERANCE, RecoveryPoint
+from drtool.model.forecast import RtoForecast
+from drtool.model.hold import quarantines
 from drtool.model.policy import BackupSet, Policy
-from drtool.planning.caution import advice_on_damage, went_back
-from drtool.planning.evidence import believable, damage, passed
-from drtool.planning.memory import spell_vanished
-from drtool.planning.others import Told, others_of
-from drtool.planning.outlook import advice_on_outlook, worst
-from drtool.planning.proof import decayed, fingerprint, refuted
+from drtool.model.summary import SetSummary, Summary
+from drtool.planning.damaged import advice_on_damage, went_back
+from drtool.planning.forecast_words import advice_on_rto_forecast, worst
+from drtool.planning.off_site import home_of, is_off_site, off_site_copies
+from drtool.planning.proof import decayed, fingerprint, passed, refuted
+from drtool.planning.told import tell_of_others
 from drtool.planning.words import spell_count, spell_duration
 
-_UNASKED = Problem("", "it was not asked")
+if TYPE_CHECKING:
+    from drtool.model.inventory import Inventory, Problem
+
+
+_UNASKED = "what a platform keeps of it could not be asked for"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class SetStatus:
     rto_met: bool | None
     attention: tuple[str, ...]
     next: str
-    outlook: Outlook | None = None
+    rto_forecast: RtoForecast | None = None
     """The copy that would take longest."""
     moved: tuple[str, ...] = ()
     """Why the last proof proves no longer; empty: it does, or there is none."""
@@ -57,6 +60,13 @@ class SetStatus:
     """Repositories that could hold evidence of the set and were not read: what is not proven or measured may be so there."""
     unread: tuple[str, ...] = ()
     """Repositories of the set that were not read: they may hold a point, or a newer one, than is known here."""
+    off_site: tuple[str, ...] = ()
+    """Copies outside of the failure domain of its sources, with all that the newest point needs."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it is known how old its newest point is, or that there is none."""
+        return self.age_seconds is not None or not self.unread
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,103 +76,41 @@ class Beyond:
     `after_failure` says what to type by what the last attempt at a set said, where that was not good.
     """
 
-    outlooks: Mapping[str, tuple[Outlook, ...]] = field(default_factory=dict)
+    rto_forecasts: Mapping[str, tuple[RtoForecast, ...]] = field(default_factory=dict)
     present: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     since: Mapping[str, Mapping[str, datetime]] = field(default_factory=dict)
     after_failure: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class _Seen:
-    """What one pass over the listings finds of a set."""
-
-    newest: RecoveryPoint | None = None
-    holders: set[str] = field(default_factory=set)
-    partial: RecoveryPoint | None = None
-    future: set[str] = field(default_factory=set)
-    broken: dict[str, set[str]] = field(default_factory=dict)
-    """By repository the points that are not whole there."""
-    proof: Evidence | None = None
-    drill: Evidence | None = None
-    quarantines: dict[str, Hold] = field(default_factory=dict)
-    held: dict[str, RecoveryPoint] = field(default_factory=dict)
-    """By repository the newest complete point in it."""
-    vanished: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """By repository what was known there and is gone, in words."""
-    drilled: set[str] = field(default_factory=set)
-    others: tuple[Told, ...] = ()
-
-
 def assess(policy: Policy, inventory: Inventory, *, now: datetime, beyond: Beyond | None = None) -> tuple[SetStatus, ...]:
     """Judge every set of the policy by what the listings tell: age against RPO, copies, last passed drill and forecast against RTO."""
-    listings = tuple(inventory.repositories.values())
-    seen = {name: _Seen(others=others_of(listings, name, by=policy.name, now=now)) for name in policy.sets}
-    horizon = now + FUTURE_TOLERANCE
-    unread: dict[str, Problem] = {}
-    damaged: dict[str, Damage] = {}
-    for repository in policy.repositories:
-        listing = inventory.repositories.get(repository)
-        if listing is None or listing.problem is not None:
-            unread[repository] = _UNASKED if listing is None or listing.problem is None else listing.problem
-        if listing is not None:
-            _see_points(listing.points, seen, repository=repository, horizon=horizon)
-            _see_evidence(believable(listing), seen)
-            if (found := damage(listing)) is not None:
-                damaged[repository] = found
-            for name, sight in seen.items():
-                sight.quarantines.update({hold.id: hold for hold in quarantines(listing.holds, name, now)})
-                sight.vanished[repository] = spell_vanished(repository, listing.vanished, set=name)
+    from drtool.planning.summary import summarise, unread_in  # noqa: PLC0415 - a summary kept earlier is judged without
+
+    summary = summarise(policy, inventory.repositories, now=now)
+    return judge_sets(policy, summary, now=now, beyond=beyond, unread=unread_in(policy, inventory.repositories))
+
+
+def judge_sets(
+    policy: Policy, summary: Summary, *, now: datetime, beyond: Beyond | None = None, unread: Mapping[str, Problem] | None = None
+) -> tuple[SetStatus, ...]:
+    """Judge every set of the policy by a summary of the listings; `unread` are the repositories without one, and why."""
+    amiss = (unread or {}, summary.damaged)
     more = beyond or Beyond()
-    return tuple(_judge(policy, backup_set, seen[name], (unread, damaged), more, now=now) for name, backup_set in policy.sets.items())
-
-
-def _see_points(points: Iterable[RecoveryPoint], seen: dict[str, _Seen], *, repository: str, horizon: datetime) -> None:
-    for point in points:
-        found = seen.get(point.set)
-        if found is None:
-            continue
-        if point.instant > horizon:
-            found.future.add(point.point)
-        elif not point.whole:
-            found.broken.setdefault(repository, set()).add(point.point)
-        elif not point.complete:
-            if found.partial is None or point.instant > found.partial.instant:
-                found.partial = point
-        else:
-            if repository not in found.held or point.instant > found.held[repository].instant:
-                found.held[repository] = point
-            if found.newest is None or (point.instant, point.point) > (found.newest.instant, found.newest.point):
-                found.newest = point
-                found.holders = {repository}
-            elif point.point == found.newest.point:
-                found.holders.add(repository)
-
-
-def _see_evidence(records: Iterable[Evidence], seen: dict[str, _Seen]) -> None:
-    for evidence in records:
-        found = seen.get(evidence.set)
-        if found is None or evidence.subject != "drill":
-            continue
-        if found.drill is None or evidence.ended > found.drill.ended:
-            found.drill = evidence
-        if passed(evidence) and (found.proof is None or evidence.ended > found.proof.ended):
-            found.proof = evidence
-        if passed(evidence):
-            found.drilled.add(evidence.repository)
+    return tuple(_judge(policy, each, summary.sets.get(name, SetSummary()), amiss, more, now=now) for name, each in policy.sets.items())
 
 
 def _judge(
     policy: Policy,
     backup_set: BackupSet,
-    seen: _Seen,
+    seen: SetSummary,
     amiss: tuple[Mapping[str, Problem], Mapping[str, Damage]],
     beyond: Beyond,
     *,
     now: datetime,
 ) -> SetStatus:
     unread, damaged = amiss
-    newest, proof = seen.newest, seen.proof
-    age = None if newest is None else max(0.0, (now - newest.instant).total_seconds())
+    proof = seen.proof
+    age = None if seen.instant is None else max(0.0, (now - seen.instant).total_seconds())
     rpo = backup_set.objectives.rpo.total_seconds()
     rto = backup_set.objectives.rto.total_seconds()
     realised = None if proof is None else proof.rto_seconds
@@ -170,24 +118,25 @@ def _judge(
     missing = tuple(name for name in repositories if name not in seen.holders)
     unknown = tuple(name for name in unread if name in {*repositories, *_drilled_from(policy, backup_set)})
     silent = tuple(name for name in repositories if name in unread)
-    moved = () if proof is None else (*refuted(seen.drill, proof, damaged), *_moved(policy, backup_set, proof, newest, beyond, now=now))
-    outlook = worst(beyond.outlooks.get(backup_set.name, ()))
+    moved = () if proof is None else (*refuted(seen.drill, proof, damaged), *_moved(policy, backup_set, proof, seen, beyond, now=now))
+    rto_forecast = worst(beyond.rto_forecasts.get(backup_set.name, ()))
     advice = (
         *_about_repositories(repositories, unread),
         *_about_vanished(backup_set, seen, repositories),
         *advice_on_damage(repositories, damaged, now=now),
-        *_about_quarantines(backup_set.name, seen),
+        *_about_quarantines(backup_set.name, seen, now=now),
         *_about_points(backup_set, seen, silent, again=beyond.after_failure.get(backup_set.name, ""), age=age, now=now),
         *_about_broken(backup_set.name, seen),
-        *_about_copies(backup_set, () if newest is None else missing, unread, seen),
+        *_about_native(policy, backup_set, seen),
+        *_about_copies(backup_set, missing if seen.point else (), unread, seen),
         *_about_drills(policy, backup_set, seen, moved, unknown),
-        *((told.words, told.next) for told in seen.others),
-        *advice_on_outlook(outlook, now=now),
+        *((told.words, told.next) for told in tell_of_others(seen.others, backup_set.name, by=policy.name, now=now)),
+        *advice_on_rto_forecast(rto_forecast, now=now),
     )
     return SetStatus(
         set=backup_set.name,
-        point="" if newest is None else newest.point,
-        instant=None if newest is None else newest.instant,
+        point=seen.point,
+        instant=seen.instant,
         age_seconds=age,
         rpo_seconds=rpo,
         rpo_met=age is not None and age <= rpo,
@@ -200,12 +149,13 @@ def _judge(
         rto_met=None if realised is None else realised <= rto,
         attention=tuple(sentence for sentence, _ in advice),
         next=advice[0][1] if advice else "",
-        outlook=outlook,
+        rto_forecast=rto_forecast,
         moved=moved,
         never_drilled=tuple(name for name in repositories if name in seen.holders and name not in seen.drilled) if seen.drilled else (),
         damaged_copies=tuple(name for name in repositories if name in seen.holders and name in damaged),
         unknown=unknown,
         unread=silent,
+        off_site=_off_site(policy, backup_set, seen, damaged),
     )
 
 
@@ -220,17 +170,17 @@ def _remedy(problem: Problem) -> str:
     return problem.hint if problem.kind == "NoRepository" and problem.hint.startswith("drtool init ") else "drtool doctor"
 
 
-def _about_vanished(backup_set: BackupSet, seen: _Seen, repositories: tuple[str, ...]) -> list[tuple[str, str]]:
+def _about_vanished(backup_set: BackupSet, seen: SetSummary, repositories: tuple[str, ...]) -> list[tuple[str, str]]:
     advice = [(words, f"drtool doctor {name}") for name in repositories for words in seen.vanished.get(name, ())]
     origin = backup_set.to
-    if seen.newest is None or seen.vanished.get(origin) or seen.newest.point in seen.broken.get(origin, ()):
+    if seen.instant is None or seen.vanished.get(origin) or origin in seen.newest_broken:
         return advice
-    return [*advice, *went_back(backup_set, seen.held.get(origin), seen.newest, holders=seen.holders)]
+    return [*advice, *went_back(backup_set, seen.held.get(origin), seen.instant, holders=seen.holders)]
 
 
-def _about_quarantines(name: str, seen: _Seen) -> list[tuple[str, str]]:
+def _about_quarantines(name: str, seen: SetSummary, *, now: datetime) -> list[tuple[str, str]]:
     advice = []
-    for hold in seen.quarantines.values():
+    for hold in quarantines(seen.quarantines, name, now):
         why, _, look = hold.reason.rpartition(": drtool ")
         then = f"if all is well: drtool hold release {hold.id}"
         advice.append(
@@ -243,46 +193,69 @@ def _about_quarantines(name: str, seen: _Seen) -> list[tuple[str, str]]:
 
 
 def _about_points(
-    backup_set: BackupSet, seen: _Seen, silent: tuple[str, ...], *, again: str, age: float | None, now: datetime
+    backup_set: BackupSet, seen: SetSummary, silent: tuple[str, ...], *, again: str, age: float | None, now: datetime
 ) -> list[tuple[str, str]]:
     name = backup_set.name
     advice = []
     again = again or f"drtool run {name}"
-    if (age is None or seen.newest is None) and silent:
+    if age is None and silent:
         words = f"whether {name} has a complete recovery point is not known: {', '.join(silent)} could not be read"
         advice.append((words, f"drtool doctor {silent[0]}"))
-    elif age is None or seen.newest is None:
+    elif age is None and seen.unasked:
+        advice.append((f"whether {name} has a complete recovery point is not known: {_UNASKED}", "drtool doctor"))
+    elif age is None:
         advice.append((f"{name} has no complete recovery point", again))
     elif age > backup_set.objectives.rpo.total_seconds():
         objective = spell_duration(backup_set.objectives.rpo)
-        known = f" that is known without {', '.join(silent)}" if silent else ""
+        known = f" that is known without {', '.join(silent)}" if silent else " that is known to be whole" if seen.unasked else ""
         advice.append((f"the newest complete point of {name}{known} is {spell_duration(age)} old, RPO {objective}", again))
-    if seen.partial is not None and (seen.newest is None or seen.partial.instant > seen.newest.instant):
-        old = spell_duration(max(0.0, (now - seen.partial.instant).total_seconds()))
+    if seen.partial is not None and (seen.instant is None or seen.partial > seen.instant):
+        old = spell_duration(max(0.0, (now - seen.partial).total_seconds()))
         advice.append((f"the last backup of {name}, {old} ago, is partial", again))
     if seen.future:
-        count = spell_count(len(seen.future), "point")
+        count = spell_count(seen.future, "point")
         advice.append((f"{count} of {name} dated in the future: nothing of it is forgotten", f"drtool points {name}"))
     return advice
 
 
-def _about_broken(name: str, seen: _Seen) -> list[tuple[str, str]]:
+def _about_broken(name: str, seen: SetSummary) -> list[tuple[str, str]]:
     told = []
     for repository, points in seen.broken.items():
-        are = "is" if len(points) == 1 else "are"
-        told.append((f"{spell_count(len(points), 'point')} of {name} in {repository} {are} not whole: data is gone", f"drtool copy {name}"))
+        are = "is" if points == 1 else "are"
+        told.append((f"{spell_count(points, 'point')} of {name} in {repository} {are} not whole: data is gone", f"drtool copy {name}"))
     return told
 
 
-def _about_copies(backup_set: BackupSet, missing: tuple[str, ...], unread: Mapping[str, Problem], seen: _Seen) -> list[tuple[str, str]]:
-    name, newest = backup_set.name, "" if seen.newest is None else seen.newest.point
+def _off_site(policy: Policy, backup_set: BackupSet, seen: SetSummary, damaged: Mapping[str, Damage]) -> tuple[str, ...]:
+    copies = off_site_copies(policy, backup_set, seen.holders) if is_off_site(seen.native_sites, home=home_of(policy, backup_set)) else ()
+    return tuple(name for name in copies if name not in damaged)
+
+
+def _about_native(policy: Policy, backup_set: BackupSet, seen: SetSummary) -> list[tuple[str, str]]:
+    """Tell what could not be asked for, and which copies are no off-site copies, as a part of the point stays at home."""
+    name = backup_set.name
+    told = []
+    for repository, points in seen.unasked.items():
+        words = f"whether {spell_count(points, 'point')} of {name} in {repository} {'is' if points == 1 else 'are'} whole"
+        told.append((f"{words} is not known: {_UNASKED}", "drtool doctor"))
+    away = off_site_copies(policy, backup_set, seen.holders)
+    if away and not is_off_site(seen.native_sites, home=home_of(policy, backup_set)):
+        words = f"the copy of {name} in {' and '.join(away)} is no off-site copy: a platform keeps {spell_count(seen.natives, 'artifact')}"
+        told.append((f"{words} of its newest point, and not all of them elsewhere", f"drtool show {seen.point}"))
+    return told
+
+
+def _about_copies(
+    backup_set: BackupSet, missing: tuple[str, ...], unread: Mapping[str, Problem], seen: SetSummary
+) -> list[tuple[str, str]]:
+    name = backup_set.name
     return [
         (
             f"{repository} does not hold the newest point of {name}",
             f"drtool run {name}" if repository == backup_set.to else f"drtool copy {name}",
         )
         for repository in missing
-        if repository not in unread and newest not in seen.broken.get(repository, ())
+        if repository not in unread and repository not in seen.newest_broken
     ]
 
 
@@ -291,7 +264,7 @@ def _drilled_from(policy: Policy, backup_set: BackupSet) -> set[str]:
 
 
 def _about_drills(
-    policy: Policy, backup_set: BackupSet, seen: _Seen, moved: tuple[str, ...], unknown: tuple[str, ...]
+    policy: Policy, backup_set: BackupSet, seen: SetSummary, moved: tuple[str, ...], unknown: tuple[str, ...]
 ) -> list[tuple[str, str]]:
     name = backup_set.name
     drill = next((drill.name for drill in policy.drills.values() if name in drill.sets), name)
@@ -310,10 +283,7 @@ def _about_drills(
     return advice
 
 
-def _moved(
-    policy: Policy, backup_set: BackupSet, proof: Evidence, newest: RecoveryPoint | None, beyond: Beyond, *, now: datetime
-) -> tuple[str, ...]:
-    held = () if newest is None else (each.workload for each in newest.data)
-    present = beyond.present.get(backup_set.name) or fingerprint(policy, backup_set, workloads=held)
+def _moved(policy: Policy, backup_set: BackupSet, proof: Evidence, seen: SetSummary, beyond: Beyond, *, now: datetime) -> tuple[str, ...]:
+    present = beyond.present.get(backup_set.name) or fingerprint(policy, backup_set, workloads=seen.workloads)
     since = beyond.since.get(backup_set.name, {})
-    return decayed(backup_set, proof, newest=newest, present=present, since=since, now=now)
+    return decayed(backup_set, proof, newest_bytes=seen.bytes if seen.point else None, present=present, since=since, now=now)

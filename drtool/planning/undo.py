@@ -6,7 +6,8 @@ from datetime import datetime
 from drtool.model.errors import NotFound, Refused
 from drtool.model.inventory import Problem
 from drtool.model.label import UNKNOWN_MACHINE
-from drtool.model.plan import Plan, Step, Undo
+from drtool.model.outcome import Outcome
+from drtool.model.plan import Plan, Skipped, Step, Undo
 from drtool.model.workload import Leftover
 from drtool.planning.names import fitting
 from drtool.planning.standing import left_here
@@ -30,7 +31,8 @@ def plan_undo(
     with belongs to it, under whatever run it was gone on with.
 
     Raises NotFound when nothing of that run is kept any more, Refused when another run exchanged one of its places since,
-    or keeps one of them inside what it put aside, or when it was a run of another machine of our name, which is none of `machines`.
+    or keeps one of them inside what it put aside, or when it was a run of another machine of our name, which is none of `machines`,
+    or when a person has to take back all of it. What else a person has to take back is left out of the plan, as a problem.
     """
     ours = [leftover for leftover in leftovers if leftover.by == by and leftover.what in _KINDS]
     runs = fitting(sorted({leftover.run for leftover in ours}), undone)
@@ -54,6 +56,15 @@ def plan_undo(
             f"nothing that run {undone} put into service can be taken back" + (f" ({away})" if away else ""),
             hint=next((problem.hint for problem in problems if problem.hint), "")
             or "drtool history names the runs; what was kept aside may be swept already, or its place is no longer in the policy",
+            safe="nothing was changed",
+        )
+    by_hand = [each for each in chosen if each.way_back]
+    chosen = [each for each in chosen if not each.way_back]
+    if not chosen:
+        places = " and ".join(dict.fromkeys(each.target for each in by_hand))
+        raise Refused(
+            f"run {by_hand[0].run} put {places} into service, and drtool does not take that back by itself",
+            hint="; ".join(each.way_back for each in by_hand),
             safe="nothing was changed",
         )
     since = [each for each in ours if each not in chosen and _exchanged_since(each, chosen)]
@@ -83,7 +94,11 @@ def plan_undo(
     goes = "What was there before that restore" if any(each.took_back for each in chosen) else "What was restored"
     note = f"{goes} is kept aside, until `drtool sweep --kept`. No hooks are run: stop first what uses these places."
     notes = (note, *(f"not looked at: {problem.what}" for problem in problems))
-    return Plan(verb="undo", run=run, policy=by, created=now, steps=tuple(steps), notes=notes)
+    rest = tuple(
+        Skipped(f"{each.source}:{each.target}", f"drtool does not take that back by itself: {each.way_back}", Outcome.PARTIAL.value)
+        for each in by_hand
+    )
+    return Plan(verb="undo", run=run, policy=by, created=now, steps=tuple(steps), skipped=rest, notes=notes)
 
 
 def _what_comes_back(leftover: Leftover) -> str:

@@ -112,6 +112,19 @@ def whose(
     return Whose(chosen.by, chosen.machine if chosen.signer else "", named, left, said, signed and not chosen.signer)
 
 
+def signed_by(points: Iterable[RecoveryPoint]) -> tuple[str, ...]:
+    """Say whose signatures are believed, where nothing but a repository is known: whoever has its key can write under any name."""
+    found: dict[str, list[str]] = {}
+    for point in points:
+        found.setdefault(point.signer, []).append(point.set)
+    return tuple(
+        f"{', '.join(sets)}: signed by {signer}; compare it with the recovery sheet"
+        if signer
+        else f"{', '.join(sets)}: signed by nobody; whoever can write into this repository can have made it"
+        for signer, sets in found.items()
+    )
+
+
 def _said(chosen: Keeper, signer: str, every: list[Keeper]) -> str:
     """Name somebody by what nobody else can choose: the key, unless several machines share it."""
     if not chosen.signer:

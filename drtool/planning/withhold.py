@@ -5,13 +5,14 @@ from dataclasses import replace
 from typing import Final
 
 from drtool.model.errors import Refused
-from drtool.model.kind import KindFacts, named_by
+from drtool.model.kind import KindFacts, kind_of_directories, named_by
 from drtool.model.outcome import Outcome
-from drtool.model.plan import Ask, Cutover, Plan, Restore, RunHook, Skipped, Step
+from drtool.model.plan import Ask, Cutover, Plan, Restore, RunHook, Skipped, Start, Step
 from drtool.model.policy import Hook, SourcePolicy
+from drtool.planning.way_back import as_directory
 
 _CAME: Final = "came out of the repository"
-_HINT: Final = "restore with: --to directory PATH, which needs none of it; or read it, and repeat with --trust-commands"
+_READ: Final = "or read it, and repeat with --trust-commands"
 
 
 def withhold(
@@ -33,9 +34,14 @@ def withhold(
     restores = {step.id for step in plan.steps if isinstance(step.action, Restore)}
     stopping = [*(reaching.values() if reaching.keys() == restores else ()), *_required(plan)]
     if stopping:
-        raise Refused(f"what {_CAME} puts nothing in place: {'; '.join(stopping)}", hint=_HINT, safe="nothing was changed")
+        commands = "; ".join(_as_directory(plan, name) for name in reaching) or "restore with: --to directory PATH"
+        hint = f"{commands}: a directory needs none of it; {_READ}"
+        raise Refused(f"what {_CAME} puts nothing in place: {'; '.join(stopping)}", hint=hint, safe="nothing was changed")
     without = _without(plan, reaching)
-    skipped = [Skipped(words, f"this {_CAME}; {_HINT}", Outcome.REFUSED.value, _set_of(plan, name)) for name, words in reaching.items()]
+    skipped = [
+        Skipped(words, f"this {_CAME}; without it: {_as_directory(plan, name)}; {_READ}", Outcome.REFUSED.value, _step(plan, name).set)
+        for name, words in reaching.items()
+    ]
     for step in without:
         if isinstance(step.action, RunHook):
             what = f"{step.action.phase.replace('_', ' ')}: {_spelled(step.action.hook)}"
@@ -43,6 +49,12 @@ def withhold(
     hooks = {step.id for step in without if isinstance(step.action, RunHook)}
     kept = tuple(_waiting_less(step, hooks) for step in without if step.id not in hooks)
     return replace(plan, steps=kept, skipped=(*plan.skipped, *skipped), notes=(*plan.notes, *_not_asked(kept, beyond)))
+
+
+def at_home(source: SourcePolicy, facts: Mapping[str, KindFacts]) -> SourcePolicy:
+    """Forget where somebody else's source is reached: what lay in the point can still be put into a directory of this machine."""
+    elsewhere = source.kind not in facts or named_by(facts[source.kind].connects, source.settings)
+    return replace(source, kind=kind_of_directories(facts), settings={}) if elsewhere else source
 
 
 def reached_by(source: SourcePolicy | None, facts: Mapping[str, KindFacts]) -> tuple[str, ...]:
@@ -56,8 +68,15 @@ def reached_by(source: SourcePolicy | None, facts: Mapping[str, KindFacts]) -> t
     return (*named_by(known.connects, source.settings), *named_by(known.runs, source.settings))
 
 
-def _set_of(plan: Plan, name: str) -> str:
-    return next(step.set for step in plan.steps if step.id == name)
+def _step(plan: Plan, name: str) -> Step:
+    return next(step for step in plan.steps if step.id == name)
+
+
+def _as_directory(plan: Plan, name: str) -> str:
+    """Return the whole command, with the point: the workload named alone might be taken from another."""
+    step = _step(plan, name)
+    point = step.action.point if isinstance(step.action, Restore) else ""
+    return as_directory(step.set, point=point, workload=step.workload)
 
 
 def _required(plan: Plan) -> list[str]:
@@ -69,13 +88,14 @@ def _required(plan: Plan) -> list[str]:
 
 
 def _spelled(hook: Hook) -> str:
-    return f"{' '.join(hook.run)} (on {hook.on})"
+    return f"{' '.join(hook.run)} ({hook.where})"
 
 
 def _without(plan: Plan, restores: Collection[str]) -> tuple[Step, ...]:
-    """Leave out restores, their cutovers, and the questions to what they would have restored."""
+    """Leave out restores, their cutovers and starts, and the questions to what they would have restored."""
     cutovers = {step.id for step in plan.steps if isinstance(step.action, Cutover) and step.action.restore in restores}
-    gone = {*restores, *cutovers}
+    starts = {step.id for step in plan.steps if isinstance(step.action, Start) and step.action.cutover in cutovers}
+    gone = {*restores, *cutovers, *starts}
     kept = []
     for step in plan.steps:
         if step.id in gone:

@@ -3,7 +3,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from pathlib import Path
 
 from drtool import __version__
@@ -43,7 +42,8 @@ def keep(directory: str, key: str, policy: Policy) -> None:
     body = codec.canonical(policy)
     try:
         Path(directory).mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=directory, prefix=".policy-")
+        temporary = os.path.join(directory, f".policy-{os.urandom(8).hex()}")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(hashlib.sha256(body).hexdigest().encode("ascii") + b"\n" + body)

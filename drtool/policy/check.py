@@ -3,9 +3,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from drtool.model.location import LocationError, parse_location
 from drtool.model.nearest import nearest
 from drtool.policy.document import SECTIONS
+from drtool.policy.stores import one_repository_twice, same_credentials, slips_in_names, whole_logins
+from drtool.policy.subjects import one_check_each
+from drtool.policy.units import shorten
 from drtool.policy.validate import entry_of, source_kinds
 
 if TYPE_CHECKING:
@@ -25,7 +27,58 @@ def check(document: Document, kinds: Kinds) -> None:
     """Note every name that leads nowhere and everything that contradicts itself; works on whatever shape was written."""
     for rule in _RULES:
         rule(document)
-    _ssh(document, source_kinds(document, kinds.sources()), kinds.sources())
+    kind_of = source_kinds(document, kinds.sources())
+    _nodes(document, kind_of, kinds.nodes())
+    _hooks_inside(document, kind_of, kinds.inside())
+    _quiesces(document, kind_of, kinds.quiesces())
+    _keeps_snapshots(document, kind_of, kinds.keeps_snapshots())
+    _ssh(document, kind_of, kinds.sources())
+
+
+def _nodes(document: Document, kind_of: Mapping[str, str], with_nodes: frozenset[str]) -> None:
+    for source, kind in kind_of.items():
+        if "per_node" in document.mapping("sources", source, "limits") and kind not in with_nodes:
+            path = ("sources", source, "limits", "per_node")
+            document.complain(path, f"sources of the kind `{kind}` have no nodes", "leave it out; at_once limits all of it", at_key=True)
+
+
+def _hooks_inside(document: Document, kind_of: Mapping[str, str], with_runners: frozenset[str]) -> None:
+    """A hook runs in a workload only where its kind of source can run something there."""
+    for name in document.mapping("sets"):
+        for phase in PHASES:
+            for index in range(len(document.sequence("sets", name, phase))):
+                path: Path = ("sets", name, phase, index, "on")
+                on = document.text(*path)
+                source, colon, _ = on.partition(":")
+                if colon and source in kind_of and kind_of[source] not in with_runners:
+                    message = f"no command can be run inside {shorten(on)}: sources of the kind `{kind_of[source]}` do not tell how"
+                    document.complain(path, message, f"write `on: {source}`: it runs on the machine of that source")
+
+
+def _quiesces(document: Document, kind_of: Mapping[str, str], able: frozenset[str]) -> None:
+    """A set has one instant only when all of its members can be held still."""
+    for name in document.mapping("sets"):
+        if document.get("sets", name, "quiesce") is None:
+            continue
+        sources = dict.fromkeys(filter(None, map(entry_of, document.sequence("sets", name, "protect"))))
+        unable = [f"`{source}` (`{kind_of[source]}`)" for source in sources if source in kind_of and kind_of[source] not in able]
+        if unable:
+            message = f"what is on {' and '.join(unable)} cannot be held still, so `{name}` has no one instant"
+            hint = "leave `quiesce` out, and let `before` hooks quieten what must be; or put the others into a set of their own"
+            document.complain(("sets", name, "quiesce"), message, hint, at_key=True)
+
+
+def _keeps_snapshots(document: Document, kind_of: Mapping[str, str], able: frozenset[str]) -> None:
+    """What is kept on a source is a snapshot, so one of the set's sources has to take some."""
+    for name in document.mapping("sets"):
+        if document.get("sets", name, "keep_on_source") is None:
+            continue
+        sources = dict.fromkeys(filter(None, map(entry_of, document.sequence("sets", name, "protect"))))
+        kinds = {kind_of[source] for source in sources if source in kind_of}
+        if kinds and not kinds & able:
+            message = f"nothing stays on {' or '.join(f'`{source}`' for source in sources)}: what is there is read live, without a snapshot"
+            hint = f"leave `keep_on_source` out; snapshots are kept by sources of: {', '.join(sorted(able)) or 'no kind'}"
+            document.complain(("sets", name, "keep_on_source"), message, hint, at_key=True)
 
 
 def to_of(document: Document, name: str) -> tuple[str, Path]:
@@ -68,6 +121,9 @@ def _names(document: Document) -> None:
             _known(document, ("repositories", repository, "seen_from", source), "sources", source)
     if "lease" in document.mapping("sources"):
         document.complain(("sources", "lease"), "a source cannot be named `lease`", "sandboxes use that word", at_key=True)
+    for index in range(len(document.sequence("inventory", "exclude"))):
+        place: Path = ("inventory", "exclude", index, "source")
+        _known(document, place, "sources", document.text(*place))
     for name in document.mapping("sets"):
         _names_of_set(document, name)
     for name, body in document.mapping("sandboxes").items():
@@ -90,8 +146,8 @@ def _names_of_set(document: Document, name: str) -> None:
         _known(document, (*path, "needs", index), "sets", other)
     for phase in PHASES:
         for index in range(len(document.sequence(*path, phase))):
-            on = document.text(*path, phase, index, "on")
-            _known(document, (*path, phase, index, "on"), "sources", on)
+            source, _, _ = document.text(*path, phase, index, "on").partition(":")
+            _known(document, (*path, phase, index, "on"), "sources", source)
     _names_of_checks(document, path)
 
 
@@ -121,34 +177,7 @@ def _destinations(document: Document) -> None:
             if copy in seen:
                 document.complain(path, f"`{copy}` is named twice", "keep one of them")
             seen.add(copy)
-            _credentials(document, to, copy, path)
-
-
-def _credentials(document: Document, origin: str, target: str, path: Path) -> None:
-    locations = [document.text("repositories", name, "restic") for name in (origin, target)]
-    if origin == target or not all(location.startswith("s3:") for location in locations):
-        return
-    first, second = (_aws(document.mapping("repositories", name, "environment")) for name in (origin, target))
-    if first != second:
-        message = f"`{origin}` and `{target}` are both S3 and have different credentials: restic copies with one set of AWS_*"
-        document.complain(path, message, "give both the same credentials, or reach one of them by another scheme")
-
-
-def _aws(environment: Mapping[str, Any]) -> dict[str, str]:
-    return {key: str(value) for key, value in environment.items() if key.startswith("AWS_") and "REGION" not in key}
-
-
-def _one_repository_twice(document: Document) -> None:
-    first: dict[tuple[str, ...], str] = {}
-    for name in document.mapping("repositories"):
-        try:
-            place = parse_location(document.text("repositories", name, "restic")).place
-        except LocationError:  # told where the address is read
-            continue
-        if place in first:
-            message = f"this is the same place as repository `{first[place]}`"
-            document.complain(("repositories", name, "restic"), message, "two names for one repository are no copy")
-        first.setdefault(place, name)
+            same_credentials(document, to, copy, path)
 
 
 def _keeping(document: Document) -> None:
@@ -233,7 +262,11 @@ def _sandbox_places(document: Document, path: Path, name: str, *, sandbox: str, 
         source = entry_of(item)
         if source in document.mapping("sources") and source not in places:
             message = f"set `{name}` needs a place for source `{source}` in sandbox `{sandbox}`"
-            document.complain(path, message, f"add `{source}:` to sandboxes.{sandbox}")
+            document.complain(
+                path,
+                message,
+                f"add `{source}: {{directory: /var/lib/drtool/sandbox}}` to sandboxes.{sandbox}; any source takes a directory of this host",
+            )
 
 
 def _ssh(document: Document, kind_of: Mapping[str, str], schemas: Mapping[str, type[BaseModel]]) -> None:
@@ -258,4 +291,14 @@ def _runs_there(document: Document, source: str, kind: str, schemas: Mapping[str
     return access is None or (document.text("sources", source, kind, "access") or access.default) == "ssh"
 
 
-_RULES: tuple[Callable[[Document], None], ...] = (_names, _destinations, _one_repository_twice, _keeping, _cycles, _drills)
+_RULES: tuple[Callable[[Document], None], ...] = (
+    _names,
+    _destinations,
+    one_repository_twice,
+    whole_logins,
+    slips_in_names,
+    _keeping,
+    _cycles,
+    _drills,
+    one_check_each,
+)

@@ -11,8 +11,10 @@ from drtool.model.policy import (
     CheckPolicy,
     CopyPolicy,
     DrillPolicy,
+    Exclusion,
     Hook,
     Hooks,
+    NotifierPolicy,
     Objectives,
     Policy,
     Protect,
@@ -20,6 +22,7 @@ from drtool.model.policy import (
     RepositoryPolicy,
     Retention,
     Sandbox,
+    SourceLimits,
     SourcePolicy,
     VerifyPolicy,
     usual_quarantine,
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
         QuarantineSchema,
         RepositorySchema,
         SetSchema,
+        SourceSchema,
     )
     from drtool.policy.validate import Compiled
 
@@ -57,7 +61,9 @@ def compile_policy(document: Document, policy: PolicySchema, compiled: Compiled)
         site=site,
         repositories={name: _repository(name, body, site=site) for name, body in policy.repositories.items()},
         sources={
-            name: SourcePolicy(name=name, kind=path[2], site=policy.sources[name].site or site, settings=settings)
+            name: SourcePolicy(
+                name=name, kind=path[2], site=policy.sources[name].site or site, settings=settings, limits=_limits(policy.sources[name])
+            )
             for path, settings in compiled.items()
             if path[0] == "sources" and isinstance(name := path[1], str) and isinstance(path[2], str)
         },
@@ -75,7 +81,22 @@ def compile_policy(document: Document, policy: PolicySchema, compiled: Compiled)
         signers=tuple(dict.fromkeys(policy.signers)),
         version=policy.drtool,
         policy_in_points=policy.policy_in_points,
+        notify=_notify(document, compiled),
+        exclusions=tuple(Exclusion(**dict(each)) for each in policy.inventory.exclude) if policy.inventory else (),
     )
+
+
+def _limits(body: SourceSchema) -> SourceLimits:
+    return SourceLimits() if body.limits is None else SourceLimits(body.limits.at_once, body.limits.per_node)
+
+
+def _notify(document: Document, compiled: Compiled) -> tuple[NotifierPolicy, ...]:
+    found: list[NotifierPolicy] = []
+    for index, item in enumerate(document.sequence("notify")):
+        kind = entry_of(item) or ""
+        number = 1 + sum(each.kind == kind for each in found)
+        found.append(NotifierPolicy(kind, f"{kind} {number}", compiled["notify", index, kind]))
+    return tuple(found)
 
 
 def _environment(values: Mapping[str, str]) -> dict[str, SecretReference | str]:
@@ -141,6 +162,8 @@ def _set(document: Document, compiled: Compiled, name: str, body: SetSchema, *, 
         checks=_checks(document, compiled, name),
         consistent_within=body.consistent_within,
         nice=body.nice,
+        quiesce=body.quiesce,
+        keep_on_source=body.keep_on_source,
         quarantine=_quarantine(usual_quarantine(body.schedule), defaults.quarantine if defaults else None, body.quarantine),
     )
 

@@ -6,15 +6,17 @@ from pathlib import Path
 from drtool.model.errors import Place, PolicyError, PolicyProblem
 
 _SUFFIXES = (".yaml", ".yml")
-_HINT = "write one (policies/example.yaml shows how), or name it: --policy PATH or $DRTOOL_POLICY"
+_HINT = "write one: drtool new; or name it: --policy PATH or $DRTOOL_POLICY"
+HERE = "policies"
+SYSTEM = "/etc/drtool"
 
 
 def find(
     explicit: str | None,
     environment: Mapping[str, str],
     *,
-    here: str = "policies",
-    system: str = "/etc/drtool",
+    here: str = HERE,
+    system: str = SYSTEM,
 ) -> tuple[str, ...]:
     """Return where the policy lies: `explicit`, `$DRTOOL_POLICY`, `./policies/` or `/etc/drtool/`, the first that is there.
 
@@ -27,12 +29,13 @@ def find(
                 raise _nothing(named, f"there is nothing here ({origin} names it)", "look at the spelling")
             return (named,)
     for directory in (here, system):
-        if _holds_policy(Path(directory)):
+        if holds_policy(Path(directory)):
             return (directory,)
     raise _nothing(here, f"there is no policy: neither here nor in {system}", _HINT)
 
 
-def _holds_policy(directory: Path) -> bool:
+def holds_policy(directory: Path) -> bool:
+    """Tell whether a folder has a file that would be read as a policy; one that is closed to us may."""
     try:
         return any(file.suffix in _SUFFIXES and not file.name.startswith(".") for file in directory.iterdir())
     except (FileNotFoundError, NotADirectoryError):

@@ -39,6 +39,11 @@ def load(paths: tuple[str, ...], kinds: Kinds, *, cache_directory: str | None = 
     return policy
 
 
+def read_text(text: str, kinds: Kinds) -> Policy:
+    """Read, check and compile a policy that lies in no file yet; PolicyError with every mistake, as of a file `policy`."""
+    return _build([("policy", text.encode())], kinds)
+
+
 def openings(paths: tuple[str, ...]) -> tuple[Opening, ...]:
     """Return by whom else the files of a policy may be written; files that cannot be looked at are told by `load`."""
     found = {}

@@ -7,15 +7,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag, WithJsonSchema
 
+from drtool.model.location import KNOWN_FORMS
 from drtool.policy.values import (
     AbsolutePath,
     CountOrOff,
     Cron,
+    Day,
     Duration,
     Fingerprint,
+    HookPlace,
     Location,
     Name,
     PercentageOrOff,
+    QuietTime,
+    Reason,
     Reference,
     Size,
     TimeZone,
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
 
 NonEmpty = Annotated[str, StringConstraints(min_length=1)]
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
+AtOnce = Annotated[int, Field(ge=1, le=64)]
 OneKey = Annotated[dict[str, Any], WithJsonSchema({"type": "object", "minProperties": 1, "maxProperties": 1, "additionalProperties": True})]
 Version = Annotated[Literal[1], WithJsonSchema({"const": 1})]
 
@@ -56,7 +62,7 @@ class VerifySchema(Strict):
 class RepositorySchema(Strict):
     """A restic repository."""
 
-    restic: Location = Field(description="a path, sftp:user@host:/path or s3:https://host/bucket")
+    restic: Location = Field(description=f"where it lies: {KNOWN_FORMS}")
     password: Reference
     environment: dict[VariableName, str] = Field(default_factory=dict)
     ssh_config: AbsolutePath | None = Field(default=None, description="an OpenSSH client configuration file, for sftp")
@@ -69,11 +75,19 @@ class RepositorySchema(Strict):
     timeout: Duration = timedelta(seconds=60)
 
 
+class LimitsSchema(Strict):
+    """How much of a source happens at once."""
+
+    at_once: AtOnce | None = Field(default=None, description="steps that use it; 4 unless said")
+    per_node: AtOnce | None = Field(default=None, description="steps that use the same node of it")
+
+
 class SourceSchema(Strict):
     """A platform that can be asked for data: one key names its kind."""
 
     model_config = ConfigDict(extra="allow", strict=True, frozen=True)
     site: Name | None = None
+    limits: LimitsSchema | None = None
 
 
 class KeepSchema(Strict):
@@ -139,10 +153,10 @@ class DefaultsSchema(Strict):
 
 
 class HookSchema(Strict):
-    """A command on the machine of a source."""
+    """A command on the machine of a source, or inside a workload."""
 
     run: Annotated[list[NonEmpty], Field(min_length=1)]
-    on: Name
+    on: HookPlace = Field(description="a source, or SOURCE:WORKLOAD for a command inside that workload")
     timeout: Duration = timedelta(minutes=5)
     on_failure: Literal["stop", "continue"] = "stop"
 
@@ -162,6 +176,12 @@ class SetSchema(DefaultsSchema):
     checks: list[OneKey] = Field(default_factory=list)
     consistent_within: Duration | None = None
     nice: bool = False
+    quiesce: QuietTime | None = Field(
+        default=None, description="hold all members still together while their snapshots are taken, at most so long"
+    )
+    keep_on_source: Duration | None = Field(
+        default=None, description="the snapshot of a stored point stays where it was taken for so long, as a quick way back"
+    )
 
 
 class SandboxSchema(Strict):
@@ -189,6 +209,23 @@ class EvidenceSchema(Strict):
     key: Reference = Field(description="an OpenSSH private key of the type ed25519, without a passphrase; one for each host")
 
 
+class ExclusionSchema(Strict):
+    """What is knowingly not protected."""
+
+    workload: NonEmpty = Field(
+        description="its name on the source; `*` stands for (a part of) one name, `/**` at the end for everything below"
+    )
+    source: Name
+    reason: Reason
+    until: Day = Field(description="the last day of it, in UTC; from then on it is unprotected again")
+
+
+class InventorySchema(Strict):
+    """What `drtool inventory` calls excluded, and not unprotected."""
+
+    exclude: list[ExclusionSchema] = Field(default_factory=list)
+
+
 class PolicySchema(Strict):
     """A drtool policy."""
 
@@ -202,6 +239,8 @@ class PolicySchema(Strict):
     sandboxes: dict[Name, SandboxSchema] = Field(default_factory=dict)
     drills: dict[Name, DrillSchema] = Field(default_factory=dict)
     evidence: EvidenceSchema | None = None
+    notify: list[OneKey] = Field(default_factory=list, description="who is told how things ended")
+    inventory: InventorySchema | None = None
     policy_in_points: Literal["needed", "whole"] = Field(default="needed", description="how much of it travels in every recovery point")
     signers: list[Fingerprint] = Field(
         default_factory=list, description="public keys (ssh-ed25519 …) or fingerprints (SHA256:…) whose points and evidence count, too"
@@ -212,7 +251,13 @@ def json_schema(kinds: Kinds) -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of one policy file, for editors; names across files are checked by `load` only."""
     from pydantic.json_schema import models_json_schema  # noqa: PLC0415 - only for `drtool schema`
 
-    groups = {"source": kinds.sources(), "selector": kinds.selectors(), "place": kinds.places(), "check": kinds.checks()}
+    groups = {
+        "source": kinds.sources(),
+        "selector": kinds.selectors(),
+        "place": kinds.places(),
+        "check": kinds.checks(),
+        "notifier": kinds.notifiers(),
+    }
     models = [model for group in groups.values() for model in group.values()]
     wanted = [(model, "validation") for model in dict.fromkeys([PolicySchema, *models])]
     references, document = models_json_schema(wanted, ref_template="#/$defs/{model}")  # type: ignore[arg-type]
@@ -233,6 +278,8 @@ def json_schema(kinds: Kinds) -> dict[str, Any]:
         return {"anyOf": variants} if variants else {"type": "object"}
 
     text = {"type": "string"}
+    if not kinds.nodes():
+        del definitions["LimitsSchema"]["properties"]["per_node"]
     source = definitions["SourceSchema"]
     source["properties"].update({kind: variant("source", kind, {}) for kind in groups["source"]})
     source |= {"additionalProperties": False, "oneOf": [{"required": [kind]} for kind in groups["source"]]}
@@ -245,5 +292,6 @@ def json_schema(kinds: Kinds) -> dict[str, Any]:
     places = [variant("place", kind, {}) for kind in groups["place"]]
     definitions["SandboxSchema"]["additionalProperties"] = any_of(places)
     policy = dict(definitions.pop(references[PolicySchema, "validation"]["$ref"].rpartition("/")[2]))
+    policy["properties"]["notify"]["items"] = one_key(properties={kind: variant("notifier", kind, {}) for kind in groups["notifier"]})
     policy.pop("required", None)  # several files are one policy: each may hold a part of it
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **policy, "$defs": definitions}

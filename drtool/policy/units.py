@@ -4,12 +4,12 @@ import re
 from datetime import timedelta
 from decimal import Decimal
 
-DURATION_PATTERN = r"^(?=\d)(\d+d)?(\d+h)?(\d+m)?(\d+s)?$"
+from drtool.model import quantity
+
 SIZE_PATTERN = r"^\d+(\.\d+)? ?(KiB|MiB|GiB|TiB|kB|MB|GB|TB)$"
 
 PERCENTAGE_PATTERN = r"^\d+(\.\d+)? ?%$"
 
-_LONGEST = timedelta(days=36500)
 _LARGEST = 2**60
 _FACTORS = {
     "KiB": 2**10,
@@ -32,22 +32,16 @@ class WrongValueError(ValueError):
 
 
 def parse_duration(value: object) -> timedelta:
-    """Read `90s`, `15m`, `4h`, `30d` or a combination in that falling order, such as `1d12h`; WrongValueError otherwise."""
+    """Read a duration as `drtool.model.quantity` does; WrongValueError otherwise."""
     hint = "durations are written 90s, 15m, 4h, 30d or 1h30m"
     if isinstance(value, int | float) and not isinstance(value, bool):
         raise WrongValueError("a duration needs a unit", hint)
     if not isinstance(value, str):
         raise WrongValueError("must be a duration", hint)
-    match = re.fullmatch(r"(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?", value, re.ASCII)
-    if not value or match is None:
-        raise WrongValueError(f"{shorten(value)} is not a duration", hint)
-    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
-    duration = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-    if not duration:
-        raise WrongValueError("a duration must be longer than nothing", hint)
-    if duration > _LONGEST:
-        raise WrongValueError("a duration must be shorter than a hundred years", hint)
-    return duration
+    try:
+        return quantity.parse_duration(value)
+    except ValueError as error:
+        raise WrongValueError(f"{shorten(value)} {error}", hint) from None
 
 
 def parse_size(value: object) -> int:

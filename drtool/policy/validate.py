@@ -34,6 +34,7 @@ def validate(document: Document, kinds: Kinds) -> tuple[PolicySchema | None, Com
     _protect(document, kinds.selectors(), kind_of, compiled)
     _checks(document, kinds.checks(), compiled)
     _places(document, kinds.places(), kind_of, compiled)
+    _notify(document, kinds.notifiers(), compiled)
     return policy, compiled
 
 
@@ -72,15 +73,19 @@ def _one(document: Document, path: Path, model: type[BaseModel], compiled: Compi
         compiled[path] = settings.model_dump(mode="json", by_alias=True)
 
 
+BESIDE = ("site", "limits")
+"""What stands beside the kind of a source."""
+
+
 def _sources(document: Document, models: Mapping[str, type[BaseModel]], compiled: Compiled) -> None:
     for name, body in document.mapping("sources").items():
         if not isinstance(body, dict):
             continue
         path: Path = ("sources", name)
         named = [kind for kind in body if kind in models]
-        unknown = [key for key in body if key not in models and key != "site"]
+        unknown = [key for key in body if key not in models and key not in BESIDE]
         for key in unknown:
-            document.complain((*path, key), f"unknown key `{key}`", nearest(key, {*models, "site"}), at_key=True)
+            document.complain((*path, key), f"unknown key `{key}`", nearest(key, {*models, *BESIDE}), at_key=True)
         if not named and not unknown:
             document.complain(path, "one key names the kind of the source", nearest("", models, what="kinds"), at_key=True)
         if len(named) > 1:
@@ -117,6 +122,18 @@ def _checks(document: Document, models: Mapping[str, type[BaseModel]], compiled:
                 _one(document, (*path, kind), models[kind], compiled, beside=beside)
                 if isinstance(item[kind], dict) and {"in", "of"} <= item[kind].keys():
                     document.complain((*path, kind, "of"), "`in` and `of` say the same", "keep one of them", at_key=True)
+
+
+def _notify(document: Document, models: Mapping[str, type[BaseModel]], compiled: Compiled) -> None:
+    for index, item in enumerate(document.sequence("notify")):
+        path: Path = ("notify", index)
+        kind = entry_of(item)
+        if kind is None:
+            _shape(document, path, item, 'one kind and its keys, as in `- webhook: {url: "https://example.org/hook"}`')
+        elif kind not in models:
+            document.complain((*path, kind), f"nobody is told by `{kind}`", nearest(kind, models, what="kinds"), at_key=True)
+        else:
+            _one(document, (*path, kind), models[kind], compiled)
 
 
 def _places(document: Document, models: Mapping[str, type[BaseModel]], kind_of: Mapping[str, str], compiled: Compiled) -> None:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Annotated
 
 from pydantic import PlainValidator, StringConstraints, WithJsonSchema
 
-from drtool.model.location import LocationError, parse_location
+from drtool.model.bounds import is_one_line
+from drtool.model.location import FAR_SCHEMES, KNOWN_FORMS, LocationError, parse_location, without_login
 from drtool.model.nearest import nearest
-from drtool.model.secret import SCHEMES, SecretReference, parse_reference
+from drtool.model.quantity import DURATION_PATTERN
+from drtool.model.secret import SCHEMES, SecretReference, is_credential_name, parse_reference
 from drtool.policy.units import (
-    DURATION_PATTERN,
     PERCENTAGE_PATTERN,
     SIZE_PATTERN,
     WrongValueError,
@@ -24,8 +25,11 @@ from drtool.policy.units import (
 )
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+HOOK_PLACE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}(:[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]{0,254})?$"
+LONGEST_QUIET = timedelta(minutes=10)
 _CRON_NAMES = ("@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually")
 _CRON_HINT = 'five fields (minute hour day month weekday) as in "30 1 * * *", or @daily'
+_PLACE_HINT = "write `on: SOURCE`, or `on: SOURCE:WORKLOAD` as `drtool inventory` names it"
 _REFERENCE_HINT = "a secret is a reference: env:NAME, file:/path, credential:name or command:program arguments"
 _FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
@@ -48,9 +52,26 @@ def reference_problem(reference: SecretReference) -> str:
         return "the path of a secret must be absolute"
     if reference.scheme == "env" and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
         return "`env:` is followed by the name of a variable"
-    if reference.scheme == "credential" and ("/" in value or value in (".", "..")):
-        return "`credential:` is followed by a name without slashes"
+    if reference.scheme == "file" and not is_one_line(value):
+        return "the path of a secret is one line"
+    if reference.scheme == "credential" and not is_credential_name(value):
+        return "`credential:` is followed by a name of letters, digits and . _ - @ +, without slashes"
     return "" if value.strip() else "a reference names something"
+
+
+def _quiet_time(value: object) -> timedelta:
+    found = parse_duration(value)
+    if not timedelta(seconds=1) <= found <= LONGEST_QUIET:
+        raise WrongValueError("must be from 1s to 10m: nobody who uses it gets an answer meanwhile", "as in `quiesce: 30s`")
+    return found
+
+
+def _hook_place(value: object) -> str:
+    if not isinstance(value, str):
+        raise WrongValueError("must be text", _PLACE_HINT)
+    if not re.fullmatch(HOOK_PLACE_PATTERN.strip("^$"), value):
+        raise WrongValueError(f"{shorten(value)} is neither the name of a source nor that of a workload", _PLACE_HINT)
+    return value
 
 
 def _cron(value: object) -> str:
@@ -102,7 +123,7 @@ def _absolute(value: object) -> str:
 
 
 def _location(value: object) -> str:
-    hint = "/absolute/path, sftp:user@host:/path or s3:https://host/bucket"
+    hint = KNOWN_FORMS
     if not isinstance(value, str) or not value:
         raise WrongValueError("must be the address of a restic repository", hint)
     scheme, colon, _rest = value.partition(":")
@@ -110,12 +131,12 @@ def _location(value: object) -> str:
         return value
     if not colon or not _SCHEME.match(value):
         raise WrongValueError("the path of a repository must be absolute", hint)
-    if scheme not in ("sftp", "s3"):
+    if scheme not in FAR_SCHEMES:
         raise WrongValueError(f"repositories of the kind {shorten(scheme)} are not understood", hint)
     try:
         parse_location(value)
     except LocationError as error:
-        raise WrongValueError(f"{shorten(value)}: {error}", error.hint) from None
+        raise WrongValueError(f"{shorten(without_login(value))}: {error}", error.hint) from None
     return value
 
 
@@ -135,6 +156,22 @@ def _fingerprint(value: object) -> str:
         return sshsig.fingerprint(text)
     except Corrupt:
         raise WrongValueError(f"{shorten(value)} is no public key that OpenSSH writes", hint) from None
+
+
+def _day(value: object) -> datetime:
+    hint = "as in `until: 2027-06-01`: through that day, in UTC"
+    if not isinstance(value, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+        raise WrongValueError("must be a day", hint)
+    try:
+        return datetime.fromisoformat(value).replace(tzinfo=UTC)
+    except ValueError:
+        raise WrongValueError(f"{shorten(value)} is in no calendar", hint) from None
+
+
+def _reason(value: object) -> str:
+    if not isinstance(value, str) or not value.strip() or not is_one_line(value):
+        raise WrongValueError("must be a reason, on one line", "say why nobody would miss it: can be made again, dumped by books")
+    return value.strip()
 
 
 OFF = "off"
@@ -158,14 +195,18 @@ Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=100)]
 VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=100)]
 Reference = Annotated[SecretReference, PlainValidator(_reference), WithJsonSchema(_REFERENCE_SCHEMA)]
 Duration = Annotated[timedelta, PlainValidator(parse_duration), WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN})]
+QuietTime = Annotated[timedelta, PlainValidator(_quiet_time), WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN})]
 Size = Annotated[int, PlainValidator(parse_size), WithJsonSchema({"type": "string", "pattern": SIZE_PATTERN})]
 Cron = Annotated[str, PlainValidator(_cron), WithJsonSchema({"type": "string", "examples": ["30 1 * * *", "@daily"]})]
 TimeZone = Annotated[str, PlainValidator(_time_zone), WithJsonSchema({"type": "string", "examples": ["Europe/Berlin"]})]
+Day = Annotated[datetime, PlainValidator(_day), WithJsonSchema({"type": "string", "format": "date", "examples": ["2027-06-01"]})]
+Reason = Annotated[str, PlainValidator(_reason), WithJsonSchema({"type": "string", "minLength": 1})]
+HookPlace = Annotated[str, PlainValidator(_hook_place), WithJsonSchema({"type": "string", "pattern": HOOK_PLACE_PATTERN})]
 Fingerprint = Annotated[
     str, PlainValidator(_fingerprint), WithJsonSchema({"type": "string", "pattern": "^(SHA256:|ssh-ed25519 )", "maxLength": 1000})
 ]
 AbsolutePath = Annotated[str, PlainValidator(_absolute), WithJsonSchema({"type": "string", "pattern": "^/"})]
-Location = Annotated[str, PlainValidator(_location), WithJsonSchema({"type": "string", "pattern": "^(/|sftp:|s3:)"})]
+Location = Annotated[str, PlainValidator(_location), WithJsonSchema({"type": "string", "pattern": rf"^(/|({'|'.join(FAR_SCHEMES)}):)"})]
 PercentageOrOff = Annotated[
     float | str,
     PlainValidator(_percentage_or_off),

@@ -12,6 +12,7 @@ from drtool.model.policy import (
     BackupSet,
     CheckPolicy,
     DrillPolicy,
+    Exclusion,
     Hook,
     Policy,
     Quarantine,
@@ -40,9 +41,13 @@ def spell(policy: Policy) -> str:
         "sets": {name: _set(each, policy, left_out) for name, each in policy.sets.items()},
         **({"sandboxes": {name: _sandbox(each) for name, each in policy.sandboxes.items()}} if policy.sandboxes else {}),
         **({"drills": {name: _drill(each) for name, each in policy.drills.items()}} if policy.drills else {}),
+        **_given(notify=[{each.kind: _keys(each.settings)} for each in policy.notify]),
         **({"evidence": {"key": str(policy.evidence_key)}} if policy.evidence_key else {}),
+        **({"inventory": {"exclude": [_exclusion(each) for each in policy.exclusions]}} if policy.exclusions else {}),
         **({"policy_in_points": policy.policy_in_points} if policy.policy_in_points != "needed" else {}),
     }
+    if policy.policy_in_points != "whole" and not policy.sandboxes:
+        left_out.append("sandboxes and drills, which travel with `policy_in_points: whole` only: without new ones nothing is proven")
     yaml = YAML()
     yaml.default_flow_style = False
     yaml.width = 120
@@ -74,7 +79,9 @@ def _verify(repository: RepositoryPolicy) -> dict[str, Any]:
 
 
 def _source(source: SourcePolicy) -> dict[str, Any]:
-    return {**_given(site=source.site), source.kind: _keys(source.settings)}
+    limits = {"at_once": source.limits.at_once, "per_node": source.limits.per_node}
+    said = {name: limit for name, limit in limits.items() if limit is not None}
+    return {**_given(site=source.site, limits=said), source.kind: _keys(source.settings)}
 
 
 def _set(backup_set: BackupSet, policy: Policy, left_out: list[str]) -> dict[str, Any]:
@@ -98,14 +105,15 @@ def _set(backup_set: BackupSet, policy: Policy, left_out: list[str]) -> dict[str
         **_given(needs=list(backup_set.needs), schedule=backup_set.schedule, time_zone=backup_set.time_zone),
         **_given(**hooks),
         **_given(checks=[_check(check) for check in backup_set.checks]),
-        **_given(consistent_within=_optional(backup_set.consistent_within), nice=backup_set.nice),
+        **_given(consistent_within=_optional(backup_set.consistent_within), nice=backup_set.nice, quiesce=_optional(backup_set.quiesce)),
+        **_given(keep_on_source=_optional(backup_set.keep_on_source)),
         **({} if backup_set.quarantine == usual_quarantine(backup_set.schedule) else {"quarantine": _quarantine(backup_set.quarantine)}),
     }
 
 
 def _known(hooks: Iterable[Hook], policy: Policy, left_out: list[str]) -> list[Hook]:
-    known = [hook for hook in hooks if hook.on in policy.sources]
-    left_out += [f"{' '.join(hook.run)} (on {hook.on}, which is not here)" for hook in hooks if hook.on not in policy.sources]
+    known = [hook for hook in hooks if hook.source in policy.sources]
+    left_out += [f"{' '.join(hook.run)} (on {hook.on}, which is not here)" for hook in hooks if hook.source not in policy.sources]
     return known
 
 
@@ -142,6 +150,15 @@ def _drill(drill: DrillPolicy) -> dict[str, Any]:
         "sandbox": drill.sandbox,
         **_given(schedule=drill.schedule, time_zone=drill.time_zone, negative_control=drill.negative_control),
         **({"key": str(drill.key)} if drill.key else {}),
+    }
+
+
+def _exclusion(exclusion: Exclusion) -> dict[str, Any]:
+    return {
+        "workload": exclusion.workload,
+        "source": exclusion.source,
+        "reason": exclusion.reason,
+        "until": exclusion.until.date().isoformat(),
     }
 
 

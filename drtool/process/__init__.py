@@ -4,9 +4,20 @@ from drtool.process.apart import EndedEarly, start_apart
 from drtool.process.carry import execute, pipe
 from drtool.process.child import SILENCE_SECONDS
 from drtool.process.frame import shown
-from drtool.process.labelled import end_processes, find_labelled, process_exists
+from drtool.process.labelled import end_commands, find_labelled, owner_of, process_exists
 from drtool.process.pipes import read_pipe_once
-from drtool.process.scope import Interrupt, Scope, check_time, current_scope, doing, patiently, scope, stopwatch
+from drtool.process.scope import (
+    Interrupt,
+    Scope,
+    StepInterrupt,
+    check_time,
+    current_scope,
+    doing,
+    patiently,
+    raise_at_deadline,
+    scope,
+    stopwatch,
+)
 from drtool.process.spawn import INHERITED, LABEL_VARIABLE, PRIORITY, environment_of
 from drtool.process.stillness import Pulse, read_pulses
 from drtool.process.utf8 import begin_again_in_utf8
@@ -20,17 +31,20 @@ __all__ = [
     "Interrupt",
     "Pulse",
     "Scope",
+    "StepInterrupt",
     "begin_again_in_utf8",
     "check_time",
     "current_scope",
     "doing",
-    "end_processes",
+    "end_commands",
     "environment_of",
     "execute",
     "find_labelled",
+    "owner_of",
     "patiently",
     "pipe",
     "process_exists",
+    "raise_at_deadline",
     "read_pipe_once",
     "read_pulses",
     "scope",

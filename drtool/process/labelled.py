@@ -8,23 +8,25 @@ import signal
 import time
 from collections.abc import Iterable
 
-from drtool.ports import ProcessInfo
+from drtool.ports import Owner, RunningCommand
 from drtool.process.child import GRACE_SECONDS
 from drtool.process.spawn import LABEL_VARIABLE
 
 
-def find_labelled(prefix: str) -> tuple[ProcessInfo, ...]:
+def find_labelled(prefix: str) -> tuple[RunningCommand, ...]:
     """Return the processes on this machine whose label starts with `prefix`."""
     pids = (int(name) for name in os.listdir("/proc") if name.isdigit())
-    return tuple(ProcessInfo(pid, label) for pid in pids if pid != os.getpid() for label in _labels(pid) if label.startswith(prefix))
+    return tuple(
+        RunningCommand(str(pid), label) for pid in pids if pid != os.getpid() for label in _labels(pid) if label.startswith(prefix)
+    )
 
 
-def end_processes(processes: Iterable[ProcessInfo]) -> None:
+def end_commands(commands: Iterable[RunningCommand]) -> None:
     """End processes of this machine: SIGINT, then SIGTERM, then SIGKILL, and wait until they are gone.
 
     A process id may meanwhile be another's: its label is compared at each signal, through a handle that stays with one process.
     """
-    known = tuple(processes)
+    known = tuple(commands)
     for number, patience in ((signal.SIGINT, GRACE_SECONDS), (signal.SIGTERM, 3.0), (signal.SIGKILL, 3.0)):
         for info in known:
             _signal(info, number)
@@ -35,9 +37,9 @@ def end_processes(processes: Iterable[ProcessInfo]) -> None:
             time.sleep(0.05)
 
 
-def _signal(info: ProcessInfo, number: signal.Signals) -> None:
+def _signal(info: RunningCommand, number: signal.Signals) -> None:
     with contextlib.suppress(OSError):  # it is gone, or another user's
-        handle = os.pidfd_open(info.pid)
+        handle = os.pidfd_open(int(info.handle))
         try:
             if _is_still(info):
                 signal.pidfd_send_signal(handle, number)
@@ -45,8 +47,8 @@ def _signal(info: ProcessInfo, number: signal.Signals) -> None:
             os.close(handle)
 
 
-def _is_still(info: ProcessInfo) -> bool:
-    return process_exists(info.pid) and any(label.startswith(info.label) for label in _labels(info.pid))
+def _is_still(info: RunningCommand) -> bool:
+    return process_exists(int(info.handle)) and any(label.startswith(info.label) for label in _labels(int(info.handle)))
 
 
 def _labels(pid: int) -> list[str]:
@@ -57,6 +59,13 @@ def _labels(pid: int) -> list[str]:
         return []
     name = f"{LABEL_VARIABLE}=".encode()
     return [variable.removeprefix(name).decode("utf-8", "replace") for variable in variables if variable.startswith(name)]
+
+
+def owner_of(handle: str) -> Owner:
+    """Tell whether a process of this machine lives, by its id; unknown where others' processes are hidden."""
+    if handle.isdecimal() and process_exists(int(handle)):
+        return Owner.ALIVE
+    return Owner.GONE if os.access("/proc/1/status", os.R_OK) else Owner.UNKNOWN
 
 
 def process_exists(pid: int) -> bool:

@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from drtool.model.errors import DrtoolError, Interrupted, TimedOut
+from drtool.model.errors import Interrupted, TimedOut
 
 Answer = TypeVar("Answer")
 
@@ -38,6 +38,31 @@ class Interrupt:
     def wait(self, seconds: float) -> bool:
         """Wait until asked to stop, or until `seconds` passed; True when asked."""
         return self._event.wait(seconds)
+
+
+class StepInterrupt(Interrupt):
+    """Stops one step: with the whole run, or alone, when what it is carried out beside did not succeed."""
+
+    def __init__(self, run: Interrupt) -> None:
+        super().__init__()
+        self._run = run
+
+    @property
+    def alone(self) -> bool:
+        """Whether the step was told to stop, and the run was not."""
+        return self.requests > 0
+
+    def stops(self, *, shielded: bool) -> bool:
+        self.signal_number = self._run.signal_number  # whoever tells of the stop tells by what
+        return self.requests > 0 or self._run.stops(shielded=shielded)
+
+    def wait(self, seconds: float) -> bool:
+        until = time.monotonic() + seconds
+        while not self.requests:
+            left = until - time.monotonic()
+            if left <= 0 or self._run.wait(min(left, TICK_SECONDS)):
+                break
+        return self.requests > 0 or self._run.requests > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,18 +117,25 @@ def check_time(started: float, timeout_seconds: float | None, what: str) -> None
         raise TimedOut(f"{what} did not end before the deadline of the run")
 
 
+def raise_at_deadline(error: Exception) -> None:
+    """Raise the error again where it came of the deadline of the step, and not of what was asked."""
+    deadline = _scope.get().deadline
+    if isinstance(error, TimedOut) and deadline is not None and time.monotonic() > deadline:
+        raise error
+
+
 def patiently(call: Callable[[], Answer], *, seconds: float, what: str) -> Answer:
     """Do what cannot be stopped (asking for a name, opening a connection) so that it is waited for no longer, and a stop is heard.
 
     What does not come back is left behind; it must change nothing, and need nothing of this step's scope.
     """
     answers: list[Answer] = []
-    failures: list[BaseException] = []
+    failures: list[Exception] = []
 
     def work() -> None:
         try:
             answers.append(call())
-        except (OSError, DrtoolError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, who waits is told of it
             failures.append(error)
 
     started = time.monotonic()

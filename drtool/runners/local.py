@@ -5,7 +5,11 @@ from collections.abc import Callable, Iterable
 
 from drtool import process
 from drtool.model.command import Command, Completed
-from drtool.ports import LineListener, Piped, ProcessInfo
+from drtool.ports import LineListener, Looked, Owner, Piped, Runner, RunningCommand
+from drtool.runners.producing import from_this_machine
+
+_LOOK_SECONDS = 3600.0
+"""As long as a command may stand still: what lies on a machine that is away may never answer."""
 
 
 class LocalRunner:
@@ -28,20 +32,26 @@ class LocalRunner:
         command: Command,
         *,
         producer: Command | None = None,
+        producer_runner: Runner | None = None,
         consume: Callable[[bytes], None] | None = None,
         on_output: LineListener | None = None,
         on_error: LineListener | None = None,
     ) -> Piped:
+        producer = from_this_machine(producer, producer_runner)
         return process.pipe(command, producer=producer, consume=consume, on_output=on_output, on_error=on_error)
 
-    def find(self, label_prefix: str) -> tuple[ProcessInfo, ...]:
+    def look(self, call: Callable[[], Looked], *, what: str) -> Looked:
+        process.stopwatch(_LOOK_SECONDS, what)()  # who was told to stop looks at nothing more, however quick it would be
+        return process.patiently(call, seconds=_LOOK_SECONDS, what=what)
+
+    def find(self, label_prefix: str) -> tuple[RunningCommand, ...]:
         return process.find_labelled(label_prefix)
 
-    def end(self, processes: Iterable[ProcessInfo]) -> None:
-        process.end_processes(processes)
+    def end(self, commands: Iterable[RunningCommand]) -> None:
+        process.end_commands(commands)
 
     def host_name(self) -> str:
         return socket.gethostname()
 
-    def is_alive(self, pid: int) -> bool:
-        return process.process_exists(pid)
+    def owner(self, handle: str) -> Owner:
+        return process.owner_of(handle)

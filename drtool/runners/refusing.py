@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from drtool.model.errors import Refused
-from drtool.ports import ProcessInfo, Runner
+from drtool.ports import Owner, Runner, RunningCommand
 
 
 class Refusing:
@@ -20,17 +20,17 @@ class Refusing:
     def pipe(self, *arguments: Any, **_keywords: Any) -> NoReturn:  # noqa: ANN401 - whatever it is asked
         self._refuse(arguments)
 
-    def find(self, label_prefix: str) -> tuple[ProcessInfo, ...]:
+    def find(self, label_prefix: str) -> tuple[RunningCommand, ...]:
         return self._runner.find(label_prefix)
 
-    def end(self, processes: Iterable[ProcessInfo]) -> None:
-        self._runner.end(processes)
+    def end(self, commands: Iterable[RunningCommand]) -> None:
+        self._runner.end(commands)
 
     def host_name(self) -> str:
         return self._runner.host_name()
 
-    def is_alive(self, pid: int) -> bool:
-        return self._runner.is_alive(pid)
+    def owner(self, handle: str) -> Owner:
+        return self._runner.owner(handle)
 
     def _refuse(self, arguments: tuple[Any, ...]) -> NoReturn:
         argv = getattr(arguments[0], "argv", ()) if arguments else ()

@@ -10,7 +10,9 @@ from dataclasses import replace
 from drtool import process
 from drtool.model.command import Command, Completed, Marks, understanding, whole_number
 from drtool.model.errors import DrtoolError, Interrupted, NotFound, Refused, TimedOut, Unavailable
-from drtool.ports import LineListener, Piped, ProcessInfo
+from drtool.ports import LineListener, Owner, Piped, Runner, RunningCommand
+from drtool.runners.joined import Joined, can_be_joined
+from drtool.runners.producing import from_this_machine
 from drtool.runners.sharing import Sharing, sharing_of
 
 _KEPT = " ".join(f'${{{name}+"{name}=${name}"}}' for name in process.INHERITED)
@@ -33,7 +35,11 @@ The answer stands between two marks; the shell that writes them outlives a signa
 """
 _READ_NOTHING = 97
 
-_IS_ALIVE = 'grep -qs "^State:[[:space:]]*[^ZX[:space:]]" "/proc/$1/status"'
+_OWNER = """
+if grep -qs "^State:[[:space:]]*[^ZX[:space:]]" "/proc/$1/status"; then echo alive
+elif [ -r /proc/1/status ]; then echo gone; else echo unknown; fi
+"""
+"""The first process of every machine is there; who does not see it sees none but his own."""
 _END = """
 label=$1; shift
 ours() { grep -qzs "^DRTOOL_LABEL=$label" "/proc/$1/environ" && grep -qs "^State:[[:space:]]*[^ZX[:space:]]" "/proc/$1/status"; }
@@ -97,10 +103,14 @@ class SshRunner:
         command: Command,
         *,
         producer: Command | None = None,
+        producer_runner: Runner | None = None,
         consume: Callable[[bytes], None] | None = None,
         on_output: LineListener | None = None,
         on_error: LineListener | None = None,
     ) -> Piped:
+        if producer is not None and producer_runner is self and can_be_joined(command, producer):
+            return self._join(Joined(command, producer, on_output=on_output, on_error=on_error))
+        producer = from_this_machine(producer, producer_runner)
         ended: list[bool] = []
 
         def end_it() -> None:
@@ -124,17 +134,22 @@ class SshRunner:
             self._judge(piped.command, command)
         return piped
 
+    def _join(self, joined: Joined) -> Piped:
+        """Let both ends of a pipe run there."""
+        command = joined.command(self._host)
+        return joined.piped(self.run(command, on_output=joined.output, on_error=joined.error), self._host)
+
     def from_here(self, command: Command) -> Command:
         """Return the command of this machine that carries it out there, for a producer; its output and exit code are those of it."""
         return self._translate(command)
 
-    def find(self, label_prefix: str) -> tuple[ProcessInfo, ...]:
+    def find(self, label_prefix: str) -> tuple[RunningCommand, ...]:
         return self._find(f"{_FIND}; true", label_prefix)
 
-    def end(self, processes: Iterable[ProcessInfo]) -> None:
+    def end(self, commands: Iterable[RunningCommand]) -> None:
         labels: dict[str, list[str]] = {}
-        for info in processes:
-            labels.setdefault(info.label, []).append(str(info.pid))
+        for info in commands:
+            labels.setdefault(info.label, []).append(info.handle)
         for label, pids in labels.items():
             self.run(Command(("sh", "-c", _END, "drtool", _pattern(label), *pids)))
 
@@ -146,15 +161,16 @@ class SshRunner:
             self._host_name = name.decode("ascii")
         return self._host_name
 
-    def is_alive(self, pid: int) -> bool:
-        return self.run(Command(("sh", "-c", _IS_ALIVE, "drtool", str(pid)))).exit_code == 0
+    def owner(self, handle: str) -> Owner:
+        said = self.run(Command(("sh", "-c", _OWNER, "drtool", handle))).standard_output.decode("ascii", "replace").strip()
+        return Owner(said) if said in {each.value for each in Owner} else Owner.UNKNOWN
 
-    def _find(self, script: str, label_prefix: str) -> tuple[ProcessInfo, ...]:
+    def _find(self, script: str, label_prefix: str) -> tuple[RunningCommand, ...]:
         completed = self.run(Command(("sh", "-c", script, "drtool", _pattern(label_prefix))))
         pids = [whole_number(word, f"the process id that {self._host} tells") for word in completed.standard_output.split()]
         if len(pids) > _MOST_PROCESSES or any(not 1 < pid <= _LARGEST_PID for pid in pids):
             raise Refused(f"{self._host} tells process ids that cannot be", hint="look what answers there", safe="nothing was ended")
-        return tuple(ProcessInfo(pid, label_prefix) for pid in pids)
+        return tuple(RunningCommand(str(pid), label_prefix) for pid in pids)
 
     def _translate(self, command: Command) -> Command:
         label = process.current_scope().label or "drtool"

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from datetime import datetime
 
 from drtool.model.carried import Survey
 from drtool.model.errors import Refused
+from drtool.model.ledger import Stock
 from drtool.model.plan import Landed, Restored
 from drtool.model.policy import Settings
 from drtool.model.workload import Leftover, Snapshot, Workload
-from drtool.ports import Export, Finding, Inspection, Landing, LandRequest, ReserveRequest, Runner, Source, TriedReading
+from drtool.ports import Export, Finding, Inspection, Landing, LandRequest, NativeStore, ReserveRequest, Runner, Source, TriedReading
 
 _FORMS = ("original", "directory")
 _SHOWN = ("kept", "placed", "staging")
@@ -23,11 +26,19 @@ class AtHome:
         source: of this machine; it connects to nothing.
         runner: for commands of the policy; one that refuses.
         reaches: what this source would connect to or run to put something in place, in words; empty: nothing.
-        own_runs: the runs that this machine's own state knows; only what they put into service is taken back, or finished when they died.
+        own_runs: the runs that this machine's own state knows; what they, or a label with this state's proof, put into service is taken
+            back, or finished when they died. What others left is told.
+        own_directories: where such runs were pouring into a directory when they died; the policy's own places are not looked into.
     """
 
     def __init__(
-        self, source: Source, runner: Runner, *, reaches: tuple[str, ...] = (), own_runs: Callable[[], Collection[str]] = frozenset
+        self,
+        source: Source,
+        runner: Runner,
+        *,
+        reaches: tuple[str, ...] = (),
+        own_runs: Callable[[], Collection[str]] = frozenset,
+        own_directories: Callable[[], Collection[str]] = frozenset,
     ) -> None:
         self.name = source.name
         self.kind = source.kind
@@ -35,6 +46,10 @@ class AtHome:
         self._source = source
         self._reaches = reaches
         self._own_runs = own_runs
+        self._own_directories = own_directories
+
+    def runners(self) -> tuple[Runner, ...]:
+        return (self.runner,)
 
     def discover(self, selector: Settings) -> tuple[Workload, ...]:
         del selector
@@ -44,9 +59,18 @@ class AtHome:
         del workloads
         raise self._refusal("look for anything to store")
 
-    def snapshot(self, workload: Workload, label: str, *, together: Sequence[Workload] = ()) -> Snapshot:
-        del label, together
+    def existing(self) -> Stock:
+        raise self._refusal("look for anything to store")
+
+    def snapshot(
+        self, workload: Workload, label: str, *, together: Sequence[Workload] = (), keep_until: datetime | None = None
+    ) -> Snapshot:
+        del label, together, keep_until
         raise self._refusal(f"take a snapshot of {workload.name}")
+
+    def quiesce(self, workloads: Sequence[Workload], label: str, *, seconds: float) -> Leftover:
+        del label, seconds
+        raise self._refusal(f"hold {', '.join(workload.name for workload in workloads)} still")
 
     def export(self, snapshot: Snapshot) -> AbstractContextManager[Export]:
         raise self._refusal(f"read {snapshot.workload.name}")
@@ -67,33 +91,43 @@ class AtHome:
         """Take back what this machine itself put into service: nothing is run or connected to for that, and no secret is looked up."""
         if self._reaches:
             raise self._refused_undo()
-        if leftover.run not in self._own_runs():
+        if not self._is_ours(leftover):
             raise self._refusal(f"take back the restore of {leftover.target or leftover.locator}, which no run of this machine made")
         return self._source.undo(leftover, run)
 
     def reserve(self, request: ReserveRequest) -> Leftover:
         raise self._refusal(f"reserve a place for {request.destination.form}")
 
-    def inspect(self, restored: Restored) -> Inspection:
+    def start(self, restored: Restored) -> None:
+        raise self._refusal(f"start {restored.workload}")
+
+    @contextlib.contextmanager
+    def inspect(self, restored: Restored) -> Iterator[Inspection]:
         """Tell what is there; no variable of the policy reaches a program."""
-        return replace(self._source.inspect(restored), environment={})
+        with self._source.inspect(restored) as inspection:
+            yield replace(inspection, environment={})
+
+    def runner_in(self, workload: str) -> AbstractContextManager[Runner]:
+        raise self._refusal(f"run a command inside {workload}")
 
     def leftovers(self, places: Iterable[Settings]) -> tuple[Leftover, ...]:
-        """Return what runs of this machine put into service or left unfinished; Refused where that would be looked for elsewhere."""
-        del places
+        """Return what restores put into service here or left unfinished, whoever made them; Refused where that would be elsewhere."""
         if self._reaches:
             raise self._refused_undo()
-        own = self._own_runs()
-        if not own:
-            return ()
-        return tuple(each for each in self._source.leftovers(()) if each.what in _SHOWN and each.run in own)
+        own = self._own_directories()
+        chosen = [place for place in places if place.get("directory") in own]
+        return tuple(each for each in self._source.leftovers(chosen) if each.what in _SHOWN)
 
     def release(self, leftover: Leftover) -> None:
-        """Finish or remove what a run of this machine left when it died, and labels; what was kept aside stays."""
-        if leftover.what in _RELEASED and not self._reaches and leftover.run in self._own_runs():
+        """Finish or remove what a run of this machine left when it died, or one that was taken over; what was kept aside stays."""
+        if leftover.what in _RELEASED and not self._reaches and self._is_ours(leftover):
             self._source.release(leftover)
             return
         raise self._refusal(f"release {leftover.what} {leftover.locator}")
+
+    def stores(self) -> tuple[NativeStore, ...]:
+        """Return none: what a platform keeps is asked for by whoever may log in there."""
+        return ()
 
     def examine(self) -> tuple[Finding, ...]:
         return ()
@@ -103,6 +137,10 @@ class AtHome:
             raise self._refusal(f"restore to {form}")
         if form == "original" and self._reaches:
             raise self._refusal(f"put anything in place by {' and '.join(self._reaches)}")
+
+    def _is_ours(self, leftover: Leftover) -> bool:
+        """Tell whether a run of this machine left it, or its label is proven; the source asks for that proof again at the deed."""
+        return leftover.proven or leftover.run in self._own_runs()
 
     def _refused_undo(self) -> Refused:
         return Refused(

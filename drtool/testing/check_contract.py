@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from drtool.model.control import Fault
 from drtool.model.ladder import Level
+from drtool.model.negative_control import Fault
 from drtool.ports import Check, Question
 
 

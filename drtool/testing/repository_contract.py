@@ -16,20 +16,24 @@ from drtool.model.codec import canonical
 from drtool.model.command import Command
 from drtool.model.errors import Corrupt, DrtoolError, NoRepository, NotFound, Refused
 from drtool.model.evidence import Evidence, EvidenceRecord, Reading, SignedEvidence
-from drtool.model.hold import FREEZE, Hold
+from drtool.model.hold import PIN, Hold, ending
+from drtool.model.inventory import Listing
+from drtool.model.native import NativePlace
 from drtool.model.point import TREE_CHARACTERS, Artifact, Census, Manifest, Member, RecoveryPoint
-from drtool.ports import ArtifactRequest, GetRequest, Labels, Progress, PutRequest, PutResult, Repository, Runner, VerifyRequest
+from drtool.ports import ArtifactRequest, Earlier, GetRequest, Labels, Progress, PutRequest, PutResult, Repository, Runner, VerifyRequest
 
 BY = "contract"
 SOURCE = "here"
 RUN = "01J00000000000000000000RVN"
 POINT = "01J0000000000000000000PBNT"
 LATER_POINT = "01J0000000000000000001PBNT"
+LAST_POINT = "01J0000000000000000002PBNT"
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SET = "documents, letters & 100 %"
 WORKLOAD = "here:/home, with a comma"
 STREAM = "billing"
 LONG_SECONDS = 1e9
+KEPT = Artifact("disk", "native", "", "/disk", Census(1, 4), places=(NativePlace(SOURCE, "home", "vm/100", made=True),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +174,68 @@ class RepositoryContract(ABC):
         with pytest.raises(Corrupt):
             pair.repository.get(replace(into, artifact=lie, into=Command(("dd", f"of={taken}", "status=none"))))
 
+    def test_a_stream_comes_back_under_its_name_with_folders(self, pair: RepositoryPair) -> None:
+        pair.repository.initialise()
+        offered = replace(stream_request(Command(("echo", "blocks"))), path="/tank/guests/disk.raw")
+        put = pair.repository.put(put_request(pair, offered, POINT, STREAM))
+        (stored,) = pair.repository.list().unsealed
+        artifact = Artifact(STREAM, "stream", stored.tree, offered.path, Census(1, put.bytes, sha256=put.sha256))
+        out = empty_directory(pair, "out")
+        assert pair.repository.get(replace(get_request(pair, artifact, out), workload=STREAM)).bytes == 7
+        assert (out / "tank" / "guests" / "disk.raw").read_bytes() == b"blocks\n"
+        taken = pair.directory / "taken"
+        into = replace(get_request(pair, artifact, pair.directory), workload=STREAM, directory="")
+        pair.repository.get(replace(into, into=Command(("dd", f"of={taken}", "status=none"))))
+        assert taken.read_bytes() == b"blocks\n"
+
+    def test_a_stream_of_an_earlier_point_is_listed_once_more_and_outlives_it(self, pair: RepositoryPair) -> None:
+        pair.repository.initialise()
+        first = sealed_stream(pair, POINT, "head -c 3000000 /dev/urandom")
+        second, put = listed_again(pair, first, POINT, LATER_POINT)
+        assert (put.files, put.bytes, put.sha256) == (1, 3_000_000, first.census.sha256)
+        assert put.stored_bytes < 100_000, "nothing of it is stored again"
+        assert all(point.whole for point in pair.repository.list().points)
+        third, _put = listed_again(pair, second, LATER_POINT, LAST_POINT)
+        pair.repository.forget((POINT, LATER_POINT))
+        pair.repository.prune()
+        (point,) = pair.repository.list().points
+        assert (point.point, point.whole, point.artifacts) == (LAST_POINT, True, 1)
+        out = empty_directory(pair, "out")
+        request = replace(get_request(pair, third, out), point=LAST_POINT, workload=STREAM)
+        assert pair.repository.get(request).bytes == 3_000_000
+        assert hashlib.sha256((out / "tank" / STREAM).read_bytes()).hexdigest() == first.census.sha256
+        (entry,) = (each for each in pair.repository.browse(third, LAST_POINT, STREAM) if each.type == "file")
+        assert entry.bytes == 3_000_000
+        pair.other.initialise(chunker_of=pair.repository)
+        pair.other.copy((LAST_POINT,), pair.repository)
+        far = empty_directory(pair, "far-out")
+        assert pair.other.get(replace(request, directory=str(far))).bytes == 3_000_000
+
+    def test_what_an_earlier_point_does_not_have_is_not_listed_once_more(self, pair: RepositoryPair) -> None:
+        pair.repository.initialise()
+        first = sealed_stream(pair, POINT, "echo blocks")
+        gone, longer = replace(first, tree="0" * 64), replace(first, census=replace(first.census, bytes=8))
+        with pytest.raises(NotFound):
+            listed_again(pair, gone, POINT, LATER_POINT)
+        with pytest.raises(NotFound):
+            listed_again(pair, first, LAST_POINT, LATER_POINT)
+        with pytest.raises(Corrupt):
+            listed_again(pair, longer, POINT, LATER_POINT)
+        listing = pair.repository.list()
+        assert ([point.point for point in listing.points], listing.unsealed, listing.foreign) == ([POINT], (), 0)
+
+    def test_a_stream_is_printed_where_its_producer_runs(self, pair: RepositoryPair) -> None:
+        pair.repository.initialise()
+        there = replace(stream_request(Command(("sh", "-c", "printf half; exit 3"))), producer_runner=pair.runner)
+        with pytest.raises(Refused, match="exit code 3"):
+            pair.repository.put(put_request(pair, there, POINT, STREAM))
+        assert pair.repository.list().unsealed == ()
+        script = "printf '%s' \"$0 ${RESTIC_PASSWORD-}\"; echo words >&2; head -c 1000000 /dev/zero"
+        put = pair.repository.put(put_request(pair, replace(there, producer=Command(("sh", "-c", script, "of"))), POINT, STREAM))
+        assert (put.bytes, put.sha256) == (1000003, hashlib.sha256(b"of " + bytes(1000000)).hexdigest())
+        (stored,) = pair.repository.list().unsealed
+        assert stored.id.startswith(put.snapshot)
+
     def test_records_are_rebuilt_from_one_listing(self, pair: RepositoryPair) -> None:
         pair.repository.initialise()
         written = evidence("e1")
@@ -177,9 +243,9 @@ class RepositoryContract(ABC):
         held = hold("h1")
         release = Hold("h2", SET, BY, "", NOW, releases="h1")
         signed = signed_evidence("e3")
-        freeze = Hold("h3", SET, BY, "it is read", NOW, NOW + timedelta(hours=1), POINT, kind=FREEZE, run=RUN)
+        pin = Hold("h3", SET, BY, "it is read", NOW, NOW + timedelta(hours=1), POINT, kind=PIN, run=RUN)
         sliced = replace(bare, id="e4", reading=Reading(2, 3, NOW - timedelta(days=1), (1, 2)))
-        for record in (written, bare, signed, held, release, freeze, sliced):
+        for record in (written, bare, signed, held, release, pin, sliced):
             name = pair.repository.append(record)
             assert pair.repository.read(name) == canonical(record)
         listing = pair.repository.list()
@@ -189,7 +255,7 @@ class RepositoryContract(ABC):
         assert listed == {"e1": replace(written, details={}), "e2": bare, "e3": signed.summary(), "e4": sliced}
         found = next(record for record in listing.evidence if record.id == "e3")
         assert pair.repository.read(found.snapshot) == canonical(signed)
-        assert {record.id: record for record in listing.holds} == {"h1": held, "h2": release, "h3": freeze}
+        assert {record.id: record for record in listing.holds} == {"h1": held, "h2": release, "h3": pin}
         with pytest.raises(NotFound):
             pair.repository.read("0" * 64)
 
@@ -219,6 +285,20 @@ class RepositoryContract(ABC):
         assert pair.repository.list() is not first
         pair.repository.append(hold("h1"))
         assert len(pair.repository.list(maximum_age_seconds=LONG_SECONDS).holds) == 1
+
+    def test_what_was_appended_is_told_as_a_fresh_listing_tells_it(self, pair: RepositoryPair) -> None:
+        """Whoever wrote a record need not list again to know of it, and knows no more than a listing would tell."""
+        pair.repository.initialise()
+        sealed_tree(pair, POINT)
+        pair.repository.list()
+        records = (evidence("e1"), hold("h1"), Hold("h2", SET, BY, "", NOW, releases="h1"), signed_evidence("e3"))
+        names = [pair.repository.append(record) for record in records]
+        known, fresh = pair.repository.list(maximum_age_seconds=LONG_SECONDS), pair.repository.list()
+        assert {each.id for each in known.holds} == {"h1", "h2"}
+        assert _as_written(known) == _as_written(fresh)
+        assert all(pair.repository.read(name) == canonical(record) for name, record in zip(names, records, strict=True))
+        sealed_tree(pair, LATER_POINT)
+        assert len(pair.repository.list(maximum_age_seconds=LONG_SECONDS).points) == len(pair.repository.list().points) == 2
 
     def test_only_what_is_ours_is_forgotten(self, pair: RepositoryPair) -> None:
         pair.repository.initialise()
@@ -252,11 +332,32 @@ class RepositoryContract(ABC):
         out = empty_directory(pair, "out")
         assert pair.repository.get(replace(get_request(pair, artifact, out), point=LATER_POINT)).files == 5
 
+    def test_pins_go_with_points_and_no_other_record_does(self, pair: RepositoryPair) -> None:
+        pair.repository.initialise()
+        sealed_tree(pair, POINT)
+        sealed_tree(pair, LATER_POINT)
+        pin = Hold("p1", SET, BY, "it was read", NOW, NOW + timedelta(hours=1), POINT, kind=PIN, run=RUN)
+        over = ending(pin, id="p2", created=NOW, machine="")
+        for record in (pin, over, replace(pin, id="p3"), hold("h1"), evidence("e1")):
+            pair.repository.append(record)
+        for wrong in ("h1", "p3"):
+            with pytest.raises(Refused):
+                (pair.stranger if wrong == "p3" else pair.repository).forget((), pins=("p1", wrong))
+        with pytest.raises(Refused):
+            pair.repository.forget((POINT,), pins=("h1",))
+        assert len(pair.repository.list().points) == 2
+        pair.repository.forget((POINT,), pins=("p1", "p2", "gone"))
+        after = pair.repository.list()
+        assert {each.id for each in after.holds} == {"p3", "h1"}
+        assert ([each.point for each in after.points], len(after.evidence)) == ([LATER_POINT], 1)
+
     def test_a_copy_is_the_same_point(self, pair: RepositoryPair) -> None:
         pair.repository.initialise()
         pair.other.initialise(chunker_of=pair.repository)
-        artifact = sealed_tree(pair)
+        artifact = sealed_tree(pair, kept=(KEPT,))
         origin = only_point(pair.repository)
+        assert (origin.artifacts, origin.natives, origin.stored) == (2, 1, True)
+        assert not origin.whole, "what a platform keeps is asked of the platform: a repository knows nothing of it"
         with pytest.raises(Refused):
             pair.repository.copy((POINT,), pair.stranger)
         with pytest.raises(NotFound):
@@ -322,26 +423,48 @@ def put_stream(pair: RepositoryPair, script: str) -> PutResult:
     return pair.repository.put(put_request(pair, stream_request(Command(("sh", "-c", script))), POINT, STREAM))
 
 
+def sealed_stream(pair: RepositoryPair, point: str, script: str) -> Artifact:
+    """Store what a shell prints under a name with a folder, and seal it."""
+    offered = replace(stream_request(Command(("sh", "-c", script))), path=f"/tank/{STREAM}")
+    put = pair.repository.put(put_request(pair, offered, point, STREAM))
+    stored = next(item for item in pair.repository.list().unsealed if item.point == point)
+    artifact = Artifact(STREAM, "stream", stored.tree, offered.path, Census(1, put.bytes, sha256=put.sha256))
+    seal(pair, point, artifact)
+    return artifact
+
+
+def listed_again(pair: RepositoryPair, artifact: Artifact, earlier: str, point: str) -> tuple[Artifact, PutResult]:
+    """List a stream of an earlier point once more, and seal it."""
+    offered = ArtifactRequest(artifact.name, "stream", artifact.path, earlier=Earlier(earlier, artifact))
+    put = pair.repository.put(put_request(pair, offered, point, STREAM))
+    (stored,) = pair.repository.list().unsealed
+    assert (stored.point, stored.workload, stored.run, stored.copied) == (point, STREAM, RUN, False)
+    assert stored.id.startswith(put.snapshot)
+    again = replace(artifact, tree=stored.tree)
+    seal(pair, point, again)
+    return again, put
+
+
 def tree_artifact(pair: RepositoryPair, put: PutResult, tree: str) -> Artifact:
     """Return the stored tree as a manifest names it."""
     return Artifact(WORKLOAD, "tree", tree, str(make_tree(pair.directory)), Census(put.files, put.bytes))
 
 
-def seal(pair: RepositoryPair, point: str, artifact: Artifact) -> Manifest:
-    """Seal a point of one member."""
-    member = Member(artifact.name, SOURCE, "files", {}, NOW, (artifact,))
-    instant = NOW if point == POINT else NOW + timedelta(hours=1)
+def seal(pair: RepositoryPair, point: str, artifact: Artifact, *kept: Artifact) -> Manifest:
+    """Seal a point of one member; of that the platform keeps something itself, too."""
+    member = Member(artifact.name, SOURCE, "files", {}, NOW, (artifact, *kept))
+    instant = NOW + timedelta(hours=(POINT, LATER_POINT, LAST_POINT).index(point))
     manifest = Manifest(point, SET, BY, RUN, instant, instant + timedelta(minutes=1), True, (member,))
     pair.repository.append(manifest)
     return manifest
 
 
-def sealed_tree(pair: RepositoryPair, point: str = POINT) -> Artifact:
+def sealed_tree(pair: RepositoryPair, point: str = POINT, *, kept: tuple[Artifact, ...] = ()) -> Artifact:
     """Store the tree and seal it."""
     put = put_tree(pair, point)
     stored = next(item for item in pair.repository.list().unsealed if item.point == point)
     artifact = tree_artifact(pair, put, stored.tree)
-    seal(pair, point, artifact)
+    seal(pair, point, artifact, *kept)
     return artifact
 
 
@@ -376,6 +499,13 @@ def contents(root: Path) -> dict[str, object]:
 
 def _is_digest(text: str) -> bool:
     return re.fullmatch("[0-9a-f]{64}", text) is not None
+
+
+def _as_written(listing: Listing) -> Listing:
+    """Without when it was taken, and with as much of a name as an old program tells."""
+    told = (replace(each, snapshot=each.snapshot[:8]) for each in listing.evidence)
+    holds = tuple(sorted(listing.holds, key=lambda each: each.id))  # what was written in one second is listed in any order
+    return replace(listing, taken=NOW, holds=holds, evidence=tuple(sorted(told, key=lambda each: each.id)))
 
 
 def hold(name: str) -> Hold:

@@ -22,7 +22,8 @@ def test_marked(number):
 def test_tests_on_real_zfs_share_one_worker(tmp_path: Path) -> None:
     (tmp_path / "test_marked.py").write_text(MARKED)
     argv = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadgroup", "test_marked.py"]
-    done = subprocess.run(argv, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False)
+    places = {**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_ADDOPTS": ""}
+    done = subprocess.run(argv, cwd=tmp_path, env=places, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     workers = (tmp_path / "workers").read_text().split()
     assert (len(workers), len(set(workers))) == (8, 1)

@@ -17,16 +17,18 @@ from hypothesis import strategies as st
 from drtool.catalog import manifest as manifests
 from drtool.model import plan as actions
 from drtool.model.codec import canonical, decode, encode, kind_of
-from drtool.model.errors import Corrupt
+from drtool.model.errors import Corrupt, Refused
 from drtool.model.event import Event
 from drtool.model.evidence import Evidence, EvidenceRecord, SignedEvidence
 from drtool.model.examination import Examination
 from drtool.model.hold import Hold
 from drtool.model.inventory import Inventory, Listing
-from drtool.model.plan import Plan
+from drtool.model.locator import Locator
+from drtool.model.plan import Landed, Plan, Restored, Step
 from drtool.model.point import Manifest
 from drtool.model.policy import Policy
 from drtool.model.report import Report
+from drtool.staging.staged import staged
 
 words = st.text(max_size=8) | st.sampled_from(["\udcff", "\u2028", "a\nb", "", "Z"])
 json_values = st.recursive(
@@ -116,3 +118,19 @@ def test_a_manifest_that_is_none_is_corrupt(data: bytes) -> None:
         manifests.read(data, digest=hashlib.sha256(data).hexdigest())
     with pytest.raises(Corrupt):
         manifests.read(data, digest="0" * 64)
+
+
+def test_what_an_earlier_release_wrote_of_a_restore_is_read() -> None:
+    """It told where things lie in fields of their own; nobody acts on that, as no run is resumed."""
+    destination = {"form": "original", "path": "", "sandbox": ""}
+    places = {"staging": "/x/.drtool-1", "content": "/x/.drtool-1/a", "marker": "/x/.drtool-1.json", "kind": "files", "moves": []}
+    told = {"workload": "here:/a", "source": "here", "destination": destination, "target": "/a", "aside": "/a.before", "note": "so"}
+    landed = decode(Landed, {**told, **places})
+    assert (landed.target, landed.aside, landed.note, landed.locator) == ("/a", "/a.before", "so", Locator())
+    member = {"workload": "here:/a", "source": "here", "kind": "files", "selector": {}, "instant": "2026-01-01T00:00:00Z", "artifacts": []}
+    restored = {"workload": "here:/a", "source": "here", "destination": destination, "path": "/a", "member": member}
+    assert decode(Restored, restored).locator == Locator()
+    with pytest.raises(Refused):
+        staged(landed)
+    step = {"id": "p", "action": {"kind": "prune", "repository": "near"}, "why": ""}
+    assert not decode(Step, step).alone

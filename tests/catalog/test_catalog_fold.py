@@ -10,8 +10,8 @@ import pytest
 
 from drtool.catalog.fold import fold
 from drtool.model.codec import canonical, decode, encode
-from drtool.model.control import Controlled, Fault
 from drtool.model.event import Event, EventKind
+from drtool.model.negative_control import Controlled, Fault
 from drtool.model.outcome import Outcome
 from drtool.model.plan import (
     Answer,

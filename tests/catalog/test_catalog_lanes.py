@@ -13,7 +13,8 @@ import pytest
 
 from drtool.catalog.fold import fold
 from drtool.catalog.journal import Journal
-from drtool.catalog.lanes import IN_EVIDENCE, PAST, PER_LANE, Lanes, contents_of, measurements, newest, of_evidence, spelled, together
+from drtool.catalog.lanes import IN_EVIDENCE, PAST, PER_LANE, Lanes, contents_of, newest, of_evidence, spelled, together
+from drtool.catalog.measured import measurements
 from drtool.catalog.runs import Runs
 from drtool.catalog.seen import Seen
 from drtool.model.codec import encode
@@ -71,7 +72,7 @@ def drill(number: int = 1, *, paths: tuple[str, ...] = (), forecast: Forecast | 
 
 
 def fetched(repository: str = "offsite", **more: Any) -> Fetched:  # noqa: ANN401
-    landed = Landed("here:/a", "here", LAB, "/s", "/s/a", "/t", "/m")
+    landed = Landed("here:/a", "here", LAB, "/t")
     return Fetched(landed, MEMBER, repository, 300, 3, **{"program": "restic 0.19.0", **more})
 
 

@@ -20,9 +20,9 @@ from hypothesis import HealthCheck, given, settings
 
 from drtool.catalog import manifest as manifests
 from drtool.catalog import sshsig
+from drtool.catalog.evidence_bundle import write_evidence_bundle
 from drtool.catalog.index import Index
 from drtool.catalog.lanes import contents_of, of_evidence
-from drtool.catalog.portfolio import write_portfolio
 from drtool.catalog.seal import read_sealed, unseal
 from drtool.catalog.signer import Signer
 from drtool.cli.render.evidence import evidence_lines, record_lines
@@ -36,13 +36,13 @@ from drtool.model.inventory import Inventory, Listing
 from drtool.model.plan import Destination
 from drtool.model.point import Manifest
 from drtool.model.view import PointView, ShownEvidence
-from drtool.offsite.restic.translate import read_snapshots
 from drtool.planning.choose import choose_point
 from drtool.planning.evidence import verified_points
-from drtool.planning.holdings import holdings
+from drtool.planning.reading import reading_status
+from drtool.planning.repository_view import repository_views
 from drtool.planning.restore import RestoreRequest, plan_restore
 from drtool.planning.status import assess
-from drtool.planning.verify import reading_status
+from drtool.repositories.restic.translate import read_snapshots
 from tests.catalog.forgeries import DIGEST, LABELS, MANIFEST, MANIFESTS, NOW, RECORD, RECORDS, changed, snapshots
 from tests.planning.planning_values import backup_set, policy
 
@@ -133,6 +133,8 @@ SECOND = {**encode(MANIFEST)["members"][0]["artifacts"][0], "name": "x", "path":
         ((*MEMBER, "source"), "../here"),
         ((*MEMBER, "selector"), {"path": "/etc"}),
         ((*MEMBER, "selector"), {"exclude": 5}),
+        ((*MEMBER, "selector"), {"starts": True}),
+        ((*MEMBER, "selector"), {"node": "one"}),
         ((*MEMBER, "selector"), {"exclude_if_present": [None]}),
         (("members", 1, "workload"), "billing:x"),
         (("members", 1, "artifacts", 0, "path"), "/other"),
@@ -194,6 +196,11 @@ def test_a_member_of_a_kind_of_tomorrow_is_read() -> None:
         ],
     }
     assert len(read(changed(encode(MANIFEST), ("members",), [virtual_machine])).members[0].artifacts) == 2
+    runs = {**virtual_machine, "selector": {"starts": True, "node": "pve-1"}}
+    assert read(changed(encode(MANIFEST), ("members",), [runs])).members[0].starts
+    for told in ({"starts": "yes"}, {"starts": 1}, {"node": 5}, {"node": "a/b"}, {"node": "x" * 300}, {"node": ["a"]}):
+        with pytest.raises(Corrupt):
+            read(changed(encode(MANIFEST), ("members",), [{**virtual_machine, "selector": told}]))
 
 
 @pytest.mark.parametrize(
@@ -274,7 +281,7 @@ def use_manifest(document: Any) -> None:  # noqa: ANN401
     for member in manifest.members:
         for artifact in member.artifacts:
             assert artifact.path.startswith("/")
-            assert posixpath.normpath(f"/sandbox/{artifact.path}").startswith("/sandbox/")
+            assert f"{posixpath.normpath(f'/sandbox/{artifact.path}')}/".startswith("/sandbox/"), "the whole of it is `/`"
             assert ".." not in artifact.path.split("/")
             base = artifact.path.rstrip("/") + "/"
             assert all((file.path + "/").startswith(base) for file in artifact.census.sample)
@@ -321,7 +328,7 @@ def use_listing(found: Any, folder: Path) -> None:  # noqa: ANN401
         of_evidence(each)
         record_lines(ShownEvidence(EvidenceView(each, ("near",))))
     inventory = Inventory(taken=later, repositories=both)
-    holdings(inventory, mine.repositories)
+    repository_views(inventory, mine.repositories)
     reading_status(mine, both, now=later)
     for status in assess(mine, inventory, now=later):
         canonical(status)
@@ -342,7 +349,9 @@ def use_record(document: Any, folder: Path) -> None:  # noqa: ANN401
     record_lines(ShownEvidence(EvidenceView(summary, ("near",)), record))
     canonical(record)
     assert decode(EvidenceRecord, parse(canonical(record))) == record
-    write_portfolio(str(folder / f"{TRIED['test_no_forged_evidence_escapes_hangs_or_ends_as_a_bug']}"), [sealed], now=NOW, left_out={})
+    write_evidence_bundle(
+        str(folder / f"{TRIED['test_no_forged_evidence_escapes_hangs_or_ends_as_a_bug']}"), [sealed], now=NOW, left_out={}
+    )
     assert {entry.name for entry in folder.iterdir()} <= {str(number) for number in range(EXAMPLES * 3)}
 
 

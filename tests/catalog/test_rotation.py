@@ -18,8 +18,8 @@ from drtool.model.codec import canonical
 from drtool.model.errors import Corrupt
 from drtool.model.point import SAID_OF_A_POINT
 from drtool.model.rotation import KNOWN_MOST, RECORDS_MOST, TOKEN_CHARACTERS, Rotation, SignedRotation, mark
-from drtool.offsite.restic.labels import body_tags, to_tags
-from drtool.offsite.restic.translate import read_snapshots
+from drtool.repositories.restic.labels import body_tags, to_tags
+from drtool.repositories.restic.translate import read_snapshots
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -45,9 +45,9 @@ def step(
     return StepReport(name, "restore", set_name, "here:/data", outcome, seconds=3.0, failure=failure)
 
 
-def cutover(workload: str, aside: str, *, set_name: str = "documents") -> StepReport:
+def cutover(workload: str, aside: str, *, set_name: str = "documents", way_back: str = "") -> StepReport:
     """A cutover that kept something aside."""
-    result = {"kind": "restored", "workload": workload, "aside": aside}
+    result = {"kind": "restored", "workload": workload, "aside": aside, "way_back": way_back}
     return StepReport(f"{set_name}/cutover/{workload}", "cutover", set_name, workload, Outcome.SUCCEEDED, seconds=1.0, result=result)
 
 

@@ -104,6 +104,7 @@ def test_words_are_about_what_is_there(bare: Bare) -> None:
     """Nobody who has no policy is told what a policy should say."""
     cases: list[tuple[tuple[str, ...], int, str]] = [
         (("restore", "dosc", "--yes"), 2, "there is no set `dosc` in this repository"),
+        (("restore", "latest", "--yes"), 2, "`latest` names no set"),
         (("points", "dosc"), 2, "there is no set `dosc` in this repository"),
         (("restore", "documents", "--yes", "--to", "sandbox"), 6, "a bare machine has no sandbox"),
         (("ls", "dosc"), 1, "latest"),
@@ -132,6 +133,15 @@ def test_half_a_pair_and_a_wrong_key_are_told(bare: Bare) -> None:
         assert (nowhere.returncode, str(place) in nowhere.stderr, "drtool init" in nowhere.stderr) == (10, True, False), nowhere.stderr
 
 
+def test_keys_are_not_looked_after_by_what_lies_in_the_repository(bare: Bare) -> None:
+    (bare.folder / "new").write_text("another")
+    (bare.folder / "new").chmod(0o600)
+    for words in (("list",), ("add", "repository", "--file", str(bare.folder / "new")), ("rotate", "repository")):
+        ended = bare.call("key", *words, variables=bare.variables)
+        assert ended.returncode == 6, ended.stderr
+        assert "a policy of your own" in ended.stderr
+
+
 def test_a_policy_that_is_there_goes_before_the_variables_of_restic(bare: Bare) -> None:
     policy = str(bare.machine.directory / "policy.kept")
     there = bare.call("points", "--json", variables={**bare.variables, "DRTOOL_POLICY": policy})
@@ -155,7 +165,8 @@ def test_an_exchange_that_was_killed_is_finished_by_a_sweep_of_the_bare_machine(
     again = bare.call(*restore)
     assert (again.returncode, "drtool sweep" in again.stderr, data.exists()) == (6, True, False), again.stderr
     elsewhere = bare.call("sweep", *bare.options, variables={"DRTOOL_STATE_DIR": str(bare.folder / "other")})
-    assert (elsewhere.returncode, data.exists()) == (0, False), elsewhere.stderr
+    assert (elsewhere.returncode, data.exists()) == (3, False), "another state knows it for none of its own, and says so"
+    assert "bears no proof of this machine" in elsewhere.stdout + elsewhere.stderr
     kept = bare.call("sweep", "--kept", "--yes", *bare.options)
     assert (kept.returncode, "drtool policy latest" in kept.stderr, data.exists()) == (6, True, False), kept.stderr
     swept = bare.call("sweep", *bare.options)
@@ -175,7 +186,9 @@ def test_a_restore_is_taken_back_by_the_machine_that_made_it(bare: Bare) -> None
     for word in bare.options:
         assert word in typed
     elsewhere = bare.call("restore", "--undo", run, "--yes", *bare.options, variables={"DRTOOL_STATE_DIR": str(bare.folder / "other")})
-    assert (elsewhere.returncode, letter.read_text(), "nothing that run" in elsewhere.stderr) == (1, "dear", True), elsewhere.stderr
+    assert (elsewhere.returncode, letter.read_text(), f"run {run} was of machine" in elsewhere.stderr) == (6, "dear", True), (
+        elsewhere.stderr
+    )
     undone = bare.call("restore", "--undo", run, "--yes", *bare.options)
     assert (undone.returncode, letter.read_text()) == (0, "broken"), undone.stdout + undone.stderr
     assert "is what it was before the restore" in undone.stdout + undone.stderr

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from drtool.app.notary import _places
 from tests.cli.test_end_to_end import Machine, machine
 
 __all__ = ["machine"]
@@ -135,6 +136,18 @@ def test_another_name_of_the_same_place_is_known_too(machine: Machine) -> None:
     machine.done("init", "close")
 
 
+@pytest.mark.parametrize("spelling", ["{}/", "{}/.", "{parent}/./{name}", "local:{}", "{link}"])
+def test_another_spelling_of_the_same_place_is_known_too(machine: Machine, spelling: str, tmp_path: Path) -> None:
+    place = machine.directory / "disk" / "near"
+    link = tmp_path / "link"
+    link.symlink_to(place.parent)
+    other = spelling.format(place, parent=place.parent, name=place.name, link=link / "near")
+    assert _places(other) & _places(str(place))
+    assert not _places(str(place)) & _places(f"{place}2")
+    assert _places("sftp:pi:/srv//near/") & _places("sftp:pi:/srv/near")
+    assert not _places("sftp:pi:/srv/near") & _places("sftp:pa:/srv/near")
+
+
 def test_a_folder_that_may_not_be_looked_into_is_no_absence(machine: Machine) -> None:
     disk = _on_a_disk(machine, "near", "near.key")
     machine.done("init", "--quiet")
@@ -192,3 +205,24 @@ def test_files_that_stand_still_and_are_hidden_fail_the_run_whatever_is_allowed(
     ran = replace(machine, restic=hiding).call("run")
     assert ran.returncode == 5, ran.stdout + ran.stderr
     assert "look for what hides files" in ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize("key", ["missing", "another"])
+def test_what_our_key_does_not_open_is_not_said_to_be_made(machine: Machine, key: str) -> None:
+    """A new machine that knows nothing: the repository is there, and the key that it has or makes is not its key."""
+    machine.done("init", "--quiet")
+    machine.done("run")
+    shutil.rmtree(machine.directory / "home" / "drtool-state")
+    kept = (machine.directory / "near.key").rename(machine.directory / "near.kept")
+    if key == "another":
+        (machine.directory / "near.key").write_text("of something else")
+        (machine.directory / "near.key").chmod(0o600)
+    before = sorted(path.name for path in (machine.directory / "near").rglob("*"))
+    made = machine.call("init", "near")
+    assert made.returncode == 12
+    assert "does not open it" in made.stdout + made.stderr
+    assert "keep a copy of what is in it" not in made.stdout
+    assert (machine.directory / "near.key").exists() == (key == "another"), "no key of nothing stays behind"
+    assert sorted(path.name for path in (machine.directory / "near").rglob("*")) == before
+    kept.replace(machine.directory / "near.key")
+    machine.done("init", "near")

@@ -64,7 +64,7 @@ class Machine:
 
     def forecast(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.call("forecast", "--json").stdout)
-        return {**found, "copies": {each["repository"]: each for each in found["outlooks"]}}
+        return {**found, "copies": {each["repository"]: each for each in found["rto_forecasts"]}}
 
     def change(self, old: str, new: str) -> None:
         text = self.policy.read_text(encoding="utf-8")

@@ -6,14 +6,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from drtool.cli.progress import Progress
+from drtool.cli.progress import ProgressDisplay
 from drtool.cli.render.forecast import forecast_lines
 from drtool.cli.render.plan import restore_lines
 from drtool.cli.render.status import status_lines
 from drtool.model.codec import encode
 from drtool.model.event import Event, EventKind
 from drtool.model.evidence import Evidence
-from drtool.model.forecast import Forecast, Outlook, PastForecast, SetForecast, StepForecast
+from drtool.model.forecast import Forecast, PastForecast, RtoForecast, SetForecast, StepForecast
 from drtool.model.plan import Ask, Cutover, Destination, Objective, Plan, Restore, Step
 from drtool.model.point import Artifact, Census, Member
 from drtool.model.policy import CheckPolicy
@@ -73,15 +73,17 @@ def test_no_measurement_no_forecast() -> None:
     assert lines[-1].startswith("Objective: back within 1 h. No forecast: nothing was ever restored from near to here. Nothing is over")
 
 
-def outlook(p50: float | None, p90: float | None, **more: Any) -> Outlook:  # noqa: ANN401
+def rto_forecast(p50: float | None, p90: float | None, **more: Any) -> RtoForecast:  # noqa: ANN401
     found = of_set(p50, p90, **more)
-    return Outlook("web", "near", 412 << 30, 9, found, found.met)
+    return RtoForecast("web", "near", 412 << 30, 9, found, found.met)
 
 
 def test_the_table_of_forecasts() -> None:
     past = tuple(PastForecast(RUN, "drill", "web", NOW, 90.0, 120.0, real) for real in (100.0, 90.0, 60.0))
-    unknown = replace(outlook(None, None, reason="nothing was ever restored from off to here"), repository="off")
-    lines = forecast_lines([outlook(1860.0, 2280.0, unmeasured=("web/ask/tcp 1",)), outlook(1860.0, 7800.0), unknown], past, now=NOW)
+    unknown = replace(rto_forecast(None, None, reason="nothing was ever restored from off to here"), repository="off")
+    lines = forecast_lines(
+        [rto_forecast(1860.0, 2280.0, unmeasured=("web/ask/tcp 1",)), rto_forecast(1860.0, 7800.0), unknown], past, now=NOW
+    )
     assert lines == [
         "SET  COPY       SIZE  P50   P90  OBJECTIVE  MEASURED",
         "web  near  412.0 GiB  31m   38m  1h ✔       from 4 measurements, newest 3d old, cold, in sandbox lab",
@@ -100,10 +102,10 @@ def status(**changes: Any) -> str:  # noqa: ANN401
 
 
 def test_status_shows_the_forecast_where_it_matters() -> None:
-    assert "31m of 1h ✔" in status(outlook=outlook(60.0, 120.0))
-    assert "forecast 2h10 of 1h ✖" in status(outlook=outlook(1860.0, 7800.0))
-    assert "forecast 1m of 1h ✔" in status(outlook=outlook(60.0, 120.0), rto_seconds=None, rto_met=None)
-    assert "not measured, 1h asked ✖" in status(outlook=outlook(None, None), rto_seconds=None, rto_met=None)
+    assert "31m of 1h ✔" in status(rto_forecast=rto_forecast(60.0, 120.0))
+    assert "forecast 2h10 of 1h ✖" in status(rto_forecast=rto_forecast(1860.0, 7800.0))
+    assert "forecast 1m of 1h ✔" in status(rto_forecast=rto_forecast(60.0, 120.0), rto_seconds=None, rto_met=None)
+    assert "not measured, 1h asked ✖" in status(rto_forecast=rto_forecast(None, None), rto_seconds=None, rto_met=None)
 
 
 def test_status_marks_a_proof_that_decayed_and_names_what_was_never_drilled() -> None:
@@ -116,7 +118,7 @@ def event(kind: EventKind, elapsed: float, step: str = "", **data: Any) -> Event
 
 
 def test_progress_tells_the_time_left_by_forecast_until_the_step_itself_knows_better() -> None:
-    progress = Progress(live=False, quiet=True)
+    progress = ProgressDisplay(live=False, quiet=True)
     progress(event(EventKind.RUN_STARTED, 0.0, forecast=encode(KNOWN)))
     progress(event(EventKind.STEP_STARTED, 0.0, "web/restore"))
     lane, clock = progress.lane_lines(40.0)

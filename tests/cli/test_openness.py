@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from drtool import openness
+from drtool.app.composition import KINDS
 from drtool.catalog.signer import key_file_signer
 from drtool.engine.hook import hook_openings
 from drtool.model.errors import PolicyError, Refused
@@ -18,7 +19,6 @@ from drtool.model.policy import Hook
 from drtool.openness import mode_remedy, opening_of
 from drtool.policy import cache
 from drtool.policy.load import load, openings
-from drtool.wiring import KINDS
 from tests.cli.test_program import POLICY
 
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")

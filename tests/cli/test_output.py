@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from drtool.app.composition import KINDS
 from drtool.policy.load import load
-from drtool.wiring import KINDS
 from tests.cli.test_program import POLICY
 
 PROGRAM = [sys.executable, "-m", "drtool.cli.main"]

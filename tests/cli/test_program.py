@@ -154,12 +154,27 @@ def test_a_destination_of_two_words() -> None:
         ["a", "--sandbox", "lab"],
         ["a", "--at", "yesterday"],
         ["a", "--to", "elsewhere"],
+        ["/srv/web"],
+        ["a", "--to", "/out"],
         ["a", "--ssh-config", "/x"],
     ],
 )
 def test_a_restore_that_contradicts_itself_is_a_usage_error(arguments: list[str], capsys: Capture) -> None:
     assert main(["restore", *arguments]) == 2
     assert "Error: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["/srv/web"], "drtool restore SET --path /srv/web"),
+        (["a", "--to", "/out"], "--to directory /out"),
+        (["a", "--to=./out"], "--to directory ./out"),
+    ],
+)
+def test_a_path_in_the_wrong_place_is_told_where_it_goes(arguments: list[str], told: str, capsys: Capture) -> None:
+    assert main(["restore", *arguments]) == 2
+    assert told in capsys.readouterr().err
 
 
 def test_instants_are_utc_unless_they_say_otherwise() -> None:

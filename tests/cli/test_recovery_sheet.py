@@ -17,10 +17,10 @@ from tests.planning.planning_values import policy
 from tests.rig.sshd import SshServer
 
 
-def sheet(location: str, ssh_config: str = "") -> str:
+def sheet(location: str, ssh_config: str = "", **environment: str) -> str:
     given = policy()
     near = given.repositories["near"]
-    address = replace(near.address, location=location, ssh_config=ssh_config)
+    address = replace(near.address, location=location, ssh_config=ssh_config, environment=environment)
     changed: Policy = replace(given, repositories={"near": replace(near, address=address)})
     return "\n".join(sheet_lines(changed, ()))
 
@@ -36,6 +36,19 @@ def test_one_without_settings_of_its_own_says_what_of_ssh_to_keep() -> None:
     assert "--ssh-config" not in told
     assert "known_hosts" in told
     assert "ssh" not in sheet("/srv/backup")
+
+
+def test_what_restic_is_told_besides_is_kept_too() -> None:
+    told = sheet("rest:https://backup.example.org/home", RESTIC_REST_PASSWORD="file:/etc/drtool/user")
+    assert "and RESTIC_REST_PASSWORD from file:/etc/drtool/user" in told
+    assert "export them by these names on a bare machine" in told
+    assert "export them" not in sheet("/srv/backup")
+
+
+def test_the_remote_of_rclone_is_kept_with_its_configuration() -> None:
+    assert "rclone config file" in sheet("rclone:dropbox:drtool")
+    assert "rclone config file" not in sheet("rclone:dropbox:drtool", RCLONE_CONFIG="/etc/drtool/rclone.conf")
+    assert "rclone" not in sheet("/srv/backup")
 
 
 def test_the_command_of_the_sheet_restores_over_sftp(home: Path, tmp_path: Path, restic_newest: Path, ssh_server: SshServer) -> None:

@@ -23,9 +23,9 @@ from drtool.cli.render.report import report_lines
 from drtool.cli.render.verdict import headline
 from drtool.cli.render.words import printable
 from drtool.cli.schema import report_schema
-from drtool.model.control import Controlled, Fault
 from drtool.model.json_schema import json_schema
 from drtool.model.ladder import Level
+from drtool.model.negative_control import Controlled, Fault
 from drtool.model.outcome import Outcome
 from drtool.model.report import Failure, ObjectiveReport, Report, Rung
 from tests.cli.report_schema import PATH, validated
@@ -385,3 +385,17 @@ def test_every_form_names_what_was_kept_aside() -> None:
     text = html_report(Page(made, code=0))
     assert all(f"<li>{name} (until drtool sweep --kept)</li>" in text for name in kept)
     assert [step["result"]["aside"] for step in json.loads(document("report", made))["steps"]] == [inner, outer, ""]
+
+
+@pytest.mark.parametrize(
+    ("ways", "told"),
+    [
+        (("",), ["drtool restore --undo 01JDZZZZZZZZZZZZZZZZZZZRUN"]),
+        (("rename it by hand",), ["rename it by hand"]),
+        (("rename it by hand", "rename it by hand", ""), ["drtool restore --undo 01JDZZZZZZZZZZZZZZZZZZZRUN", "rename it by hand"]),
+    ],
+)
+def test_an_undo_is_promised_only_where_the_source_takes_it_back(ways: tuple[str, ...], told: list[str]) -> None:
+    steps = tuple(cutover(f"nas:tank/{number}", f"tank/{number}.before-01JD", way_back=way) for number, way in enumerate(ways))
+    lines = report_lines(report(entry(), verb="restore", steps=steps), code=0)
+    assert [line for line in lines if "take it back" in line] == [f"  to take it back: {way}" for way in told]

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from drtool.cli.progress import Progress
+from drtool.cli.progress import ProgressDisplay
 from drtool.cli.render.document import document
 from drtool.cli.render.errors import SEPARATOR, error_lines, failures_lines
-from drtool.cli.render.listings import entry_line, findings_lines, holds_lines, inventory_lines, manifest_lines, points_lines
+from drtool.cli.render.inventory import inventory_lines
+from drtool.cli.render.listings import entry_line, findings_lines, holds_lines, manifest_lines, points_lines
 from drtool.cli.render.plan import plan_lines, restore_lines, verdict_lines
 from drtool.cli.render.report import history_lines, report_lines
 from drtool.cli.render.status import status_lines
@@ -22,6 +23,7 @@ from drtool.model.errors import Bug, Locked, Place, PolicyError, PolicyProblem
 from drtool.model.event import Event, EventKind
 from drtool.model.evidence import Evidence
 from drtool.model.hold import Hold
+from drtool.model.ledger import InventoryLine, Ledger
 from drtool.model.outcome import Outcome
 from drtool.model.plan import (
     Ask,
@@ -40,7 +42,7 @@ from drtool.model.plan import (
 from drtool.model.point import Artifact, Census, Manifest, Member, MissingMember, RecoveryPoint
 from drtool.model.policy import CheckPolicy, Hook
 from drtool.model.report import Failure, ObjectiveReport, Report, SetReport, StepReport
-from drtool.model.view import InventoryLine, PointView
+from drtool.model.view import PointView
 from drtool.model.workload import Workload
 from drtool.planning.status import SetStatus
 from drtool.ports import Entry, Finding
@@ -97,6 +99,41 @@ def test_a_restore_by_a_person_promises_no_change() -> None:
     text = "\n".join(restore_lines(replace(plan, steps=steps)))
     assert text.endswith("Nothing is changed: a person puts it back, and going on tells how.")
     assert "Nothing is overwritten" not in text
+
+
+def _poured(*paths: str) -> Report:
+    """A restore into a directory."""
+    result = {"destination": {"form": "directory", "path": "/out"}, "paths": list(paths)}
+    step = StepReport("nextcloud/cutover/a", "cutover", "nextcloud", "a", Outcome.SUCCEEDED, result=result)
+    objective = ObjectiveReport("nextcloud", POINT, NOW, 60.0, 3600.0, 7200.0, 14400.0)
+    entry = SetReport("nextcloud", Outcome.SUCCEEDED, point=POINT, objective=objective)
+    return Report(RUN, "restore", "homelab", Outcome.SUCCEEDED, NOW, NOW, 60.0, (entry,), (step,))
+
+
+def test_a_restore_into_a_directory_ends_with_where_it_lies() -> None:
+    lines = report_lines(_poured(), code=0)
+    assert lines.count("  it lies in /out") == 1
+    assert any("data lost 2 h" in line for line in lines)
+
+
+def test_of_single_paths_nothing_else_is_lost() -> None:
+    text = "\n".join(report_lines(_poured("/srv/a"), code=0))
+    assert "back in 60 s" in text or "back in 1 min" in text
+    assert "data lost" not in text
+
+
+def test_what_a_program_takes_is_not_kept_aside() -> None:
+    plan = restore_plan()
+    kept, taken = plan.steps[1], replace(plan.steps[1], id="nextcloud/restore/billing", workload="billing")
+    assert isinstance(taken.action, Restore)
+    taken = replace(taken, action=replace(taken.action, member=replace(member(), workload="billing", kind="stream")))
+    both = "\n".join(restore_lines(replace(plan, steps=(kept, taken))))
+    assert "Nothing is overwritten" not in both
+    assert "Nothing else is overwritten" in both
+    assert both.endswith("Of billing nothing is kept aside: its program replaces what it has.")
+    alone = "\n".join(restore_lines(replace(plan, steps=(taken,))))
+    assert "overwritten" not in alone
+    assert alone.endswith("Of billing nothing is kept aside: its program replaces what it has.")
 
 
 def test_a_restore_elsewhere_touches_nothing_in_service() -> None:
@@ -320,10 +357,25 @@ def test_a_manifest_shows_its_members() -> None:
 
 
 def test_what_exists_and_what_is_well() -> None:
-    lines = (InventoryLine("here:/home", "here", "documents", "protected"), InventoryLine("", "pi", "documents", "problem", "no answer"))
-    text = "\n".join(inventory_lines(lines))
+    lines = (
+        InventoryLine("here:/home", "here", "documents", "protected", sets=("documents", "all")),
+        InventoryLine("here:/srv", "here", "", "unprotected", "ext4", new=True),
+        InventoryLine("here:/tmp", "here", "", "excluded", "can be made again", until=datetime(2027, 6, 1, tzinfo=UTC)),
+        InventoryLine("", "pi", "documents", "problem", "no answer", ("documents",)),
+    )
+    text = "\n".join(inventory_lines(Ledger(lines)))
     assert "✖  pi" in text
-    assert "2 workloads: 1 protected, 1 problem" in text
+    assert "protected by documents, all" in text
+    assert "✖  here:/srv   unprotected, new" in text
+    assert "- here:/tmp excluded until 2027-06-01 can be made again" in " ".join(text.split())
+    assert "4 workloads: 1 protected, 1 excluded, 1 unprotected, 1 problem, 1 new since the last look" in text
+    assert "here:/home" not in "\n".join(inventory_lines(Ledger(lines), only_new=True))
+    hostile = InventoryLine("here:/\x1b[2J\n", "here", "", "unprotected", "\u202e")
+    assert inventory_lines(Ledger((hostile,), ("\x07",))) == [
+        "✖  here:/\\x1b[2J\\x0a  unprotected  \\u202e",
+        "1 workload: 1 unprotected",
+        "  \\x07",
+    ]
     findings = (Finding("near", True, "reachable"), Finding("offsite", False, "no key", "create it"), Finding("here", None, "old restic"))
     text = "\n".join(findings_lines(findings))
     assert "next: create it" in text
@@ -341,7 +393,7 @@ def event(kind: EventKind, elapsed: float, **data: Any) -> Event:  # noqa: ANN40
 
 
 def test_progress_shows_rate_and_time_left_against_the_objective() -> None:
-    progress = Progress(live=False, quiet=True)
+    progress = ProgressDisplay(live=False, quiet=True)
     progress.against(restore_plan())
     progress(event(EventKind.STEP_STARTED, 0.0))
     assert progress.lane_lines(30.0)[0].split() == ["d/store/here:/home", "30s"]
@@ -354,7 +406,7 @@ def test_progress_shows_rate_and_time_left_against_the_objective() -> None:
 
 
 def test_without_a_terminal_a_finished_step_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    with Progress(live=False) as progress:
+    with ProgressDisplay(live=False) as progress:
         progress(event(EventKind.STEP_STARTED, 0.0))
         progress(event(EventKind.PROGRESS, 1.0, done_bytes=1))
         progress(event(EventKind.STEP_RETRIED, 1.0, what="no answer"))
@@ -373,7 +425,7 @@ def test_without_a_terminal_a_finished_step_is_one_line(capsys: pytest.CaptureFi
 
 def test_what_is_named_by_a_digest_is_shortened(capsys: pytest.CaptureFixture[str]) -> None:
     name = f"sweep/near/unsealed/{'1aa62c03' * 8}"
-    with Progress(live=False) as progress:
+    with ProgressDisplay(live=False) as progress:
         progress(Event(EventKind.STEP_STARTED, RUN, NOW, 0.0, name, {}))
         assert progress.lane_lines(9.0)[0].split()[0] == "sweep/near/unsealed/1aa62c03…"
         progress(Event(EventKind.STEP_ENDED, RUN, NOW, 2.0, name, {"seconds": 2.0, "result": {}}))

@@ -52,7 +52,9 @@ RECORD = {"by": "home", "set": "documents", "point": "P", "run": "R", "instant":
 def question(check: Check, restored: Restored, runner: Runner, environment: dict[str, str] | None = None, **keys: Any) -> Question:  # noqa: ANN401
     settings = schema.CHECKS[check.kind].model_validate(keys).model_dump(mode="json")
     policy = CheckPolicy(check.kind, f"{check.kind} 1", "", settings, Level(settings.pop("level")))
-    return Question(policy, (restored,), {restored.workload: Inspection(True, runner, environment or {})}, INSTANT, INSTANT)
+    return Question(
+        policy, (restored,), {restored.workload: Inspection(True, runner, environment or {}, root=restored.path)}, INSTANT, INSTANT
+    )
 
 
 def tree_of(path: Path, root: Path, *, census: Census | None = None) -> Restored:

@@ -28,10 +28,11 @@ from drtool.ports import Entry, LandRequest, LineListener, Runner
 from drtool.runners.local import LocalRunner
 from drtool.runners.ssh import SshRunner
 from drtool.sources.files.source import FilesSource
-from drtool.sources.places.filesystem import FileSystem
-from drtool.sources.places.rename import rename_all
+from drtool.staging.rename import rename_all
+from drtool.staging.staged import staged
 from drtool.testing.fixed_clock import FixedClock
 from drtool.testing.source_contract import BY, LATER, NOW, POINT, RUN
+from drtool.trees.filesystem import FileSystem
 from tests.rig.sshd import SshServer
 
 RENAME = "drtool-rename"
@@ -105,7 +106,7 @@ def request_for(path: Path, **more: Any) -> LandRequest:  # noqa: ANN401 - field
 def landed_in(source: FilesSource, request: LandRequest, content: dict[str, bytes]) -> Landed:
     """Land what the point holds: paths relative to the workload; one that ends with a slash is a directory."""
     with source.land(request) as landing:
-        root = Path(landing.directory + request.member.artifacts[0].path)
+        root = Path(landing.way_of("").directory + request.member.artifacts[0].path)
         root.mkdir(parents=True)
         fill(root, content)
         return landing.landed
@@ -180,7 +181,7 @@ def test_what_the_point_left_out_is_in_service_afterwards(live: Path) -> None:
     assert everything_in(kept_of(live)) == ASIDE
     assert (live / "media" / "film").stat().st_ino == inode, "it was copied"
     assert "were carried back into service" in result.note
-    (move,) = result.moves
+    (move,) = staged(result).moves
     assert move.carried is not None
     assert (move.carried.files, move.carried.bytes) == (
         5,
@@ -198,7 +199,7 @@ def test_folders_keep_their_times_and_rights(live: Path) -> None:
     source = source_at(live)
     landed = landed_in(source, request_for(live, rules=RULES), STORED)
     for folder, seconds in (("sub", 11_000_000), ("media", 12_000_000), ("", 13_000_000)):
-        os.utime(Path(landed.content) / folder, (seconds, seconds))
+        os.utime(Path(staged(landed).content) / folder, (seconds, seconds))
     source.cutover(landed)
     assert [(live / each).stat().st_mtime for each in ("sub", "media", "", "sub/new")] == [11_000_000, 12_000_000, 13_000_000, 3_000_000]
     assert (live / "sub" / "new").stat().st_mode & 0o7777 == 0o2750
@@ -214,7 +215,7 @@ def test_killed_anywhere_nothing_is_lost_and_it_finishes_forward(live: Path, sto
             died = False
         except Interrupted:
             died = True
-        marker = Path(landed.marker)
+        marker = Path(staged(landed).marker)
         begun = not marker.exists() or json.loads(marker.read_text())["state"] != "landed"
         if count % 2 or not begun:
             source_at(live).cutover(landed)
@@ -253,14 +254,14 @@ def test_nothing_goes_back_when_that_was_asked_for(live: Path) -> None:
     landed = source.cutover(landed_in(source, request_for(live, rules=RULES, leave_excluded=True), STORED))
     assert not (live / "media" / "film").exists()
     assert everything_in(kept_of(live)).items() >= SERVED.items()
-    assert landed.moves[0].carried is None
+    assert staged(landed).moves[0].carried is None
 
 
 def test_a_socket_and_what_earlier_restores_kept_stay_in_service(live: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = source_at(live)
     inner = request_for(live, paths=(str(live / "sub"),))
     with source.land(inner) as landing:
-        fill(Path(f"{landing.directory}{live}/sub"), {"kept": b"restored"})
+        fill(Path(f"{landing.way_of('').directory}{live}/sub"), {"kept": b"restored"})
     source.cutover(landing.landed)
     kept = f"sub.before-{POINT}"
     with socket.socket(socket.AF_UNIX) as server:
@@ -476,7 +477,7 @@ def test_a_record_that_was_changed_is_not_believed(live: Path) -> None:
     landed = landed_in(source_at(live), request_for(live, rules=RULES), STORED)
     with pytest.raises(Interrupted):
         source_at(live, runner=StopsAtRename(2)).cutover(landed)
-    record = Path(f"{landed.staging}.carried-0")
+    record = Path(f"{staged(landed).staging}.carried-0")
     written = record.read_bytes()
     record.write_bytes(written.replace(b"film", b"/../"))
     with pytest.raises(Conflict, match="not what was written"):

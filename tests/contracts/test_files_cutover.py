@@ -22,8 +22,10 @@ from drtool.ports import LandRequest, LineListener, ReserveRequest, Runner
 from drtool.runners.local import LocalRunner
 from drtool.sources.files.source import FilesSource
 from drtool.sources.sandbox_only import SandboxOnly
+from drtool.staging.staged import staged
 from drtool.testing.fixed_clock import FixedClock
 from drtool.testing.source_contract import BY, LATER, NOW, POINT, RUN
+from tests.rig.by_commands import ByCommands
 from tests.rig.disk import full_disk
 
 
@@ -49,6 +51,10 @@ class DyingRunner(LocalRunner):
         return super().run(command, on_output=on_output, on_error=on_error, keep_bytes=keep_bytes)
 
 
+class DyingElsewhere(ByCommands, DyingRunner):
+    """The same on a machine that is worked with through commands alone."""
+
+
 def source_at(*watch: Path, runner: Runner | None = None) -> FilesSource:
     return FilesSource(
         policy=SourcePolicy("here", "files", "home"),
@@ -69,11 +75,11 @@ def request_for(path: str, *, form: str = "original", **more: object) -> LandReq
 def landed_in(source: FilesSource, request: LandRequest, fill: Callable[[Path], None] | None = None) -> Landed:
     with source.land(request) as landing:
         for path in request.paths or (request.member.artifacts[0].path,):
-            root = Path(landing.directory + path)
+            root = Path(landing.way_of("").directory + path)
             root.mkdir(parents=True)
             (root / "file").write_bytes(b"restored")
         if fill is not None:
-            fill(Path(landing.directory))
+            fill(Path(landing.way_of("").directory))
         return landing.landed
 
 
@@ -89,15 +95,18 @@ def live(tmp_path: Path) -> Path:
     return directory
 
 
-def test_a_cutover_killed_anywhere_is_finished_forward_by_repeating_or_sweeping(live: Path) -> None:
+@pytest.mark.parametrize(("dying", "most"), [(DyingRunner, 8), (DyingElsewhere, 16)])
+def test_a_cutover_killed_anywhere_is_finished_forward_by_repeating_or_sweeping(
+    live: Path, dying: Callable[[int], DyingRunner], most: int
+) -> None:
     for count in range(100):
         landed = landed_in(source_at(live), request_for(str(live)))
         try:
-            source_at(live, runner=DyingRunner(count)).cutover(landed)
+            source_at(live, runner=dying(count)).cutover(landed)
             died = False
         except Interrupted:
             died = True
-        moving = Path(landed.marker).exists() and json.loads(Path(landed.marker).read_text())["state"] != "landed"
+        moving = Path(staged(landed).marker).exists() and json.loads(Path(staged(landed).marker).read_text())["state"] != "landed"
         if count % 2 or not moving:
             aside = source_at(live).cutover(landed).aside
         else:
@@ -113,15 +122,16 @@ def test_a_cutover_killed_anywhere_is_finished_forward_by_repeating_or_sweeping(
         assert os.listdir(live.parent) == [live.name]
         (live / "file").write_bytes(b"before")
         if not died:
-            assert count > 10
+            assert count >= most
             return
     pytest.fail("the cutover never ended")
 
 
-def test_a_sweep_finds_what_a_landing_killed_anywhere_left(live: Path) -> None:
+@pytest.mark.parametrize("dying", [DyingRunner, DyingElsewhere])
+def test_a_sweep_finds_what_a_landing_killed_anywhere_left(live: Path, dying: Callable[[int], DyingRunner]) -> None:
     for count in range(30):
         try:
-            landed_in(source_at(live, runner=DyingRunner(count)), request_for(str(live)))
+            landed_in(source_at(live, runner=dying(count)), request_for(str(live)))
             died = False
         except Interrupted:
             died = True
@@ -137,7 +147,7 @@ def test_what_stood_aside_before_is_never_overwritten(live: Path) -> None:
     for expected in ("", "-2", "-3"):
         landed = source_at(live).cutover(landed_in(source_at(live), request_for(str(live))))
         assert landed.aside == f"{live}.before-{POINT}{expected}"
-        assert landed.moves[0].aside == landed.aside
+        assert staged(landed).moves[0].aside == landed.aside
 
 
 def test_something_new_in_the_way_is_a_conflict_and_stays(live: Path) -> None:
@@ -177,12 +187,12 @@ def test_single_paths_are_put_back_each_and_labelled(live: Path) -> None:
     paths = (str(live / "one"), str(live / "two"), str(live / "one" / "inner"))
     source = source_at(live)
     landed = source.cutover(landed_in(source, request_for(str(live), paths=paths)))
-    assert len(landed.moves) == 2
+    assert len(staged(landed).moves) == 2
     assert landed.target == str(live)
     assert (live / "file").read_bytes() == b"before"
     assert (live / "two" / "file").read_bytes() == b"restored"
     kept = source.leftovers(())
-    assert sorted(leftover.locator for leftover in kept) == sorted(move.aside for move in landed.moves)
+    assert sorted(leftover.locator for leftover in kept) == sorted(move.aside for move in staged(landed).moves)
     for leftover in kept:
         source.release(leftover)
         assert not Path(leftover.locator).exists()
@@ -272,13 +282,13 @@ def test_a_forged_marker_is_neither_believed_nor_released(live: Path) -> None:
         pytest.skip("only root can give a file away")
     source = source_at(live)
     landed = landed_in(source, request_for(str(live)))
-    os.chown(landed.marker, 12345, -1)
+    os.chown(staged(landed).marker, 12345, -1)
     assert source.leftovers(()) == ()
     with pytest.raises(Refused, match="not a marker"):
         source.cutover(landed)
     with pytest.raises(Refused, match="not a marker"):
-        source.release(Leftover("here", "staging", landed.staging, RUN, BY))
-    assert Path(landed.content).exists()
+        source.release(Leftover("here", "staging", staged(landed).staging, RUN, BY))
+    assert Path(staged(landed).content).exists()
 
 
 def test_another_policys_leftovers_are_not_ours(live: Path) -> None:
@@ -288,7 +298,7 @@ def test_another_policys_leftovers_are_not_ours(live: Path) -> None:
     )
     assert other.leftovers(()) == ()
     with pytest.raises(Refused):
-        other.release(Leftover("here", "staging", landed.staging, RUN, BY))
+        other.release(Leftover("here", "staging", staged(landed).staging, RUN, BY))
 
 
 @contextmanager
@@ -316,7 +326,7 @@ def test_a_drill_only_touches_its_sandbox(live: Path, tmp_path: Path) -> None:
     reserved = drill.reserve(ReserveRequest({"directory": str(tmp_path / "lab")}, Destination("sandbox", sandbox="lab"), RUN, BY, 1, LATER))
     request = request_for(str(live), form="sandbox", reserved=reserved.locator)
     with drill.land(request) as landing:
-        root = Path(landing.directory + str(live))
+        root = Path(landing.way_of("").directory + str(live))
         root.mkdir(parents=True)
         root.chmod(0o500)
     assert drill.cutover(landing.landed).target == f"{reserved.locator}/here{live}"
@@ -334,7 +344,7 @@ def test_an_error_tells_what_is_safe() -> None:
 
 def test_a_marker_that_vanishes_while_it_is_read_hides_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = {"directory": str(tmp_path / "place")}
-    source = source_at(tmp_path)
+    source = source_at(tmp_path, runner=ByCommands())
     request = ReserveRequest(place, Destination("sandbox", sandbox="lab"), RUN, BY, 1, LATER)
     reserved = [source.reserve(request).locator for _number in range(3)]
     real_cat = shutil.which("cat")

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from drtool.model.exclude import might_match
 from drtool.model.policy import SourcePolicy
 from drtool.ports import PutResult
 from drtool.runners.local import LocalRunner
 from drtool.sources.files.schema import Selector, Settings
 from drtool.sources.files.source import FilesSource
 from drtool.testing.fixed_clock import FixedClock
+from drtool.trees.excludes import might_match
 from tests.rig.tree import make_tree
 
 PUT = PutResult("id", files=7, bytes=9, stored_bytes=1)

@@ -11,9 +11,9 @@ import pytest
 from drtool.model.carried import Carried, CarriedRecord, Folder
 from drtool.model.codec import canonical, encode
 from drtool.model.errors import DrtoolError, Refused
-from drtool.model.label import LabelProofs
 from drtool.model.plan import Destination, Move
-from drtool.sources.places.marker import Marker
+from drtool.staging.marker import Marker
+from drtool.staging.proof import of_this_process, prove
 from drtool.testing.source_contract import BY, RUN
 from tests.contracts.test_files_carry import live as live  # noqa: PLC0414 - a fixture
 from tests.contracts.test_files_carry import source_at
@@ -24,7 +24,7 @@ STATES = ("moving", "reversing")
 def proven(marker: Marker, name: str) -> bytes:
     """Spell a label as one of ours, as if the key were known: what it may move is bounded all the same."""
     told = {key: value for key, value in encode(marker).items() if key != "unproven"}
-    return canonical({**told, "proof": LabelProofs().prove(name, told)}) + b"\n"
+    return canonical({**told, "proof": prove(of_this_process(), name, told)}) + b"\n"
 
 
 def plant(live: Path, marker: Marker, *, name: str = f".drtool-{RUN}-forged") -> Path:

@@ -12,8 +12,8 @@ import pytest
 from drtool.model.command import Command, Completed
 from drtool.model.policy import SourcePolicy
 from drtool.model.workload import Workload
-from drtool.offsite.restic.output import OutputReader
-from drtool.ports import LineListener, Piped, TriedReading
+from drtool.ports import LineListener, Piped, Runner, TriedReading
+from drtool.repositories.restic.output import OutputReader
 from drtool.runners.local import LocalRunner
 from drtool.sources.files.source import FilesSource
 from drtool.testing.fixed_clock import FixedClock
@@ -39,12 +39,15 @@ class AsNobody(LocalRunner):
         command: Command,
         *,
         producer: Command | None = None,
+        producer_runner: Runner | None = None,
         consume: Callable[[bytes], None] | None = None,
         on_output: LineListener | None = None,
         on_error: LineListener | None = None,
     ) -> Piped:
         asked = replace(command, argv=(*NOBODY, *command.argv))
-        return super().pipe(asked, producer=producer, consume=consume, on_output=on_output, on_error=on_error)
+        return super().pipe(
+            asked, producer=producer, producer_runner=producer_runner, consume=consume, on_output=on_output, on_error=on_error
+        )
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,8 @@ from drtool.model.policy import SourcePolicy
 from drtool.planning.standing import left_elsewhere, left_here
 from drtool.runners.local import LocalRunner
 from drtool.sources.files.source import FilesSource
-from drtool.sources.places.marker import Marker
+from drtool.staging.marker import Marker
+from drtool.staging.proof import of_this_process, prove, unproven
 from drtool.testing.fixed_clock import FixedClock
 from drtool.testing.source_contract import BY, RUN
 from tests.contracts.test_files_carry import everything_in
@@ -30,7 +33,7 @@ def source_at(live: Path, proofs: LabelProofs = KEY) -> FilesSource:
 
 def write(path: Path, marker: Marker, proofs: LabelProofs | None, **more: str) -> None:
     told = {**{key: value for key, value in encode(marker).items() if key != "unproven"}, **more}
-    path.write_bytes(canonical({**told, "proof": proofs.prove(path.name, told)} if proofs else told))
+    path.write_bytes(canonical({**told, "proof": prove(proofs, path.name, told)} if proofs else told))
     path.chmod(0o600)
 
 
@@ -124,3 +127,13 @@ def test_nothing_is_kept_aside_where_it_is_removed(live: Path) -> None:
     with pytest.raises(Refused, match="where it is removed"):
         source.release(source.leftovers(())[0])
     assert everything_in(live) == before
+
+
+def test_a_source_that_was_given_no_key_believes_no_label_of_another_process(live: Path) -> None:
+    """A forgotten argument must not make everybody's labels ours: an empty key proves nothing."""
+    empty = LabelProofs()
+    label = {"run": RUN, "by": "t"}
+    assert prove(empty, "x", label) == ""
+    assert unproven(empty, "x", {**label, "proof": ""})
+    assert unproven(empty, "x", {**label, "proof": hmac.new(b"", b"x\0" + canonical(label), hashlib.sha256).hexdigest()})
+    assert of_this_process().key

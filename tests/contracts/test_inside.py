@@ -25,10 +25,10 @@ from drtool.checks.census import CensusCheck
 from drtool.checks.command import CommandCheck
 from drtool.checks.files import FilesCheck
 from drtool.checks.sql import SqlCheck
-from drtool.engine.control import Asked, control
+from drtool.engine.actions.negative_control import AskedCheck, control
 from drtool.model.command import Command
-from drtool.model.control import Fault
 from drtool.model.errors import NotFound
+from drtool.model.negative_control import Fault
 from drtool.model.plan import Answer, Ask, Break, Destination, Restored
 from drtool.model.point import CANARY_NAME, Artifact, Canary, Census, Member, SampledFile
 from drtool.model.policy import CheckPolicy
@@ -36,8 +36,9 @@ from drtool.ports import Check, Inspection, Question, Runner
 from drtool.runners.local import LocalRunner
 from drtool.runners.ssh import SshRunner
 from drtool.sources.stream.pour import pour
-from drtool.sources.truenas.check import ApplianceCheck
-from tests.engine.test_control import hands_with
+from drtool.sources.truenas.configuration.check import ApplianceCheck
+from drtool.staging.staged import Staged, locator_of
+from tests.engine.test_control import adapters_with
 from tests.rig.sshd import SshServer
 
 INSTANT = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -84,13 +85,14 @@ def fill(directory: Path) -> Path:
 def restored(root: Path, *, sample: tuple[SampledFile, ...] = (), canary: Canary | None = None, base: str = BASE) -> Restored:
     artifact = Artifact("here:x", "tree", "0" * 64, base, Census(1, 1, sample, canary=canary))
     member = Member(f"here:{base}", "here", "files", {"path": base}, INSTANT, (artifact,))
-    return Restored(f"here:{base}", "here", Destination("sandbox", sandbox="lab"), str(root), member)
+    place = Staged(staging="", content="", target=str(root), marker="", sandbox=str(root.parent))
+    return Restored(f"here:{base}", "here", Destination("sandbox", sandbox="lab"), str(root), member, locator=locator_of(place))
 
 
 def ask(check: Check, thing: Restored, runner: Runner, *others: Restored, of: str = "", **settings: Any) -> Answer:  # noqa: ANN401
     keys = schema.CHECKS[check.kind].model_validate(settings).model_dump(mode="json", exclude={"level"})
     things = (thing, *others)
-    inspections = {each.workload: Inspection(True, runner) for each in things}
+    inspections = {each.workload: Inspection(True, runner, root=each.path) for each in things}
     question = Question(CheckPolicy(check.kind, check.kind, of or thing.workload, keys), things, inspections, INSTANT, INSTANT)
     return check.ask(replace(question, timeout=timedelta(seconds=20)))
 
@@ -319,7 +321,7 @@ def test_a_huge_file_in_place_of_a_small_one_is_not_read(root: Path, runner: Run
 def test_the_configuration_of_an_appliance_is_never_special(
     root: Path, outside: Path, runner: Runner, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
-    from drtool.sources.truenas.verify import ARCHIVE  # noqa: PLC0415
+    from drtool.sources.truenas.configuration.verify import ARCHIVE  # noqa: PLC0415
 
     if what == "link out":
         (root / ARCHIVE).symlink_to(outside / "x.tar.gz")
@@ -327,7 +329,9 @@ def test_the_configuration_of_an_appliance_is_never_special(
         make_special(what, root / ARCHIVE, monkeypatch)
     thing = restored(root)
     thing = replace(thing, member=replace(thing.member, selector={"system": True}))
-    question = Question(CheckPolicy("truenas_config", "x"), (thing,), {thing.workload: Inspection(True, runner)}, INSTANT, INSTANT)
+    question = Question(
+        CheckPolicy("truenas_config", "x"), (thing,), {thing.workload: Inspection(True, runner, root=thing.path)}, INSTANT, INSTANT
+    )
     answer = ApplianceCheck().ask(question)
     assert not answer.passed
     assert answer.bytes == 0
@@ -344,8 +348,8 @@ def test_no_fault_is_injected_into_what_is_special_or_outside(
     else:
         make_special(what, root / "letter", monkeypatch)
     thing = restored(root, sample=(sampled(f"{BASE}/letter", b"y"),))
-    asked = Asked(Ask(CheckPolicy("census", "census"), {thing.workload: "x"}, INSTANT), (thing,))
-    found = control(hands_with(CensusCheck()), Break(fault, ("x",), thing.workload), (asked,), reserved=str(root.parent))
+    asked = AskedCheck(Ask(CheckPolicy("census", "census"), {thing.workload: "x"}, INSTANT), (thing,))
+    found = control(adapters_with(CensusCheck()), Break(fault, ("x",), thing.workload), (asked,))
     assert found.detected is None
     assert (outside / "letter").read_bytes() == before
 

@@ -6,7 +6,7 @@ import pytest
 
 from drtool.runners.local import LocalRunner
 from drtool.testing.fixed_clock import FixedClock
-from drtool.testing.memory_source import MemorySource
+from drtool.testing.memory_source import MemoryPlatform, MemorySource
 from drtool.testing.source_contract import BY, SourceContract, Subject
 
 
@@ -15,14 +15,14 @@ class TestMemorySource(SourceContract):
     def subject(self, tmp_path: Path) -> Subject:
         scratch = tmp_path / "scratch"
         scratch.mkdir()
-        content = {"web": {"index.html": b"hello", "deep/er": b"x"}}
-        source = MemorySource(name="memory", by=BY, content=content, directory=scratch, runner=LocalRunner(), clock=FixedClock())
+        platform = MemoryPlatform(scratch, {"memory:web": {"index.html": b"hello", "deep/er": b"x"}})
+        source = MemorySource(name="memory", by=BY, platform=platform, runner=LocalRunner(), clock=FixedClock())
         return Subject(source, {"names": ["web"]}, {}, tmp_path, missing={"names": ["nothing"]})
 
     def observe(self, subject: Subject) -> object:
         assert isinstance(subject.source, MemorySource)
-        return dict(subject.source.content["memory:web"])
+        return dict(subject.source.platform.content["memory:web"])
 
     def spoil(self, subject: Subject) -> None:
         assert isinstance(subject.source, MemorySource)
-        subject.source.content["memory:web"] = {}
+        subject.source.platform.content["memory:web"] = {}

@@ -11,11 +11,13 @@ from drtool.engine.clock import SystemClock
 from drtool.engine.remembered import Remembered
 from drtool.model.policy import Address, RepositoryPolicy
 from drtool.model.secret import SecretReference
-from drtool.offsite.restic.repository import ResticRepository
+from drtool.repositories.restic.repository import ResticRepository
 from drtool.runners.local import LocalRunner
 from drtool.runners.ssh import SshRunner
 from drtool.secrets.store import Secrets
 from drtool.testing.repository_contract import BY, SOURCE, RepositoryContract, RepositoryPair
+from tests.rig.rest import RestServer, rclone
+from tests.rig.restic import VERSIONS, Version, binary
 from tests.rig.s3 import S3Server
 from tests.rig.sshd import SshServer
 
@@ -41,13 +43,7 @@ def repository(
 
 def on_paths(tmp_path: Path, binary: Path) -> RepositoryPair:
     here, there = (Address(str(tmp_path / name), PASSWORD) for name in ("near", "far"))
-    return RepositoryPair(
-        repository(here, tmp_path, binary),
-        repository(there, tmp_path, binary, name="far"),
-        repository(here, tmp_path, binary, by="stranger"),
-        LocalRunner(),
-        tmp_path,
-    )
+    return pair_of(here, there, tmp_path, binary)
 
 
 class TestOldestResticOnPaths(RepositoryContract):
@@ -67,13 +63,36 @@ class TestResticOnS3(RepositoryContract):
     def pair(self, tmp_path: Path, home: Path, restic_newest: Path, s3_server: S3Server) -> RepositoryPair:
         bucket = f"contract{abs(hash(tmp_path))}"
         near, far = (Address(s3_server.address(bucket, name), PASSWORD, s3_server.environment()) for name in ("near", "far"))
-        return RepositoryPair(
-            repository(near, tmp_path, restic_newest),
-            repository(far, tmp_path, restic_newest, name="far"),
-            repository(near, tmp_path, restic_newest, by="stranger"),
-            LocalRunner(),
-            tmp_path,
-        )
+        return pair_of(near, far, tmp_path, restic_newest)
+
+
+class TestResticOnARestServer(RepositoryContract):
+    @pytest.fixture
+    def pair(self, tmp_path: Path, home: Path, restic_oldest: Path, rest_server: RestServer) -> RepositoryPair:
+        """With the oldest restic: it reads user and password in the address only."""
+        folder = f"contract{abs(hash(tmp_path))}"
+        near, far = (Address(rest_server.address(f"{folder}/{name}"), PASSWORD, rest_server.environment) for name in ("near", "far"))
+        return pair_of(near, far, tmp_path, restic_oldest)
+
+
+class TestResticThroughRclone(RepositoryContract):
+    @pytest.fixture
+    def pair(self, tmp_path: Path, home: Path, restic_newest: Path, monkeypatch: pytest.MonkeyPatch) -> RepositoryPair:
+        configuration = tmp_path / "rclone.conf"
+        configuration.write_text(f"[cloud]\ntype = alias\nremote = {tmp_path}\n")
+        monkeypatch.setenv("PATH", f"{rclone().parent}:{os.environ['PATH']}")
+        near, far = (Address(f"rclone:cloud:{name}", PASSWORD, {"RCLONE_CONFIG": str(configuration)}) for name in ("near", "far"))
+        return pair_of(near, far, tmp_path, restic_newest)
+
+
+def pair_of(near: Address, far: Address, tmp_path: Path, binary: Path) -> RepositoryPair:
+    return RepositoryPair(
+        repository(near, tmp_path, binary),
+        repository(far, tmp_path, binary, name="far"),
+        repository(near, tmp_path, binary, by="stranger"),
+        LocalRunner(),
+        tmp_path,
+    )
 
 
 class TestResticOverSftpFromAnotherMachine(RepositoryContract):
@@ -107,3 +126,9 @@ class TestRememberedRestic(RepositoryContract):
 
 def policy_of(tmp_path: Path, name: str) -> RepositoryPolicy:
     return RepositoryPolicy(name, Address(str(tmp_path / name), PASSWORD), "home")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_restic_brings_a_stream_back_under_its_name_with_folders(tmp_path: Path, home: Path, version: Version) -> None:
+    """The one of Debian 13 looks for those folders on the disk of who stores it, and fails."""
+    TestNewestResticOnPaths().test_a_stream_comes_back_under_its_name_with_folders(on_paths(tmp_path, binary(version)))

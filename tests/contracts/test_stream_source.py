@@ -62,7 +62,7 @@ def restoring(tmp_path: Path, **more: object) -> Subject:
 
 def test_the_restore_command_gets_the_file_once(subject: Subject, tmp_path: Path) -> None:
     member, content = take(subject)
-    assert content == {"": b"rows\nhush"}
+    assert content == {"billing": {"": b"rows\nhush"}}
     landed = pour(subject.source, land_request(subject, member, "original"), content)
     assert [leftover.what for leftover in left(subject)] == ["staging"]
     subject.source.cutover(landed)
@@ -92,8 +92,8 @@ def test_the_sandbox_command_sees_only_the_sandbox(tmp_path: Path) -> None:
     member, content = take(subject)
     request = land_request(subject, member, "sandbox")
     landed = subject.source.cutover(pour(subject.source, request, content))
-    assert (Path(request.reserved) / "loaded").read_bytes() == content[""]
-    assert Path(landed.target).read_bytes() == content[""]
+    assert (Path(request.reserved) / "loaded").read_bytes() == content["billing"][""]
+    assert Path(landed.target).read_bytes() == content["billing"][""]
     environment = (Path(request.reserved) / "environment").read_text()
     assert "WHERE=scratch" in environment
     assert "hush" not in environment

@@ -13,7 +13,7 @@ from drtool.model.plan import Destination
 from drtool.model.policy import SourcePolicy
 from drtool.model.secret import Secret, SecretReference
 from drtool.runners.local import LocalRunner
-from drtool.sources.truenas.create import create_dataset
+from drtool.sources.truenas.land.create import create_dataset
 from drtool.sources.truenas.source import TruenasSource
 from drtool.testing.fixed_clock import FixedClock
 from drtool.testing.source_contract import BY, SourceContract, Subject, land_request, take
@@ -65,7 +65,9 @@ def test_a_dataset_of_which_files_were_left_out_is_not_exchanged_unasked(nas: Sm
         assert "--workload nas:tank/documents --path FOLDER" in caught.value.hint
         assert "--leave-excluded" in caught.value.hint
     for harmless in ({"leave_excluded": True}, {"paths": ("/folder",)}, {"destination": Destination("directory", path=str(tmp_path))}):
-        assert source.survey(replace(request, **harmless)) == Survey()
+        seen = source.survey(replace(request, **harmless))
+        assert replace(seen, notes=()) == Survey()
+        assert bool(seen.notes) == ("destination" not in harmless), "where it is put in place, it is said that nothing is compared"
     tidy(source)
 
 

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_the_benchmark_prints_its_table(home: Path) -> None:
     tool("openssl", package="openssl")
-    sizes = {"gib": 0.005, "rounds": 1, "workloads": 3, "points": 20, "paper-workloads": 100, "paper-points": 1000}
+    sizes = {"gib": 0.005, "rounds": 1, "workloads": 3, "restored": 2, "points": 20, "paper-workloads": 100, "paper-points": 1000}
     words = [f"--{name}={value}" for name, value in sizes.items()]
     command = [sys.executable, str(ROOT / "benchmarks" / "speed.py"), f"--restic={restic.binary(restic.NEWEST)}", *words]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -26,6 +26,7 @@ def test_the_benchmark_prints_its_table(home: Path) -> None:
     assert rows["its listing calls"] == ["1"]
     assert len(rows["first backup of the tree, s"]) == 3
     assert len(rows["3 small workloads / a shell loop, s"]) == 3
+    assert len(rows["restore of 2 workloads in place / a shell loop, s"]) == 3
     assert "`drtool status` with 20 points, CPU ms" in rows
     assert "plan of 100 workloads, 1000 points, CPU s" in rows
 

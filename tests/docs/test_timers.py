@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from drtool.app import open_policy
+from drtool.app.opening import open_policy
 from drtool.planning.schedule import drill_tasks, run_tasks
 
 ROOT = Path(__file__).resolve().parents[2]

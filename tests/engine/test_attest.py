@@ -9,9 +9,9 @@ import pytest
 
 from drtool.catalog.chain import Exhibit, examine
 from drtool.catalog.evidence_folder import EvidenceFolder
+from drtool.engine.adapters import Adapters
 from drtool.engine.attest import Attested, attest
 from drtool.engine.clock import SystemClock
-from drtool.engine.hands import Hands
 from drtool.model.errors import Refused
 from drtool.model.evidence import Evidence
 from drtool.model.plan import Plan
@@ -23,8 +23,8 @@ POLICY = Policy("homelab", "home", {}, {}, {})
 PLAN = Plan("drill", CLOCK.fresh_id(), "homelab", CLOCK.now(), ())
 
 
-def hands(folder: EvidenceFolder | None) -> Hands:
-    return Hands(POLICY, {}, {}, {}, CLOCK, LocalRunner(), evidence=folder)
+def adapters(folder: EvidenceFolder | None) -> Adapters:
+    return Adapters(POLICY, {}, {}, {}, CLOCK, LocalRunner(), evidence=folder)
 
 
 def statement() -> Evidence:
@@ -36,7 +36,7 @@ def test_those_who_sign_at_once_take_one_place_each(tmp_path: Path) -> None:
     folders = [EvidenceFolder(str(tmp_path)) for _number in range(4)]
 
     def sign(number: int) -> Attested:
-        return attest(hands(folders[number % 4]), statement(), plan=PLAN, events=())
+        return attest(adapters(folders[number % 4]), statement(), plan=PLAN, events=())
 
     with ThreadPoolExecutor(max_workers=8) as pool:
         signed = list(pool.map(sign, range(24)))
@@ -46,7 +46,7 @@ def test_those_who_sign_at_once_take_one_place_each(tmp_path: Path) -> None:
 
 
 def test_a_repository_that_the_policy_lost_keeps_nothing_from_being_signed(tmp_path: Path) -> None:
-    attested = attest(hands(EvidenceFolder(str(tmp_path))), statement(), plan=PLAN, events=())
+    attested = attest(adapters(EvidenceFolder(str(tmp_path))), statement(), plan=PLAN, events=())
     assert "no repository gone" in attested.on_disk_only
     (kept,) = EvidenceFolder(str(tmp_path)).all()
     assert (kept.snapshot, kept.document.summary()) == ("", attested.evidence)
@@ -54,20 +54,20 @@ def test_a_repository_that_the_policy_lost_keeps_nothing_from_being_signed(tmp_p
 
 def test_without_a_state_directory_nothing_is_signed() -> None:
     with pytest.raises(Refused, match="state directory"):
-        attest(hands(None), statement(), plan=PLAN, events=())
+        attest(adapters(None), statement(), plan=PLAN, events=())
 
 
 def test_a_disk_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "evidence").write_text("a file stands where the folder belongs")
     with pytest.raises(Refused, match="cannot be written"):
-        attest(hands(EvidenceFolder(str(tmp_path))), statement(), plan=PLAN, events=())
+        attest(adapters(EvidenceFolder(str(tmp_path))), statement(), plan=PLAN, events=())
 
 
 def test_a_record_that_was_edited_on_the_disk_is_not_built_upon(tmp_path: Path) -> None:
     folder = EvidenceFolder(str(tmp_path))
-    first = attest(hands(folder), statement(), plan=PLAN, events=())
-    second = attest(hands(folder), statement(), plan=PLAN, events=())
+    first = attest(adapters(folder), statement(), plan=PLAN, events=())
+    second = attest(adapters(folder), statement(), plan=PLAN, events=())
     path = tmp_path / "evidence" / f"{second.evidence.id}.json"
     path.write_text(path.read_text().replace("succeeded", "data_wrong"))
-    third = attest(hands(folder), statement(), plan=PLAN, events=())
+    third = attest(adapters(folder), statement(), plan=PLAN, events=())
     assert (third.evidence.number, third.evidence.previous) == (2, first.evidence.digest)

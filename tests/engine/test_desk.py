@@ -21,7 +21,7 @@ from drtool.engine.clock import SystemClock
 from drtool.engine.desk import noting
 from drtool.engine.sweep import started_by_a_dead_run
 from drtool.model.command import Command
-from drtool.offsite.restic.locks import STALE_AFTER, Lock, is_dead
+from drtool.repositories.restic.locks import STALE_AFTER, Lock, is_dead
 from drtool.runners.local import LocalRunner
 
 HERE = LocalRunner()
@@ -122,5 +122,5 @@ def test_what_a_killed_look_started_is_known(tmp_path: Path) -> None:
     assert folder.is_dead()
     assert folder.report() is None, "no run for the history"
     assert started_by_a_dead_run(str(tmp_path), pid, datetime.now(UTC))
-    assert [found.pid for found in process.find_labelled(folder.run)] == [pid], "the sweep finds it by its label"
+    assert [int(found.handle) for found in process.find_labelled(folder.run)] == [pid], "the sweep finds it by its label"
     os.kill(pid, signal.SIGKILL)

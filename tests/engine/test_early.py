@@ -10,15 +10,15 @@ import pytest
 
 from drtool.checks.http import HttpCheck
 from drtool.checks.tcp import TcpCheck
-from drtool.engine.hands import Hands
-from drtool.engine.prove import ask_planned
+from drtool.engine.actions.ask import ask_planned
+from drtool.engine.adapters import Adapters
 from drtool.model.plan import Answer, Ask, Done, Result
 from drtool.model.policy import CheckPolicy, Policy
 from drtool.runners.local import LocalRunner
 from drtool.testing.fixed_clock import FixedClock
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
-HANDS = Hands(Policy("test", "home", {}, {}, {}), {}, {}, {"tcp": TcpCheck(), "http": HttpCheck()}, FixedClock(), LocalRunner())
+HANDS = Adapters(Policy("test", "home", {}, {}, {}), {}, {}, {"tcp": TcpCheck(), "http": HttpCheck()}, FixedClock(), LocalRunner())
 NOBODY = "127.0.0.1:1"
 LATER = Ask(CheckPolicy("http", "http 1", settings={"url": f"http://{NOBODY}/"}), {}, NOW, before=f"early/{NOBODY}")
 

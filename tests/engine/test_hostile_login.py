@@ -13,7 +13,7 @@ import pytest
 from drtool import process
 from drtool.model.command import Command
 from drtool.model.errors import DrtoolError, NotFound, Refused, TimedOut, Unavailable
-from drtool.ports import ProcessInfo
+from drtool.ports import RunningCommand
 from drtool.runners.ssh import SshRunner
 
 Login = Callable[..., SshRunner]
@@ -110,9 +110,9 @@ def test_a_number_in_a_greeting_is_no_process(login: Login, stranger: int) -> No
 
 @pytest.mark.parametrize("here", [True, False])
 def test_a_process_id_that_is_another_s_by_now_is_left_alone(login: Login, stranger: int, *, here: bool) -> None:
-    told = (ProcessInfo(stranger, "RUNy/step"),)
+    told = (RunningCommand(str(stranger), "RUNy/step"),)
     if here:
-        process.end_processes(told)
+        process.end_commands(told)
     else:
         login().end(told)
     assert process.process_exists(stranger)

@@ -8,9 +8,9 @@ import pytest
 
 from drtool.model.command import Completed, understanding, whole_number
 from drtool.model.errors import Refused
-from drtool.offsite.restic.locks import parse_lock
-from drtool.offsite.restic.output import OutputReader, number, parse_document, parse_line, progress_of
 from drtool.ports import Progress
+from drtool.repositories.restic.locks import parse_lock
+from drtool.repositories.restic.output import OutputReader, number, parse_document, parse_line, progress_of
 
 
 @pytest.mark.parametrize(

@@ -198,7 +198,7 @@ def test_labelled_processes_are_found_and_ended() -> None:
     assert ready.wait(10)
     wait_until(lambda: len(process.find_labelled(label)) >= 2)
     assert process.find_labelled(f"{label}/other") == ()
-    process.end_processes(process.find_labelled(label))
+    process.end_commands(process.find_labelled(label))
     thread.join(10)
     assert process.find_labelled(label) == ()
     assert results
@@ -268,7 +268,7 @@ def test_interrupt_of_a_feed_ends_both_sides() -> None:
     wait_until(lambda: not process.find_labelled(label))
 
 
-def test_drain_hands_over_chunks_and_hashes() -> None:
+def test_drain_adapters_over_chunks_and_hashes() -> None:
     chunks: list[bytes] = []
     piped = process.pipe(shell("head -c 3000000 /dev/zero; exit 5"), consume=chunks.append)
     assert sum(map(len, chunks)) == piped.bytes == 3_000_000

@@ -12,7 +12,7 @@ from drtool.model.errors import Refused
 from drtool.ports import Runner
 from drtool.runners.local import LocalRunner
 from drtool.runners.ssh import SshRunner
-from drtool.scratch import clear_scratch, scratch_here, scratch_on
+from drtool.staging.scratch import clear_scratch, scratch_here, scratch_on
 from tests.rig.sshd import SshServer
 
 RUN, ANOTHER = "01JD0000000000000000000000", "01JD0000000000000000000001"

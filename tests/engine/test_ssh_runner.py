@@ -15,6 +15,7 @@ from drtool import process
 from drtool.model.command import Command
 from drtool.model.errors import Interrupted, NotFound, Refused, TimedOut, Unavailable
 from drtool.model.secret import Secret
+from drtool.ports import Owner
 from drtool.runners.ssh import SshRunner
 from tests.rig.ports import Ports
 from tests.rig.sshd import SshServer
@@ -139,12 +140,12 @@ def test_find_and_end(runner: SshRunner) -> None:
     time.sleep(0.3)
     found = runner.find(label)
     assert len(found) >= 2
-    assert all(runner.is_alive(each.pid) for each in found)
+    assert all(runner.owner(each.handle) is Owner.ALIVE for each in found)
     runner.end(found)
     thread.join(30)
     assert not thread.is_alive()
     assert runner.find(label) == ()
-    assert not any(runner.is_alive(each.pid) for each in found)
+    assert all(runner.owner(each.handle) is Owner.GONE for each in found)
 
 
 def test_pipe_both_ways(runner: SshRunner, tmp_path: Path) -> None:

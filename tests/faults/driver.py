@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import drtool
-from drtool.app import App
+from drtool.app.facade import App
 from drtool.model.codec import encode
 from drtool.model.errors import DrtoolError, PolicyError
 from drtool.model.event import Event, EventKind

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -16,10 +17,12 @@ from typing import Any
 
 import drtool
 from drtool import process
-from drtool.app import App
+from drtool.app.facade import App
+from drtool.engine.adapters import Adapters
 from drtool.model.inventory import Listing
 from tests.faults.forge import Forge
 from tests.rig.cheap_key import make_cheap
+from tests.rig.opened import runtime_of
 from tests.rig.tree import assert_same, make_tree
 
 REPOSITORY_ROOT = Path(__file__).resolve().parents[2]
@@ -66,7 +69,7 @@ class World:
         self._saved = root.with_name(root.name + ".saved")
         self._original = root.with_name(root.name + ".original")
         self._calls = 0
-        self._eye: App | None = None
+        self._eye: Adapters | None = None
         self._forge = Forge()
 
     def _policy(self) -> dict[str, Any]:
@@ -147,7 +150,17 @@ class World:
         remove(path)
         copy(self.root, path)
 
+    def end_orphans(self) -> None:
+        """End what a killed call left at work in this world: it would go on writing into the next one."""
+        until = time.monotonic() + 10
+        while time.monotonic() < until and (orphans := [pid for pid in _labelled() if os.fsencode(self.root) in _environment_of(pid)]):
+            for pid in orphans:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.05)
+
     def load_from(self, path: Path) -> None:
+        self.end_orphans()
         for left in self.own_staging():
             remove(left)
         remove(self.root)
@@ -258,8 +271,12 @@ class World:
 
     def _listing(self, repository: str) -> Listing:
         if self._eye is None:
-            self._eye = self.app()
-        return self._eye.hands.repositories[repository].list()
+            self._eye = self.adapters()
+        return self._eye.repositories[repository].list()
+
+    def adapters(self) -> Adapters:
+        """Fresh ones, as a verb would have them."""
+        return runtime_of(self.app(), self.binary).adapters
 
     def assert_restorable(self, repository: str, point: str) -> None:
         """A point comes back byte by byte, to another directory."""
@@ -323,6 +340,19 @@ def labels(path: Path) -> Iterator[bytes]:
     for each in (path, path.with_name(path.name + ".json")):
         with contextlib.suppress(FileNotFoundError, IsADirectoryError):  # others wait there too, and go at any moment
             yield each.read_bytes()
+
+
+def _labelled() -> list[int]:
+    """Every process that drtool started and that is not over."""
+    pids = (int(path.name) for path in Path("/proc").glob("[0-9]*"))
+    return [pid for pid in pids if b"DRTOOL_LABEL=" in _environment_of(pid)]
+
+
+def _environment_of(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes()  # empty of one that is over
+    except OSError:
+        return b""
 
 
 def copy(source: Path, target: Path) -> None:

@@ -18,14 +18,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import drtool.app
-import drtool.checks.census
-import drtool.engine.execute
-import drtool.offsite.restic.repository
-import drtool.policy.load
-import drtool.sources.files.source
-import drtool.sources.stream.source
-import drtool.wiring  # noqa: F401 - loaded once for all
 from tests.faults import driver
 
 Work = Callable[[dict[str, Any], str], None]

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from drtool.app import App
+from drtool.app.facade import App
 from drtool.catalog.runs import Runs
 from drtool.cli.main import main
 from drtool.model.codec import canonical
@@ -177,7 +177,7 @@ def test_a_machine_made_anew_goes_on_with_a_chain_of_its_own_or_with_its_named_k
     shutil.copy(proof.state / "evidence" / "key", key)
     shutil.rmtree(proof.state)
     proof.must("drill", "proof")
-    assert sorted((view.evidence.number, view.is_on_disk_only) for view in proof.app().evidence_list()[0]) == [
+    assert sorted((view.evidence.number, not view.repositories) for view in proof.app().evidence_list()[0]) == [
         (1, False),
         (1, False),
         (2, False),
@@ -194,7 +194,7 @@ def test_a_machine_made_anew_goes_on_with_a_chain_of_its_own_or_with_its_named_k
 
 def test_unsigned_evidence_of_an_older_release_is_read_and_told(world: World) -> None:
     app = world.app()
-    repository = app.hands.repositories["offsite"]
+    repository = world.adapters().repositories["offsite"]
     (point,) = (each for each in repository.list().points[-1:])
     old = Evidence(
         "01J00000000000000000000001", "drill", world.name, "offsite", "succeeded", point.instant, point.sealed, "documents", point.point
@@ -214,7 +214,7 @@ def test_a_record_says_what_an_auditor_asks(proof: World) -> None:
     shown = app.evidence_show(app.evidence_list()[0][-1].evidence.id[-12:])
     record = shown.record
     assert record is not None
-    (point,) = (each for each in app.hands.repositories["offsite"].list().points if each.point == record.point)
+    (point,) = (each for each in proof.adapters().repositories["offsite"].list().points if each.point == record.point)
     assert (record.number, record.previous, record.manifest, record.by, record.set) == (1, "", point.digest, proof.name, "documents")
     assert set(record.versions) == {"drtool", "format", "python", "repository"}
     assert record.versions["repository"].startswith("restic 0.")
@@ -334,7 +334,7 @@ def test_a_key_that_may_only_read_leaves_a_good_drill_partial(
     (warning,) = (text for text in ended.report["sets"][0]["warnings"] if "evidence" in text)
     assert "on this disk only" in warning
     (view,) = world.app().evidence_list()[0]
-    assert view.is_on_disk_only
+    assert not view.repositories
     assert view.evidence.outcome == "succeeded", "the data was good: only nobody else can know"
     assert (
         main(["--policy", str(world.policy_file), "--state-directory", str(world.state), "--restic", str(world.binary), "evidence", "list"])

@@ -130,7 +130,9 @@ def question(place: Place, kind: str) -> Question:
     }
     settings = schema.CHECKS[kind].model_validate(keys.get(kind, {})).model_dump(mode="json")
     policy = CheckPolicy(kind, kind, "", settings, Level(settings.pop("level")))
-    return Question(policy, (place.restored,), {place.restored.workload: Inspection(True, LocalRunner())}, INSTANT, INSTANT)
+    return Question(
+        policy, (place.restored,), {place.restored.workload: Inspection(True, LocalRunner(), root=place.restored.path)}, INSTANT, INSTANT
+    )
 
 
 Fault = Callable[[Path], None]

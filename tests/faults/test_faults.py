@@ -121,7 +121,7 @@ def test_a_stream_that_breaks_is_never_stored_as_whole(world: World, script: str
     assert ended.outcome == "partial", ended.explain()
     assert ended.report is not None
     assert list(ended.report["sets"][0]["missing"]) == ["table"]
-    listing = world.app().hands.repositories["near"].list()
+    listing = world.adapters().repositories["near"].list()
     assert [point.complete for point in listing.points if point.point not in points] == [False]
     after_it_all_is_well(world)
 
@@ -340,7 +340,7 @@ def test_a_server_that_is_down_is_told_in_seconds(on_s3: tuple[World, S3Server])
     assert ended.outcome in ("failed", "partial"), ended.explain()
     assert "Unavailable" in kinds(ended.report) | set(json.dumps(ended.report).split('"'))
     assert ended.seconds < 120
-    assert len(world.app().hands.repositories["near"].list().points) >= 2
+    assert len(world.adapters().repositories["near"].list().points) >= 2
     began = time.monotonic()
     world.must("restore", "documents", repositories=["offsite", "near"])
     assert time.monotonic() - began < 120
@@ -500,7 +500,7 @@ def test_two_hosts_on_one_repository(world: World) -> None:
     for _again in range(2):
         ended = world.drtool("run", policy=str(other), state=world.root / "other-state")
         assert ended.outcome == "succeeded", ended.explain()
-    listing = world.app().hands.repositories["near"].list()
+    listing = world.adapters().repositories["near"].list()
     assert [point.by for point in listing.points] == [world.name] * 2
     assert [(point.by, point.standing) for point in listing.others] == [(f"{world.name}-other", Standing.ANOTHER_NAME)] * 2
     assert mine[-1] in {point.point for point in listing.points}
@@ -518,7 +518,7 @@ def test_a_point_dated_in_the_future_stops_forgetting(world: World) -> None:
     manifest = newest_manifest(world)
     later = datetime.now(UTC) + timedelta(days=4000)
     forged = replace(manifest, point=identifier(int(later.timestamp() * 1000), os.urandom(10)), instant=later, sealed=later)
-    world.app().hands.repositories["near"].append(forged)
+    world.adapters().repositories["near"].append(forged)
     before = set(world.points("near"))
     assert forged.point in before
     for _number in range(2):
@@ -535,7 +535,7 @@ def test_a_hostile_manifest_writes_nothing_outside(world: World, path: str) -> N
     members = tuple(replace(each, artifacts=tuple(replace(one, path=path) for one in each.artifacts)) for each in manifest.members)
     now = datetime.now(UTC)
     forged = replace(manifest, point=identifier(int(now.timestamp() * 1000), os.urandom(10)), instant=now, sealed=now, members=members)
-    world.app().hands.repositories["near"].append(forged)
+    world.adapters().repositories["near"].append(forged)
     inside = world.root / "inside"
     before = sorted(str(each) for each in world.root.iterdir())
     for destination in ({"form": "directory", "path": str(inside)}, {"form": "original"}):

@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
+from drtool.app import holds, upkeep
 from drtool.cli.main import main
 from drtool.model.errors import Refused
 from drtool.model.memory import Memory
 from tests.faults.fault_world import World, copy, remove
+from tests.rig.opened import runtime_of
 
 
 def call(world: World, *words: str) -> int:
@@ -124,16 +126,16 @@ def test_nothing_is_pruned_forgotten_or_swept_while_a_point_is_not_listed(world:
 
 
 def test_a_listing_that_lacks_what_was_just_written_takes_nothing_away(world: World) -> None:
-    app = world.app()
-    repository = app.hands.repositories["near"]
-    hold = app.hold_add("documents", until=None, reason="legal")
+    runtime = runtime_of(world.app(), world.binary)
+    repository = runtime.adapters.repositories["near"]
+    hold = holds.hold_add(runtime, "documents", until=None, reason="legal")
     rows = json.loads(world.restic("near", "snapshots", "--json").stdout)
     written = next(row["id"] for row in rows if f"hid={hold.id}" in row["tags"])
     aside, path = hide(world, "near", written)
     (lost,) = repository.list().vanished
     assert lost.kind == "written"
     assert hold.id in lost.name
-    report = app.prune(("near",))
+    report = upkeep.prune(runtime, ("near",))
     assert report.outcome == "refused"
     shutil.move(aside, path)
     assert repository.list().vanished == ()
@@ -149,7 +151,7 @@ def test_a_forgetting_that_was_killed_is_no_loss(world: World) -> None:
         world.load()
         assert world.drtool("run", at=number).code == -signal.SIGKILL
         world.must("run")
-        assert all(listing.vanished == () for listing in world.app().archive.listings(refresh=True).values())
+        assert all(listing.vanished == () for listing in world.app().listings(refresh=True).values())
 
 
 def test_damage_that_a_restore_met_is_told_until_it_was_read_well(world: World, capsys: pytest.CaptureFixture[str]) -> None:
@@ -195,14 +197,14 @@ def test_a_drill_of_the_point_clears_what_was_met_in_it(world: World) -> None:
 
 
 def test_what_cannot_be_written_down_is_not_forgotten(world: World) -> None:
-    app = world.app()
+    adapters = world.adapters()
     oldest = world.points("near")[0]
     remove(world.state / "memory")
     (world.state / "memory").write_text("a file where a folder should be")
     with pytest.raises(Refused, match="cannot be written down"):
-        app.hands.repositories["near"].forget((oldest,))
+        adapters.repositories["near"].forget((oldest,))
     assert world.points("near")[0] == oldest
-    assert app.hands.repositories["near"].list().vanished == (), "a listing goes on without a memory"
+    assert adapters.repositories["near"].list().vanished == (), "a listing goes on without a memory"
 
 
 def test_the_memory_of_a_new_address_begins_anew(world: World) -> None:
@@ -211,5 +213,5 @@ def test_the_memory_of_a_new_address_begins_anew(world: World) -> None:
     body["repositories"]["near"]["restic"] = str(world.root / "elsewhere" / "near")
     world.write_policy(body)
     world.must("initialise", "near")
-    assert world.app().hands.repositories["near"].list().vanished == ()
+    assert world.adapters().repositories["near"].list().vanished == ()
     assert Memory("near").vanished == ()

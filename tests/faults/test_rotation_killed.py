@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from drtool.app import App
+from drtool.app.facade import App
 from tests.integration.key_world import KeyWorld, make_key_world
 from tests.integration.signed_world import grown, machine
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.timeout(600)
 _PROGRAM = """
 import os, signal, sys
 
-from drtool.app import open_policy
+from drtool.app.opening import open_policy
 from drtool.engine.remembered import Remembered
 
 policy, state, binary, fatal = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
@@ -76,7 +76,7 @@ def test_killed_at_any_step_the_same_call_finishes(tmp_path: Path, home: Path, r
     assert code == 0
     assert fatal > _FEWEST
     rebuilt = machine(world, "rebuilt")
-    rebuilt.adopt(rebuilt.choose_adoption(world.app().notary.machine))
+    rebuilt.adopt(rebuilt.choose_adoption(world.app().machine()))
     assert _points(rebuilt) == _points(world.app())
 
 

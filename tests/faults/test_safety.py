@@ -14,21 +14,22 @@ from typing import Any
 
 import pytest
 
-from drtool.app import App
+from drtool.app.facade import App
 from drtool.model.errors import NotFound, Refused
-from drtool.model.hold import FREEZE, QUARANTINE, Hold, active_holds
+from drtool.model.hold import PIN, QUARANTINE, Hold, active_holds
 from drtool.model.plan import Destination, Forget, Guard, PlaceHold
 from drtool.planning.evidence import verified_points
 from drtool.planning.restore import RestoreRequest
 from drtool.planning.verify import plan_due_verify
 from tests.faults.fault_world import Running, World
 from tests.rig.disk import full_disk
+from tests.rig.opened import runtime_of
 from tests.rig.tree import assert_same
 
 
 def holds(world: World, repository: str = "near") -> tuple[Hold, ...]:
-    app = world.app()
-    return active_holds(app.hands.repositories[repository].list().holds, app.hands.clock.now())
+    adapters = world.adapters()
+    return active_holds(adapters.repositories[repository].list().holds, adapters.clock.now())
 
 
 @contextmanager
@@ -68,7 +69,7 @@ def an_heir(world: World, other: Path) -> int:
         world.must("run", state=other)
     assert oldest in world.points("near"), "of a machine that it did not take over it forgets nothing"
     app = world.app(other)
-    app.adopt(app.choose_adoption(world.app().notary.acceptance.machines[-1]))
+    app.adopt(app.choose_adoption(runtime_of(world.app()).notary.acceptance.machines[-1]))
     return 2
 
 
@@ -79,7 +80,7 @@ def test_a_run_of_another_state_directory_forgets_and_prunes_around_a_restore(wo
     others_go = another(world, other)
     with restoring(world, oldest, repositories=["near"]) as (running, gate):
         (hold,) = holds(world)
-        assert (hold.kind, hold.point, hold.set) == (FREEZE, oldest, "documents")
+        assert (hold.kind, hold.point, hold.set) == (PIN, oldest, "documents")
         assert hold.reason == f"restore {hold.run} is running"
         ran = world.must("run", state=other)
         assert ran.report is not None
@@ -102,17 +103,29 @@ def test_a_run_of_another_state_directory_forgets_and_prunes_around_a_restore(wo
     world.must("prune", "near", state=other)
 
 
+def test_what_pinned_an_ended_restore_goes_with_the_next_points_that_are_forgotten(world: World) -> None:
+    world.must("restore", "documents", to=str(world.root / "out"), repositories=["near"])
+
+    def records() -> list[str]:
+        return [hold.kind for hold in world.adapters().repositories["near"].list().holds]
+
+    assert records() == [PIN, PIN], "what pinned the point, and what ended that"
+    for _run in range(3):
+        world.must("run")
+    assert records() == []
+    assert len(world.points("near")) > 0
+    assert world.must("run").outcome == "succeeded", "nothing of it is missed"
+
+
 def test_a_forget_planned_before_the_hold_leaves_the_point(world: World) -> None:
     """The plan was made when nothing was held: what decides is the listing right before the forgetting."""
     app = world.app()
     oldest = world.points("near")[0]
-    names = ("documents",)
-    plan = app.workshop.plan_run(names, app.workshop.observe_run(names))
+    plan = app.plan_run()
     assert any(oldest in step.action.points for step in plan.steps if isinstance(step.action, Forget))
-    hold = Hold("H1", "documents", world.name, "somebody restores", app.hands.clock.now(), point=oldest, kind=FREEZE, run="R")
-    world.app().hands.repositories["near"].append(hold)
-    with app.workshop.alone_with(names):
-        report = app.workshop.carry_out(plan)
+    hold = Hold("H1", "documents", world.name, "somebody restores", world.adapters().clock.now(), point=oldest, kind=PIN, run="R")
+    world.adapters().repositories["near"].append(hold)
+    report = app.run(plan)
     (forget,) = [step for step in report.steps if step.id == "documents/forget/near"]
     assert forget.result["kept"] == {oldest: "somebody restores"}
     assert oldest in world.points("near")
@@ -124,24 +137,27 @@ def test_the_freeze_of_a_dead_restore_ends_with_the_next_sweep(world: World, rec
     with restoring(world, oldest) as (running, _gate):
         running.child.send_signal(signal.SIGKILL)
         running.wait()
-    assert [hold.kind for hold in holds(world)] == [FREEZE]
+    assert [hold.kind for hold in holds(world)] == [PIN]
     world.must(recover)
     assert (holds(world), holds(world, "offsite")) == ((), ())
     world.must("prune", "near")
 
 
-def test_a_point_that_went_before_it_was_held_is_not_restored(world: World) -> None:
+def test_a_point_that_went_before_it_was_held_is_not_put_in_place(world: World) -> None:
     app = world.app()
     oldest = world.points("near")[0]
     (world.tree / "newer").write_text("newer")
     plan = app.plan_restore(RestoreRequest(("documents",), Destination("original"), point=oldest, repositories=("near",)))
     assert isinstance(plan.steps[0].action, PlaceHold)
-    world.app().hands.repositories["near"].forget((oldest,))
+    world.adapters().repositories["near"].forget((oldest,))
     report = app.restore(plan)
     assert report.failures[0].kind == "NotFound"
     assert "forgotten in near before it could be held" in report.failures[0].what
     assert (world.tree / "newer").exists()
-    assert all(step.not_run for step in report.steps if step.action in ("restore", "cutover"))
+    exchanges = [step for step in report.steps if step.action == "cutover"]
+    assert exchanges
+    assert all(step.not_run for step in exchanges)
+    assert not list(world.tree.parent.glob(".drtool-*")), "what was poured beside the hold is gone"
     assert holds(world) == ()
 
 
@@ -221,12 +237,10 @@ def test_a_copy_that_never_got_the_hold_forgets_nothing_either(world: World) -> 
     good = world.points("offsite")
     shrink(world)
     app = world.app()
-    names = ("documents",)
-    plan = app.workshop.plan_run(names, app.workshop.observe_run(names))
+    plan = app.plan_run()
     guards = [step for step in plan.steps if isinstance(step.action, Guard)]
     steps = tuple(step for step in plan.steps if step not in guards)
-    with app.workshop.alone_with(names):
-        report = app.workshop.carry_out(replace(plan, steps=steps))
+    report = app.run(replace(plan, steps=steps))
     assert guards
     kept = {step.id: step.result["kept"] for step in report.steps if step.action == "forget"}
     assert set(kept) == {"documents/forget/near", "documents/forget/offsite"}
@@ -235,10 +249,13 @@ def test_a_copy_that_never_got_the_hold_forgets_nothing_either(world: World) -> 
 
 def read_slice(world: World, app: App) -> Any:  # noqa: ANN401 - a result in JSON
     plan = plan_due_verify(
-        app.policy, app.archive.listings(refresh=True), repositories=("near",), now=app.hands.clock.now(), run=app.hands.clock.fresh_id()
+        app.policy,
+        app.listings(refresh=True),
+        repositories=("near",),
+        now=world.adapters().clock.now(),
+        run=world.adapters().clock.fresh_id(),
     )
-    with app.workshop.working():
-        report = app.workshop.carry_out(plan)
+    report = app.verify(plan)
     assert report.outcome == "succeeded", report.failures
     return report.steps[0].result["data"]
 
@@ -255,13 +272,13 @@ def test_a_cycle_is_complete_when_every_slice_was_read(world: World) -> None:
     for number in (1, 2):
         told = read_slice(world, app)
         assert (told["slice"], told["slices"], told["done"]) == (number, 3, number)
-        listing = app.hands.repositories["near"].list()
+        listing = world.adapters().repositories["near"].list()
         assert verified_points(listing) == frozenset()
     (status,) = app.status(refresh=True).readings
     assert (status.done, status.slices, status.oldest_seconds) == (2, 3, None)
     world.must("run")  # more data meanwhile: later points, which this cycle says nothing of
     assert read_slice(world, app)["done"] == 3
-    listing = app.hands.repositories["near"].list()
+    listing = world.adapters().repositories["near"].list()
     assert verified_points(listing) == frozenset(points) & {point.point for point in listing.points}
     assert world.points("near")[-1] not in verified_points(listing)
     assert read_slice(world, app)["done"] == 1, "a new cycle"
@@ -277,9 +294,9 @@ def test_what_a_prune_moved_is_read_again(world: World) -> None:
         for path in world.tree.glob("0*"):
             path.unlink()
         world.must("run")
-    before = app.hands.repositories["near"].packs(2)
+    before = world.adapters().repositories["near"].packs(2)
     world.restic("near", "prune", "--max-unused", "0")
-    after = app.hands.repositories["near"].packs(2)
+    after = world.adapters().repositories["near"].packs(2)
     assert before[0] | before[1] != after[0] | after[1]
     moved = bool(after[0] - before[0])
     told = read_slice(world, app)
@@ -296,7 +313,7 @@ def test_one_point_alone(world: World, restic_oldest: Path) -> None:
     assert ended.outcome == "succeeded", ended.failures
     app = world.app()
     for name in ("near", "offsite"):
-        assert verified_points(app.hands.repositories[name].list()) == {first}
+        assert verified_points(world.adapters().repositories[name].list()) == {first}
     with pytest.raises(NotFound):
         app.verify(point="NOSUCHPOINT")
     assert second

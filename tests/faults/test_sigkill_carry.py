@@ -68,12 +68,16 @@ def changing(undisturbed: Ended, step: str) -> list[int]:
 
 def shape(world: World) -> Any:  # noqa: ANN401 - compared, nothing else
     """Return what stands in the world, whatever the runs are called."""
-    data = world.data
+    return json.dumps(places_of(world.data))
+
+
+def places_of(data: Path) -> list[Any]:
+    """Return what lies in a folder, and how far the exchanges got whose records lie in it."""
     names = sorted(str(path.relative_to(data)) for path in data.rglob("*"))
     known: dict[str, int] = {}
     parts = [[part if part[:1] != "." and ".before-" not in part else _numbered(part, known) for part in name.split("/")] for name in names]
     states = sorted(json.loads(path.read_text()).get("state", "") for path in data.rglob(".drtool-*.json") if path.is_file())
-    return json.dumps([parts, states])
+    return [parts, states]
 
 
 def _numbered(part: str, known: dict[str, int]) -> str:

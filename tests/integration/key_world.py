@@ -9,8 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from drtool.app import App, open_policy
+from drtool.app.facade import App
+from drtool.app.opening import open_policy
+from drtool.app.runtime import Runtime
+from drtool.engine.adapters import Adapters
 from tests.rig.cheap_key import make_cheap
+from tests.rig.opened import runtime_of
 
 LIVE = "the key in use"
 
@@ -45,6 +49,14 @@ class KeyWorld:
         body["repositories"]["near"] |= repository
         self.policy_file.write_text(json.dumps(body))
         return open_policy(str(self.policy_file), state_directory=str(self.root / "state"), binary=str(self.binary))
+
+    def runtime(self) -> Runtime:
+        """What the verbs of such a drtool work with."""
+        return runtime_of(self.app(), self.binary)
+
+    def adapters(self) -> Adapters:
+        """Fresh ones, as a verb would have them."""
+        return self.runtime().adapters
 
     def opens(self, passphrase: str) -> bool:
         """Ask restic itself."""

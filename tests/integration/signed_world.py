@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from drtool.app import App, open_policy
+from drtool.app.facade import App
+from drtool.app.opening import open_policy
 from drtool.engine.clock import SystemClock
-from drtool.offsite.restic.labels import from_tags, to_tags
+from drtool.repositories.restic.labels import from_tags, to_tags
 from tests.integration.key_world import KeyWorld
 
 

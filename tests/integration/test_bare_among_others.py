@@ -30,7 +30,7 @@ def test_a_strange_name_stops_nothing(world: KeyWorld) -> None:
     thief = Thief(world)
     genuine = thief.rows("manifest")[0]
     thief.fresh(genuine, by="stranger")
-    name = world.app().notary.machine
+    name = world.app().machine()
     for number, arguments in enumerate(((), ("--machine", name), ("documents",), ("--point", genuine.labels["point"]))):
         done = restored(world, f"out{number}", *arguments)
         assert done.returncode == 0, done.stderr
@@ -84,12 +84,14 @@ def test_two_policies_in_one_repository_are_offered(world: KeyWorld) -> None:
         assert word in asked.stderr
     (point,) = other.points()
     assert restored(world, "by set", "letters").returncode == 1, "whoever writes there can call a set so"
-    for number, arguments in enumerate((("--point", point.point.point), ("--machine", "office"), ("--machine", other.notary.machine))):
+    for number, arguments in enumerate((("--point", point.point.point), ("--machine", "office"), ("--machine", other.machine()))):
         done = restored(world, f"out{number}", *arguments)
         assert done.returncode == 0, done.stderr
     for verb in (("points", "letters"), ("show", "letters"), ("diff", "letters", point.point.point)):
         assert bare(world, *verb, "--machine", "office").returncode == 0
     assert bare(world, "ls", point.point.point).returncode == 0
+    planned = bare(world, "plan", "restore", "--point", point.point.point, "--to", "directory", str(world.root / "planned"))
+    assert f"signed by {other.signer().fingerprint}; compare it" in planned.stdout
     own = bare(world, "points", "--machine", "keyed")
     assert (own.returncode, point.point.point in own.stdout.partition("Not ours")[0]) == (0, False)
 
@@ -136,7 +138,7 @@ def test_a_whole_point_decides_where_one_machine_bears_two_signatures(world: Key
 def test_no_hint_of_what_looks_needs_a_policy(world: KeyWorld) -> None:
     other = machine(world, "elsewhere")
     assert other.run().outcome == "succeeded"
-    name = world.app().notary.machine
+    name = world.app().machine()
     for verb in (("points",), ("status",), ("status", "--refresh")):
         told = bare(world, *verb, "--machine", name)
         said = told.stdout + told.stderr

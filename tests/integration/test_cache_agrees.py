@@ -49,7 +49,7 @@ def _after_each(world: KeyWorld, *verbs: tuple[str, ...]) -> None:
 
 
 def test_the_cache_tells_what_a_fresh_listing_tells_after_a_rotation(world: KeyWorld) -> None:
-    first = world.app().notary.machine
+    first = world.app().machine()
     machine(world, "reader")
     assert drtool(world, "reader", "adopt", first, "--yes").returncode == 0
     rotate = ("evidence", "rotate", "--yes")
@@ -81,7 +81,7 @@ def test_it_agrees_where_the_policy_names_the_key_and_where_another_machine_is_t
     thief.fresh(thief.rows("manifest")[0])
     drtool(world, "world", "points", "--refresh")
     _agrees(world, "world", "points by others")
-    assert drtool(world, "world", "adopt", other.notary.machine, "--yes").returncode == 0
+    assert drtool(world, "world", "adopt", other.machine(), "--yes").returncode == 0
     _agrees(world, "world", "adopt")
 
 
@@ -117,7 +117,7 @@ def test_a_key_that_never_replaced_another_is_still_refused(world: KeyWorld) -> 
 
 def test_a_machine_that_rotated_is_adopted_as_one_by_whichever_of_its_keys(world: KeyWorld) -> None:
     app = world.app()
-    name, old = app.notary.machine, app.signer().fingerprint
+    name, old = app.machine(), app.signer().fingerprint
     assert drtool(world, "world", "drill", "documents").returncode == 0
     assert drtool(world, "world", "evidence", "rotate", "--yes").returncode == 0
     new = world.app().signer().fingerprint
@@ -145,7 +145,7 @@ def test_a_living_machine_is_not_told_to_be_adopted_without_the_other_way(world:
     other = machine(world, "other")
     grown(world, "theirs")
     assert other.run().outcome == "succeeded"
-    name = other.notary.machine
+    name = other.machine()
     for verb in (("status", "--refresh"), ("doctor",)):
         told = drtool(world, "world", *verb).stdout
         lines = [each for each in told.splitlines() if f"drtool adopt {name}" in each]
@@ -161,7 +161,7 @@ def test_of_a_machine_whose_leftovers_were_adopted_the_points_stay_its_own(world
     other = machine(world, "other")
     grown(world, "theirs")
     assert other.run().outcome == "succeeded"
-    name = other.notary.machine
+    name = other.machine()
     before = drtool(world, "world", "status", "--refresh").stdout
     assert f"made by another machine of the name keyed, {name}" in before
     plan = other.plan_restore(_in_place())

@@ -58,7 +58,7 @@ def recorded(restored: Restored) -> Attributes:
 
 def ask(restored: Restored, runner: Runner | None = None) -> Answer:
     check = CheckPolicy("census", "census", level=Level.COMPLETE)
-    inspections = {restored.workload: Inspection(up=True, runner=runner or LocalRunner())}
+    inspections = {restored.workload: Inspection(up=True, runner=runner or LocalRunner(), root=restored.path)}
     return CensusCheck().ask(Question(check, (restored,), inspections, INSTANT, INSTANT))
 
 

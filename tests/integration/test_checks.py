@@ -36,7 +36,7 @@ ODD = os.fsdecode(b"odd \xff\nname")
 
 
 def ask(check: Check, restored: Restored, *, of: str = "", runner: Runner | None = None, **settings: Any) -> Answer:  # noqa: ANN401 - a check's own keys
-    inspection = Inspection(up=True, runner=runner or LocalRunner(), environment={"DRTOOL_SANDBOX_DIRECTORY": "/lab"})
+    inspection = Inspection(up=True, runner=runner or LocalRunner(), environment={"DRTOOL_SANDBOX_DIRECTORY": "/lab"}, root=restored.path)
     keys = schema.CHECKS[check.kind].model_validate(settings).model_dump(mode="json", exclude={"level"})
     policy = CheckPolicy(check.kind, check.kind, of, keys)
     return check.ask(Question(policy, (restored,), {restored.workload: inspection}, INSTANT, INSTANT + timedelta(days=9)))

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from drtool.app import App, open_policy
+from drtool.app.facade import App
+from drtool.app.opening import open_policy
 from drtool.ports import Finding
 
 Doctor = Callable[..., tuple[Finding, ...]]
@@ -130,3 +131,10 @@ def test_a_copy_that_is_not_read_from_there_is_told_and_is_no_fault(app: Callabl
     finding = told(opened.doctor(["off"]), "off from pi: NoRepository")
     assert finding.good is None
     assert "a restore at pi cannot read this copy" in finding.text
+    assert "seen_from: {pi: …} of off" in finding.remedy
+    lab = f"sandboxes: {{lab: {{lease: 1h, pi: {{directory: {tmp_path}/lab}}}}}}\n"
+    policy.write_text(f"{policy.read_text()}{lab}drills: {{monthly: {{sets: [docs], from: off, sandbox: lab}}}}\n")
+    drilled = open_policy(str(policy), state_directory=str(tmp_path / "state")).doctor(["off"])
+    refused = told(drilled, "off from pi: NoRepository")
+    assert refused.good is False
+    assert "the drill monthly at pi cannot read this copy" in refused.text

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from drtool.app import App
+from drtool.app.facade import App
 from drtool.model.errors import Refused
 from drtool.model.evidence import Evidence
 from drtool.model.plan import Record
 from drtool.model.report import Report
 from tests.integration.key_world import KeyWorld, make_key_world
 from tests.rig.missing import MissingToolError
+from tests.rig.opened import runtime_of
 from tests.rig.s3 import Identity, S3Server
 
 
@@ -46,8 +47,8 @@ def require_all_but_the_record(report: Report) -> None:
     assert entry.files == 5
 
 
-def require_reading_only(app: App, point: str) -> None:
-    repository = app.hands.for_drill().repositories["near"]
+def require_reading_only(app: App, point: str, restic: Path) -> None:
+    repository = runtime_of(app, restic).adapters.for_drill().repositories["near"]
     assert [each.point for each in repository.list().points] == [point]
     assert any(entry.path.endswith("letters/1.txt") for entry in app.list_files(point))
     now = datetime.now(UTC)
@@ -63,10 +64,10 @@ def test_with_a_reader_of_an_s3_bucket(tmp_path: Path, home: Path, binary: Path,
     assert admin.run().outcome == "succeeded"
     file = tmp_path / "media" / "escrow.key"
     on_s3(world, s3_server, "admin").key_add("near", file=str(file))
-    (point,) = admin.hands.repositories["near"].list().points
+    (point,) = runtime_of(admin, binary).adapters.repositories["near"].list().points
 
     reader = on_s3(world, s3_server, "reader")
-    require_reading_only(reader, point.point)
+    require_reading_only(reader, point.point, binary)
     require_all_but_the_record(reader.drill(["documents"]))
     report = on_s3(world, s3_server, "reader").drill(["escrowed"])
     require_all_but_the_record(report)
@@ -91,9 +92,9 @@ def read_only(directory: Path) -> Iterator[None]:
 def test_with_a_disk_that_cannot_be_written(tmp_path: Path, home: Path, binary: Path) -> None:
     world = make_key_world(tmp_path, binary)
     file = world.escrow(world.app())
-    (point,) = world.app().hands.repositories["near"].list().points
+    (point,) = world.adapters().repositories["near"].list().points
     with read_only(world.repository):
-        require_reading_only(world.app(), point.point)
+        require_reading_only(world.app(), point.point, binary)
         require_all_but_the_record(world.app().drill(["escrowed"]))
         proof = world.app().key_prove("near", str(file))
         assert proof.unrecorded

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from drtool.app import App
+from drtool.app.facade import App
 from drtool.model.errors import Refused
 from drtool.model.plan import Destination
 from drtool.model.report import Report
@@ -61,7 +61,7 @@ def test_it_hides_nothing_from_the_backup(world: KeyWorld) -> None:
     app = world.app()
     assert app.restore(app.plan_restore(RestoreRequest(("documents",), Destination("directory", path=str(back))))).outcome == "succeeded"
     assert len(list(back.rglob("letters/*.txt"))) == 5
-    skipped = app.workshop.plan_whole_sweep(kept=True, shown=frozenset()).skipped
+    skipped = app.plan_sweep(kept=True, shown=frozenset()).skipped
     assert any("bears no proof" in each.reason for each in skipped)
     app.sweep(kept=True)
     assert len(list((world.tree / "letters").iterdir())) == 5
@@ -78,7 +78,7 @@ def test_what_a_lost_state_left_is_taken_over_once_it_was_looked_at(world: KeyWo
     with pytest.raises(Refused, match="machine"):
         later.plan_undo(plan.run)
     assert later.kept() == ()
-    chosen = later.choose_adoption(later.notary.machine, leftovers=True)
+    chosen = later.choose_adoption(later.machine(), leftovers=True)
     assert any(".before-" in place for place in chosen.places)
     assert later.adopt(chosen).outcome == "succeeded"
     assert later.restore(later.plan_undo(plan.run)).outcome == "succeeded"

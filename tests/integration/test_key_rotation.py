@@ -22,7 +22,7 @@ ADD, REMOVE = 4, 7
 CHILD = """\
 import os, signal, subprocess, sys, threading, time
 sys.path.insert(0, {root!r})
-from drtool.app import open_policy
+from drtool.app.opening import open_policy
 key, at, late = {key!r}, int(sys.argv[1]), sys.argv[2] == "late"
 count = 0
 
@@ -119,6 +119,20 @@ def test_a_rotation_replaces_the_key(world: KeyWorld) -> None:
     (after,) = world.app().key_list()
     assert (after.keys[0].user, after.keys[0].host) == (before.keys[0].user, before.keys[0].host)
     assert app.run().outcome == "succeeded"  # the app that rotated forgets the old key
+
+
+def test_who_opened_it_before_goes_on_with_the_new_key(world: KeyWorld) -> None:
+    """Adapters resolve a password once; when it opens nothing any more, they look whether there is another in its place."""
+    app = world.app()
+    before = len(app.points(refresh=True))
+    other = world.app()
+    assert len(other.points(refresh=True)) == before
+    app.key_rotate("near")
+    for each in (app, other):
+        assert len(each.points(refresh=True)) == before
+        assert each.listings(refresh=True)["near"].problem is None
+    (world.tree / "letters" / "6.txt").write_text("after the rotation\n")
+    assert other.run().outcome == "succeeded"
 
 
 @pytest.mark.parametrize("at", range(1, CHANGES + 1))

@@ -13,8 +13,8 @@ import pytest
 
 from drtool.model.errors import NotFound, PolicyError, Refused, WrongKey
 from drtool.model.secret import Secret
-from drtool.offsite.restic.keys import ResticKeys
 from drtool.planning.evidence import last_proof
+from drtool.repositories.restic.keys import ResticKeys
 from tests.integration.key_world import LIVE, KeyWorld, make_key_world
 
 
@@ -50,7 +50,7 @@ def test_a_key_is_added_and_proven(world: KeyWorld) -> None:
     proven = {key.id: key.last_proven for key in listing.keys}
     assert proven[first.id] is None
     assert proven[second.id] is not None
-    (evidence,) = [each for each in world.app().hands.repositories["near"].list().evidence if each.subject == "key"]
+    (evidence,) = [each for each in world.adapters().repositories["near"].list().evidence if each.subject == "key"]
     assert (evidence.outcome, evidence.key) == ("succeeded", added.id)
 
 
@@ -107,7 +107,7 @@ def test_a_key_that_opens_nothing_proves_nothing(newest: KeyWorld) -> None:
         newest.app().key_prove("near", str(file))
     with pytest.raises(Refused, match="not at hand"):
         newest.app().key_prove("near", str(newest.root / "gone.key"))
-    assert newest.app().hands.repositories["near"].list().evidence == ()
+    assert newest.adapters().repositories["near"].list().evidence == ()
 
 
 def test_a_repository_without_a_point_has_nothing_to_prove_by(tmp_path: Path, home: Path, restic_newest: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_repository_without_a_point_has_nothing_to_prove_by(tmp_path: Path, ho
     file = world.escrow(world.app())
     with pytest.raises(NotFound, match="no recovery point"):
         world.app().key_prove("near", str(file))
-    assert world.app().hands.repositories["near"].list().evidence == ()
+    assert world.adapters().repositories["near"].list().evidence == ()
 
 
 def test_a_drill_opens_with_its_key_alone(world: KeyWorld) -> None:
@@ -130,7 +130,7 @@ def test_a_drill_opens_with_its_key_alone(world: KeyWorld) -> None:
     assert any("alone" in note for note in report.notes)
 
     app = world.app()
-    evidence = last_proof(app.hands.repositories["near"].list(), "documents")
+    evidence = last_proof(world.adapters().repositories["near"].list(), "documents")
     assert evidence is not None
     assert evidence.key == escrowed
     assert {key.id for key in app.key_list()[0].keys if key.last_proven} == {escrowed}
@@ -140,7 +140,7 @@ def test_a_drill_of_a_set_opens_with_the_key_in_use(newest: KeyWorld) -> None:
     report = newest.app().drill(["documents"])
     assert report.outcome == "succeeded"
     assert report.sets[0].key == ""
-    assert newest.app().hands.repositories["near"].list().evidence[0].key == ""
+    assert newest.adapters().repositories["near"].list().evidence[0].key == ""
 
 
 def test_without_the_medium_a_drill_does_not_start(newest: KeyWorld) -> None:

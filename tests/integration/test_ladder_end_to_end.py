@@ -19,13 +19,14 @@ from typing import Any
 import pytest
 
 from drtool import App, open_policy
-from drtool.model.control import IN_FILES, Fault
 from drtool.model.ladder import Level
+from drtool.model.negative_control import IN_FILES, Fault
 from drtool.model.outcome import Outcome
 from drtool.model.plan import Destination
 from drtool.model.report import Report, SetReport
 from drtool.planning.restore import RestoreRequest
 from tests.rig.cheap_key import make_cheap
+from tests.rig.opened import runtime_of
 from tests.rig.postgres import PostgresServer
 from tests.rig.tree import make_tree
 
@@ -245,9 +246,10 @@ def test_nobody_else_may_look_into_the_sandbox(billing: House) -> None:
     (sandbox,) = (billing.directory / "lab").iterdir()
     assert sandbox.stat().st_mode & 0o007 == 0
     assert len(servers(billing)) >= 1
-    found = app.hands.sources["billing"].leftovers([billing.policy["sandboxes"]["lab"]["billing"]])
+    source = runtime_of(app).adapters.sources["billing"]
+    found = source.leftovers([billing.policy["sandboxes"]["lab"]["billing"]])
     for leftover in found:
-        app.hands.sources["billing"].release(leftover)
+        source.release(leftover)
     assert servers(billing) == []
     assert list((billing.directory / "lab").iterdir()) == []
 

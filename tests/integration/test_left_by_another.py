@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from drtool.app import App
+from drtool.app.facade import App
 from drtool.model.errors import Refused
 from drtool.model.plan import Destination
 from drtool.planning.draft import RestoreRequest
@@ -28,12 +28,12 @@ def _names(world: KeyWorld) -> set[str]:
 def test_what_another_machine_left_is_told_and_is_ours_after_an_adoption(world: KeyWorld) -> None:
     first = world.app()
     third = machine(world, "third")
-    third.adopt(third.choose_adoption(first.notary.machine))
+    third.adopt(third.choose_adoption(first.machine()))
     run = _in_place(third)  # it sealed nothing, and left something
-    before, name = _names(world), third.notary.machine
-    skipped = first.workshop.plan_whole_sweep(kept=True, shown=None).skipped
+    before, name = _names(world), third.machine()
+    skipped = first.plan_sweep(kept=True).skipped
     assert any(f"drtool adopt --leftovers {name}" in each.reason for each in skipped)
-    skipped = first.workshop.plan_whole_sweep(kept=True, shown=frozenset()).skipped
+    skipped = first.plan_sweep(kept=True, shown=frozenset()).skipped
     assert any(f"drtool adopt --leftovers {name}" in each.reason for each in skipped)
     first.sweep(kept=True)
     assert first.kept() == ()

@@ -16,10 +16,10 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from drtool.model.carried import LeftOut
-from drtool.model.pattern import excluded_by
 from drtool.runners.local import LocalRunner
-from drtool.sources.places.filesystem import FileSystem
-from drtool.sources.places.left_out import CACHE_HEADER, CACHE_TAG, walk
+from drtool.staging.left_out import CACHE_HEADER, CACHE_TAG, walk
+from drtool.trees.filesystem import FileSystem
+from drtool.trees.patterns import excluded_by
 from tests.rig.restic import NEWEST, OLDEST, Version, binary
 
 NAMES = ["a", "b", "ab", "a.tmp", "b.tmp", "cache", "äö", "€", "[x]", "a*", "-a", " a", "A", "x\\y", "a]", "!a", "$HOME", "a^b", "é"]

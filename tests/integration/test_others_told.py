@@ -53,7 +53,7 @@ def test_a_strangers_point_goes_in_place_only_by_an_answer(world: KeyWorld, tmp_
 
 
 def test_a_rebuilt_machine_drills_at_once_and_restores_after_an_adoption(world: KeyWorld) -> None:
-    gone = world.app().notary.machine
+    gone = world.app().machine()
     machine(world, "rebuilt")
     refused = drtool(world, "rebuilt", "restore", "documents", "--yes")
     assert refused.returncode == 1
@@ -61,7 +61,7 @@ def test_a_rebuilt_machine_drills_at_once_and_restores_after_an_adoption(world: 
     assert drtool(world, "rebuilt", "drill", "documents").returncode == 0
     listed = drtool(world, "rebuilt", "adopt")
     assert gone in listed.stdout
-    assert "accepted since first contact" in listed.stdout
+    assert "(seen first here; compare it)" in listed.stdout
     assert drtool(world, "rebuilt", "adopt", gone).returncode == 6
     assert drtool(world, "rebuilt", "adopt", gone, "--yes").returncode == 0
     assert "adopt" in drtool(world, "rebuilt", "history").stdout
@@ -79,10 +79,10 @@ def test_a_bare_machine_takes_the_only_machine_or_asks_which(world: KeyWorld, tm
     assert other.run().outcome == "succeeded"
     asked = drtool(world, "bare", *bare, str(tmp_path / "asked"), "--yes")
     assert asked.returncode == 1
-    first = world.app().notary.machine
-    for name in (first, other.notary.machine, "--machine"):
+    first = world.app().machine()
+    for name in (first, other.machine(), "--machine"):
         assert name in asked.stderr
-    for name, theirs in ((first, False), (other.notary.machine, True)):
+    for name, theirs in ((first, False), (other.machine(), True)):
         chosen = drtool(world, "bare", *bare, str(tmp_path / name), "--machine", name, "--yes")
         assert chosen.returncode == 0, chosen.stderr
         assert bool(list((tmp_path / name).rglob("theirs.txt"))) is theirs

@@ -48,8 +48,8 @@ def test_what_is_copied_is_the_manifest_that_fits(world: KeyWorld) -> None:
     app = world.app()
     assert app.initialise().outcome == "succeeded"
     assert app.copy(["documents"]).outcome == "succeeded"
-    listing = app.archive.listings(refresh=True)["offsite"]
-    assert app.hands.repositories["offsite"].read(listing.points[0].manifest) == genuine.body
+    listing = app.listings(refresh=True)["offsite"]
+    assert world.adapters().repositories["offsite"].read(listing.points[0].manifest) == genuine.body
 
 
 def test_where_no_copy_fits_it_is_still_corrupt(world: KeyWorld) -> None:

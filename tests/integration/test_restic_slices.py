@@ -12,8 +12,8 @@ from drtool.engine.clock import SystemClock
 from drtool.model.errors import Corrupt
 from drtool.model.policy import Address, RepositoryPolicy
 from drtool.model.secret import SecretReference
-from drtool.offsite.restic.repository import ResticRepository
 from drtool.ports import VerifyRequest
+from drtool.repositories.restic.repository import ResticRepository
 from drtool.runners.local import LocalRunner
 from drtool.secrets.store import Secrets
 from tests.rig.cheap_key import make_cheap

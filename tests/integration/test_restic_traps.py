@@ -25,9 +25,9 @@ from drtool.model.errors import Corrupt, DrtoolError, Locked, NoRepository, NotF
 from drtool.model.point import Artifact, Census
 from drtool.model.policy import Address, RepositoryPolicy
 from drtool.model.secret import SecretReference
-from drtool.offsite.append_only import AppendOnly
-from drtool.offsite.restic.repository import ResticRepository
 from drtool.ports import ArtifactRequest, LineListener, Repository, Runner
+from drtool.repositories.append_only import AppendOnly
+from drtool.repositories.restic.repository import ResticRepository
 from drtool.runners.local import LocalRunner
 from drtool.secrets.store import Secrets
 from drtool.testing.repository_contract import (

@@ -147,6 +147,7 @@ def test_s3_identities_may_do_what_they_are_for(s3_server: S3Server, restic_newe
 
 def test_ssh_runs_commands_and_carries_files(ssh_server: SshServer, restic_oldest: Path, tmp_path: Path) -> None:
     assert _run(*ssh_server.command("echo", "$((40 + 2))")) == "42\n"
+    assert _run(*ssh_server.command("echo", "$HOME")) == f"{ssh_server.directory / 'home'}\n", "a person's login files are not read"
     arguments: list[str | Path] = [
         restic_oldest,
         *ssh_server.restic_options,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,6 +60,11 @@ def test_one_file_fits_where_the_whole_does_not(small: SmallPolicy, restic_newes
         small, restic_newest, "restore", "documents", "--path", str(small.tree / "absent"), "--to", "directory", str(out), "--yes"
     )
     assert (lost.returncode, "is not in here:" in lost.stderr) == (1, True), lost.stderr
+    deeper = str(small.tree / "letters" / "absent" / "deeper" / "1.txt")
+    lost = drtool(small, restic_newest, "restore", "documents", "--path", deeper, "--to", "directory", str(out), "--yes")
+    assert re.search(rf"drtool ls \S+ {re.escape(str(small.tree))}/letters\.", lost.stderr, re.MULTILINE), (
+        "the nearest folder that is there"
+    )
 
 
 def test_in_place_it_is_the_same(small: SmallPolicy, restic_newest: Path) -> None:

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from drtool.app import App
+from drtool.app.facade import App
 from drtool.catalog.signer import key_file_signer
 from drtool.model.errors import NotFound, Refused
+from drtool.model.plan import Destination
 from drtool.model.standing import Standing
+from drtool.planning.restore import RestoreRequest
 from tests.integration.key_world import KeyWorld, make_key_world
 from tests.integration.signed_world import Thief, grown, machine
 
@@ -49,7 +51,7 @@ def test_each_tag_of_a_manifest_is_covered_by_its_signature(world: KeyWorld) -> 
     for key, value in ALTERED.items():
         assert genuine.labels.get(key) != value
         thief.copy_of(genuine, **{key: value})
-    listing = app.archive.listings(refresh=True)["near"]
+    listing = app.listings(refresh=True)["near"]
     assert [point.point for point in listing.points] == [genuine.labels["point"]]
     assert listing.points[0].digest == genuine.labels["digest"]
     assert {(point.point, point.standing) for point in listing.others} == {
@@ -72,7 +74,7 @@ def test_the_signature_of_one_point_fits_no_other(world: KeyWorld) -> None:
     first, second = thief.rows("manifest")
     thief.copy_of(first, signature=second.labels["signature"])
     thief.put({**second.labels, "signature": first.labels["signature"]}, first.body)
-    listing = app.archive.listings(refresh=True)["near"]
+    listing = app.listings(refresh=True)["near"]
     assert {point.point for point in listing.points} == {first.labels["point"], second.labels["point"]}
     assert len(listing.others) == 2
 
@@ -114,10 +116,10 @@ def test_another_machine_of_the_same_name_is_told_apart_until_it_is_adopted(worl
     mine = _own(world.app())
     other = machine(world, "copied")
     assert _own(other) == []
-    listing = other.archive.listings(refresh=True)["near"]
+    listing = other.listings(refresh=True)["near"]
     assert [point.standing for point in listing.others] == [Standing.ANOTHER_MACHINE]
     with pytest.raises(NotFound) as refused:
-        other.archive.choose("documents", ("near",))
+        other.plan_restore(RestoreRequest(("documents",), Destination("directory", path=str(world.root / "back"))))
     assert listing.others[0].machine in refused.value.hint
     for name in ("a", "b", "c", "d"):
         grown(world, name)
@@ -136,7 +138,7 @@ def test_a_shared_signing_key_does_not_make_two_machines_one(world: KeyWorld) ->
     second = machine(world, "second", evidence={"key": f"file:{_key(world)}"})
     assert first.run().outcome == "succeeded"
     assert _own(second) == []
-    listing = second.archive.listings(refresh=True)["near"]
+    listing = second.listings(refresh=True)["near"]
     assert {point.standing for point in listing.others} == {Standing.ANOTHER_MACHINE}
 
 
@@ -144,18 +146,18 @@ def test_a_thief_cannot_claim_the_machine_that_is_adopted(world: KeyWorld, monke
     gone = world.app()
     mine = _own(gone)
     thief = machine(world, "thief")
-    monkeypatch.setenv("DRTOOL_MACHINE", gone.notary.machine)
+    monkeypatch.setenv("DRTOOL_MACHINE", gone.machine())
     grown(world, "infected")
     assert thief.run().outcome == "succeeded"
     monkeypatch.delenv("DRTOOL_MACHINE")
     rebuilt = machine(world, "rebuilt")
     with pytest.raises(Refused, match="several signatures"):
-        rebuilt.choose_adoption(gone.notary.machine)
-    chosen = rebuilt.choose_adoption(gone.notary.machine, signer=gone.signer().fingerprint)
+        rebuilt.choose_adoption(gone.machine())
+    chosen = rebuilt.choose_adoption(gone.machine(), signer=gone.signer().fingerprint)
     assert not chosen.first
     rebuilt.adopt(chosen)
     assert _own(rebuilt) == mine
-    assert {point.standing for point in rebuilt.archive.listings(refresh=True)["near"].others} == {Standing.STRANGER}
+    assert {point.standing for point in rebuilt.listings(refresh=True)["near"].others} == {Standing.STRANGER}
 
 
 def test_the_policy_decides_whose_signatures_count(world: KeyWorld) -> None:
@@ -163,9 +165,9 @@ def test_the_policy_decides_whose_signatures_count(world: KeyWorld) -> None:
     stranger = "SHA256:" + "A" * 43
     rebuilt = machine(world, "rebuilt", signers=[stranger])
     with pytest.raises(Refused, match="not among the `signers:`"):
-        rebuilt.choose_adoption(gone.notary.machine)
+        rebuilt.choose_adoption(gone.machine())
     named = machine(world, "named", signers=[gone.signer().public_key])
-    named.adopt(named.choose_adoption(gone.notary.machine))
+    named.adopt(named.choose_adoption(gone.machine()))
     assert _own(named) == _own(gone)
     narrowed = machine(world, "named", signers=[stranger])
     assert _own(narrowed) == []
@@ -182,7 +184,7 @@ def test_unsigned_points_count_if_they_were_there_at_first_contact(world: KeyWor
     later = thief.fresh(signed, machine="")
     thief.put({**legacy, "complete": "no"}, signed.body)
     assert _own(app) == [legacy["point"]]
-    assert {(point.point, point.standing) for point in app.archive.listings(refresh=True)["near"].others} == {
+    assert {(point.point, point.standing) for point in app.listings(refresh=True)["near"].others} == {
         (later, Standing.STRANGER),
         (legacy["point"], Standing.STRANGER),
     }
@@ -190,7 +192,7 @@ def test_unsigned_points_count_if_they_were_there_at_first_contact(world: KeyWor
     assert app.run().outcome == "succeeded"
     rebuilt = machine(world, "rebuilt")
     assert _own(rebuilt) == []
-    rebuilt.adopt(rebuilt.choose_adoption(app.notary.machine))
+    rebuilt.adopt(rebuilt.choose_adoption(app.machine()))
     assert set(_own(rebuilt)) == set(_own(app))
     assert legacy["point"] in _own(rebuilt)
 

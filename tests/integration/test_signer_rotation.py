@@ -8,16 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from drtool.app import App, open_repository
+from drtool.app.facade import App
+from drtool.app.opening import open_repository
 from drtool.catalog.rotation import sign_rotation
 from drtool.catalog.signer import Signer, key_file_signer
 from drtool.model.errors import Refused, Unavailable
 from drtool.model.rotation import Rotation
 from drtool.model.secret import SecretReference
 from drtool.model.standing import Standing
-from drtool.offsite.restic.labels import body_tags, from_tags
+from drtool.repositories.restic.labels import body_tags, from_tags
 from tests.integration.key_world import KeyWorld, make_key_world
 from tests.integration.signed_world import Thief, drtool, grown, machine
+from tests.rig.opened import runtime_of
 
 
 @pytest.fixture
@@ -30,7 +32,7 @@ def _own(app: App) -> set[str]:
 
 
 def _others(app: App) -> dict[str, str]:
-    return {each.point: each.standing for each in app.archive.listings(refresh=True)["near"].others}
+    return {each.point: each.standing for each in app.listings(refresh=True)["near"].others}
 
 
 def _stolen(world: KeyWorld) -> Signer:
@@ -46,7 +48,7 @@ def _claim(world: KeyWorld, old: Signer, new: Signer) -> None:
 def _with_old_key(world: KeyWorld, stolen: str, monkeypatch: pytest.MonkeyPatch) -> App:
     signer = key_file_signer(stolen).fingerprint  # his own policy decides that it counts
     thief = machine(world, "thief", evidence={"key": f"file:{stolen}"}, signers=[signer])
-    monkeypatch.setenv("DRTOOL_MACHINE", world.app().notary.machine)
+    monkeypatch.setenv("DRTOOL_MACHINE", world.app().machine())
     grown(world, "infected")
     assert thief.run().outcome == "succeeded"
     monkeypatch.delenv("DRTOOL_MACHINE")
@@ -56,7 +58,7 @@ def _with_old_key(world: KeyWorld, stolen: str, monkeypatch: pytest.MonkeyPatch)
 def test_who_accepted_the_old_key_accepts_the_new_one(world: KeyWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     app = world.app()
     reader = machine(world, "reader")
-    reader.adopt(reader.choose_adoption(app.notary.machine))
+    reader.adopt(reader.choose_adoption(app.machine()))
     stolen = world.root / "stolen"
     stolen.write_bytes((world.root / "state" / "evidence" / "key").read_bytes())
     stolen.chmod(0o600)
@@ -73,7 +75,7 @@ def test_who_accepted_the_old_key_accepts_the_new_one(world: KeyWorld, monkeypat
     assert len(mine) == 2
     assert _own(reader) == mine
     rebuilt = machine(world, "rebuilt")
-    rebuilt.adopt(rebuilt.choose_adoption(app.notary.machine))
+    rebuilt.adopt(rebuilt.choose_adoption(app.machine()))
     assert _own(rebuilt) == mine
     _with_old_key(world, str(stolen), monkeypatch)
     for each in (world.app(), reader, rebuilt):
@@ -97,7 +99,7 @@ def test_rotated_twice_the_chain_leads_to_the_newest(world: KeyWorld) -> None:
         grown(world, name)
         assert app.run().outcome == "succeeded"
     rebuilt = machine(world, "rebuilt")
-    rebuilt.adopt(rebuilt.choose_adoption(app.notary.machine))
+    rebuilt.adopt(rebuilt.choose_adoption(app.machine()))
     assert _own(rebuilt) == _own(app)
     assert len(_own(app)) == 3
 
@@ -113,9 +115,9 @@ def test_a_second_successor_makes_neither_count_but_at_the_owner(world: KeyWorld
     mine = _own(world.app())
     assert len(mine) == 2
     rebuilt = machine(world, "rebuilt")
-    rebuilt.adopt(rebuilt.choose_adoption(app.notary.machine, signer=old.fingerprint))
+    rebuilt.adopt(rebuilt.choose_adoption(app.machine(), signer=old.fingerprint))
     assert len(_own(rebuilt)) == 1
-    assert "successors" in "".join(rebuilt.archive.listings(refresh=True)["near"].disputed)
+    assert "successors" in "".join(rebuilt.listings(refresh=True)["near"].disputed)
 
 
 def test_a_thief_does_not_replace_the_key_of_its_owner(world: KeyWorld) -> None:
@@ -125,7 +127,7 @@ def test_a_thief_does_not_replace_the_key_of_its_owner(world: KeyWorld) -> None:
     assert len(mine) == 1
     grown(world, "second")
     assert app.run().outcome == "succeeded"
-    assert "not done here" in "".join(app.archive.listings(refresh=True)["near"].disputed)
+    assert "not done here" in "".join(app.listings(refresh=True)["near"].disputed)
 
 
 def test_the_policys_list_is_asked_before_anything_is_said(world: KeyWorld) -> None:
@@ -180,8 +182,8 @@ def test_a_replaced_key_that_comes_back_signs_nothing(world: KeyWorld) -> None:
     assert key.read_bytes() != before
     key.write_bytes(before)
     grown(world, "second")
-    report = world.app().run()
-    assert report.outcome == "refused"
+    with pytest.raises(Refused, match="was replaced"):
+        world.app().run()
     assert len(_own(world.app())) == 1
 
 
@@ -194,6 +196,6 @@ def test_a_bare_machine_follows_the_chain_and_says_what_it_cannot_know(world: Ke
     assert app.run().outcome == "succeeded"
     bare = open_repository(str(world.repository), str(world.live), state_directory=str(world.root / "bare"), binary=str(world.binary))
     assert _own(bare) == _own(app)
-    told = " ".join(bare.notary.tell())
+    told = " ".join(runtime_of(bare).notary.tell())
     assert f"{app.signer().fingerprint} follows the key {old}" in told
     assert "no record can tell" in told

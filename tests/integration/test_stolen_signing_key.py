@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from drtool.app import App, open_repository
+from drtool.app.facade import App
+from drtool.app.opening import open_repository
+from drtool.app.rotation import Rotating
 from drtool.catalog.evidence_folder import EvidenceFolder
 from drtool.catalog.rotation import sign_rotation
 from drtool.catalog.seal import sign_tags
@@ -18,8 +20,7 @@ from drtool.model.errors import Conflict, Refused
 from drtool.model.rotation import Rotation, SignedRotation
 from drtool.model.secret import SecretReference
 from drtool.model.standing import Standing
-from drtool.offsite.restic.labels import SIGNATURE, body_tags, from_tags, signed_text
-from drtool.rotation import Rotating
+from drtool.repositories.restic.labels import SIGNATURE, body_tags, from_tags, signed_text
 from tests.integration.key_world import KeyWorld, make_key_world
 from tests.integration.signed_world import Row, Thief, drtool, grown, machine
 
@@ -75,7 +76,7 @@ def _forge(world: KeyWorld, old: Signer) -> str:
 
 def _reader(world: KeyWorld) -> App:
     reader = machine(world, "reader")
-    reader.adopt(reader.choose_adoption(world.app().notary.machine))
+    reader.adopt(reader.choose_adoption(world.app().machine()))
     return reader
 
 
@@ -98,7 +99,7 @@ def test_a_claim_after_the_rotation_gets_nothing_at_who_knew_it(world: KeyWorld)
     fake = _forge(world, old)
     for each in (machine(world, "reader"), world.app()):
         assert _own(each) == mine
-        listing = each.archive.listings(refresh=True)["near"]
+        listing = each.listings(refresh=True)["near"]
         assert {one.point: one.standing for one in listing.others} == {fake: Standing.RETIRED}
         assert "besides" in "".join(listing.disputed)
 
@@ -114,13 +115,13 @@ def test_a_claim_before_the_rotation_gets_nothing_at_the_owner(world: KeyWorld) 
     assert len(_rotated_and_run(world)) == 2
     fake = _forge(world, old)
     assert fake not in _own(world.app())
-    assert old.fingerprint in world.app().notary.ours().retired
+    assert old.fingerprint in world.runtime().notary.ours().retired
 
 
 def test_who_remembers_nothing_believes_neither_and_is_told_what_to_decide(world: KeyWorld) -> None:
     old, early = _stolen(world), _own(world.app())
     mine = _rotated_and_run(world)
-    owner, new = world.app().notary.machine, world.app().signer().fingerprint
+    owner, new = world.app().machine(), world.app().signer().fingerprint
     _claim(world, old)
     fake = _forge(world, old)
     places = (str(world.repository), str(world.live))
@@ -139,7 +140,7 @@ def test_who_remembers_nothing_believes_neither_and_is_told_what_to_decide(world
     decided = machine(world, "rebuilt", signers=[old.fingerprint, new])
     assert _own(decided) == mine
     assert fake not in _own(decided)
-    assert not decided.archive.listings(refresh=True)["near"].disputed
+    assert not decided.listings(refresh=True)["near"].disputed
     adopting = machine(world, "other")
     adopting.adopt(adopting.choose_adoption(owner, signer=new))
     assert _own(adopting) == mine
@@ -153,7 +154,7 @@ def test_the_owner_ends_a_claim_by_the_list_of_the_policy(world: KeyWorld) -> No
     world.policy["signers"] = [old.fingerprint, world.app().signer().fingerprint]
     assert _own(world.app()) == mine
     assert "claimed" not in drtool(world, "world", "status", "--refresh").stdout
-    assert old.fingerprint in world.app().notary.ours().retired
+    assert old.fingerprint in world.runtime().notary.ours().retired
 
 
 def test_a_known_point_written_again_under_its_id_stays_what_it_was(world: KeyWorld) -> None:
@@ -174,7 +175,7 @@ def test_what_the_index_forgets_of_a_known_point_does_not_make_it_a_late_one(wor
     grown(world, "second")
     assert world.app().run().outcome == "succeeded"
     assert len(_rotated_and_run(world)) == 3
-    listing = world.app().archive.listings(refresh=False)["near"]
+    listing = world.app().listings(refresh=False)["near"]
     assert (len(listing.points), listing.others) == (3, ())
     assert "had been replaced" not in drtool(world, "world", "status").stdout
 
@@ -190,7 +191,7 @@ def test_evidence_that_was_not_known_counts_for_nothing_whatever_its_number(worl
     thief.put(_sign(old, proof.labels, record="cd" * 32, **drill), proof.body, name="/evidence.json")
     thief.put(_sign(old, proof.labels, outcome="data_wrong"), proof.body, name="/evidence.json")
     thief.put(proof.labels, proof.body, name="/evidence.json")
-    listed = world.app().archive.listings(refresh=True)["near"].evidence
+    listed = world.app().listings(refresh=True)["near"].evidence
     assert [each.counts for each in listed] == [True, True, False, False, True]
     told = drtool(world, "world", "status", "--check")
     assert told.returncode == 1
@@ -209,7 +210,7 @@ def test_a_hold_is_not_ended_by_the_old_key_whatever_date_it_signs(world: KeyWor
         ending = _sign(old, hold.labels, hid=SystemClock().fresh_id(), releases=hold.labels["hid"], created=created)
         Thief(world).put(ending, hold.body, name="/hold.json")
         app = world.app()
-        assert len(app.archive.holds(app.archive.listings(refresh=True))) == 1
+        assert len(app.hold_list()) == 1
 
 
 def test_who_follows_an_allowed_key_is_allowed_to_sign_evidence(world: KeyWorld) -> None:
@@ -251,7 +252,7 @@ def test_the_owner_names_one_successor_and_no_second(world: KeyWorld) -> None:
     grown(world, "after")
     assert world.app().run().outcome == "succeeded"
     assert _own(reader) == _own(world.app())
-    assert set(world.app().notary.ours().retired) >= {keys["first"].fingerprint, keys["a"].fingerprint}
+    assert set(world.runtime().notary.ours().retired) >= {keys["first"].fingerprint, keys["a"].fingerprint}
     with pytest.raises(Refused, match="was replaced by another key before"):
         world.app().rotate_signer(references["first"])
 
@@ -302,7 +303,7 @@ def test_an_unfinished_rotation_is_told_and_finished(world: KeyWorld, monkeypatc
         assert told.returncode != 0
         assert "drtool evidence rotate" in told.stdout + told.stderr
     assert drtool(world, "world", "evidence", "rotate", "--yes").returncode == 0
-    assert len(world.app().notary.ours().retired) == 1
+    assert len(world.runtime().notary.ours().retired) == 1
     for verb in (("status", "--refresh"), ("doctor",)):
         told = drtool(world, "world", *verb)
         assert "evidence rotate" not in told.stdout + told.stderr
@@ -325,5 +326,16 @@ def test_whom_a_thief_says_the_key_followed_does_not_keep_it_from_being_replaced
     _say(world, sign_rotation(word, new=key, old=evil))
     done = world.app().rotate_signer()
     assert (done.old, done.resumed) == (key.fingerprint, False)
-    assert key.fingerprint in world.app().notary.ours().retired
-    assert evil.fingerprint not in world.app().notary.ours().signers
+    assert key.fingerprint in world.runtime().notary.ours().retired
+    assert evil.fingerprint not in world.runtime().notary.ours().signers
+
+
+def test_a_run_whose_points_nobody_could_sign_stores_nothing(world: KeyWorld) -> None:
+    key, before = world.root / "state" / "evidence" / "key", (world.root / "state" / "evidence" / "key").read_bytes()
+    world.app().rotate_signer()
+    key.write_bytes(before)
+    stored = len(Thief(world).rows("data"))
+    grown(world, "more")
+    with pytest.raises(Refused, match="was replaced"):
+        world.app().run()
+    assert len(Thief(world).rows("data")) == stored

@@ -90,8 +90,11 @@ def test_a_restore_that_is_stopped_tells_what_it_leaves_and_to_type_it_again(sta
     told = _ended(staged, running, signal.SIGINT)
     assert running.returncode == 130, told
     name = f"here:{staged.data}"
-    ended = (f"restoring {name}: that is ended", "nothing more is begun")  # whether the step still is by the time that this is said
-    assert any(f"told to stop: {words}, then what this run made is tidied up" in told for words in ended), told
+    # It is pinned beside: which of the two still is under way by the time that this is said, nobody knows.
+    doing = rf"(?:placing a hold in near|restoring {re.escape(name)})"
+    assert re.search(
+        rf"told to stop: (?:{doing}(?:, {doing})?: that is ended|nothing more is begun), then what this run made is tidied up", told
+    )
     assert f"drtool was told to stop while restoring {name}" in told
     assert f"{name}: what was restored until then is left in a staging folder: drtool sweep removes it" in told
     assert "next: the same command again" in told

@@ -16,9 +16,9 @@ from drtool.engine.clock import SystemClock
 from drtool.model.errors import Corrupt, DrtoolError, NoRepository, Refused, Unavailable
 from drtool.model.policy import Address, RepositoryPolicy
 from drtool.model.secret import SecretReference
-from drtool.offsite.restic.errors import is_damage, is_permanent, translate_words
-from drtool.offsite.restic.repository import ResticRepository
-from drtool.offsite.restic.watch import Watch
+from drtool.repositories.restic.errors import is_damage, is_permanent, translate_words
+from drtool.repositories.restic.repository import ResticRepository
+from drtool.repositories.restic.watch import Watch
 from drtool.runners.local import LocalRunner
 from drtool.secrets.store import Secrets
 

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from drtool.app import App
+from drtool.app.facade import App
 from drtool.catalog.rotation import sign_rotation
 from drtool.catalog.seal import sign_tags
 from drtool.catalog.signer import Signer, key_file_signer
 from drtool.model.rotation import Rotation
-from drtool.offsite.restic.labels import SIGNATURE, body_tags, from_tags, signed_text
+from drtool.repositories.restic.labels import SIGNATURE, body_tags, from_tags, signed_text
 from tests.integration.key_world import KeyWorld, make_key_world
 from tests.integration.signed_world import Row, Thief, drtool, grown, machine
+from tests.rig.opened import runtime_of
 
 EARLIEST = "01A0000000000000000000000A"
 
@@ -57,9 +58,9 @@ def again(world: KeyWorld, signer: Signer, row: Row, **changes: str) -> None:
 def in_our_name(world: KeyWorld) -> tuple[str, str, App]:
     """Let the thief sign in the genuine name and machine, dated long before anything of ours; returns our machine and key."""
     app = world.app()
-    thief, row = evil(world, app.notary.machine)
+    thief, row = evil(world, app.machine())
     again(world, thief.signer(), row, point=EARLIEST, run=EARLIEST, sealed="2019-01-01T00:00:00Z", instant="2019-01-01T00:00:00Z")
-    return app.notary.machine, app.signer().fingerprint, thief
+    return app.machine(), app.signer().fingerprint, thief
 
 
 def restored(world: KeyWorld, folder: str, *arguments: str) -> tuple[subprocess.CompletedProcess[str], str]:
@@ -100,7 +101,7 @@ def test_a_rebuilt_machine_accepts_neither_until_a_key_is_named(world: KeyWorld)
     for word in (own, other, "1 point", "2 points", "2019-01-01", "recovery sheet", f"drtool adopt {name} --signer"):
         assert word in refused.stderr, word
     first = machine(world, "rebuilt")
-    assert first.notary.acceptance.first == ""
+    assert runtime_of(first).notary.acceptance.first == ""
     listed = drtool(world, "rebuilt", "adopt")
     assert "oldest" not in listed.stdout
     assert drtool(world, "rebuilt", "adopt", name, "--signer", own, "--yes").returncode == 0
@@ -114,18 +115,18 @@ def test_a_machine_that_meets_several_signers_accepts_none_and_says_so(world: Ke
     for word in (own, thief.signer().fingerprint, "none of them is accepted", "signers:", "drtool adopt"):
         assert word in told.stdout + told.stderr, word
     alone = machine(world, "decided", signers=[own])
-    chosen = alone.choose_adoption(world.app().notary.machine)
+    chosen = alone.choose_adoption(world.app().machine())
     assert chosen.signer == own, "the list of the policy decides"
 
 
 def test_who_was_met_alone_is_dropped_when_a_person_accepts_another_for_that_machine(world: KeyWorld) -> None:
-    name, own = world.app().notary.machine, world.app().signer().fingerprint
+    name, own = world.app().machine(), world.app().signer().fingerprint
     genuine = Thief(world).rows("manifest")
     thief, _row = evil(world, name)
     Thief(world).forget(*genuine)
     rebuilt = machine(world, "rebuilt")
     rebuilt.points(refresh=True)
-    assert rebuilt.notary.acceptance.first == thief.signer().fingerprint
+    assert runtime_of(rebuilt).notary.acceptance.first == thief.signer().fingerprint
     for row in genuine:
         Thief(world).put(row.labels, row.body)
     rebuilt.adopt(rebuilt.choose_adoption(name, signer=own))

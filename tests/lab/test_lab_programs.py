@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from drtool.app.composition import KINDS
 from drtool.lab.truenas.exports import write_programs
 from drtool.lab.truenas.run import Started
 from drtool.lab.truenas.shell import write_shell
 from drtool.policy.load import load
 from drtool.runners.local import LocalRunner
-from drtool.wiring import KINDS
 
 
 def version(program: str) -> str:

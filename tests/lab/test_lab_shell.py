@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from drtool.app.composition import KINDS
 from drtool.model.command import Command
 from drtool.model.errors import Unavailable
 from drtool.policy.load import load
 from drtool.runners.ssh import SshRunner
-from drtool.wiring import KINDS
 from tests.rig.truenas_lab import Lab, running_lab
 
 SIZE = 1 << 20

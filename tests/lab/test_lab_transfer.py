@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.rig.truenas import Client, TrueNasServer
+from tests.rig.unpack import unpack
 from tests.rig.websocket import ClosedError
 
 SAVE = ("config.save", [{"secretseed": True, "root_authorized_keys": True}], "truenas.tar")
@@ -42,7 +43,7 @@ def test_the_configuration_with_its_seed(nas: TrueNasServer, administrator: Clie
     number, path = administrator.call("core.download", *SAVE)
     with tarfile.open(fileobj=io.BytesIO(fetch(nas, path))) as archive:
         assert archive.getnames() == ["freenas-v1.db", "pwenc_secret", "root_authorized_keys"]
-        archive.extractall(tmp_path, filter="data")
+        unpack(archive, tmp_path)
     assert len((tmp_path / "pwenc_secret").read_bytes()) == 32
     database = sqlite3.connect(tmp_path / "freenas-v1.db")
     assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)

@@ -38,4 +38,4 @@ def test_what_is_swept_and_taken_back_is_told_by_its_place() -> None:
     kept = replace(left, source="here", what="kept", locator="/srv.before-P", target="/srv")
     assert spell_doing(Step("undo", Undo(kept), "")) == "taking back the restore of /srv"
     hold = Hold("h", "documents", BY, "", NOW)
-    assert spell_doing(Step("thaw", EndHold(repository="near", hold=hold), "")) == "ending a hold in near"
+    assert spell_doing(Step("unpin", EndHold(repository="near", hold=hold), "")) == "ending a hold in near"

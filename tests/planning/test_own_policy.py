@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from drtool.app.composition import FACTS
 from drtool.model.errors import Refused, UnknownName
 from drtool.model.plan import Ask, Cutover, Destination, Plan, Restore, RunHook
 from drtool.model.point import Manifest
 from drtool.model.policy import CheckPolicy, Policy, Protect, Sandbox, SourcePolicy
 from drtool.planning.own_policy import Joined, join
 from drtool.planning.restore import RestoreRequest, plan_restore
-from drtool.wiring import FACTS
 from tests.planning.planning_values import HOOKS, NOW, backup_set, manifest, member, policy
 
 THEN = policy(backup_set(protect=(Protect("here", {"paths": ["/home"]}),)))

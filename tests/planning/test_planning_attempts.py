@@ -20,11 +20,13 @@ from drtool.model.outcome import Outcome
 from drtool.model.plan import Skipped
 from drtool.model.policy import VerifyPolicy
 from drtool.model.report import Failure, Report, SetReport, StepReport
+from drtool.planning.attempted import told_by
 from drtool.planning.backup import plan_run
 from drtool.planning.due import is_overdue, latest_slot, next_turn, slots
 from drtool.planning.endings import endings, tasks_of
+from drtool.planning.maintenance import put_off
 from drtool.planning.overdue import task_statuses
-from drtool.planning.schedule import Timed, agenda, drill_tasks, every_task, left_out, places, put_off, run_tasks, told_by
+from drtool.planning.schedule import Timed, agenda, drill_tasks, every_task, left_out, places, run_tasks
 from tests.planning.planning_values import DAY, NOW, backup_set, daily, evidence, inventory, listing, point, policy, repository
 
 MINUTE = timedelta(minutes=1)

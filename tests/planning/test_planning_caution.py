@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from drtool.catalog.fold import fold
+from drtool.model.damage import Damage
 from drtool.model.event import Event, EventKind
 from drtool.model.inventory import Listing, Problem
-from drtool.model.memory import Damage, Vanished
+from drtool.model.memory import Vanished
 from drtool.model.outcome import Outcome
 from drtool.model.plan import Copy, Forget, Plan, Step, Store, Verify
 from drtool.model.point import RecoveryPoint

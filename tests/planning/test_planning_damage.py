@@ -10,7 +10,7 @@ from drtool.model.hold import Hold
 from drtool.model.policy import CopyPolicy, Retention
 from drtool.planning.evidence import damage, last_proof, verified_points
 from drtool.planning.forget import decide_forget
-from drtool.planning.holdings import holdings
+from drtool.planning.repository_view import repository_views
 from drtool.planning.status import assess
 from tests.planning.planning_values import BY, DAY, NOW, backup_set, daily, evidence, inventory, listing, point, policy
 
@@ -60,7 +60,7 @@ def test_status_tells_damage_until_everything_was_read_again() -> None:
     (status,) = assess(policy(), inventory(near, listing("offsite", daily(3))), now=NOW)
     assert status.attention[0] == "near was found damaged 1h ago: nothing is forgotten there"
     assert status.next == "drtool verify near"
-    held = holdings(inventory(near), {"near": None})["near"]
+    held = repository_views(inventory(near), {"near": None})["near"]
     decision = decide_forget(policy(), backup_set(keep=Retention(last=1)), held, fresh=point("P9"), now=NOW)
     assert decision is not None
     assert decision.points == ()
@@ -75,7 +75,7 @@ def test_status_tells_damage_until_everything_was_read_again() -> None:
 def test_a_hold_that_one_repository_knows_counts_in_all() -> None:
     pin = Hold("H1", "documents", BY, "legal", NOW - DAY, point="P001")
     seen = inventory(listing("near", daily(3), holds=(pin,)), listing("offsite", daily(3)))
-    there = holdings(seen, {"near": None, "offsite": None})["offsite"]
+    there = repository_views(seen, {"near": None, "offsite": None})["offsite"]
     decision = decide_forget(policy(), backup_set(copies=(CopyPolicy("offsite", Retention(last=1)),)), there, fresh=point("P9"), now=NOW)
     assert decision is not None
     assert "P001" not in decision.points

@@ -12,16 +12,19 @@ from hypothesis import strategies as some
 from pytest import approx  # noqa: PT013 - it reads as a word
 
 from drtool.model.codec import decode, encode
-from drtool.model.forecast import Forecast
+from drtool.model.forecast import Forecast, PastForecast
 from drtool.model.inventory import Listing
-from drtool.model.lane import COLD, WARM, Content, Experience, Lane, Measurement, loads
+from drtool.model.lane import COLD, WARM, Content, Experience, Lane, Measurement
+from drtool.model.load import loads
 from drtool.model.plan import Destination, Done, Plan, Prune, Step
 from drtool.model.point import Artifact, Census, DataSnapshot
 from drtool.planning.drill import plan_drill
-from drtool.planning.fit import Sample, fit
-from drtool.planning.forecast import MOST, forecast, spell_source
-from drtool.planning.outlook import newest_points, outlooks, worst
+from drtool.planning.duration_model import Sample, fit
+from drtool.planning.forecast import MOST, forecast
+from drtool.planning.forecast_words import spell_source, worst
+from drtool.planning.limits import Limits
 from drtool.planning.restore import RestoreRequest, plan_restore
+from drtool.planning.rto_forecast import newest_points, rto_forecasts
 from drtool.planning.timeline import ends_of
 from tests.planning.planning_values import CHECKS, DAY, HOOKS, NOW, backup_set, listing, manifest, member, point, policy
 
@@ -184,7 +187,7 @@ def test_a_drill_forecasts_a_restore_and_the_words_say_that_it_did() -> None:
         other("place_hold", 2.0, source="", destination=""),
     )
     (each,) = found.sets
-    assert (each.p50_seconds, each.p90_seconds) == (15.0, 30.0)
+    assert (each.p50_seconds, each.p90_seconds) == (13.0, 26.0), "the pin is written beside the restore"
     assert (each.objective_seconds, each.met, each.unmeasured, each.simple) == (3600.0, True, (), True)
     assert spell_source(each, NOW) == "from 1 measurement, newest 3d old, cold, in sandbox lab"
     fetched = next(step for step in found.steps if "/restore/" in step.step)
@@ -225,7 +228,7 @@ def test_checks_and_hooks_that_were_never_measured_are_named() -> None:
     found = told(plan, measured(10.0), hook, census, command, other("cutover", 0.5, kind="tree", subject="here:/etc"))
     assert found.p50_seconds == 16.5
     names = {step.id for step in plan.steps if step.id.startswith(("documents/after_restore", "documents/ask"))}
-    names |= {step.id for step in plan.steps if step.id.startswith("documents/freeze")}
+    names |= {step.id for step in plan.steps if step.id.startswith("documents/pin")}
     assert set(found.sets[0].unmeasured) == names - {"documents/ask/census/here:/home"}
     assert {step.step: step.p50_seconds for step in found.steps}["documents/before_restore/1"] == 5.0
 
@@ -284,23 +287,23 @@ def step(name: str, *, needs: tuple[str, ...] = (), uses: tuple[str, ...] = (), 
 def test_steps_run_at_once_within_the_limits() -> None:
     four = [step(name, uses=("repository:near",)) for name in "abcd"]
     seconds = dict.fromkeys("abcd", 10.0)
-    assert ends_of(four, seconds, workers=4, per_resource=4) == dict.fromkeys("abcd", 10.0)
-    assert ends_of(four, seconds, workers=3, per_resource=4) == {"a": 10.0, "b": 10.0, "c": 10.0, "d": 20.0}
-    assert max(ends_of(four, seconds, workers=4, per_resource=1).values()) == 40.0
+    assert ends_of(four, seconds, limits=Limits(4, 4)) == dict.fromkeys("abcd", 10.0)
+    assert ends_of(four, seconds, limits=Limits(3, 4)) == {"a": 10.0, "b": 10.0, "c": 10.0, "d": 20.0}
+    assert max(ends_of(four, seconds, limits=Limits(4, 1)).values()) == 40.0
     mixed = [*four, step("e", uses=("repository:offsite",))]
-    assert ends_of(mixed, {**seconds, "e": 1.0}, workers=4, per_resource=1)["e"] == 1.0
+    assert ends_of(mixed, {**seconds, "e": 1.0}, limits=Limits(4, 1))["e"] == 1.0
 
 
 def test_a_step_waits_for_what_it_needs_and_not_for_strangers() -> None:
     chain = [step("a"), step("b", needs=("a",), after=("a", "gone")), step("c", after=("b",)), step("d")]
-    assert ends_of(chain, {"a": 1.0, "b": 2.0, "c": 3.0}, workers=4, per_resource=4) == {"a": 1.0, "b": 3.0, "c": 6.0, "d": 0.0}
+    assert ends_of(chain, {"a": 1.0, "b": 2.0, "c": 3.0}, limits=Limits(4, 4)) == {"a": 1.0, "b": 3.0, "c": 6.0, "d": 0.0}
 
 
 @given(some.lists(some.floats(0, 100), min_size=1, max_size=12), some.integers(1, 5))
 def test_no_schedule_beats_its_longest_step_or_its_work(seconds: list[float], workers: int) -> None:
     steps = [step(str(number)) for number in range(len(seconds))]
     times = {str(number): each for number, each in enumerate(seconds)}
-    end = max(ends_of(steps, times, workers=workers, per_resource=workers).values())
+    end = max(ends_of(steps, times, limits=Limits(workers, workers)).values())
     assert end >= max(seconds) - 1e-6
     assert end >= sum(seconds) / workers - 1e-6
     assert end <= sum(seconds) / workers + max(seconds) + 1e-6
@@ -316,10 +319,10 @@ def known(*more: Measurement, held: int = 100 * MIB) -> Experience:
 
 def of(chosen: Any, experience: Experience, *listings: Listing, **names: Any) -> Any:  # noqa: ANN401
     newest = newest_points({one.repository: one for one in listings}, now=NOW)
-    return outlooks(chosen, newest, experience, now=NOW, **names)
+    return rto_forecasts(chosen, newest, experience, now=NOW, **names)
 
 
-def test_each_copy_has_its_outlook_stretched_to_its_newest_point() -> None:
+def test_each_copy_has_its_rto_forecast_stretched_to_its_newest_point() -> None:
     chosen = policy()
     newest = point("P2", bytes=200 * MIB, files=20, data=(DataSnapshot("i", "t", "here:/home", "P2"),))
     strangers = (point("P1", NOW - DAY), point("F", NOW + DAY), point("X", by="another"), point("H", complete=False))
@@ -344,3 +347,26 @@ def test_what_is_not_known_of_a_point_is_not_guessed() -> None:
     (hollow,) = of(policy(), known(held=0), listing("offsite", (point("P", bytes=0, files=0),)))["documents"]
     assert hollow.forecast.p50_seconds == 0.0
     assert of(policy(), known(), listing("near"))["documents"] == ()
+
+
+def test_listing_and_planning_count_as_they_do_for_the_objective() -> None:
+    plan = restore(whole())
+    steps = told(plan, measured(10.0))
+    found = forecast(plan, [measured(10.0)], look_seconds=3.0)
+    assert found is not None
+    assert found.look_seconds == 3.0
+    assert (steps.p50_seconds, steps.p90_seconds) == (10.0, 20.0)
+    assert (found.p50_seconds, found.p90_seconds) == (13.0, 23.0)
+    unknown = forecast(plan, [], look_seconds=3.0)
+    assert unknown is not None
+    assert unknown.p50_seconds is None
+
+
+def test_from_each_copy_as_much_is_expected_for_it_as_earlier_recoveries_took() -> None:
+    past = tuple(PastForecast(f"R{each}", "drill", "documents", NOW, 9.0, 12.0, 10.0, float(each)) for each in (0, 2, 3, 40))
+    near = listing("offsite", [point("P", bytes=100 * MIB, files=10)])
+    chosen = policy(backup_set(to="offsite", copies=()))
+    (without,) = of(chosen, known(), near)["documents"]
+    (found,) = of(chosen, replace(known(), past=past), near)["documents"]
+    assert without.forecast.p50_seconds is not None
+    assert found.forecast.p50_seconds == without.forecast.p50_seconds + 3.0

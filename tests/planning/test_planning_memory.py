@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as values
 
 from drtool.model.codec import canonical, decode
+from drtool.model.damage import Damage
 from drtool.model.evidence import Reading
 from drtool.model.inventory import Listing
-from drtool.model.memory import Damage, Memory
+from drtool.model.memory import Memory
 from drtool.model.point import RecoveryPoint
 from drtool.planning import memory as decide
 from drtool.planning.evidence import damage, verified_points

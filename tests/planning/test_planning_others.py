@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from drtool.app.origin import FromRepository, Operator
 from drtool.model.errors import NotFound, Refused
 from drtool.model.inventory import Problem
 from drtool.model.plan import Forget, Plan, Release
 from drtool.model.standing import Acceptance, Adopted, Adoption, Ours, Standing
 from drtool.model.workload import Leftover
-from drtool.origin import FromRepository, Operator
 from drtool.planning.adopt import adoptable, adopted, choose_adoption, choose_leftovers, doubt
 from drtool.planning.backup import plan_run
 from drtool.planning.choose import choose_point

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from drtool.model.evidence import Evidence
-from drtool.model.forecast import Outlook, SetForecast
+from drtool.model.forecast import RtoForecast, SetForecast
 from drtool.model.plan import Record
 from drtool.model.point import DataSnapshot
 from drtool.model.policy import CheckPolicy, CopyPolicy, DrillPolicy, Objectives, Policy, Protect, Retention
@@ -35,7 +35,14 @@ def proof(**changes: Any) -> Evidence:  # noqa: ANN401
 
 
 def said(present: dict[str, str] | None = None, *, newest: Any = None, since: Any = None, **changes: Any) -> tuple[str, ...]:  # noqa: ANN401
-    return decayed(backup_set(), proof(**changes), newest=newest, present=present or parts(), since=since or {}, now=NOW)
+    return decayed(
+        backup_set(),
+        proof(**changes),
+        newest_bytes=None if newest is None else newest.bytes,
+        present=present or parts(),
+        since=since or {},
+        now=NOW,
+    )
 
 
 def test_a_fresh_drill_of_the_same_set_proves_it() -> None:
@@ -76,7 +83,7 @@ def test_a_proof_has_its_time() -> None:
     assert said(ended=NOW - 35 * DAY) == ()
     assert said(ended=NOW - 36 * DAY) == ("the last passed drill is 36d old, 35d allowed",)
     brief = backup_set(objectives=Objectives(proof=timedelta(days=7)))
-    assert decayed(brief, proof(), newest=None, present={}, since={}, now=NOW) == ("the last passed drill is 10d old, 7d allowed",)
+    assert decayed(brief, proof(), newest_bytes=None, present={}, since={}, now=NOW) == ("the last passed drill is 10d old, 7d allowed",)
 
 
 def test_a_set_of_another_size_is_another_set() -> None:
@@ -123,20 +130,20 @@ def test_status_names_what_moved_and_what_to_type() -> None:
     assert dated.moved == ("its selectors changed 5m ago",)
 
 
-def outlook(p50: float, p90: float) -> Outlook:
+def rto_forecast(p50: float, p90: float) -> RtoForecast:
     found = SetForecast("documents", p50, p90, 3600.0, 4, NOW - 3 * DAY, "cold", "sandbox lab")
-    return Outlook("documents", "offsite", 1, 1, found, found.met)
+    return RtoForecast("documents", "offsite", 1, 1, found, found.met)
 
 
 def test_a_forecast_that_is_too_long_is_not_green_though_the_last_drill_passed() -> None:
     days = daily(2)
     seen = inventory(listing("near", days, evidence=(evidence(),)), listing("offsite", days))
-    (found,) = assess(policy(), seen, now=NOW, beyond=Beyond(outlooks={"documents": (outlook(3000.0, 7800.0),)}))
+    (found,) = assess(policy(), seen, now=NOW, beyond=Beyond(rto_forecasts={"documents": (rto_forecast(3000.0, 7800.0),)}))
     source = "from 4 measurements, newest 3d old, cold, in sandbox lab"
     assert found.attention == (f"documents cannot make its RTO from offsite: forecast 50m (p90 2h10) of 1h, {source}",)
     assert found.next == "drtool forecast documents"
     assert found.rto_met is True
-    (well,) = assess(policy(), seen, now=NOW, beyond=Beyond(outlooks={"documents": (outlook(3000.0, 3600.0),)}))
+    (well,) = assess(policy(), seen, now=NOW, beyond=Beyond(rto_forecasts={"documents": (rto_forecast(3000.0, 3600.0),)}))
     assert well.attention == ()
 
 
@@ -155,7 +162,7 @@ def test_a_lesser_drill_does_not_stand_in_for_the_policys() -> None:
         done = proof(details={"fingerprint": dict(record.fingerprint)})
         chosen = under.sets["documents"]
         present = fingerprint(under, chosen, workloads=(member.workload for member in manifest().members))
-        return decayed(chosen, done, newest=None, present=present, since={}, now=NOW)
+        return decayed(chosen, done, newest_bytes=None, present=present, since={}, now=NOW)
 
     by_hand = replace(strict, key=None, negative_control=False)
     assert proven_by(strict) == ()
@@ -163,4 +170,4 @@ def test_a_lesser_drill_does_not_stand_in_for_the_policys() -> None:
     assert "negative control" in proven_by(replace(strict, negative_control=False))[0]
     assert proven_by(by_hand, under=policy(drills={"monthly": strict, "weekly": by_hand})) == (), "the policy has one like it"
     assert proven_by(strict, under=policy(drills={"monthly": by_hand})) == (), "more than is asked is enough"
-    assert decayed(of.sets["documents"], proof(details={}), newest=None, present={"key": "asked"}, since={}, now=NOW) == ()
+    assert decayed(of.sets["documents"], proof(details={}), newest_bytes=None, present={"key": "asked"}, since={}, now=NOW) == ()

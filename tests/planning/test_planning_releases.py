@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from drtool.model.hold import FREEZE, QUARANTINE, Hold, active_holds, frozen_by, looked_at, quarantines
+from drtool.model.hold import PIN, QUARANTINE, Hold, active_holds, ending, looked_at, pinned_by, quarantines, spent_pins
 from drtool.model.standing import Ours
-from drtool.planning.holdings import holdings
 from drtool.planning.others import others_of
+from drtool.planning.repository_view import repository_views
 from drtool.planning.standing import judged
 from tests.planning.planning_values import BY, DAY, NOW, inventory, listing, point
 
@@ -26,7 +26,7 @@ def _release(hold: Hold = HELD, **changes: str) -> Hold:
     return replace(hold, id="R1", releases=hold.id, created=NOW, **changes)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("kind", ["", FREEZE, QUARANTINE])
+@pytest.mark.parametrize("kind", ["", PIN, QUARANTINE])
 @pytest.mark.parametrize(
     ("held_by", "released_by", "ends"),
     [
@@ -47,7 +47,7 @@ def test_who_ends_a_hold(kind: str, held_by: str, released_by: str, ends: bool) 
     held = replace(HELD, kind=kind, signer=held_by)
     records = _records(held, _release(held, signer=released_by))
     assert (active_holds(records, NOW) == ()) is ends
-    assert (frozen_by(records, NOW) == ()) is (ends or kind != FREEZE)
+    assert (pinned_by(records, NOW) == ()) is (ends or kind != PIN)
     assert (quarantines(records, "documents", NOW) == ()) is (ends or kind != QUARANTINE)
 
 
@@ -80,7 +80,7 @@ def test_a_forged_hold_of_the_same_id_hides_none() -> None:
     forged = replace(HELD, signer="", until=NOW - timedelta(seconds=1), point="P999")
     for near, far in (((genuine, forged), ()), ((genuine,), (forged,)), ((forged,), (genuine,))):
         seen = inventory(judged(listing("near", holds=near), OURS), judged(listing("offsite", holds=far), OURS))
-        for holding in holdings(seen, {"near": None, "offsite": None}).values():
+        for holding in repository_views(seen, {"near": None, "offsite": None}).values():
             assert [(hold.point, hold.signer) for hold in active_holds(holding.listing.holds, NOW)] == [("P001", "SHA256:mine")]
 
 
@@ -95,3 +95,20 @@ def test_a_release_that_does_not_count_is_told() -> None:
     ended = judged(replace(near, holds=(*near.holds, replace(_release(held, signer="SHA256:mine"), id="R2"))), OURS)
     assert others_of((ended,), "documents", by=BY, now=NOW) == ()
     assert others_of((near,), "documents", by=BY, now=NOW + 9 * DAY) == ()
+
+
+def test_a_pin_goes_once_it_was_ended_or_a_day_after_it_ran_out_and_no_other_record_does() -> None:
+    pin = Hold("P", "documents", BY, "it was read", NOW - DAY, NOW + DAY, "X", kind=PIN, run="R", machine="nas")
+
+    def spent(*records: Hold) -> tuple[str, ...]:
+        return spent_pins(records, NOW, by=BY, machine="nas")
+
+    over = ending(pin, id="E", created=NOW, machine="nas")
+    assert spent(pin) == ()
+    assert spent(pin, over) == ("P", "E")
+    assert spent(over) == (), "what it ended is not seen here"
+    assert spent(pin, replace(over, counts=False, signer="SHA256:thief")) == ()
+    assert spent(replace(pin, until=NOW - timedelta(hours=23))) == ()
+    assert spent(replace(pin, until=NOW - timedelta(hours=25))) == ("P",)
+    for changed in (replace(pin, machine="another"), replace(pin, by="another"), replace(pin, kind=QUARANTINE), replace(pin, kind="")):
+        assert spent(changed, ending(changed, id="E", created=NOW, machine=changed.machine)) == ()

@@ -10,14 +10,15 @@ import pytest
 
 from drtool.catalog.fold import fold
 from drtool.model.codec import decode, encode
-from drtool.model.control import Fault
 from drtool.model.errors import Conflict, NotFound, Refused
 from drtool.model.inventory import Problem
+from drtool.model.negative_control import Fault
 from drtool.model.outcome import Outcome
 from drtool.model.plan import Ask, Break, Cutover, Destination, Plan, Record, Release, Reserve, Restore, RunHook
 from drtool.model.point import Artifact, Census, DataSnapshot, Manifest, Member, MissingMember
 from drtool.model.policy import CheckPolicy, DrillPolicy, Hooks
 from drtool.planning.drill import plan_drill
+from drtool.planning.others import about_choice
 from drtool.planning.restore import LEASE, ChosenPoint, RestoreRequest, choose_point, plan_restore
 from drtool.planning.selection import select_members
 from tests.planning.planning_values import (
@@ -78,6 +79,19 @@ def test_a_partial_point_that_holds_the_workload() -> None:
     assert _choose(*points).point == "OLD"
 
 
+def test_a_partial_choice_knows_the_complete_one() -> None:
+    data = (DataSnapshot("s", "t", "billing", "PART"),)
+    points = (point("PART", NOW, complete=False, data=data), point("OLD", NOW - DAY), point("OLDER", NOW - 2 * DAY))
+    chosen = _choose(*points, workloads=("billing",))
+    assert chosen.complete is not None
+    assert chosen.complete.point == "OLD"
+    notes, asks = about_choice(chosen, in_place=False)
+    assert "PART is partial; the newest complete point of documents is OLD" in notes[0]
+    assert asks == ()
+    assert _choose(*points).complete is None
+    assert _choose(points[0], point="PART").complete is None
+
+
 def test_nothing_found_says_what_there_is() -> None:
     with pytest.raises(NotFound) as empty:
         _choose()
@@ -125,8 +139,8 @@ def _restore(request: RestoreRequest, manifests: dict[str, Manifest] | None = No
 def test_a_whole_restore() -> None:
     plan = _restore(RestoreRequest(("documents",), ORIGINAL))
     assert [step.id for step in plan.steps] == [
-        "documents/freeze/near",
-        "documents/freeze/offsite",
+        "documents/pin/near",
+        "documents/pin/offsite",
         "documents/before_restore/1",
         "documents/restore/here:/home",
         "documents/restore/here:/etc",
@@ -141,12 +155,12 @@ def test_a_whole_restore() -> None:
         "documents/ask/enough",
         "documents/ask/answers",
         "documents/ask/enough:2",
-        "documents/thaw/near",
-        "documents/thaw/offsite",
+        "documents/unpin/near",
+        "documents/unpin/offsite",
     ]
     steps = {step.id: step for step in plan.steps}
     restore = steps["documents/restore/billing"]
-    assert restore.needs == ("documents/freeze/near", "documents/before_restore/1")
+    assert restore.needs == ("documents/pin/near", "documents/before_restore/1")
     assert isinstance(restore.action, Restore)
     assert restore.action.copies == ("near", "offsite")
     assert restore.action.expires == NOW + LEASE
@@ -181,10 +195,10 @@ def test_a_set_waits_for_what_it_needs() -> None:
     assert [one.set for one in plan.objectives] == ["base", "web", "lone"]
     steps = {step.id: step for step in plan.steps}
     assert set(steps["web/before_restore/1"].needs) == {
-        "web/freeze/near",
+        "web/pin/near",
         *(f"base/cutover/{name}" for name in ("here:/home", "here:/etc", "billing")),
     }
-    assert steps["lone/restore/billing"].needs == ("lone/freeze/near",)
+    assert (steps["lone/restore/billing"].needs, steps["lone/restore/billing"].beside) == ((), ("lone/pin/near",))
 
 
 def test_parts() -> None:
@@ -459,10 +473,33 @@ def test_what_nests_is_put_in_place_from_the_inside_out(*, nests: bool) -> None:
     copies = {"documents": ("near",)}
     plan = plan_restore(policy(one), request, manifests={"documents": document}, copies=copies, now=NOW, declared=NOW, run="R1")
     every_wait_is_known(plan)
-    after = {step.id: step.after for step in plan.steps}
+    after = {step.id: tuple(name for name in step.after if "/restore/" not in name) for step in plan.steps}
     inner = ("documents/cutover/nas:tank/a/b/c", "documents/cutover/nas:tank/a/d")
     assert after["documents/cutover/nas:tank/a"] == (inner if nests else ())
     *others, last = (step.id for step in plan.steps if isinstance(step.action, Cutover))  # the last looks whether the others still stand
     assert after["documents/cutover/nas:tank/ab"] == (tuple(others) if last.endswith("nas:tank/ab") else ())
     asked = [step for step in plan.steps if isinstance(step.action, Ask) and step.workload == "nas:tank/a/b/c"]
     assert [step.after for step in asked] == [("documents/cutover/nas:tank/a",) if nests else ()]
+
+
+@pytest.mark.parametrize(("nests", "destination"), [(True, ORIGINAL), (False, ORIGINAL), (True, Destination("directory", path="there"))])
+def test_what_nests_is_put_in_place_once_all_of_it_was_poured(*, nests: bool, destination: Destination) -> None:
+    """Of a NAS one guest may use several: it is stopped before the first and started after the last that is there."""
+    members = [replace(member(name, "/x"), selector={"nests": nests}) for name in ("nas:tank/a", "nas:tank/b", "nas:tank/b/c")]
+    request = RestoreRequest(("documents",), destination)
+    plan = plan_restore(
+        policy(backup_set(checks=(), hooks=Hooks())),
+        request,
+        manifests={"documents": manifest("documents", *members)},
+        copies={"documents": ("near",)},
+        now=NOW,
+        declared=NOW,
+        run="R1",
+    )
+    every_wait_is_known(plan)
+    poured = {step.id for step in plan.steps if isinstance(step.action, Restore)}
+    for step in plan.steps:
+        if isinstance(step.action, Cutover):
+            own = {step.action.restore}
+            assert poured & {*step.needs, *step.after} == (poured if nests and destination == ORIGINAL else own)
+            assert poured & set(step.needs) == own, "one that was not poured keeps no other back"

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from drtool.model.hold import Hold
 from drtool.model.plan import Verdict
-from drtool.model.point import FUTURE_TOLERANCE, DataSnapshot, RecoveryPoint
+from drtool.model.point import DataSnapshot, RecoveryPoint
 from drtool.model.policy import Retention
+from drtool.model.tolerance import FUTURE_TOLERANCE
 from drtool.planning.retention import verdicts
 from tests.planning.planning_values import DAY, NOW, daily, point
 

@@ -11,16 +11,15 @@ from drtool.model.errors import NotFound, Refused
 from drtool.model.inventory import Problem
 from drtool.model.plan import Initialise, Release
 from drtool.model.point import Unsealed
-from drtool.model.policy import CopyPolicy, Objectives, Protect, Retention, VerifyPolicy
+from drtool.model.policy import CopyPolicy, Protect, Retention, VerifyPolicy
 from drtool.model.workload import Leftover
 from drtool.planning.backup import plan_run
 from drtool.planning.evidence import last_proof, verified_points
 from drtool.planning.explain import explain
 from drtool.planning.initialise import plan_initialise
-from drtool.planning.objectives import missed, realised
+from drtool.planning.maintenance import with_maintenance
 from drtool.planning.order import recovery_order
 from drtool.planning.prune import plan_prune
-from drtool.planning.schedule import with_maintenance
 from drtool.planning.status import assess
 from drtool.planning.sweep import plan_sweep
 from drtool.planning.verify import plan_verify
@@ -83,14 +82,6 @@ def test_recovery_order_refuses_circles_and_strangers() -> None:
         recovery_order(of, ("a",))
     with pytest.raises(NotFound):
         recovery_order(of, ("z",))
-
-
-def test_objectives() -> None:
-    found = realised(declared=NOW, point_instant=NOW - DAY, last_passed=NOW + timedelta(minutes=75))
-    assert missed(found.rto_seconds, found.rpo_seconds, Objectives(rpo=timedelta(hours=4))) == ("RTO 1h15 of 1h", "RPO 24h of 4h")
-    assert missed(None, 60.0, Objectives()) == ()
-    nothing = realised(declared=NOW, point_instant=None, last_passed=None)
-    assert (nothing.rto_seconds, nothing.rpo_seconds) == (None, None)
 
 
 def test_words() -> None:

@@ -142,3 +142,23 @@ def test_a_run_that_is_done_again_names_the_last_one_that_did_it() -> None:
         planned(once_more, undone="01B")
     with pytest.raises(NotFound, match="done again since, by run 01C"):
         planned(replace(again, exchanged=())), "a label of a release that wrote less down"
+
+
+def by_hand(run: str, target: str) -> Leftover:
+    return Leftover("nas", "kept", f"{target}.before-{run}", run, "us", target=target, way_back=f"rename {target} away")
+
+
+def test_what_no_source_takes_back_is_refused_before_it_is_shown() -> None:
+    """Also where a later run exchanged the same place: to take that back first is no way out."""
+    with pytest.raises(Refused, match="run 01A put tank/a and tank/b into service, and drtool does not take that back") as caught:
+        planned(by_hand("01A", "tank/a"), by_hand("01A", "tank/b"), by_hand("01B", "tank/a"))
+    assert caught.value.hint == "rename tank/a away; rename tank/b away"
+    assert caught.value.safe == "nothing was changed"
+
+
+def test_of_a_run_of_both_kinds_what_can_be_taken_back_is_and_the_rest_is_a_problem() -> None:
+    plan = planned(by_hand("01A", "tank/a"), left("01A", "/srv"))
+    assert [step.action.leftover.target for step in plan.steps if isinstance(step.action, Undo)] == ["/srv"]
+    (rest,) = plan.skipped
+    assert (rest.what, rest.outcome) == ("nas:tank/a", "partial")
+    assert "rename tank/a away" in rest.reason

@@ -15,8 +15,9 @@ from drtool.model.plan import Verify
 from drtool.model.policy import VerifyPolicy
 from drtool.model.reading import pack_text, packs_of, still_read
 from drtool.planning.evidence import verified_points
-from drtool.planning.schedule import with_maintenance
-from drtool.planning.verify import next_slice, plan_due_verify, reading_status, slices_of
+from drtool.planning.maintenance import with_maintenance
+from drtool.planning.reading import next_slice, reading_status, slices_of
+from drtool.planning.verify import plan_due_verify
 from tests.planning.planning_values import DAY, NOW, daily, evidence, inventory, listing, policy, repository
 
 DAILY = VerifyPolicy("0 6 * * *", timedelta(days=30))

@@ -12,7 +12,7 @@ from drtool.model.outcome import Outcome
 from drtool.model.plan import Ask, Cutover, Destination, Plan, Restore, RunHook, Step
 from drtool.model.point import Member
 from drtool.model.policy import CheckPolicy, Hook, SourcePolicy
-from drtool.planning.withhold import withhold
+from drtool.planning.withhold import at_home, withhold
 from tests.planning.planning_values import NOW
 
 FACTS = {"plain": KindFacts(), "far": KindFacts(connects={"at": "the address"}), "taken": KindFacts(runs={"by": "the command"})}
@@ -83,7 +83,7 @@ def test_the_rest_of_a_set_comes_back_all_the_same() -> None:
     (skipped,) = plan.skipped
     assert (skipped.set, skipped.outcome) == ("s", Outcome.REFUSED)
     assert "load -x" in skipped.what
-    assert "--to directory" in skipped.reason
+    assert "drtool restore s --point P --workload dump:x --to directory PATH" in skipped.reason
 
 
 def test_a_check_that_leads_beyond_stays_and_is_told() -> None:
@@ -105,3 +105,11 @@ def test_hooks_are_not_run() -> None:
     assert "stop it (on here)" in skipped.what
     with pytest.raises(Refused, match=r"stop it \(on here\)"):
         held(restored("here", hooks=(replace(hook, on_failure="stop"),)))
+
+
+@pytest.mark.parametrize(("kind", "settings"), [("far", {"at": "nas.example.org"}), ("unheard", {"any": "thing"})])
+def test_a_source_that_lies_elsewhere_becomes_the_kind_that_needs_a_directory_alone(kind: str, settings: dict[str, str]) -> None:
+    facts = {**FACTS, "shelf": KindFacts(directories=True)}
+    assert at_home(SourcePolicy("theirs", kind, "home", settings), facts) == SourcePolicy("theirs", "shelf", "home")
+    own = SourcePolicy("here", "plain", "home", {"any": "thing"})
+    assert at_home(own, facts) == own

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from drtool.model.point import Attributes, Census, SampledFile
-from drtool.planning.asked import always_asked
+from drtool.planning.implied_checks import always_asked
 from drtool.planning.selection import Selected
 from drtool.planning.stored import why_not_stored
 from tests.planning.planning_values import member

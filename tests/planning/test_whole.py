@@ -14,13 +14,13 @@ from drtool.model.inventory import Listing
 from drtool.model.plan import Copy
 from drtool.model.point import DataSnapshot, RecoveryPoint
 from drtool.model.policy import Retention
+from drtool.planning.attempted import told_by
 from drtool.planning.backup import plan_run
 from drtool.planning.choose import choose_point
 from drtool.planning.copy import plan_copy
 from drtool.planning.evidence import verified_points
-from drtool.planning.outlook import newest_points
 from drtool.planning.retention import verdicts
-from drtool.planning.schedule import told_by
+from drtool.planning.rto_forecast import newest_points
 from drtool.planning.status import assess
 from tests.planning.planning_values import DAY, NOW, backup_set, daily, evidence, inventory, listing, point, policy
 

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from drtool.notify.schema import NOTIFIERS
 from drtool.policy.kinds import Kinds
 
 
@@ -61,6 +62,7 @@ KINDS = Kinds(
     selectors=lambda: {"files": FilesSelector, "stream": Nothing},
     places=lambda: {"files": FilesPlace, "stream": StreamPlace},
     checks=lambda: {"files": FilesCheck, "command": CommandCheck, "sql": SqlCheck},
+    notifiers=lambda: NOTIFIERS,
 )
 
 
@@ -68,7 +70,7 @@ def untouchable() -> dict[str, Any]:
     raise AssertionError("the cache should have known this policy")
 
 
-UNTOUCHABLE = Kinds(sources=untouchable, selectors=untouchable, places=untouchable, checks=untouchable)
+UNTOUCHABLE = Kinds(sources=untouchable, selectors=untouchable, places=untouchable, checks=untouchable, notifiers=untouchable)
 
 GOOD = """\
 drtool: 1

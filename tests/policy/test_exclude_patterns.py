@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from drtool.app import open_policy
+from drtool.app.opening import open_policy
 from drtool.model.errors import PolicyError
 from drtool.sources.files.patterns import pattern_problem, unmatched
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from drtool.app.composition import KINDS
 from drtool.model.errors import PolicyError
 from drtool.model.secret import SecretReference
 from drtool.policy.load import load
-from drtool.wiring import KINDS
 
 POLICY = """\
 drtool: 1

@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 
 from drtool.checks import schema as checks
 from drtool.model.errors import PolicyError
+from drtool.notify.schema import NOTIFIERS
 from drtool.policy.kinds import Kinds
 from drtool.policy.load import load
 from drtool.policy.schema import json_schema
@@ -23,6 +24,7 @@ REAL = Kinds(
     selectors=lambda: {"files": files.Selector, "stream": stream.Selector},
     places=lambda: {"files": files.Place, "stream": stream.Place},
     checks=lambda: checks.CHECKS,
+    notifiers=lambda: NOTIFIERS,
 )
 EVERY_CHECK = """\
       - files: {in: "here:/home", at_least: 1, newest_within: 26h, bytes_at_least: 1MiB, contains: [a/b]}

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from drtool.app.composition import KINDS
 from drtool.model.errors import PolicyError
 from drtool.policy import check, parts
 from drtool.policy.document import Document
 from drtool.policy.limits import DEEPEST, LARGEST_FILE, MOST_FILES, MOST_NODES, MOST_TOLD
 from drtool.policy.load import load
 from drtool.policy.read import read
-from drtool.wiring import KINDS
 
 HEAD = 'drtool: 1\nname: t\nrepositories: {near: {restic: /srv/near, password: "file:/etc/k"}}\nsources: {here: {files: {}}}\n'
 

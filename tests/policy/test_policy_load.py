@@ -132,7 +132,7 @@ def test_ten_mistakes_are_ten_errors_with_line_and_column(tmp_path: Path) -> Non
         ("20MiB", "20M", "repositories.near.upload_limit", "`20M` is not a size"),
         ("20MiB", "0MiB", "repositories.near.upload_limit", "more than nothing"),
         ("timeout: 2m", "timeout: 2", "repositories.offsite.timeout", "needs a unit"),
-        ("timeout: 2m", "timeout: 2w", "repositories.offsite.timeout", "`2w` is not a duration"),
+        ("timeout: 2m", "timeout: 2y", "repositories.offsite.timeout", "`2y` is not a duration"),
         ("lease: 2h", "lease: 0h", "sandboxes.lab.lease", "longer than nothing"),
         ('prune: "0 5 * * 0"', 'prune: "0 5 30 2 *"', "repositories.near.prune", "never comes"),
         ('prune: "0 5 * * 0"', 'prune: "@reboot"', "repositories.near.prune", "is not a schedule"),
@@ -167,7 +167,7 @@ def test_ten_mistakes_are_ten_errors_with_line_and_column(tmp_path: Path) -> Non
         ("env:S3_KEY", "wJalrXUtnFEMIK7MDENGbPxRfiCY", "repositories.offsite.environment.AWS_SECRET_ACCESS_KEY", "names a secret"),
         ("eu-west-1", "AKIAIOSFODNN7EXAMPLE", "repositories.offsite.environment.AWS_DEFAULT_REGION", "looks like a secret"),
         ("https://s3.example.org", "https://a:b@s3.example.org", "repositories.offsite.restic", "looks like a secret"),
-        ("restic: s3:https", "restic: rest:https", "repositories.offsite.restic", "kind `rest`"),
+        ("restic: s3:https", "restic: ftp:https", "repositories.offsite.restic", "kind `ftp`"),
         ("restic: /srv/backup/drtool", "restic: srv/backup", "repositories.near.restic", "absolute"),
         ("    seen_from:\n      pi:", "    seen_from:\n      here:", "sets.base.protect[0].pi", "another machine"),
         ("      pi: {restic", "      pii: {restic", "repositories.near.seen_from.pii", "there is no source `pii`"),
@@ -229,6 +229,57 @@ def test_two_stores_with_other_credentials_cannot_copy(tmp_path: Path) -> None:
     assert read(tmp_path, same).sets["documents"].to == "third"
 
 
+@pytest.mark.parametrize(
+    ("variable", "field", "message"),
+    [
+        ("RCLONE_CONFIG: file:/etc/rclone.conf", "RCLONE_CONFIG", "is the path of a file"),
+        ("RCLONE_CONFIG: rclone.conf", "RCLONE_CONFIG", "is the path of a file"),
+        ("GOOGLE_APPLICATION_CREDENTIALS: credential:google", "GOOGLE_APPLICATION_CREDENTIALS", "is the path of a file"),
+        ("RCLONE_CONFIG_CLOUD_PASS: hunter2", "RCLONE_CONFIG_CLOUD_PASS", "names a secret"),
+        ("RESTIC_REST_PASS: hunter2", "RESTIC_REST_PASS", "names a secret"),
+        ("AZURE_ACCOUNT_SAS: hunter2", "AZURE_ACCOUNT_SAS", "names a secret"),
+        ("RCLONE_CONFIG_CLOUD_SAS_URL: hunter2", "RCLONE_CONFIG_CLOUD_SAS_URL", "names a secret"),
+        ("STORE_PASSWD: hunter2", "STORE_PASSWD", "names a secret"),
+        ("MYSQL_PWD: hunter2", "MYSQL_PWD", "names a secret"),
+    ],
+)
+def test_what_is_a_path_and_what_a_secret(tmp_path: Path, variable: str, field: str, message: str) -> None:
+    """rclone prints what it takes for the name of its configuration."""
+    (problem,) = mistakes(tmp_path, changed("AWS_SECRET_ACCESS_KEY: env:S3_KEY", f"AWS_SECRET_ACCESS_KEY: env:S3_KEY, {variable}"))
+    assert problem.field == f"repositories.offsite.environment.{field}"
+    assert message in problem.message
+
+
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("RESTIC_REST_PASWORD", "RESTIC_REST_PASSWORD"),
+        ("AWS_SECRET_ACESS_KEY", "AWS_SECRET_ACCESS_KEY"),
+        ("b2_account_key", "B2_ACCOUNT_KEY"),
+        ("AWS_STS_REGIONAL_ENDPOINTS", None),
+        ("RCLONE_CONFIG_CLOUD_TYPE", None),
+        ("AWS_SESSION_TOKEN", None),
+        ("AWS_ACCESS_KEY", None),
+        ("OS_USER_DOMAIN", None),
+        ("https_proxy", None),
+    ],
+)
+def test_a_slip_in_a_name_that_nothing_reads_is_told(tmp_path: Path, variable: str, meant: str | None) -> None:
+    given = changed("AWS_SECRET_ACCESS_KEY: env:S3_KEY", f"AWS_SECRET_ACCESS_KEY: env:S3_KEY, {variable}: env:X")
+    if meant is None:
+        read(tmp_path, given)
+        return
+    (problem,) = mistakes(tmp_path, given)
+    assert problem.field == f"repositories.offsite.environment.{variable}"
+    assert problem.hint == f"did you mean `{meant}`?"
+
+
+def test_a_password_in_an_address_is_not_shown_again(tmp_path: Path) -> None:
+    problems = mistakes(tmp_path, changed("restic: s3:https://", "restic: s3:https://key:s3cret@"))
+    assert any("in clear" in problem.message for problem in problems)
+    assert not any("s3cret" in f"{problem.message} {problem.hint}" for problem in problems)
+
+
 def test_several_files_are_one_policy(tmp_path: Path) -> None:
     head, tail = GOOD.split("sets:\n", 1)
     (tmp_path / "a.yaml").write_text(head)
@@ -283,7 +334,7 @@ def test_the_cache_spares_the_heavy_imports(tmp_path: Path) -> None:
     load((str(file),), KINDS, cache_directory=str(tmp_path))
     program = (
         "import sys; from drtool.policy.load import load; from drtool.policy.kinds import Kinds; none = lambda: {};"
-        f"load(({str(file)!r},), Kinds(none, none, none, none), cache_directory={str(tmp_path)!r});"
+        f"load(({str(file)!r},), Kinds(none, none, none, none, none), cache_directory={str(tmp_path)!r});"
         "sys.exit(any(name in sys.modules for name in ('pydantic', 'ruamel', 'ruamel.yaml', 'croniter')))"
     )
     subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(__file__).parents[2])

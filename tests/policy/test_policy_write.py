@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from drtool.app.composition import KINDS
 from drtool.catalog.manifest import travelling_policy
 from drtool.model.codec import canonical, decode, parse
 from drtool.model.policy import Hook, Hooks, Policy
 from drtool.policy.load import load
 from drtool.policy.write import duration, spell
-from drtool.wiring import KINDS
 
 ROOT = Path(__file__).resolve().parents[2]
 EVERYTHING = """\
@@ -36,6 +36,10 @@ repositories:
     site: cloud
     password: "command:pass show 'a b'"
     environment: {AWS_ACCESS_KEY_ID: credential:id, AWS_SECRET_ACCESS_KEY: env:KEY, AWS_DEFAULT_REGION: eu-1}
+notify:
+  - healthchecks: {url: "credential:hc", timeout: 45s}
+  - email: {server: "mail.example.org:465", from: a@example.org, to: [b@example.org], user: nas, password: "credential:mail", on: [failed]}
+  - metrics: {directory: /var/lib/metrics}
 sources:
   here: {files: {}}
   pi: {site: attic, files: {ssh: root@pi.example.org, ssh_config: /etc/ssh/pi}}
@@ -115,7 +119,9 @@ def test_what_one_set_needs_is_a_policy_too(everything: Policy, tmp_path: Path, 
     again = read(spell(travelled), tmp_path)
     assert again.sets[name] == replace(everything.sets[name], needs=())
     assert again.sources.keys() == ({"here", "pi", "billing"} if name == "documents" else {"nas"})
-    assert "key" not in spell(travelled).partition("drills")[2]
+    assert "key" not in spell(travelled).partition("\ndrills:")[2]
+    assert "# left out: sandboxes and drills, which travel with" in spell(travelled)
+    assert "# left out: sandboxes" not in spell(everything)
 
 
 def test_the_whole_of_it_travels_when_it_says_so(everything: Policy, tmp_path: Path) -> None:

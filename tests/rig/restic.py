@@ -47,16 +47,21 @@ def real(version: Version) -> Path:
     """The restic of the distribution, or the pinned package of another suite that scripts/prepare unpacked."""
     if version == "distribution":
         return Path(tool("restic", package="restic"))
-    found = _CACHE / f"restic-{_pinned(version)}" / "restic"
+    return cached(version, "restic")
+
+
+def cached(name: str, package: str) -> Path:
+    """The program of a package that is pinned under a short name and that scripts/prepare unpacked."""
+    found = _CACHE / f"{package}-{_pinned(name)}" / package
     if not found.exists():
-        raise MissingToolError(f"restic {version} is not unpacked: run scripts/prepare")
+        raise MissingToolError(f"{package} {name} is not unpacked: run scripts/prepare")
     return found
 
 
-def _pinned(version: Version) -> str:
+def _pinned(name: str) -> str:
     """The exact package version behind a short one."""
     for line in _PINS.read_text().splitlines():
         fields = line.split("\t")
-        if fields[0] == version:
+        if fields[0] == name:
             return fields[2]
-    raise KeyError(version)
+    raise KeyError(name)

@@ -25,7 +25,9 @@ PermitRootLogin prohibit-password
 MaxStartups 100
 MaxSessions 100
 Subsystem sftp internal-sftp
+SetEnv HOME="{directory}/home"
 """
+"""Who logs in has a home of the test's own: what a person's login files start would be started for every single command."""
 
 _CLIENT = """\
 Host {alias}
@@ -78,6 +80,7 @@ class SshServer(Server):
         return is_listening(self.port)
 
     def _write_files(self) -> None:
+        (self.directory / "home").mkdir()
         for key in ("host", "client"):
             subprocess.run(
                 [

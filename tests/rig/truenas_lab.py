@@ -19,11 +19,12 @@ import pytest
 from drtool.engine.clock import SystemClock
 from drtool.lab.truenas.run import Settings, Started, serve
 from drtool.model.command import Command
+from drtool.model.label import LabelProofs
 from drtool.model.policy import SourcePolicy
 from drtool.runners.local import LocalRunner
 from drtool.runners.ssh import SshRunner
 from drtool.secrets.store import Secrets
-from drtool.sources.truenas.create import create_dataset
+from drtool.sources.truenas.land.create import create_dataset
 from drtool.sources.truenas.source import TruenasSource
 from tests.rig import zfs
 from tests.rig.truenas_models import Witness
@@ -102,7 +103,13 @@ class Lab:
             system=system,
             remote=remote,
             machine=lambda: machine,
+            proofs=proofs,
         )
+
+
+def proofs() -> LabelProofs:
+    """Return the key of the one state directory that all sources of the tests share, in whatever process."""
+    return LabelProofs(b"a key of the tests".ljust(32))
 
 
 _CHILDREN: list[subprocess.Popen[bytes]] = []

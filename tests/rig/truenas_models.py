@@ -7,6 +7,7 @@ import json
 import os
 import re
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,9 @@ from tests.rig.truenas_calls import CALLS, RELEASES, Call, Schema, call_of
 
 VARIABLE: Final = "DRTOOL_VENDOR_SCHEMAS"
 COUNTED: Final = "DRTOOL_TRAFFIC_SEEN"
-"""The file to which each appliance appends what was seen."""
+"""Names the file to which each appliance of a run of tests appends what was seen."""
+seen_at = ""
+"""That file, as the run found it named when it began: tests change the environment."""
 _OURS: Final = re.compile(r"[0-9a-f]{16}-\d+")
 """How drtool's client names its calls; tests that ask wrong things on purpose name theirs otherwise."""
 _ENTRIES: Final = {
@@ -102,6 +105,19 @@ def problems(schema: Schema, value: Any) -> Iterator[str]:  # noqa: ANN401 - JSO
         yield f"{'.'.join(map(str, error.absolute_path)) or 'it'}: {what}"
 
 
+def tell_seen(place: Path, *, caught: int, uncaught: int) -> str:
+    """Return in one line what all appliances of a test run have seen, and how many wrong messages were seen as such or were not."""
+    lines = frozenset(place.read_text(encoding="utf-8").splitlines()) if place.exists() else frozenset[str]()
+    count = Counter(line.partition(" ")[0] for line in lines)
+    if not count["request"] and not caught and not uncaught:
+        return ""
+    return (
+        f"interface of the NAS: {count['request']} distinct requests and {count['answer']} answers held against the table of calls, "
+        f"{count['modelled']} of them against the vendor's models; violations {count['violation']}; "
+        f"wrong messages seen as such: {caught} of {caught + uncaught}"
+    )
+
+
 @dataclass
 class Witness:
     """What was seen: how many distinct requests and answers were compared, and what did not fit."""
@@ -109,7 +125,8 @@ class Witness:
     requests: set[str] = field(default_factory=set)
     answers: set[str] = field(default_factory=set)
     violations: set[str] = field(default_factory=set)
-    compared_with_vendor: int = 0
+    modelled: set[str] = field(default_factory=set)
+    """Those of both that the vendor has a model of."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(self, release: str, asked: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
@@ -146,11 +163,12 @@ class Witness:
         call = call_of(method, release)
         if call is None:
             return
-        self.requests.add(_shape(release, method, params))
+        shape = _shape(release, method, params)
+        self.requests.add(shape)
         self._compare(f"{release} {method} asked", arguments_schema(call), named(call, params))
         model = vendor_model(release, method, "Args")
         if model is not None:
-            self.compared_with_vendor += 1
+            self.modelled.add(f"asked {shape}")
             self._compare(f"{release} {method} asked, vendor's model", model, named(call, params))
 
     def look_at_answer(self, release: str, method: str, result: Any) -> None:  # noqa: ANN401 - JSON
@@ -158,14 +176,15 @@ class Witness:
         call = call_of(method, release)
         if call is None:
             return
-        self.answers.add(_shape(release, method, result))
+        shape = _shape(release, method, result)
+        self.answers.add(shape)
         if not (method.endswith(".query") or method == "core.get_jobs") or isinstance(
             result, list
         ):  # else it was asked for one, or a count
             self._compare(f"{release} {method} answered", call.answer, result)
         model = vendor_model(release, method, "Result")
         if model is not None:
-            self.compared_with_vendor += 1
+            self.modelled.add(f"answered {shape}")
             self._compare(f"{release} {method} answered, vendor's model", model, {"result": _as_dumped(result)})
 
     def require_none(self) -> None:
@@ -178,10 +197,10 @@ class Witness:
 
     def _tell(self) -> None:
         """Write down what was seen, for somebody who wants to count it over many tests."""
-        if place := os.environ.get(COUNTED, ""):
-            with Path(place).open("a", encoding="utf-8") as stream:
-                for kind, seen in (("request", self.requests), ("answer", self.answers), ("violation", self.violations)):
-                    stream.writelines(f"{kind} {each}\n" for each in sorted(seen))
+        if seen_at:
+            with Path(seen_at).open("a", encoding="utf-8") as stream:
+                told = {"request": self.requests, "answer": self.answers, "modelled": self.modelled, "violation": self.violations}
+                stream.write("".join(f"{kind} {each}\n" for kind, seen in told.items() for each in sorted(seen)))
 
     def _look_at_job(self, release: str, row: Mapping[str, Any]) -> None:
         if row.get("state") == "SUCCESS" and row.get("result") != "********" and row.get("method") in CALLS:

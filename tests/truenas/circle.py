@@ -11,6 +11,7 @@ from drtool.model.point import Artifact, Member
 from drtool.model.workload import Leftover, Snapshot
 from drtool.ports import LandRequest, PutResult
 from drtool.sources.truenas.source import TruenasSource
+from drtool.testing.source_contract import inspected
 
 BY = "circle"
 RUN = "01J00000000000000000000RVN"
@@ -55,7 +56,7 @@ def land(source: TruenasSource, member: Member, copies: Path, *, form: str = "or
     destination = Destination(form, sandbox="lab" if form == "sandbox" else "")
     request = LandRequest(member, POINT, RUN, BY, destination, expires, reserved=reserved)
     with source.land(request) as landing:
-        root = Path(landing.directory + member.artifacts[0].path)
+        root = Path(landing.way_of("").directory + member.artifacts[0].path)
         shutil.copytree(copies / member.workload.replace("/", "%"), root, symlinks=True)
         return landing.landed
 
@@ -66,7 +67,7 @@ def put_back(
     """Land one member, cut it over, and look at it."""
     landed = source.cutover(land(source, member, copies, form=form, reserved=reserved))
     if look:
-        assert source.inspect(Restored(member.workload, "nas", landed.destination, landed.target, member)).up
+        assert inspected(source, Restored(member.workload, "nas", landed.destination, landed.target, member, locator=landed.locator)).up
     return landed
 
 

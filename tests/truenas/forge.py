@@ -22,8 +22,8 @@ import websockets.client  # noqa: F401 - loaded once for all
 import drtool.sources.truenas.schema
 import drtool.sources.truenas.source  # noqa: F401 - loaded once for all
 from drtool.engine.clock import SystemClock
-from drtool.sources.truenas import download
-from drtool.sources.truenas.connection import Link
+from drtool.sources.truenas.api import download
+from drtool.sources.truenas.api.connection import Link
 from tests.faults import driver, forge
 
 CHANGES = re.compile(r'"method": "([a-z_.]+\.(?:create|delete|clone|update|rename|promote|hold|release|rollback))"')

@@ -21,6 +21,7 @@ from drtool.model.policy import SourcePolicy
 from drtool.runners.local import LocalRunner
 from drtool.secrets.store import Secrets
 from drtool.sources.truenas.source import TruenasSource
+from tests.rig.truenas_lab import proofs
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -49,7 +50,7 @@ def forking(module: str, given: dict[str, Any]) -> Iterator[Callable[[int], int]
 def make_source(settings: dict[str, Any], *, by: str) -> TruenasSource:
     runner = LocalRunner()
     policy = SourcePolicy("nas", "truenas", "home", settings)
-    return TruenasSource(policy=policy, by=by, runner=runner, clock=SystemClock(), secrets=Secrets(os.environ, runner))
+    return TruenasSource(policy=policy, by=by, runner=runner, clock=SystemClock(), secrets=Secrets(os.environ, runner), proofs=proofs)
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from drtool.model.codec import decode
 from drtool.model.point import Member
-from drtool.sources.truenas.client import Client
+from drtool.sources.truenas.api.client import ApiClient
 from tests.truenas.circle import BY, put_back
 from tests.truenas.forked import make_source
 
@@ -20,15 +20,15 @@ COUNTED = ("pool.dataset.rename", "pool.dataset.change_key", "pool.dataset.inher
 def work(given: dict[str, Any], number: int) -> None:
     """Restore, and die right after the `number`-th change."""
     counter = itertools.count(1)
-    ask = Client.change
+    ask = ApiClient.change
 
-    def change(self: Client, method: str, *params: Any, **more: Any) -> Any:  # noqa: ANN401
+    def change(self: ApiClient, method: str, *params: Any, **more: Any) -> Any:  # noqa: ANN401
         answer = ask(self, method, *params, **more)
         if method in COUNTED and next(counter) == number:
             os.kill(os.getpid(), signal.SIGKILL)
         return answer
 
-    Client.change = change  # type: ignore[method-assign]
+    ApiClient.change = change  # type: ignore[method-assign]
     source = make_source(given["settings"], by=BY)
     put_back(source, decode(Member, given["member"]), Path(given["copies"]))
     source.close()

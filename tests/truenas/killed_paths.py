@@ -13,9 +13,9 @@ from drtool.model.codec import decode
 from drtool.model.plan import Destination, Landed
 from drtool.model.point import Member
 from drtool.ports import LandRequest
-from drtool.sources.places.filesystem import FileSystem
-from drtool.sources.truenas.client import Client
+from drtool.sources.truenas.api.client import ApiClient
 from drtool.sources.truenas.source import TruenasSource
+from drtool.trees.filesystem import FileSystem
 from tests.truenas.circle import BY, POINT, RUN
 from tests.truenas.forked import make_source
 
@@ -33,7 +33,7 @@ def pour(source: TruenasSource, request: LandRequest, copies: Path) -> Landed:
     with source.land(request) as landing:
         for path in request.paths:
             origin = copies / request.member.workload.replace("/", "%") / path[len(root) + 1 :]
-            target = Path(landing.directory + path)
+            target = Path(landing.way_of("").directory + path)
             target.parent.mkdir(parents=True, exist_ok=True)
             if origin.is_dir():
                 shutil.copytree(origin, target)
@@ -56,7 +56,7 @@ def work(given: dict[str, Any], number: int) -> None:
 
         return does_or_dies
 
-    Client.change = counted(Client.change, lambda _words: True)  # type: ignore[method-assign]
+    ApiClient.change = counted(ApiClient.change, lambda _words: True)  # type: ignore[method-assign]
     FileSystem.run = counted(FileSystem.run, lambda words: words[0] not in READING)  # type: ignore[method-assign]
     source = make_source(given["settings"], by=BY)
     member = decode(Member, given["member"])

@@ -12,14 +12,16 @@ from typing import Any
 
 import drtool
 from drtool.cli import exits
+from drtool.engine.adapters import Adapters
 from drtool.model.codec import decode
 from drtool.model.inventory import Listing
 from drtool.model.report import Report
-from drtool.sources.truenas.client import Client
-from drtool.sources.truenas.create import create_dataset
-from drtool.sources.truenas.datasets import find_dataset, read_datasets
+from drtool.sources.truenas.api.client import ApiClient
+from drtool.sources.truenas.datasets.dataset import find_dataset, read_datasets
+from drtool.sources.truenas.land.create import create_dataset
 from tests.faults.fault_world import Ended, Specification, copy, remove
 from tests.faults.forge import Forge
+from tests.rig.opened import runtime_of
 from tests.rig.truenas_lab import Lab
 
 BY = "circle"
@@ -63,7 +65,7 @@ class NasWorld:
         self._calls = 0
         self._told = 0
         self._dirty = False
-        self._app: drtool.App | None = None
+        self._adapters: Adapters | None = None
         self._forge = Forge("tests.truenas.forge")
         self._keeper = lab.source(by=BY)
 
@@ -154,7 +156,7 @@ class NasWorld:
     # looking
 
     @property
-    def client(self) -> Client:
+    def client(self) -> ApiClient:
         """Somebody else who asks the NAS."""
         return self._keeper.client
 
@@ -190,9 +192,10 @@ class NasWorld:
 
     def listing(self) -> Listing:
         """What is ours in the repository."""
-        if self._app is None:
-            self._app = drtool.open_policy(str(self.policy_file), state_directory=str(self.state), binary=str(self.real_binary))
-        return self._app.hands.repositories["near"].list()
+        if self._adapters is None:
+            app = drtool.open_policy(str(self.policy_file), state_directory=str(self.state), binary=str(self.real_binary))
+            self._adapters = runtime_of(app, self.real_binary).adapters
+        return self._adapters.repositories["near"].list()
 
     def points(self) -> dict[str, bool]:
         """The sealed points and whether each is complete."""

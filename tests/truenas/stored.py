@@ -13,8 +13,8 @@ from drtool.model.point import Artifact, Member
 from drtool.model.policy import Address, RepositoryPolicy
 from drtool.model.secret import SecretReference
 from drtool.model.workload import Leftover, Snapshot
-from drtool.offsite.restic.repository import ResticRepository
-from drtool.ports import GetRequest, Labels, LandRequest, PutRequest, PutResult
+from drtool.ports import GetRequest, Labels, LandRequest, PutRequest, PutResult, Source
+from drtool.repositories.restic.repository import ResticRepository
 from drtool.runners.local import LocalRunner
 from drtool.secrets.store import Secrets
 from drtool.sources.truenas.source import TruenasSource
@@ -52,13 +52,22 @@ class World:
         member = Member(workload.name, "nas", workload.kind, workload.selector, snapshot.instant, (replace(stored, tree=tree),))
         return member, put
 
-    def land(self, member: Member, form: str = "original", reserved: str = "") -> Landed:
+    def land(self, member: Member, form: str = "original", reserved: str = "", *, source: Source | None = None) -> Landed:
         """Land as the engine does."""
         destination = Destination(form, sandbox="lab" if form == "sandbox" else "")
         expires = datetime.now(UTC) + timedelta(hours=2)
         request = LandRequest(member, POINT, RUN, BY, destination, expires, reserved=reserved, bytes=member.artifacts[0].census.bytes)
-        with self.source.land(request) as landing:
-            get = GetRequest(member.artifacts[0], POINT, member.workload, "nas", landing.directory, landing.runner, into=landing.into)
+        with (source or self.source).land(request) as landing:
+            way = landing.way_of(member.artifacts[0].name)
+            get = GetRequest(
+                member.artifacts[0],
+                POINT,
+                member.workload,
+                "nas",
+                way.directory,
+                way.runner,
+                into=way.into,
+            )
             self.repository.get(get)
             return landing.landed
 

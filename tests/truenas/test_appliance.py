@@ -20,10 +20,11 @@ from drtool.model.plan import Destination, Restored
 from drtool.model.point import Artifact, Census, Member
 from drtool.model.policy import CheckPolicy
 from drtool.ports import Question, ReserveRequest
-from drtool.sources.truenas.appliance import _encryption_roots, pools_without_datasets
-from drtool.sources.truenas.check import ApplianceCheck
-from drtool.sources.truenas.create import create_dataset, rename_dataset
-from drtool.sources.truenas.verify import verify
+from drtool.sources.truenas.configuration.appliance import _encryption_roots, pools_without_datasets
+from drtool.sources.truenas.configuration.check import ApplianceCheck
+from drtool.sources.truenas.configuration.verify import verify
+from drtool.sources.truenas.land.create import create_dataset, rename_dataset
+from drtool.testing.source_contract import inspected
 from tests.rig.small_nas import SmallNas
 from tests.rig.truenas_lab import Lab
 from tests.truenas.circle import BY, RUN, put_back, tidy
@@ -68,8 +69,8 @@ def test_the_configuration_is_whole_in_a_sandbox_and_nowhere_else(lab: Lab, tmp_
     until = datetime.now(UTC) + timedelta(hours=1)
     reserved = admin.reserve(ReserveRequest({"dataset": "tank/drill"}, Destination("sandbox", sandbox="lab"), RUN, BY, 1000, until))
     landed = put_back(admin, member, tmp_path / "copies", form="sandbox", reserved=reserved.locator)
-    restored = Restored("nas:system", "nas", landed.destination, landed.target, member)
-    question = Question(CheckPolicy("truenas_config", "config"), (restored,), {"nas:system": admin.inspect(restored)}, until, until)
+    restored = Restored("nas:system", "nas", landed.destination, landed.target, member, locator=landed.locator)
+    question = Question(CheckPolicy("truenas_config", "config"), (restored,), {"nas:system": inspected(admin, restored)}, until, until)
     answer = ApplianceCheck().ask(question)
     assert answer.passed, answer.observed
     keys = Path(landed.target) / "keys.json"
@@ -238,8 +239,8 @@ def test_a_drill_of_it_never_leaves_this_host(lab: Lab, tmp_path: Path) -> None:
     made, shared = lab.calls("pool.dataset.create"), lab.calls("sharing.nfs.create")
     landed = put_back(admin, member, tmp_path / "copies", form="sandbox", reserved=reserved.locator)
     assert landed.target.startswith(f"{reserved.locator}/")
-    restored = Restored("nas:system", "nas", landed.destination, landed.target, member)
-    question = Question(CheckPolicy("truenas_config", "config"), (restored,), {"nas:system": admin.inspect(restored)}, until, until)
+    restored = Restored("nas:system", "nas", landed.destination, landed.target, member, locator=landed.locator)
+    question = Question(CheckPolicy("truenas_config", "config"), (restored,), {"nas:system": inspected(admin, restored)}, until, until)
     answer = ApplianceCheck().ask(question)
     assert answer.passed, answer.observed
     assert (lab.calls("pool.dataset.create"), lab.calls("sharing.nfs.create")) == (made, shared)

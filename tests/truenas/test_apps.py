@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from drtool.app.composition import KINDS
 from drtool.lab.truenas.appliance import Appliance
 from drtool.lab.truenas.run import WORKER_ROLES
 from drtool.policy.load import load
-from drtool.wiring import KINDS
 from tests.rig.truenas_lab import Lab
 from tests.truenas.circle import BY
 from tests.truenas.test_in_use import app

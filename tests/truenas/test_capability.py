@@ -16,8 +16,8 @@ from drtool.lab.truenas.appliance import Appliance
 from drtool.model.errors import NotFound, Refused
 from drtool.model.plan import Destination
 from drtool.ports import ReserveRequest
-from drtool.sources.truenas.release_number import read_release
-from drtool.sources.truenas.roles import FULL, ROLES, lacking
+from drtool.sources.truenas.api.release_number import read_release
+from drtool.sources.truenas.api.roles import FULL, ROLES, STOPPING, lacking
 from drtool.sources.truenas.source import TruenasSource
 from tests.rig.truenas_lab import Lab, running_lab
 from tests.truenas.circle import BY, POINT, RUN, content, put_back, take, tidy
@@ -131,6 +131,7 @@ def test_the_table_of_roles_says_what_doctor_asks() -> None:
     told = {row[0].strip("`"): tuple(re.findall(r"[A-Z_]{6,}", row[1])) for row in table("verb")}
     assert {verb: set(roles) for verb, roles in told.items() if verb in ROLES} == {verb: set(roles) for verb, roles in ROLES.items()}
     assert set(told["`run` of `system: true`".strip("`")]) == {FULL}
+    assert set(told["restore`, `sweep` with `stop:"]) == set(STOPPING.values())
 
 
 def test_the_roles_suffice_and_each_is_needed(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,9 +11,9 @@ import pytest
 from drtool.model.errors import Refused, Unavailable
 from drtool.model.plan import Destination
 from drtool.ports import ReserveRequest
-from drtool.sources.truenas.create import create_dataset, rename_dataset
-from drtool.sources.truenas.datasets import find_dataset
-from drtool.sources.truenas.mounts import mounted
+from drtool.sources.truenas.datasets.dataset import find_dataset
+from drtool.sources.truenas.inventory.mounts import mounted
+from drtool.sources.truenas.land.create import create_dataset, rename_dataset
 from tests.rig.truenas_lab import Lab
 from tests.truenas.circle import BY, POINT, RUN, SELECTOR, content, land, put_back, selector_of, take, tidy
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from drtool.model.errors import Conflict, DrtoolError, Locked, NotFound, Refused, Unavailable
-from drtool.sources.truenas.translate import translate
+from drtool.sources.truenas.api.translate import translate
 from tests.contracts.test_truenas_source import make_source
 from tests.rig.small_nas import CallError, SmallNas, certificate
 from tests.rig.truenas_lab import Lab, running_lab

@@ -9,9 +9,9 @@ import pytest
 
 from drtool.model.errors import Locked, Refused
 from drtool.model.workload import Leftover
-from drtool.sources.truenas.create import create_dataset
-from drtool.sources.truenas.datasets import find_dataset
-from drtool.sources.truenas.labels import Label
+from drtool.sources.truenas.datasets.dataset import find_dataset
+from drtool.sources.truenas.datasets.labels import Label
+from drtool.sources.truenas.land.create import create_dataset
 from drtool.sources.truenas.source import TruenasSource
 from tests.rig.truenas_lab import Lab
 from tests.truenas.circle import BY, RUN

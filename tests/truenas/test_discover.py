@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from drtool.sources.truenas.create import create_dataset
+from drtool.sources.truenas.land.create import create_dataset
 from tests.rig.truenas_lab import running_lab
 from tests.truenas.circle import BY, tidy
 

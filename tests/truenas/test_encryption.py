@@ -17,9 +17,9 @@ from drtool.model.errors import DrtoolError, Refused
 from drtool.model.plan import Destination, Landed
 from drtool.model.point import Member
 from drtool.ports import LandRequest, ReserveRequest
-from drtool.sources.truenas.create import create_dataset
-from drtool.sources.truenas.datasets import Dataset, require_dataset
-from drtool.sources.truenas.encryption import change_key, exported_key, opens
+from drtool.sources.truenas.datasets.dataset import Dataset, require_dataset
+from drtool.sources.truenas.keys.encryption import change_key, exported_key, opens
+from drtool.sources.truenas.land.create import create_dataset
 from drtool.sources.truenas.source import TruenasSource
 from tests.rig.truenas_lab import Lab
 from tests.truenas.circle import BY, POINT, RUN, content, put_back, take, tidy
@@ -234,7 +234,7 @@ def test_a_key_changed_since_the_backup_is_told(lab: Lab, tmp_path: Path) -> Non
     encrypted(lab, source, {"key": KEY}, below=False)
     members = take(source, tmp_path / "copies", TREE)
     change_key(source.client, SECRET, {})
-    assert not opens(source.client, SECRET, {"key": source._parts.custody.key_of(SECRET)})  # type: ignore[dict-item]
+    assert not opens(source.client, SECRET, {"key": source._parts.dataset_keys.key_of(SECRET)})  # type: ignore[dict-item]
     findings = {finding.text: finding for finding in source.examine()}
     (changed,) = [finding for text, finding in findings.items() if "the key that is given does not open tank/secret" in text]
     assert changed.good is False
@@ -266,7 +266,7 @@ def test_a_drill_of_an_encrypted_dataset_is_encrypted_too(lab: Lab, tmp_path: Pa
     until = datetime.now(UTC) + timedelta(hours=2)
     reserved = source.reserve(ReserveRequest({"dataset": "tank/drill"}, Destination("sandbox", sandbox="lab"), RUN, BY, 1000, until))
     landed = put_back(source, member, tmp_path / "copies", form="sandbox", reserved=reserved.locator)
-    name = source._parts.reach().dataset_of(landed.target)
+    name = source._parts.file_access().dataset_of(landed.target)
     assert told(source, name).encrypted
     source.release(reserved)
     tidy(source)
@@ -330,6 +330,6 @@ def test_destroyed_they_come_back_in_any_order_even_at_once(lab: Lab, tmp_path: 
 def land(source: TruenasSource, member: Member, copies: Path) -> Landed:
     request = LandRequest(member, POINT, RUN, BY, Destination("original"), datetime.now(UTC) + timedelta(hours=2))
     with source.land(request) as landing:
-        root = Path(landing.directory + member.artifacts[0].path)
+        root = Path(landing.way_of("").directory + member.artifacts[0].path)
         shutil.copytree(copies / member.workload.replace("/", "%"), root, symlinks=True)
         return landing.landed

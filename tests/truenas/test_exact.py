@@ -12,8 +12,9 @@ from drtool.model.errors import Refused
 from drtool.model.plan import Destination, Restored
 from drtool.model.policy import CheckPolicy
 from drtool.ports import Question, ReserveRequest
-from drtool.sources.truenas.create import create_dataset
-from drtool.sources.truenas.datasets import require_dataset
+from drtool.sources.truenas.datasets.dataset import require_dataset
+from drtool.sources.truenas.land.create import create_dataset
+from drtool.testing.source_contract import inspected
 from tests.rig import zfs
 from tests.rig.truenas_lab import Lab, running_lab
 from tests.truenas.circle import BY, POINT, RUN, content, tidy
@@ -59,8 +60,8 @@ def test_an_exact_stream_goes_the_full_circle_and_never_dedupes(world: World) ->
     found = require_dataset(world.source.client, name)
     assert (found.label, found.users, found.recorded()["recordsize"]) == (None, {"org.example:owner": "anna"}, "64K")
     assert world.source.client.read("pool.snapshot.query", [["dataset", "=", name]]) == []
-    restored = Restored(member.workload, "nas", landed.destination, landed.target, member, opened=landed.opened)
-    inspection = world.source.inspect(restored)
+    restored = Restored(member.workload, "nas", landed.destination, landed.target, member, locator=landed.locator, opened=landed.opened)
+    inspection = inspected(world.source, restored)
     assert inspection.up, inspection.note
     assert content(Path(landed.target)) == before
     now = datetime.now(UTC)

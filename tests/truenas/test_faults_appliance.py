@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from drtool.model.errors import Conflict
-from drtool.sources.truenas.create import create_dataset
-from drtool.sources.truenas.datasets import find_dataset
+from drtool.sources.truenas.datasets.dataset import find_dataset
+from drtool.sources.truenas.land.create import create_dataset
 from tests.truenas.conftest import FAULTS
 from tests.truenas.nas_world import NasWorld, code_of, words_of
 

@@ -11,9 +11,10 @@ from drtool.model.errors import Refused
 from drtool.model.plan import Destination
 from drtool.model.point import Member
 from drtool.ports import ReserveRequest
-from drtool.sources.truenas.create import create_dataset
-from drtool.sources.truenas.datasets import Dataset, read_datasets, require_dataset
-from drtool.sources.truenas.inherit import poured_with
+from drtool.sources.truenas.datasets.dataset import Dataset, read_datasets, require_dataset
+from drtool.sources.truenas.inventory.located import located
+from drtool.sources.truenas.land.create import create_dataset
+from drtool.sources.truenas.land.inherit import poured_with
 from drtool.sources.truenas.source import TruenasSource
 from tests.rig.truenas_lab import Lab
 from tests.truenas.circle import BY, RUN, land, put_back, take, tidy
@@ -48,7 +49,7 @@ def test_it_is_poured_as_it_was_written_and_inherits_again_in_its_place(lab: Lab
     assert told(require_dataset(source.client, FILMS)) == INHERITED
     member = take_films(source, tmp_path / "copies")
     landed = land(source, member, tmp_path / "copies")
-    assert told(require_dataset(source.client, landed.staging)) == {name: (value, "LOCAL") for name, (value, _) in INHERITED.items()}
+    assert told(require_dataset(source.client, located(landed).waits)) == {name: (value, "LOCAL") for name, (value, _) in INHERITED.items()}
     landed = source.cutover(landed)
     found = require_dataset(source.client, FILMS)
     assert told(found) == INHERITED

@@ -8,8 +8,8 @@ import pytest
 
 from drtool.lab.truenas import appliance
 from drtool.model.codec import encode
-from drtool.sources.truenas.create import create_dataset
-from drtool.sources.truenas.encryption import exported_key
+from drtool.sources.truenas.keys.encryption import exported_key
+from drtool.sources.truenas.land.create import create_dataset
 from tests.rig.truenas_lab import Lab
 from tests.truenas.circle import BY, content, take, tidy
 from tests.truenas.forked import forking

@@ -12,9 +12,9 @@ import pytest
 
 from drtool.model.plan import Destination
 from drtool.ports import ReserveRequest
-from drtool.sources.truenas.client import Client
-from drtool.sources.truenas.create import create_dataset
-from drtool.sources.truenas.datasets import find_dataset
+from drtool.sources.truenas.api.client import ApiClient
+from drtool.sources.truenas.datasets.dataset import find_dataset
+from drtool.sources.truenas.land.create import create_dataset
 from drtool.sources.truenas.source import TruenasSource
 from tests.rig.truenas_lab import Lab, running_lab
 from tests.truenas.circle import BY, RUN, land, put_back, take, tidy
@@ -63,9 +63,9 @@ def dies_in(work: Callable[[], None], call: int, when: str, *, looks: bool) -> b
     child = os.fork()
     if child == 0:
         count = [0]
-        before = Client._call
+        before = ApiClient._call
 
-        def dies(self: Client, method: str, params: tuple[Any, ...], timeout_seconds: float) -> Any:  # noqa: ANN401 - JSON
+        def dies(self: ApiClient, method: str, params: tuple[Any, ...], timeout_seconds: float) -> Any:  # noqa: ANN401 - JSON
             changes = looks or not method.endswith(_LOOKS)
             count[0] += changes
             if changes and count[0] == call and when == "before":
@@ -75,7 +75,7 @@ def dies_in(work: Callable[[], None], call: int, when: str, *, looks: bool) -> b
                 os._exit(9)
             return answer
 
-        setattr(Client, "_call", dies)  # noqa: B010 - in the child alone
+        setattr(ApiClient, "_call", dies)  # noqa: B010 - in the child alone
         try:
             work()
         except BaseException:  # noqa: BLE001 - told by its exit

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from drtool.sources.truenas import labels
-from drtool.sources.truenas.labels import Label, read_marks
+from drtool.sources.truenas.datasets import labels
+from drtool.sources.truenas.datasets.labels import Label, read_marks
 
 LABEL = Label("kept", "nightly", "nas", "RUN", "", {"target": "tank/photos"})
 
@@ -20,6 +23,20 @@ def read_label(properties: Mapping[str, dict[str, str]], place: str) -> Label | 
 def told(source: str, place: str = "tank/photos.before-P", label: Label = LABEL) -> dict[str, dict[str, str]]:
     """Return a label as the NAS tells it: what was set at `place`, from a `source`."""
     return {name: {"value": text, "rawvalue": text, "source": source} for name, text in label.properties(place).items()}
+
+
+@given(days=st.integers(0, 30_000), seconds=st.integers(-(10**6), 10**6))
+def test_a_name_tells_until_when_it_stays(days: int, seconds: int) -> None:
+    until = datetime(2000, 1, 1, tzinfo=UTC) + timedelta(days=days, seconds=seconds)
+    name = labels.snapshot_name("drtool-POINT", until=until)
+    assert name.startswith("drtool-until-")
+    assert name.endswith("-POINT")
+    assert labels.stays(name, now=until - timedelta(seconds=seconds)) == (seconds > 0)
+
+
+@pytest.mark.parametrize("name", ["drtool-POINT", "drtool-until-POINT", "until-99991231T000000Z-POINT", "drtool-until-9999-POINT"])
+def test_any_other_name_of_ours_stays_for_nobody(name: str) -> None:
+    assert not labels.stays(name, now=datetime(2026, 1, 1, tzinfo=UTC))
 
 
 def test_a_label_that_was_set_here_is_read_back() -> None:

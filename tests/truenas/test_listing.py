@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from drtool.sources.truenas.clone import make_clone
-from drtool.sources.truenas.create import create_dataset
-from drtool.sources.truenas.datasets import find_dataset
+from drtool.sources.truenas.datasets.dataset import find_dataset
+from drtool.sources.truenas.land.create import create_dataset
+from drtool.sources.truenas.read.clone import make_clone
 from tests.rig.cheap_key import make_cheap
 from tests.rig.truenas_lab import Lab, running_lab
 from tests.truenas.circle import BY, RUN, tidy

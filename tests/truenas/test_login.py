@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import hmac
 import json
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from drtool.lab.truenas import state
 from drtool.model.errors import DrtoolError, Refused
 from drtool.model.secret import Secret
-from drtool.sources.truenas.create import create_dataset
-from drtool.sources.truenas.labels import Label
-from drtool.sources.truenas.scram import Handshake
-from drtool.sources.truenas.supported import require_supported
+from drtool.sources.truenas.api.login import log_in
+from drtool.sources.truenas.api.scram import Handshake
+from drtool.sources.truenas.api.supported import require_supported
+from drtool.sources.truenas.datasets.labels import Label
+from drtool.sources.truenas.land.create import create_dataset
 from tests.rig.truenas_lab import Lab, running_lab
 from tests.truenas.circle import BY, RUN, take, tidy
 
@@ -69,7 +72,7 @@ def test_a_key_is_proven_where_it_is_not_taken_in_plain(tmp_path: Path) -> None:
         source = lab.source(by=BY)
         assert len(take(source, tmp_path / "copies")) == 2
         assert key.partition("-")[2] not in json.dumps(logins(lab))
-        assert len(logins(lab)) == 3, "the plain way, and two steps of proving"
+        assert len(logins(lab)) == 3, "the plain way, which was offered, and two steps of proving"
         tidy(source)
 
 
@@ -94,6 +97,85 @@ def test_a_wrong_key_proves_nothing(tmp_path: Path) -> None:
         source = lab.source(by=BY)
         with pytest.raises(Refused, match="does not accept the key"):
             source.discover({"dataset": "tank/documents"})
+        source.close()
+
+
+KEY = Secret("7-" + "TOPSECRET" * 7 + "k")
+
+
+class Nas:
+    """What answers a login: which ways it offers, None where it tells that to nobody before, and what it says to a proof."""
+
+    def __init__(self, offers: object, *, plain: bool, final: str = "v=bm8=") -> None:
+        self.offers, self.plain, self.last = offers, plain, final
+        self.sent: list[tuple[str, str]] = []
+
+    def __call__(self, method: str, params: tuple[Any, ...], **_more: object) -> dict[str, Any]:
+        self.sent.append((method, json.dumps(params)))
+        if method == "auth.mechanism_choices":
+            return {"error": {"code": -32001, "data": {"error": errno.EACCES}}} if self.offers is None else {"result": self.offers}
+        asked = params[0]
+        if asked["mechanism"] == "API_KEY_PLAIN":
+            no = {"error": {"code": -32001, "data": {"error": errno.EOPNOTSUPP}}}
+            return {"result": {"response_type": "SUCCESS"}} if self.plain else no
+        text = f"r={asked['rfc_str'].split('r=')[1]}X,s=c2FsdA==,i=4096" if "FIRST" in asked["scram_type"] else self.last
+        return {"result": {"response_type": "SCRAM_RESPONSE", "rfc_str": text}}
+
+    @property
+    def saw_key(self) -> bool:
+        """Whether any part of the secret was in what was sent."""
+        return any("TOPSECRET" in text for _method, text in self.sent)
+
+
+def log_in_to(nas: Nas, key: Secret = KEY) -> str:
+    """Log in, and return how it was refused, empty where it let us in."""
+    try:
+        log_in(nas, "nas", "drtool", key, watch=lambda: None)
+    except Refused as error:
+        return error.safe
+    return ""
+
+
+@pytest.mark.parametrize("offers", [["SCRAM"], ["PASSWORD_PLAIN", "SCRAM"], ["PASSWORD_PLAIN"], []])
+def test_a_key_is_not_shown_to_a_nas_that_says_before_that_it_takes_none(offers: list[str]) -> None:
+    nas = Nas(offers, plain=False)
+    assert log_in_to(nas) == ("the key was not sent" if "SCRAM" in offers else "nothing was asked of it, and the key was not sent")
+    assert not nas.saw_key
+    assert nas.sent[0][0] == "auth.mechanism_choices"
+
+
+@pytest.mark.parametrize("offers", [None, "SCRAM", 7, {"SCRAM": 1}, ["API_KEY_PLAIN"], ["API_KEY_PLAIN", "SCRAM"]])
+def test_elsewhere_it_is_shown_and_nobody_says_that_it_was_not(offers: object) -> None:
+    taking = Nas(offers, plain=True)
+    assert log_in_to(taking) == ""
+    assert taking.saw_key
+    refusing = Nas(offers, plain=False)
+    said = log_in_to(refusing)
+    assert refusing.saw_key
+    assert "not sent" not in said
+    if isinstance(offers, list) and "SCRAM" in offers:
+        assert said == "the key was shown to it before, over TLS that was verified"
+
+
+@pytest.mark.parametrize(
+    "key", ["TOPSECRET", "TOPSECRET" * 7, "-TOPSECRET", "x-TOPSECRET", "7-", "0-TOPSECRET", " 7 -TOPSECRET", "7-TOP\nSECRET"]
+)
+def test_what_is_no_key_of_a_nas_is_not_put_into_a_proof(key: str) -> None:
+    nas = Nas(["SCRAM"], plain=False)
+    with pytest.raises(Refused, match="is not an API key") as caught:
+        log_in(nas, "nas", "drtool", Secret(key), watch=lambda: None)
+    assert caught.value.safe == "the key was not sent"
+    assert "TOPSECRET" not in f"{caught.value} {caught.value.hint}"
+    assert not nas.saw_key
+
+
+@pytest.mark.parametrize("release", ["25.10", "26"])
+def test_the_ways_in_are_asked_for_before_the_key_is_shown(tmp_path: Path, release: str) -> None:
+    with running_lab(tmp_path, release=release) as lab:
+        source = lab.source(by=BY)
+        source.client.read("core.ping")
+        lines = (Path(lab.started.directory) / "calls.jsonl").read_text().splitlines()
+        assert [json.loads(line)["method"] for line in lines][:2] == ["auth.mechanism_choices", "auth.login_ex"]
         source.close()
 
 

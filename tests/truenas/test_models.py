@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from tests.rig import truenas_models
 from tests.rig.truenas_calls import CALLS, RELEASES, call_of
 from tests.rig.truenas_lab import running_lab
-from tests.rig.truenas_models import VARIABLE, Witness, arguments_schema, vendor_directory, vendor_model
+from tests.rig.truenas_models import VARIABLE, Witness, arguments_schema, tell_seen, vendor_directory, vendor_model
 
 OURS = "0123456789abcdef-1"
 
@@ -55,13 +56,24 @@ def test_what_does_not_fit_is_seen(method: str, params: list[Any], answer: Mappi
     assert any(part in found for part in said.split("|")), found
 
 
+def test_what_was_seen_is_told_in_one_line(tmp_path: Path) -> None:
+    place = tmp_path / "seen"
+    assert tell_seen(place, caught=0, uncaught=0) == ""
+    place.write_text("request a\nrequest a\nrequest b\nanswer a\nmodelled asked a\nviolation it: fails\n")
+    told = tell_seen(place, caught=3, uncaught=1)
+    assert "2 distinct requests and 1 answers" in told
+    assert "1 of them against" in told
+    assert told.endswith("violations 1; wrong messages seen as such: 3 of 4")
+
+
 def test_what_a_test_asks_wrongly_must_be_refused_and_is_no_fault_of_ours_then() -> None:
     wrong: list[Any] = ["tank/a@b", {"recursive": "no"}]
     assert shown("pool.snapshot.delete", wrong, {"error": {"code": -32602}}, identity="7") == set()
     assert shown("pool.snapshot.delete", wrong, {"result": True}, identity="7")
 
 
-def test_a_wrong_answer_of_an_appliance_fails_the_test_that_ran_it(tmp_path: Path) -> None:
+def test_a_wrong_answer_of_an_appliance_fails_the_test_that_ran_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(truenas_models, "seen_at", "")  # wrong on purpose: it is none of what the tests' run tells of
     with contextlib.ExitStack() as ended:
         lab = ended.enter_context(running_lab(tmp_path))
         source = lab.source(by="nobody")

@@ -7,8 +7,8 @@ import pytest
 
 from drtool.model.errors import Unavailable
 from drtool.runners.local import LocalRunner
-from drtool.sources.places.filesystem import FileSystem
-from drtool.sources.truenas import mounts
+from drtool.sources.truenas.inventory import mounts
+from drtool.trees.filesystem import FileSystem
 
 
 def hang(directory: Path, monkeypatch: pytest.MonkeyPatch, program: str) -> None:

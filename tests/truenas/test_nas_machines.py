@@ -11,11 +11,11 @@ import pytest
 from drtool.model.errors import Conflict, Refused
 from drtool.model.plan import Destination
 from drtool.ports import ReserveRequest
-from drtool.sources.truenas.clone import make_clone
-from drtool.sources.truenas.create import create_dataset, mark_dataset
-from drtool.sources.truenas.datasets import find_dataset, read_datasets
-from drtool.sources.truenas.labels import Label
-from drtool.sources.truenas.shares import read_comment
+from drtool.sources.truenas.datasets.dataset import find_dataset, read_datasets
+from drtool.sources.truenas.datasets.labels import Label
+from drtool.sources.truenas.land.create import create_dataset, mark_dataset
+from drtool.sources.truenas.read.clone import make_clone
+from drtool.sources.truenas.read.shares import read_comment
 from tests.rig.truenas_lab import Lab
 from tests.truenas.circle import BY, POINT, RUN, land, put_back, take, tidy
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from drtool.sources.truenas.create import create_dataset
-from drtool.sources.truenas.datasets import require_dataset
+from drtool.sources.truenas.datasets.dataset import require_dataset
+from drtool.sources.truenas.land.create import create_dataset
 from drtool.sources.truenas.source import TruenasSource
 from tests.rig.truenas_lab import Lab
 

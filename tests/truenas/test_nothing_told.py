@@ -8,7 +8,7 @@ import pytest
 
 from drtool.model.errors import DrtoolError
 from drtool.ports import Finding
-from drtool.sources.truenas.create import create_dataset
+from drtool.sources.truenas.land.create import create_dataset
 from tests.rig.truenas_lab import Lab, running_lab
 from tests.truenas.circle import BY, take, tidy
 

@@ -12,7 +12,8 @@ from drtool.model.errors import Refused
 from drtool.model.plan import Destination, Restored
 from drtool.model.policy import CheckPolicy
 from drtool.ports import LandRequest, Question, ReserveRequest
-from drtool.sources.truenas.create import create_dataset
+from drtool.sources.truenas.land.create import create_dataset
+from drtool.testing.source_contract import inspected
 from tests.rig.truenas_lab import Lab
 from tests.truenas.circle import BY, POINT, RUN, content, tidy
 from tests.truenas.stored import World, open_world
@@ -35,6 +36,7 @@ def test_restic_on_the_nas_reads_the_clone_there_and_pours_there(world: World) -
     before = content(root)
     snapshot = world.take(LETTERS)
     assert snapshot.workload.way == "files of a clone, read by restic on the NAS over SSH: asked for by `access`"
+    assert [runner.name for runner in world.source.runners()] == ["local", "nas"]  # a sweep looks on both
     with world.source.export(snapshot) as export:
         assert export.runner.name == "nas"
         assert export.artifacts[0].path.startswith("/mnt/tank/drtool-clone-")
@@ -46,8 +48,8 @@ def test_restic_on_the_nas_reads_the_clone_there_and_pours_there(world: World) -
     landed = world.source.cutover(world.land(member))
     assert content(root) == before
     assert os.getxattr(root / "odd\nname", "user.colour") == b"blue"
-    restored = Restored(member.workload, "nas", landed.destination, landed.target, member)
-    inspection = world.source.inspect(restored)
+    restored = Restored(member.workload, "nas", landed.destination, landed.target, member, locator=landed.locator)
+    inspection = inspected(world.source, restored)
     assert inspection.up, inspection.note
     now = datetime.now(UTC)
     question = Question(CheckPolicy("census", "census"), (restored,), {member.workload: inspection}, now, now)
@@ -63,7 +65,7 @@ def test_a_drill_on_the_nas_goes_with_its_sandbox(world: World) -> None:
     reserved = world.source.reserve(ReserveRequest({"dataset": "tank/drill"}, Destination("sandbox", sandbox="lab"), RUN, BY, 1000, until))
     landed = world.source.cutover(world.land(member, "sandbox", reserved.locator))
     assert landed.target.startswith(f"{reserved.locator}/")
-    assert world.source.inspect(Restored(member.workload, "nas", landed.destination, landed.target, member)).up
+    assert inspected(world.source, Restored(member.workload, "nas", landed.destination, landed.target, member, locator=landed.locator)).up
     world.source.release(reserved)
     assert list((world.lab.root / "tank" / "drill").iterdir()) == []
 

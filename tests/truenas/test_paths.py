@@ -7,19 +7,21 @@ import shutil
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from drtool.model.codec import encode
 from drtool.model.errors import DrtoolError, Interrupted, Refused
-from drtool.model.plan import Restored
+from drtool.model.plan import Destination, Restored
 from drtool.model.point import Member
-from drtool.sources.truenas.create import create_dataset, mark_dataset, rename_dataset
-from drtool.sources.truenas.datasets import require_dataset
-from drtool.sources.truenas.labels import Label
-from drtool.sources.truenas.mounts import mounted
+from drtool.sources.truenas.datasets.dataset import require_dataset
+from drtool.sources.truenas.datasets.labels import Label
+from drtool.sources.truenas.inventory.mounts import mounted
+from drtool.sources.truenas.land.create import create_dataset, mark_dataset, rename_dataset
 from drtool.sources.truenas.source import TruenasSource
+from drtool.testing.source_contract import inspected
 from tests.rig.truenas_lab import Lab
 from tests.truenas.circle import BY, POINT, content, take, tidy
 from tests.truenas.forked import forking
@@ -54,6 +56,14 @@ def marks(source: TruenasSource, name: str = NAME) -> dict[str, str]:
     return dict(require_dataset(source.client, name).marks)
 
 
+def test_the_plan_says_that_what_is_newer_there_is_not_noticed(source: TruenasSource, tmp_path: Path) -> None:
+    member = member_of(source, tmp_path / "copies")
+    (note,) = source.survey(request_for(member, "read-me")).notes
+    assert note == "not compared on a NAS: what is newer there than the point is kept aside with the rest"
+    elsewhere = replace(request_for(member, "read-me"), destination=Destination("directory", path=str(tmp_path)))
+    assert source.survey(elsewhere).notes == ()
+
+
 def test_a_file_and_a_folder_come_back_in_place_and_the_share_goes(lab: Lab, source: TruenasSource, tmp_path: Path) -> None:
     top = lab.root / NAME
     before = content(top)
@@ -70,8 +80,16 @@ def test_a_file_and_a_folder_come_back_in_place_and_the_share_goes(lab: Lab, sou
     assert [leftover.what for leftover in source.leftovers(())] == ["kept"]
     nothing_open(lab, source)
     assert source.cutover(landed) == result
-    restored = Restored(member.workload, "nas", result.destination, result.target, member, paths=request_for(member, "read-me").paths)
-    inspection = source.inspect(restored)
+    restored = Restored(
+        member.workload,
+        "nas",
+        result.destination,
+        result.target,
+        member,
+        locator=result.locator,
+        paths=request_for(member, "read-me").paths,
+    )
+    inspection = inspected(source, restored)
     assert inspection.up
     assert (Path(result.target) / "read-me").read_text() != "damaged"
     tidy(source)
@@ -99,7 +117,7 @@ def test_the_share_is_for_this_host_alone_and_the_rest_is_not_touched(lab: Lab, 
     with source.land(request) as landing:
         (share,) = source.client.read("sharing.nfs.query")
         assert (share["path"], share["hosts"], share["ro"], share["networks"]) == (f"/mnt/{NAME}", ["127.0.0.1"], False, [])
-        target = Path(landing.directory + request.paths[0])
+        target = Path(landing.way_of("").directory + request.paths[0])
         target.parent.mkdir(parents=True)
         target.write_text("deep")
         landed = landing.landed
@@ -177,8 +195,8 @@ def test_what_is_swept_at_once_does_not_get_in_each_others_way(lab: Lab, source:
     member = member_of(source, tmp_path / "copies")
     request = request_for(member, "read-me", "folder/deep", "folder/other")
     result = source.cutover(pour(source, request, tmp_path / "copies"))
-    restored = Restored(member.workload, "nas", result.destination, result.target, member, paths=request.paths)
-    assert source.inspect(restored).up
+    restored = Restored(member.workload, "nas", result.destination, result.target, member, locator=result.locator, paths=request.paths)
+    assert inspected(source, restored).up
     left = source.leftovers(())
     assert sorted(leftover.what for leftover in left) == ["kept", "kept", "kept", "mount", "share"]
     with ThreadPoolExecutor(5) as all_at_once:

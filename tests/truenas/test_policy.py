@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from drtool.app.composition import KINDS
 from drtool.model.errors import PolicyError
 from drtool.policy.load import load
-from drtool.wiring import KINDS
 
 EXAMPLE = Path(__file__).parents[2] / "policies" / "truenas.yaml"
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from drtool.model.errors import Conflict, Locked
-from drtool.sources.truenas.clone_label import takes_label
-from drtool.sources.truenas.create import create_dataset
-from drtool.sources.truenas.datasets import find_dataset, free_bytes, names_of_tree, read_datasets
-from drtool.sources.truenas.labels import Label, stable_name
+from drtool.sources.truenas.datasets.dataset import find_dataset, free_bytes, names_of_tree, read_datasets
+from drtool.sources.truenas.datasets.labels import Label, stable_name
+from drtool.sources.truenas.land.create import create_dataset
+from drtool.sources.truenas.read.clone_label import takes_label
 from tests.rig.truenas_lab import running_lab
 from tests.truenas.circle import BY, RUN, tidy
 

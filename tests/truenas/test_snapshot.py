@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from drtool.model.errors import Refused
 from drtool.model.workload import Leftover
-from drtool.sources.truenas.create import create_dataset
-from drtool.sources.truenas.snapshot import _root, read_snapshot
+from drtool.sources.truenas.datasets.snapshot import _root, read_snapshot
+from drtool.sources.truenas.land.create import create_dataset
 from drtool.sources.truenas.source import TruenasSource
 from tests.rig.truenas_lab import Lab, running_lab
 from tests.truenas.circle import BY, RUN, tidy
@@ -82,6 +84,24 @@ def test_what_somebody_else_holds_is_left_to_him(tmp_path: Path, release: str) -
         assert rows[0]["holds"]
         source.client.change("pool.snapshot.release", taken.locator, look=lambda: False)
         source.release(leftover)
+        tidy(source)
+
+
+@pytest.mark.parametrize("release", ["25.04", "25.10", "26"])
+def test_one_that_stays_is_passed_by_until_its_time_is_over(tmp_path: Path, release: str) -> None:
+    now = datetime.now(UTC)
+    with running_lab(tmp_path, release=release) as lab:
+        source = lab.source(by=BY)
+        (workload,) = source.discover({"dataset": "tank/documents"})
+        over = source.snapshot(workload, "drtool-before", keep_until=now - timedelta(seconds=1))
+        stays = [source.snapshot(workload, f"{LABEL}-{number}", keep_until=now + timedelta(days=1)) for number in range(3)]
+        (left,) = source.leftovers(())
+        assert (left.what, left.locator) == ("local", over.locator)
+        source.release(left)
+        names = {row["name"] for row in source.client.read("pool.snapshot.query", [["dataset", "=", "tank/documents"]])}
+        assert names == {each.locator for each in stays}
+        for each in stays:
+            source.release(replace(left, locator=each.locator))
         tidy(source)
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from drtool.app.composition import KINDS
 from drtool.model.errors import PolicyError
 from drtool.policy.load import load
-from drtool.wiring import KINDS
 
 POLICY = """\
 drtool: 1
@@ -23,6 +23,7 @@ sets: {all: {to: near, keep: {last: 3}, protect: [{nas: {dataset: tank, recursiv
         (", access: ssh", "", "name the NAS as an SSH destination"),
         (", ssh_config: /etc/c", "", "name the NAS as an SSH destination"),
         (", ssh: -oProxyCommand=x", "", "is not an SSH destination"),
+        (", ssh: 'me:hunter2@nas'", "", "use keys of ssh"),
         (", ssh: root@nas, access: ssh", "", "is a directory of this one"),
         (", ssh: root@nas", ", exact: true, exclude_files: [x]", "an exact stream holds every file"),
         (", ssh: root@nas", ", exact: true", ""),

@@ -11,9 +11,10 @@ from drtool.model.errors import Conflict, Refused
 from drtool.model.plan import Destination
 from drtool.model.workload import Leftover, Workload
 from drtool.ports import ReserveRequest
-from drtool.sources.truenas.create import create_dataset, mark_dataset
-from drtool.sources.truenas.datasets import find_dataset, read_datasets
-from drtool.sources.truenas.labels import Label
+from drtool.sources.truenas.datasets.dataset import find_dataset, read_datasets
+from drtool.sources.truenas.datasets.labels import Label
+from drtool.sources.truenas.inventory.located import located
+from drtool.sources.truenas.land.create import create_dataset, mark_dataset
 from drtool.sources.truenas.source import TruenasSource
 from tests.rig.truenas_lab import Lab, running_lab
 from tests.truenas.circle import BY, RUN, land, put_back, take, tidy
@@ -58,10 +59,10 @@ def test_a_stranger_below_what_was_landed_survives_a_sweep(tmp_path: Path) -> No
         source = lab.source(by=BY)
         (member,) = take(source, tmp_path / "copies", ONE)
         landed = land(source, member, tmp_path / "copies")
-        create_dataset(source.client, f"{landed.staging}/mine", {})
+        create_dataset(source.client, f"{located(landed).waits}/mine", {})
         assert [leftover.what for leftover in source.leftovers(())] == ["staging"]
-        assert [what for what in sweep(source) if f"{landed.staging}/mine" in what]
-        remove(source, f"{landed.staging}/mine")
+        assert [what for what in sweep(source) if f"{located(landed).waits}/mine" in what]
+        remove(source, f"{located(landed).waits}/mine")
         tidy(source)
 
 

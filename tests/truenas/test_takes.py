@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,16 +11,19 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from drtool.model.errors import Refused
 from drtool.model.plan import Destination
 from drtool.model.point import Member
-from drtool.ports import ReserveRequest
-from drtool.sources.truenas.create import create_dataset
-from drtool.sources.truenas.datasets import read_datasets, require_dataset
-from drtool.sources.truenas.takes import settable
-from drtool.sources.truenas.user_quotas import read_quotas, set_quotas
+from drtool.ports import LandRequest, ReserveRequest
+from drtool.sources.truenas.api.client import ApiClient
+from drtool.sources.truenas.datasets.dataset import read_datasets, require_dataset
+from drtool.sources.truenas.inventory.located import located
+from drtool.sources.truenas.inventory.takes import settable
+from drtool.sources.truenas.inventory.user_quotas import read_quotas, set_quotas
+from drtool.sources.truenas.land.create import create_dataset
 from tests.rig.truenas_calls import CALLS
 from tests.rig.truenas_lab import Lab, running_lab
-from tests.truenas.circle import BY, RUN, put_back, take, tidy
+from tests.truenas.circle import BY, POINT, RUN, put_back, take, tidy
 
 RELEASES = ("25.04", "25.10", "26")
 REFUSED: dict[str, Any] = {"compression": "GZIP-7", "quota": 10 << 20, "casesensitivity": "MIXED", "recordsize": "32M"}
@@ -160,18 +164,78 @@ def test_quotas_of_users_and_groups_come_back_where_the_policy_asks_for_them(tmp
         tidy(source)
 
 
-def test_quotas_that_the_nas_does_not_take_are_told_and_the_data_comes_back(lab: Lab, tmp_path: Path) -> None:
+def test_quotas_are_set_once_the_data_is_there(lab: Lab, tmp_path: Path) -> None:
+    """Whoever is over his limit could not be given his files: giving them to him is refused (EDQUOT)."""
+    source = lab.source(by=BY)
+    source.client.change("pool.dataset.set_quota", "tank/documents", LIMITS, look=lambda: False)
+    (member,) = take(source, tmp_path / "copies", {"dataset": "tank/documents", "user_quotas": True})
+    until = datetime.now(UTC) + timedelta(hours=2)
+    with source.land(LandRequest(member, POINT, RUN, BY, Destination("original"), until)) as landing:
+        assert read_quotas(source.client, located(landing.landed).waits) == []
+        shutil.copytree(tmp_path / "copies/nas:tank%documents", landing.way_of("").directory + member.artifacts[0].path)
+    assert read_quotas(source.client, located(landing.landed).waits) == LIMITS, "and before it goes into service"
+    assert source.cutover(landing.landed).note == ""
+    tidy(source)
+
+
+def limit(number: int, kind: str = "USER") -> dict[str, object]:
+    return {"quota_type": kind, "id": str(number), "quota_value": 1 << 20}
+
+
+BAD: list[object] = [
+    *("x", None, 7, []),
+    {"quota_type": ["USER"], "id": 1, "quota_value": 5},
+    {"quota_type": "HOST", "id": "1", "quota_value": 5},
+    {"quota_type": "USER"},
+    *({**limit(5), "quota_value": value} for value in (True, 1 << 70, -1, "5")),
+    *({**limit(5), "id": number} for number in ("../x", -5, None, "")),
+]
+
+
+def test_one_that_the_nas_does_not_take_loses_no_other(lab: Lab, tmp_path: Path) -> None:
     source = lab.source(by=BY)
     (member,) = take(source, tmp_path / "copies", {"dataset": "tank/documents", "user_quotas": True})
-    quotas = [
-        {"quota_type": "USER", "id": "0", "quota_value": 5},
-        {"quota_type": "HOST", "id": "1", "quota_value": 5},
-        {"quota_type": "USER"},
-    ]
-    member = replace(member, selector={**member.selector, "quotas": quotas})
+    good = [limit(number) for number in range(1, 6)]
+    member = replace(member, selector={**member.selector, "quotas": [limit(0), *good[:3], *BAD, *good[3:]]})
     landed = put_back(source, member, tmp_path / "copies")
     assert "without the quotas of 1 users and groups" in landed.note
+    assert f"without {len(BAD)} recorded quotas that are none" in landed.note
+    assert read_quotas(source.client, "tank/documents") == good
     assert (lab.root / "tank/documents/read-me").exists()
+    tidy(source)
+
+
+def test_a_point_that_tells_nonsense_of_quotas_is_not_believed(lab: Lab) -> None:
+    source = lab.source(by=BY)
+    source.client.read("core.ping")
+    nonsense: tuple[object, ...] = ("abc", 7, {"a": 1}, True, *([each] for each in BAD))
+    nothing: tuple[object, ...] = (None, [], ())
+    assert {set_quotas(source.client, "tank/documents", bad) for bad in nonsense} == {"without 1 recorded quotas that are none"}
+    assert {set_quotas(source.client, "tank/documents", bad) for bad in nothing} == {""}
+    assert lab.calls("pool.dataset.set_quota") == 0
+    source.close()
+
+
+def test_whatever_the_nas_refuses_is_found_out_in_few_calls(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which one is refused the NAS tells in words alone; a key that may set none at all asks no thousand times."""
+    source = lab.source(by=BY)
+    many = [limit(1000 + number) for number in range(250)]
+    change = ApiClient.change
+
+    def refuses(self: ApiClient, method: str, *params: Any, **more: Any) -> Any:  # noqa: ANN401 - JSON
+        if method == "pool.dataset.set_quota" and {each["id"] for each in params[1]} & odd:
+            asked.append(1)
+            raise Refused("nas refused pool.dataset.set_quota: no such user")
+        return change(self, method, *params, **more)
+
+    monkeypatch.setattr(ApiClient, "change", refuses)
+    for odd, most in (({"1007", "1130"}, 20), ({each["id"] for each in many}, 100)):
+        asked: list[int] = []
+        note = set_quotas(source.client, "tank/documents", many)
+        assert note.startswith(f"without the quotas of {len(odd)} users and groups: ")
+        assert len(asked) <= most
+        assert len(read_quotas(source.client, "tank/documents")) == 248
+    monkeypatch.undo()
     tidy(source)
 
 

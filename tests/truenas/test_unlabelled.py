@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from drtool.model.errors import Refused
-from drtool.sources.truenas.create import create_dataset
-from drtool.sources.truenas.labels import Label
+from drtool.sources.truenas.datasets.labels import Label
+from drtool.sources.truenas.land.create import create_dataset
 from drtool.sources.truenas.source import TruenasSource
 from tests.rig.truenas_lab import Lab, running_lab
 from tests.truenas.circle import BY, RUN, tidy

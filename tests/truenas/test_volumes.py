@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,12 +14,14 @@ from drtool.model.policy import CheckPolicy
 from drtool.model.workload import Leftover
 from drtool.ports import Question, ReserveRequest
 from drtool.sources.sandbox_only import SandboxOnly
-from drtool.sources.truenas import cutover
-from drtool.sources.truenas.create import create_dataset
-from drtool.sources.truenas.datasets import find_dataset, require_dataset
-from drtool.sources.truenas.parts import Parts
-from drtool.sources.truenas.shell import device_of
+from drtool.sources.truenas.api.shell import device_of
+from drtool.sources.truenas.datasets.dataset import find_dataset, require_dataset
+from drtool.sources.truenas.inventory.located import located
+from drtool.sources.truenas.inventory.parts import Parts
+from drtool.sources.truenas.land import cutover
+from drtool.sources.truenas.land.create import create_dataset
 from drtool.sources.truenas.source import TruenasSource
+from drtool.testing.source_contract import inspected
 from tests.rig.truenas_lab import Lab
 from tests.truenas.circle import BY, POINT, RUN, tidy
 from tests.truenas.stored import World, open_world, program
@@ -60,7 +61,7 @@ def test_a_volume_goes_the_full_circle_and_a_second_run_adds_little(world: World
     assert again.stored_bytes < put.stored_bytes * 3 / 4, "what did not change is stored again"
     assert first.artifacts[0].path == second.artifacts[0].path
     landed = world.land(first)
-    assert require_dataset(world.source.client, landed.staging).recorded()["compression"] == "ZSTD"
+    assert require_dataset(world.source.client, located(landed).waits).recorded()["compression"] == "ZSTD"
     landed = world.source.cutover(landed)
     assert landed.aside == f"{VOLUME}.before-{POINT}"
     assert file(world).read_bytes() == before
@@ -69,9 +70,9 @@ def test_a_volume_goes_the_full_circle_and_a_second_run_adds_little(world: World
     assert found.recorded()["sync"] == "ALWAYS"
     assert found.inherited() == {"compression": "ZSTD"}
     assert (file(world).parents[1] / f"disk0.before-{POINT}" / "volume").read_bytes()[5 << 20 : (5 << 20) + 7] == b"changed"
-    inspection = world.source.inspect(Restored(first.workload, "nas", landed.destination, landed.target, first))
+    inspection = inspected(world.source, Restored(first.workload, "nas", landed.destination, landed.target, first, locator=landed.locator))
     assert inspection.up, inspection.note
-    assert inspection.path == f"/dev/zvol/{VOLUME}"
+    assert inspection.root == f"/dev/zvol/{VOLUME}"
 
 
 def test_a_volume_is_drilled_in_a_sandbox_that_goes_with_it(world: World) -> None:
@@ -81,13 +82,12 @@ def test_a_volume_is_drilled_in_a_sandbox_that_goes_with_it(world: World) -> Non
     place = ReserveRequest({"dataset": "tank/drill"}, Destination("sandbox", sandbox="lab"), RUN, BY, SIZE, until)
     drill = SandboxOnly(world.source)
     reserved = drill.reserve(place)
-    landed = drill.cutover(world.land(member, "sandbox", reserved.locator))
+    landed = drill.cutover(world.land(member, "sandbox", reserved.locator, source=drill))
     assert landed.target.startswith(f"{reserved.locator}/")
-    restored = Restored(member.workload, "nas", landed.destination, landed.target, member)
-    inspection = drill.inspect(restored)
+    restored = Restored(member.workload, "nas", landed.destination, landed.target, member, locator=landed.locator)
+    inspection = inspected(drill, restored)
     assert inspection.up, inspection.note
-    seen = replace(restored, path=str(inspection.path))
-    question = Question(CheckPolicy("census", "census"), (seen,), {member.workload: inspection}, until, until)
+    question = Question(CheckPolicy("census", "census"), (restored,), {member.workload: inspection}, until, until)
     answer = CensusCheck().ask(question)
     assert (answer.passed, answer.compared, answer.bytes) == (True, 1, SIZE), answer.observed
     with open(next(world.lab.root.glob("tank/drill/*/*/volume")), "r+b") as stream:
@@ -118,7 +118,7 @@ def test_a_late_device_is_waited_for_and_one_that_never_comes_is_told(world: Wor
     world.lab.faults({"method": "pool.snapshot.clone", "kind": "late_device", "seconds": 1.5})
     _, put = world.store(world.take(SELECTOR))
     assert put.bytes == SIZE
-    monkeypatch.setattr("drtool.sources.truenas.shell._APPEARS_WITHIN", (0.1,))
+    monkeypatch.setattr("drtool.sources.truenas.api.shell._APPEARS_WITHIN", (0.1,))
     world.lab.faults({"method": "pool.snapshot.clone", "kind": "late_device", "seconds": 3000})
     snapshot = world.take(SELECTOR, number=2)
     with pytest.raises(NotFound, match="did not appear"), world.source.export(snapshot):

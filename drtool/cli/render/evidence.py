@@ -10,10 +10,10 @@ from drtool.cli.render.words import BAD, GOOD, counted, long_duration, printable
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from drtool.app.rotation import RotatedSigner
     from drtool.model.evidence import Evidence
     from drtool.model.examination import EvidenceFault, EvidenceView, Examination, SignerView
     from drtool.model.view import ShownEvidence
-    from drtool.rotation import RotatedSigner
 
 _GOOD_OUTCOMES = ("succeeded", "objective_missed")
 _SHOWN_ITEMS = 10

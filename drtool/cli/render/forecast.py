@@ -7,25 +7,27 @@ from typing import TYPE_CHECKING
 
 from drtool.cli.render.table import table
 from drtool.cli.render.words import BAD, GOOD, counted, duration, long_duration, printable, size
-from drtool.planning.forecast import spell_source
+from drtool.planning.forecast_words import spell_source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from drtool.model.forecast import Forecast, Outlook, PastForecast
+    from drtool.model.forecast import Forecast, PastForecast, RtoForecast
     from drtool.model.plan import Plan
 
 
-def forecast_lines(outlooks: Sequence[Outlook], past: Sequence[PastForecast], *, now: datetime) -> list[str]:
+def forecast_lines(rto_forecasts: Sequence[RtoForecast], past: Sequence[PastForecast], *, now: datetime) -> list[str]:
     """Return one line per set and copy, and how far past forecasts were off."""
     rows: list[Sequence[str]] = [("SET", "COPY", "SIZE", "P50", "P90", "OBJECTIVE", "MEASURED")]
-    rows += [_row(outlook, now) for outlook in outlooks]
-    lines = table(rows, right=frozenset({2, 3, 4})) if outlooks else ["There is no recovery point to forecast.  next: drtool run"]
-    for outlook in outlooks:
-        if outlook.forecast.unmeasured:
-            names = ", ".join(map(printable, outlook.forecast.unmeasured))
-            lines.append(f"  {printable(outlook.set)} from {printable(outlook.repository)}: never measured and not counted: {names}")
+    rows += [_row(rto_forecast, now) for rto_forecast in rto_forecasts]
+    lines = table(rows, right=frozenset({2, 3, 4})) if rto_forecasts else ["There is no recovery point to forecast.  next: drtool run"]
+    for rto_forecast in rto_forecasts:
+        if rto_forecast.forecast.unmeasured:
+            names = ", ".join(map(printable, rto_forecast.forecast.unmeasured))
+            lines.append(
+                f"  {printable(rto_forecast.set)} from {printable(rto_forecast.repository)}: never measured and not counted: {names}"
+            )
     if past:
         errors = [each.error for each in past]
         words = f"median {median(errors):.0%}, worst {max(errors):.0%}"
@@ -33,13 +35,13 @@ def forecast_lines(outlooks: Sequence[Outlook], past: Sequence[PastForecast], *,
     return lines
 
 
-def _row(outlook: Outlook, now: datetime) -> tuple[str, ...]:
-    found = outlook.forecast
-    ends = (printable(outlook.set), printable(outlook.repository), size(outlook.bytes))
+def _row(rto_forecast: RtoForecast, now: datetime) -> tuple[str, ...]:
+    found = rto_forecast.forecast
+    ends = (printable(rto_forecast.set), printable(rto_forecast.repository), size(rto_forecast.bytes))
     limit = duration(found.objective_seconds) if found.objective_seconds is not None else "none"
     if found.p50_seconds is None or found.p90_seconds is None:
         return (*ends, "", "", limit, f"no forecast: {printable(found.reason)}")
-    mark = f" {GOOD if outlook.met else BAD}" if outlook.met is not None else ""
+    mark = f" {GOOD if rto_forecast.met else BAD}" if rto_forecast.met is not None else ""
     return (*ends, duration(found.p50_seconds), duration(found.p90_seconds), limit + mark, printable(spell_source(found, now)))
 
 

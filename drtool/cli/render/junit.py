@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from xml.etree.ElementTree import Element
 
-    from drtool.model.control import Controlled
+    from drtool.model.negative_control import Controlled
     from drtool.model.report import CheckReport, Failure, ObjectiveReport, Report, SetReport
 
 _RED: Final = ("failure", "error")

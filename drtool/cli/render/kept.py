@@ -9,7 +9,7 @@ from drtool.cli.render.words import counted, long_duration, printable, short_id,
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from drtool.kept import KeptThing
+    from drtool.app.kept import KeptThing
 
 
 def kept_lines(things: Sequence[KeptThing]) -> list[str]:
@@ -22,7 +22,9 @@ def kept_lines(things: Sequence[KeptThing]) -> list[str]:
             f"  {printable(thing.leftover.source)}: {printable(thing.leftover.locator)}{_age(thing)}{amount}",
             f"    {_held(thing)}",
         ]
-        if thing.leftover.target:
+        if thing.leftover.way_back:
+            lines.append(f"    to put it back instead: {printable(thing.leftover.way_back)}")
+        elif thing.leftover.target:
             lines.append(f"    to put it back instead: drtool restore --undo {printable(thing.leftover.run)}")
     ways = [thing for thing in things if thing.leftover.what == "placed"]
     if ways:

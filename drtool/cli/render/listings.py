@@ -1,4 +1,4 @@
-"""Tables of what exists: points, manifests, holds, workloads, findings, entries."""
+"""Tables of what exists: points, manifests, holds, findings, entries."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from drtool.model.hold import Hold
-    from drtool.model.point import Manifest
-    from drtool.model.view import InventoryLine, PointView
+    from drtool.model.point import Artifact, Manifest, RecoveryPoint
+    from drtool.model.view import PointView
     from drtool.ports import Entry, Finding
 
-_INVENTORY_MARKS: Final = {"protected": GOOD, "problem": BAD}
 _FINDING_MARKS: Final = {True: GOOD, False: BAD, None: "!"}
 
 
@@ -30,7 +29,9 @@ def points_lines(views: Sequence[PointView]) -> list[str]:
     for view in views:
         point = view.point
         notes = [] if point.complete else [f"partial {BAD}"]
-        notes += [f"not whole in {' '.join(map(printable, view.not_whole))} {BAD}"] if view.not_whole else []
+        notes += [f"not whole in {' '.join(map(printable, view.not_whole))} {BAD}"] if view.not_whole and not view.unasked else []
+        notes += [f"whole or not is not known: its platform could not be asked {BAD}"] if view.unasked else []
+        notes += [_kept(point)] if point.natives else []
         notes += [f"verified in {' '.join(map(printable, view.verified))} {GOOD}"] if view.verified else []
         notes += [f"proven in {' '.join(map(printable, view.proven))} {GOOD}"] if view.proven else []
         notes += [_held(hold) for hold in view.holds]
@@ -46,6 +47,12 @@ def points_lines(views: Sequence[PointView]) -> list[str]:
             )
         )
     return table(rows, right=frozenset({3, 4}))
+
+
+def _kept(point: RecoveryPoint) -> str:
+    sites = sorted({site for sites in point.native.sites for site in sites if site})
+    where = f" at {' and '.join(map(printable, sites))}" if sites else ""
+    return f"{point.native.present} of {counted(point.natives, 'artifact')} kept by the platform{where}"
 
 
 def others_lines(views: Sequence[PointView]) -> list[str]:
@@ -100,7 +107,7 @@ def manifest_lines(manifest: Manifest) -> list[str]:
             artifact.form,
             counted(artifact.census.files, "file"),
             size(artifact.census.bytes),
-            f"tree {artifact.tree[:8]}",
+            _where(artifact),
             "" if member.complete else f"incomplete {BAD}",
         )
         for member in manifest.members
@@ -111,6 +118,12 @@ def manifest_lines(manifest: Manifest) -> list[str]:
     lines += [f"  {printable(member.workload)}: {printable(briefly(text))}" for member in manifest.members for text in member.warnings]
     versions = ", ".join(f"{printable(name)} {printable(version)}" for name, version in manifest.versions.items())
     return [*lines, f"  written with {versions}"] if versions else lines
+
+
+def _where(artifact: Artifact) -> str:
+    if not artifact.native:
+        return f"tree {artifact.tree[:8]}"
+    return ", ".join(f"{printable(place.locator)} in {printable(place.store)}, {printable(place.site)}" for place in artifact.places)
 
 
 def holds_lines(holds: Sequence[Hold]) -> list[str]:
@@ -138,27 +151,19 @@ def _written_by(hold: Hold) -> str:
     return f"{printable(hold.by)}, signed by nobody of ours" if hold.signer else f"{printable(hold.by)}, not signed"
 
 
-def inventory_lines(lines: Sequence[InventoryLine]) -> list[str]:
-    """Return one line per workload and a sum."""
-    rows = [
-        (_INVENTORY_MARKS.get(line.state, "?"), printable(line.workload or line.source), _protection(line), printable(line.note))
-        for line in lines
-    ]
-    states = [line.state for line in lines]
-    total = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
-    return [*table(rows), f"{counted(len(lines), 'workload')}: {total or 'the policy protects nothing'}"]
-
-
-def _protection(line: InventoryLine) -> str:
-    return f"{line.state} by {printable(line.set)}" if line.set else line.state
-
-
 _SELF: Final = re.compile(r"(, then:? |; )?`?drtool doctor\b[^,;]*")
 """A remedy that sends back here."""
 
 
 def findings_lines(findings: Sequence[Finding]) -> list[str]:
     """Return what `doctor` found, each line with its remedy, and a sum."""
+    bad = sum(1 for finding in findings if finding.good is False)
+    verdict = f"{counted(bad, 'problem')} {BAD}" if bad else f"{_tried(findings)} {GOOD}"
+    return [*finding_rows(findings), f"{counted(len(findings), 'question')} asked: {verdict}"]
+
+
+def finding_rows(findings: Sequence[Finding]) -> list[str]:
+    """Return a line for each, and its remedy below where it is not well."""
     lines = []
     for row, finding in zip(
         table([(_FINDING_MARKS[item.good], printable(item.subject), printable(item.text)) for item in findings]),
@@ -169,9 +174,7 @@ def findings_lines(findings: Sequence[Finding]) -> list[str]:
         remedy = _SELF.sub("", finding.remedy).strip(" ,;:")
         if remedy and finding.good is not True:
             lines.append(f"     next: {printable(remedy)}")
-    bad = sum(1 for finding in findings if finding.good is False)
-    verdict = f"{counted(bad, 'problem')} {BAD}" if bad else f"{_tried(findings)} {GOOD}"
-    return [*lines, f"{counted(len(findings), 'question')} asked: {verdict}"]
+    return lines
 
 
 def _tried(findings: Sequence[Finding]) -> str:

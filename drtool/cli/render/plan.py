@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 from drtool.cli.render.forecast import about, promised
 from drtool.cli.render.table import table
-from drtool.cli.render.words import clock_time, counted, duration, long_duration, printable, short_id, size, stamp, with_short_digests
+from drtool.cli.render.words import clock_time, counted, long_duration, printable, short_id, size, stamp, with_short_digests
 from drtool.model.codec import kind_of
-from drtool.model.plan import Ask, Cutover, Forget, Release, Reserve, Restore, RunHook, Store
+from drtool.model.plan import Ask, Cutover, Forget, Quiesce, Release, Reserve, Restore, RunHook, Start, Store, TakeSnapshot, Thaw
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,6 +65,10 @@ def restore_lines(plan: Plan) -> list[str]:
         for what, amount, target, expected, why in _recoveries(steps, plan.forecast):
             number += 1
             rows.append((str(number), what, amount, target, *expected, why))
+        for start in (step for step in steps if isinstance(step.action, Start)):
+            number += 1
+            took = (about(plan.forecast, start.id),) if plan.forecast else ()
+            rows.append((str(number), f"start {printable(start.workload)}", "", "", *took, printable(start.why)))
         asked = list(dict.fromkeys(step.action.check.name for step in steps if isinstance(step.action, Ask)))
         if asked:
             number += 1
@@ -138,7 +142,7 @@ def _hooks(steps: list[Step]) -> list[str]:
         if isinstance(step.action, RunHook):
             hook = step.action.hook
             phase = step.action.phase.replace("_", " ")
-            lines.append(f"     {phase}: {printable(' '.join(hook.run))} (on {printable(hook.on)})")
+            lines.append(f"     {phase}: {printable(' '.join(hook.run))} ({printable(hook.where)})")
     return lines
 
 
@@ -152,7 +156,15 @@ def _promise(plan: Plan) -> str:
         return f"{objective}What is in service is not touched."
     if all(action.member.by_hand for action in restores):
         return f"{objective}Nothing is changed: a person puts it back, and going on tells how."
-    return f"{objective}Nothing is overwritten: what is kept aside stays until `drtool sweep --kept`."
+    # A program that takes something loads it over what it has: nobody keeps that aside.
+    loaded = [printable(action.member.workload) for action in restores if action.member.kind == "stream"]
+    if len(loaded) == len(restores):
+        return f"{objective}Of {', '.join(loaded)} nothing is kept aside: its program replaces what it has."
+    kept = f"{objective}Nothing is overwritten: what is kept aside stays until `drtool sweep --kept`."
+    if loaded:
+        kept = kept.replace("Nothing is overwritten", "Nothing else is overwritten")
+        return f"{kept} Of {', '.join(loaded)} nothing is kept aside: its program replaces what it has."
+    return kept
 
 
 def _steps(plan: Plan) -> list[str]:
@@ -168,6 +180,10 @@ def _words(action: Action) -> str:
     match action:
         case RunHook(phase=phase, hook=hook):
             return f"{phase.replace('_', ' ')}: {printable(' '.join(hook.run))}"
+        case TakeSnapshot(workload=workload) if workload.existing_snapshot:
+            return "use snapshot"
+        case Quiesce() | Thaw():
+            return _stillness(action)
         case Reserve(source=source):
             return f"reserve {printable(source)}"
         case Store(repository=repository):
@@ -185,6 +201,11 @@ def _words(action: Action) -> str:
     return f"{verb} {printable(repository)}".rstrip()
 
 
+def _stillness(action: Quiesce | Thaw) -> str:
+    source = printable(action.source)
+    return f"hold still {source}, at most {long_duration(action.seconds)}" if isinstance(action, Quiesce) else f"let go on {source}"
+
+
 def _amount(step: Step) -> str:
     action = step.action
     if isinstance(action, Store) and action.workload.bytes is not None:
@@ -199,8 +220,3 @@ def _skipped(plan: Plan) -> list[str]:
         f"  {'skipped' if skipped.outcome == 'succeeded' else 'problem'}  {with_short_digests(skipped.what)}: {printable(skipped.reason)}"
         for skipped in plan.skipped
     ]
-
-
-def objective_words(seconds: float | None) -> str:
-    """Spell an objective closely, or that there is none."""
-    return "none" if seconds is None else duration(seconds)

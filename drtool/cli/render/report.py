@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 from drtool.cli.render.errors import failures_lines
 from drtool.cli.render.table import table
-from drtool.cli.render.verdict import UNTIL_SWEPT, back_but, closing, kept_aside, left_behind, outcome_words
+from drtool.cli.render.verdict import UNTIL_SWEPT, back_but, closing, kept_aside, left_behind, outcome_words, ways_back
 from drtool.cli.render.words import BAD, GOOD, counted, long_duration, printable, short_id, size, stamp, with_short_digests
-from drtool.model.control import is_hollow
+from drtool.model.label import UNREMEMBERED
+from drtool.model.negative_control import is_hollow
 from drtool.model.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -28,10 +29,12 @@ def report_lines(report: Report, *, code: int, steps: bool = False) -> list[str]
     lines = [head + (f"        exit {code}" if code else "")]
     lines += table([_set_row(entry) for entry in report.sets], indent="  ")
     for entry in report.sets:
-        lines += _set_details(entry)
+        lines += _set_details(entry, whole=not _only_paths(report, entry))
         lines += [f"  {printable(entry.set)}: kept aside: {printable(name)} (until {UNTIL_SWEPT})" for name in kept_aside(report, entry)]
-    if report.verb == "restore" and any(kept_aside(report, entry) for entry in report.sets):
-        lines.append(f"  to take it back: drtool restore --undo {printable(report.run)}")
+    if report.verb == "restore":
+        remembered = not any(note.startswith(UNREMEMBERED) for note in report.notes)
+        lines += [f"  to take it back: {printable(way)}" for way in ways_back(report, remembered=remembered)]
+    lines += [f"  it lies in {printable(path)}" for path in _directories(report)]
     if report.verb == "undo":
         lines += [f"  {printable(str(step.result['note']))}" for step in report.steps if step.result.get("note")]
     if steps:
@@ -63,16 +66,29 @@ def _set_row(entry: SetReport) -> tuple[str, ...]:
     return printable(entry.set), outcome_words(entry.outcome), point, contents, stored, checks
 
 
-def _set_details(entry: SetReport) -> list[str]:
+def _directories(report: Report) -> list[str]:
+    """Name the directories of this machine that something was restored into."""
+    into = (step.result.get("destination") for step in report.steps if step.action == "cutover" and step.outcome is Outcome.SUCCEEDED)
+    return list(dict.fromkeys(str(where["path"]) for where in into if isinstance(where, dict) and where.get("form") == "directory"))
+
+
+def _only_paths(report: Report, entry: SetReport) -> bool:
+    """Tell whether single paths of a set were restored: of the rest nothing is lost."""
+    return any(step.set == entry.set and step.result.get("paths") for step in report.steps if step.action == "cutover")
+
+
+def _set_details(entry: SetReport, *, whole: bool) -> list[str]:
     lines = [f"  {printable(entry.set)}: missing {printable(name)}: {printable(why)}" for name, why in entry.missing.items()]
     lines += [f"  {printable(entry.set)}: {printable(text)}" for text in entry.warnings[:_SHOWN_WARNINGS]]
     hidden = len(entry.warnings) - _SHOWN_WARNINGS
     if hidden > 0:
         lines.append(f"  {printable(entry.set)}: and {counted(hidden, 'more warning')}")
+    if entry.quiet_seconds:
+        lines.append(f"  {printable(entry.set)}: held still for {entry.quiet_seconds:.1f} s, and then went on")
     if entry.key:
         lines.append(f"  {printable(entry.set)}: opened with the key {printable(entry.key)} alone {GOOD}")
     if entry.objective is not None:
-        lines += _objective_lines(entry.objective, came_back=entry.outcome in _CAME_BACK)
+        lines += _objective_lines(entry.objective, came_back=entry.outcome in _CAME_BACK and whole)
     for check in entry.checks:
         if check.skipped:
             lines.append(f"  {printable(entry.set)}: not asked: {printable(check.name)}: {printable(check.skipped)}")

@@ -11,10 +11,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from drtool.model.view import DeadRun, GoneSet
+    from drtool.model.dead_run import DeadRun
+    from drtool.model.gone_set import GoneSet
+    from drtool.model.unfinished import Unfinished
+    from drtool.planning.cycle import ReadingStatus
     from drtool.planning.overdue import TaskStatus
     from drtool.planning.status import SetStatus
-    from drtool.planning.verify import ReadingStatus
 
 
 SWEEP: Final = "drtool sweep"
@@ -30,7 +32,7 @@ def status_lines(
     unscheduled: Sequence[str] = (),
     gone: Sequence[GoneSet] = (),
     untimed: Sequence[TaskStatus] = (),
-    dead: Sequence[DeadRun] = (),
+    dead: Sequence[DeadRun | Unfinished] = (),
 ) -> list[str]:
     """Return the table of sets, what needs attention, and the commands to type next."""
     rows: list[Sequence[str]] = [("SET", "POINT", "AGE", "RPO", "COPIES", "LAST PROOF", "RTO")]
@@ -113,12 +115,16 @@ def _proof(entry: SetStatus) -> str:
 
 
 def _rto(entry: SetStatus) -> str:
-    outlook = entry.outlook
-    if outlook is not None and outlook.forecast.p50_seconds is not None and (outlook.met is False or entry.rto_seconds is None):
+    rto_forecast = entry.rto_forecast
+    if (
+        rto_forecast is not None
+        and rto_forecast.forecast.p50_seconds is not None
+        and (rto_forecast.met is False or entry.rto_seconds is None)
+    ):
         # The p90 is what is judged, so it is what is shown when it is too long.
-        expected = outlook.forecast.p90_seconds if outlook.met is False else outlook.forecast.p50_seconds
+        expected = rto_forecast.forecast.p90_seconds if rto_forecast.met is False else rto_forecast.forecast.p50_seconds
         limit = duration(entry.rto_objective_seconds)
-        return f"forecast {duration(expected or 0.0)} of {limit} {BAD if outlook.met is False else GOOD}"
+        return f"forecast {duration(expected or 0.0)} of {limit} {BAD if rto_forecast.met is False else GOOD}"
     if entry.rto_seconds is None:
         measured = "not known" if entry.unknown else "not measured"
         return f"{measured}, {duration(entry.rto_objective_seconds)} asked {BAD}"

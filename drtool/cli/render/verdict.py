@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from drtool.cli.render.words import counted, long_duration
-from drtool.model.control import is_hollow
+from drtool.model.negative_control import is_hollow
 from drtool.model.outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from drtool.model.control import Controlled
+    from drtool.model.negative_control import Controlled
     from drtool.model.report import CheckReport, Failure, ObjectiveReport, Report, SetReport, StepReport
 
 RECOVERIES: Final = frozenset({"restore", "drill"})
@@ -211,6 +211,14 @@ def kept_aside(report: Report, entry: SetReport) -> tuple[str, ...]:
             kept = [aside + name.removeprefix(replaced) if name.startswith(f"{replaced}/") else name for name in kept]
             kept.append(aside)
     return tuple(kept)
+
+
+def ways_back(report: Report, *, remembered: bool = True) -> tuple[str, ...]:
+    """Return how a restore is taken back: by one command (if it is `remembered`), by a person where the source cannot, or by both."""
+    results = [step.result for step in report.steps if step.result.get("kind") == "restored" and step.result.get("aside")]
+    undo = f"drtool restore --undo {report.run}"
+    ways = {str(result.get("way_back") or undo) for result in results}
+    return tuple(sorted(ways if remembered else ways - {undo}))
 
 
 def other_failures(report: Report) -> tuple[Failure, ...]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from drtool.lab.truenas.answers import Json
 from drtool.lab.truenas.certificate import Certificate, ensure_certificate
+from drtool.lab.truenas.connection import Connection
 from drtool.lab.truenas.faults import Faults
 from drtool.lab.truenas.jobs import Job, Jobs
 from drtool.lab.truenas.ledger import Ledger
@@ -18,10 +19,6 @@ from drtool.lab.truenas.state import Key, State, fresh_state, load_state, new_bo
 from drtool.lab.truenas.storage import Storage
 from drtool.model.errors import Refused
 from drtool.ports import Clock
-
-if TYPE_CHECKING:
-    from drtool.lab.truenas.registry import Method
-    from drtool.lab.truenas.session import Session
 
 TOKEN_SECONDS: Final = 300.0
 _TRIES: Final = 20
@@ -52,13 +49,12 @@ class Appliance:
     state: State
     storage: Storage
     clock: Clock
-    methods: Mapping[str, Method]
     hasty: bool = False
     """Waits only a tenth of what the vendor does, and forgets after a second how often somebody tried."""
     jobs: Jobs = field(init=False)
     faults: Faults = field(init=False)
     ledger: Ledger = field(init=False)
-    sessions: set[Session] = field(default_factory=set)
+    sessions: set[Connection] = field(default_factory=set)
     tokens: dict[str, Token] = field(default_factory=dict)
     downloads: dict[int, bytes] = field(default_factory=dict)
     down_until: float = 0.0

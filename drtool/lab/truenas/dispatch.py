@@ -6,21 +6,22 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final, cast
 
 from drtool.lab.truenas.answers import ENOTAUTHENTICATED, METHOD_NOT_FOUND, CallError, Json, ValidationErrors
+from drtool.lab.truenas.appliance import Appliance
+from drtool.lab.truenas.connection import Connection
 from drtool.lab.truenas.faults import Fault
 from drtool.lab.truenas.jobs import Job
 from drtool.lab.truenas.registry import NOBODY, Arguments, Call, Method, allowed, bind
 from drtool.lab.truenas.storage import Storage, StorageError
 
-if TYPE_CHECKING:
-    from drtool.lab.truenas.appliance import Appliance
-    from drtool.lab.truenas.session import Session
-
 EACCES: Final = 13
 _SOMEBODY: Final = "truenas_admin"
 _READING: Final = frozenset({"pool", "datasets", "snapshots", "space", "start", "stop"})
+
+
+Methods = Mapping[str, Method]
 
 
 class Refusal(Exception):  # noqa: N818 - an answer of the protocol itself, not an error of ours
@@ -75,15 +76,16 @@ def _plain(properties: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in properties.items() if ":" not in name or name.startswith("drtool.lab:")}
 
 
-async def perform(session: Session, name: str, params: Json, identity: Json, faults: tuple[Fault, ...]) -> Json:
+async def perform(
+    appliance: Appliance, methods: Methods, session: Connection, name: str, params: Json, *, identity: Json, faults: tuple[Fault, ...]
+) -> Json:
     """Carry a call out and return its result; a job is begun and its number returned."""
-    appliance = session.appliance
-    method = appliance.methods.get(name)
+    method = methods.get(name)
     if method is None or not method.is_in(session.profile):
         raise Refusal(METHOD_NOT_FOUND, "Method does not exist")
-    await _admit(session, method)
+    await _admit(appliance, session, method)
     arguments = bind(method.arguments, params)
-    call = call_of(appliance, session, session.user, faults)
+    call = call_of(appliance, methods, session, session.user, faults)
     if method.job:
         if method.pipe == "output":
             raise CallError("Pipe 'output' is not open")
@@ -106,14 +108,13 @@ def _told(result: Json, faults: tuple[Fault, ...]) -> Json:
     return type(result)() if silent else result
 
 
-async def meanwhile(session: Session, fault: Fault) -> None:
+async def meanwhile(appliance: Appliance, methods: Methods, session: Connection, fault: Fault) -> None:
     """Let somebody with all rights do what a fault asks for; what he is refused is his own affair."""
-    appliance = session.appliance
     for name, *params in fault.asks:
-        method = appliance.methods[name]
+        method = methods[name]
         found = await appliance.run(lambda params=params: _resolved(appliance.storage, params))  # type: ignore[misc]
         arguments = bind(method.arguments, found)
-        call = call_of(appliance, session, _SOMEBODY, ())
+        call = call_of(appliance, methods, session, _SOMEBODY, ())
         with contextlib.suppress(CallError, ValidationErrors):
             if method.job:
                 job = begin(appliance, method, call, arguments, found, message=None, faults=())
@@ -135,8 +136,7 @@ def _resolved(storage: Storage, value: Json) -> Json:
     return value
 
 
-async def _admit(session: Session, method: Method) -> None:
-    appliance = session.appliance
+async def _admit(appliance: Appliance, session: Connection, method: Method) -> None:
     if not session.user:
         if NOBODY not in method.roles:
             raise CallError("Not authenticated", ENOTAUTHENTICATED)
@@ -182,7 +182,9 @@ def begin(
     return appliance.jobs.start(started, work, lock=method.lock(arguments), run=run)
 
 
-def call_of(appliance: Appliance, session: Session | None, user: str, faults: tuple[Fault, ...], upload: bytes = b"") -> Call:
+def call_of(
+    appliance: Appliance, methods: Methods, session: Connection | None, user: str, faults: tuple[Fault, ...], upload: bytes = b""
+) -> Call:
     """Return a call with the storage that it will meet."""
     storage = appliance.storage
     for fault in faults:
@@ -191,5 +193,5 @@ def call_of(appliance: Appliance, session: Session | None, user: str, faults: tu
         elif fault.kind == "users_lost":
             storage = cast("Storage", ForgetfulStorage(storage))
     mounted = all(fault.kind != "not_mounted" for fault in faults)
-    late = max((fault.seconds for fault in faults if fault.kind == "late_device"), default=0.0)
-    return Call(appliance, storage, session, user, upload=upload, mounted=mounted, late_seconds=late)
+    late = max((fault.seconds for fault in faults if fault.kind in ("late_device", "obeys_late")), default=0.0)
+    return Call(appliance, methods, storage, session, user, upload=upload, mounted=mounted, late_seconds=late)

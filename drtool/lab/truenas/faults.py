@@ -13,7 +13,7 @@ from drtool.lab.truenas.answers import Json
 from drtool.model.errors import Refused
 
 CONNECTION: Final = ("cut_before", "cut_after", "reboot_before", "reboot_after")
-ANSWER: Final = ("error", "error_after", "rate_limit", "slow", "large", "nothing", "revoke", "certificate")
+ANSWER: Final = ("error", "error_after", "rate_limit", "slow", "large", "nothing", "revoke", "certificate", "obeys_late")
 STORAGE: Final = ("storage", "not_mounted", "late_device", "users_lost")
 OTHERS: Final = ("meanwhile",)
 JOB: Final = ("events_lost", "events_doubled", "events_reordered", "job_never_ends", "job_fails_after")
@@ -34,6 +34,7 @@ class Fault:
     - `not_mounted`: what the call makes is there and not mounted;
     - `users_lost`: what the call makes has no user properties;
     - `late_device`: the device of the volume it makes appears after `seconds`;
+    - `obeys_late`: the machine that is asked to stop goes off only `seconds` after the NAS has given up waiting for it, and answered;
     - `meanwhile`: before the work somebody else with all rights `asks` for other things, each a method and its parameters, in which the
       name of a dataset or snapshot may be a pattern (`tank/documents@drtool-*`);
     - `rate_limit`, `slow` (by `seconds`), `large` (an answer of at least `bytes`), `nothing` (an empty answer, or an empty file to be

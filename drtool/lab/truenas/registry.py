@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from drtool.lab.truenas.answers import Json, ValidationErrors
+from drtool.lab.truenas.appliance import Appliance
+from drtool.lab.truenas.connection import Connection
 from drtool.lab.truenas.state import PROFILES
 from drtool.lab.truenas.storage import Storage
-
-if TYPE_CHECKING:
-    from drtool.lab.truenas.appliance import Appliance
-    from drtool.lab.truenas.session import Session
 
 ANY: Final = "ANY"
 """Whoever is logged in."""
@@ -38,11 +36,12 @@ class NoArguments(Arguments):
 
 @dataclass(slots=True)
 class Call:
-    """One call under way: the appliance, who asks, and the bytes of an upload or for a download."""
+    """One call under way: the appliance, what else may be asked of it, who asks, and the bytes of an upload or for a download."""
 
     appliance: Appliance
+    methods: Mapping[str, Method]
     storage: Storage
-    session: Session | None
+    session: Connection | None
     user: str
     upload: bytes = b""
     download: bytes = b""
@@ -50,7 +49,7 @@ class Call:
     mounted: bool = True
     """False where a fault wants what is made to be there and not mounted."""
     late_seconds: float = 0.0
-    """How long a fault keeps the device of a new volume away."""
+    """How long a fault keeps the device of a new volume away, or a machine that was told to stop running."""
 
 
 Work = Callable[[Call, Json], Json]

@@ -164,13 +164,13 @@ async def _serve(
 ) -> None:
     zfs = storage.daemon.program("zfs") if isinstance(storage, ZfsStorage) else ""
     ssh_config = write_shell(settings.directory, runner=runner, zfs=zfs)
-    appliance = Appliance(settings.directory, state, storage, clock, every_method(), settings.hasty)
+    appliance = Appliance(settings.directory, state, storage, clock, settings.hasty)
     if witness is not None:
         appliance.witness = witness
     appliance.save()
     write_exports(appliance)
     certificate = ensure_certificate(settings.directory, clock.now())
-    server = Server(appliance, certificate, settings.port, settings.plain_port)
+    server = Server(appliance, every_method(), certificate, settings.port, settings.plain_port)
     await server.start()
     try:
         on_start(

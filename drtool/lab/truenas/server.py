@@ -15,7 +15,8 @@ from websockets.server import ServerProtocol
 
 from drtool.lab.truenas.appliance import Appliance
 from drtool.lab.truenas.certificate import Certificate
-from drtool.lab.truenas.session import Session
+from drtool.lab.truenas.dispatch import Methods
+from drtool.lab.truenas.session import ApiSession
 from drtool.lab.truenas.transfer import Answer, download, upload
 
 _API_VERSIONS: Final = {
@@ -30,7 +31,7 @@ _REASONS: Final = {200: "OK", 401: "Unauthorized", 403: "Forbidden", 404: "Not F
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class HttpRequest:
     """The head of a request, and its body."""
 
     method: str
@@ -50,6 +51,7 @@ class Server:
     """Listens on loopback: with TLS, and on another port without, for clients that must be seen to refuse it."""
 
     appliance: Appliance
+    methods: Methods
     certificate: Certificate
     port: int = 0
     plain_port: int | None = None
@@ -102,7 +104,7 @@ class Server:
         finally:
             writer.close()
 
-    async def _serve(self, asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, secure: bool) -> None:
+    async def _serve(self, asked: HttpRequest, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, secure: bool) -> None:
         path = urlsplit(asked.path).path.rstrip("/")
         peer = str(writer.get_extra_info("peername")[0])
         if path == "/api/versions":
@@ -114,7 +116,7 @@ class Server:
         elif path == "/_upload":
             key = asked.headers.get("authorization", "")
             kind = asked.headers.get("content-type", "")
-            await _reply(writer, await upload(self.appliance, asked.method, key, kind, asked.body, peer=peer, secure=secure))
+            await _reply(writer, await upload(self.appliance, self.methods, asked.method, key, kind, asked.body, peer=peer, secure=secure))
         elif profile := self._profile(path):
             await self._websocket(asked, reader, writer, secure=secure, peer=peer, profile=profile)
         else:
@@ -134,10 +136,10 @@ class Server:
         return ""
 
     async def _websocket(
-        self, asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, secure: bool, peer: str, profile: str
+        self, asked: HttpRequest, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, secure: bool, peer: str, profile: str
     ) -> None:
         protocol = ServerProtocol(max_size=_LARGEST)
-        session = Session(self.appliance, writer, protocol, peer, secure, profile)
+        session = ApiSession(self.appliance, self.methods, writer, protocol, peer, secure, profile)
         protocol.receive_data(asked.head)
         for event in protocol.events_received():
             if isinstance(event, Request):
@@ -157,7 +159,7 @@ class Server:
             self.appliance.sessions.discard(session)
 
 
-async def _read(reader: asyncio.StreamReader) -> Asked | None:
+async def _read(reader: asyncio.StreamReader) -> HttpRequest | None:
     head = await reader.readuntil(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").rstrip("\r\n").split("\r\n")
     parts = first.split(" ")
@@ -169,7 +171,7 @@ async def _read(reader: asyncio.StreamReader) -> Asked | None:
         body = await reader.readexactly(int(headers["content-length"]))
     elif headers.get("transfer-encoding", "").lower() == "chunked":
         body = await _chunks(reader)
-    return Asked(parts[0], parts[1], headers, body, head)
+    return HttpRequest(parts[0], parts[1], headers, body, head)
 
 
 async def _chunks(reader: asyncio.StreamReader) -> bytes:

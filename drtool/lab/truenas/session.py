@@ -6,7 +6,7 @@ import asyncio
 import json
 import secrets
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from websockets.exceptions import InvalidState
 from websockets.frames import Frame, Opcode
@@ -14,14 +14,12 @@ from websockets.server import ServerProtocol
 
 from drtool.lab.truenas import answers
 from drtool.lab.truenas.answers import CallError, Json, MatchNotFoundError, ValidationErrors, number_of
-from drtool.lab.truenas.dispatch import Refusal, meanwhile, perform
+from drtool.lab.truenas.appliance import Appliance
+from drtool.lab.truenas.dispatch import Methods, Refusal, meanwhile, perform
 from drtool.lab.truenas.faults import Fault
 from drtool.lab.truenas.jobs import Job
 from drtool.lab.truenas.state import Key
 from drtool.model.errors import Refused
-
-if TYPE_CHECKING:
-    from drtool.lab.truenas.appliance import Appliance
 
 _STRANGER_CHARACTERS: Final = 8192
 _CHARACTERS: Final = 65536
@@ -30,10 +28,11 @@ _WAITING: Final = 10
 
 
 @dataclass(slots=True, eq=False)
-class Session:
+class ApiSession:
     """Who is connected, since when he is somebody, and what he wants to be told."""
 
     appliance: Appliance
+    methods: Methods
     writer: asyncio.StreamWriter
     protocol: ServerProtocol
     peer: str
@@ -158,7 +157,9 @@ class Session:
         identity = message.get("id")
         try:
             await self._misled(faults)
-            result = await perform(self, message["method"], message.get("params", []), identity, faults)
+            result = await perform(
+                self.appliance, self.methods, self, message["method"], message.get("params", []), identity=identity, faults=faults
+            )
             _fail_after(faults)
         except Refusal as error:
             return answers.failure(identity, error.code, str(error)), str(error)
@@ -176,7 +177,7 @@ class Session:
             elif fault.kind == "error":
                 raise CallError(fault.reason, number_of(fault.errno))
             elif fault.kind == "meanwhile":
-                await meanwhile(self, fault)
+                await meanwhile(self.appliance, self.methods, self, fault)
             elif fault.kind == "certificate":
                 self.appliance.renew_certificate()
 

@@ -85,20 +85,29 @@ _ZFS: Final = r"""#!/bin/sh
 verb=$1; shift
 case $verb in
 send)
-    for word; do case $word in -L | -e | -c | --) ;; *) snapshot=$word ;; esac; done
-    exec @REAL@ send "$snapshot"
+    base= snapshot=
+    while [ $# -gt 0 ]; do
+        case $1 in
+        -L | -e | -c | --) ;;
+        -i) base=$2; shift ;;
+        *) snapshot=$1 ;;
+        esac
+        shift
+    done
+    exec @REAL@ send ${base:+-i "$base"} "$snapshot"
     ;;
 receive)
-    marks= name=
+    marks= name= force=
     while [ $# -gt 0 ]; do
         case $1 in
         -o) marks="$marks $2"; shift ;;
+        -F) force=-F ;;
         --) ;;
         *) name=$1 ;;
         esac
         shift
     done
-    flock @LOCK@ @REAL@ receive "$name" || exit $?
+    flock @LOCK@ @REAL@ receive $force "$name" || exit $?
     for mark in $marks; do @REAL@ set "$mark" "$name" || exit $?; done
     ;;
 *) exec @REAL@ "$verb" "$@" ;;

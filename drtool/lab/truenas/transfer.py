@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from drtool.lab.truenas.answers import Json, ValidationErrors
-from drtool.lab.truenas.dispatch import begin, call_of
+from drtool.lab.truenas.dispatch import Methods, begin, call_of
 from drtool.lab.truenas.registry import Method, allowed, bind
 
 if TYPE_CHECKING:
@@ -60,7 +60,9 @@ async def download(appliance: Appliance, path: str, token: str, peer: str) -> An
     return Answer(200, whole, "application/octet-stream", chunked=True, filename=taken.filename)
 
 
-async def upload(appliance: Appliance, verb: str, authorization: str, kind: str, body: bytes, *, peer: str, secure: bool) -> Answer:
+async def upload(
+    appliance: Appliance, methods: Methods, verb: str, authorization: str, kind: str, body: bytes, *, peer: str, secure: bool
+) -> Answer:
     """Answer `POST /_upload`: part `data` names method and params, part `file` is what the job reads."""
     if verb != "POST":
         return Answer(405, b"405: Method Not Allowed")
@@ -72,7 +74,7 @@ async def upload(appliance: Appliance, verb: str, authorization: str, kind: str,
         return Answer(405, b"No data or file part on request")
     try:
         asked: Json = json.loads(parts["data"])
-        method = appliance.methods[asked["method"]]
+        method = methods[asked["method"]]
     except (KeyError, ValueError, TypeError):
         return Answer(422, b"Unable to parse data")
     if method.pipe != "input" or not method.is_in(appliance.state.profile):
@@ -81,16 +83,16 @@ async def upload(appliance: Appliance, verb: str, authorization: str, kind: str,
         return Answer(403, b"Forbidden")
     if len(parts["file"]) > _LARGEST_UPLOAD:
         return Answer(422, b"File is too large")
-    return _begun(appliance, method, asked.get("params", []), user, parts["file"])
+    return _begun(appliance, methods, method, asked.get("params", []), user, parts["file"])
 
 
-def _begun(appliance: Appliance, method: Method, params: Json, user: str, content: bytes) -> Answer:
+def _begun(appliance: Appliance, methods: Methods, method: Method, params: Json, user: str, content: bytes) -> Answer:
     faults = appliance.faults.of(method.name)
     try:
         arguments = bind(method.arguments, params)
     except ValidationErrors as error:
         return Answer(422, error.text().encode())
-    call = call_of(appliance, None, user, faults, upload=content)
+    call = call_of(appliance, methods, None, user, faults, upload=content)
     job = begin(appliance, method, call, arguments, params, message=None, faults=faults)
     appliance.note(method.name, params, user, "done")
     return Answer(200, json.dumps({"job_id": job.id}).encode(), "application/json")

@@ -11,7 +11,7 @@ from typing import Final
 
 from drtool.model.command import Command, Completed
 from drtool.model.errors import Refused
-from drtool.ports import Clock, ProcessInfo, Runner
+from drtool.ports import Clock, Runner, RunningCommand
 
 Start = Callable[[tuple[str, ...], Callable[[], bool], float], int]
 """Starts a program that outlives the call: arguments, whether it is ready, how long at most; returns its process id."""
@@ -75,7 +75,7 @@ class ZfsDaemon:
             said = self.run(("zpool", "list", "-H", "-o", "name"))
             pid = self._pid()
             if said.exit_code == 0 and not said.standard_output.strip() and pid:
-                self.runner.end([ProcessInfo(int(pid), "")])
+                self.runner.end([RunningCommand(str(int(pid)), "")])
 
     def run(self, argv: tuple[str, ...]) -> Completed:
         """Run one of its programs, by name."""

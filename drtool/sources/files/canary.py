@@ -8,10 +8,10 @@ from typing import Final
 
 from drtool.model.codec import canonical
 from drtool.model.errors import Conflict, Refused
-from drtool.model.exclude import might_match
 from drtool.model.point import CANARY_FORMAT, CANARY_NAME, Canary
 from drtool.ports import ArtifactRequest
-from drtool.sources.places.filesystem import FileSystem
+from drtool.trees.excludes import might_match
+from drtool.trees.filesystem import FileSystem
 
 _IS_OURS: Final = 'test ! -e "$1" && test ! -L "$1" || { test -f "$1" && test ! -L "$1" && grep -qF -- "$2" "$1"; }'
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 from drtool.model.command import understanding
 from drtool.model.policy import Settings
 from drtool.model.workload import Workload
-from drtool.sources.places.filesystem import FileSystem
+from drtool.trees.filesystem import FileSystem
 
 KIND: Final = "files"
 

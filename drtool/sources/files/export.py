@@ -10,8 +10,8 @@ from drtool.model.point import Canary, Census
 from drtool.model.workload import Snapshot
 from drtool.ports import ArtifactRequest, PutResult, Runner
 from drtool.sources.files.canary import plant
-from drtool.sources.places.filesystem import FileSystem
-from drtool.sources.places.sample import FULL, SAMPLE, Look, look_after, look_before
+from drtool.trees.census import FULL, SAMPLE, Look, look_after, look_before
+from drtool.trees.filesystem import FileSystem
 
 
 @dataclass(slots=True)

@@ -9,11 +9,11 @@ from typing import Any, Final
 
 from drtool.model.command import Command
 from drtool.model.errors import Refused, TimedOut
-from drtool.model.pattern import excluded_by
 from drtool.model.workload import Workload
 from drtool.ports import TriedReading
-from drtool.sources.places.filesystem import ENVIRONMENT, FileSystem
-from drtool.sources.places.left_out import CACHE_TAG
+from drtool.staging.left_out import CACHE_TAG
+from drtool.trees.filesystem import ENVIRONMENT, FileSystem
+from drtool.trees.patterns import excluded_by
 
 LEVELS: Final = 2
 """How deep is looked: a run reads everything, a look must end soon."""

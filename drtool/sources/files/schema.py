@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from drtool.model.location import ssh_problem
 from drtool.sources.files.patterns import pattern_problem, unmatched
 
 
@@ -17,8 +18,9 @@ def _absolute(path: str) -> str:
 
 
 def _destination(host: str) -> str:
-    if host.startswith("-") or any(character.isspace() for character in host) or not host:
-        raise ValueError("is not an SSH destination: write user@host or a name of ssh_config")
+    wrong = ssh_problem(host)
+    if wrong:
+        raise ValueError(wrong)
     return host
 
 

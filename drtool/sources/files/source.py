@@ -1,30 +1,36 @@
 from __future__ import annotations
 
+import contextlib
 import posixpath
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 
 from drtool.model.carried import Survey
 from drtool.model.errors import DrtoolError, Refused
 from drtool.model.label import LabelProofs
+from drtool.model.ledger import Stock
 from drtool.model.plan import Landed, Restored
 from drtool.model.policy import Settings, SourcePolicy
 from drtool.model.workload import Leftover, Snapshot, Workload
-from drtool.ports import Clock, Export, Finding, Inspection, Landing, LandRequest, ReserveRequest, Runner, TriedReading
+from drtool.ports import Clock, Export, Finding, Inspection, Landing, LandRequest, NativeStore, ReserveRequest, Runner, TriedReading
 from drtool.sources.files.discover import KIND, discover
 from drtool.sources.files.export import export
+from drtool.sources.files.machine.existing import existing
 from drtool.sources.files.reading import try_reading
 from drtool.sources.files.spared import leave_out, refuse_in_use
-from drtool.sources.places.carry import added, survey
-from drtool.sources.places.cutover import cut_over, refuse_mounts
-from drtool.sources.places.filesystem import FileSystem, require_plain
-from drtool.sources.places.land import Site, land, left_out_of, require_room_below, site_inside, wanted_paths
-from drtool.sources.places.leftovers import leftovers
-from drtool.sources.places.marker import Owner
-from drtool.sources.places.release import release
-from drtool.sources.places.rename import RENAMES
-from drtool.sources.places.reserve import reserve
-from drtool.sources.places.undo import undo
+from drtool.staging.carry import added, survey
+from drtool.staging.cutover import cut_over, refuse_mounts
+from drtool.staging.land import Site, land, left_out_of, require_room_below, site_inside, wanted_paths
+from drtool.staging.leftovers import leftovers
+from drtool.staging.marker import Owner
+from drtool.staging.proof import of_this_process
+from drtool.staging.release import release
+from drtool.staging.rename import RENAMES
+from drtool.staging.reserve import reserve
+from drtool.staging.staged import staged
+from drtool.staging.undo import undo
+from drtool.trees.filesystem import FileSystem, require_plain, standing_in, way_to
 
 _PROGRAMS = ("find", "xargs", "sha256sum", "stat", "df", "realpath", "sync")
 
@@ -38,8 +44,9 @@ class FilesSource:
         runner: this machine's or another's.
         clock: for ids.
         watch: the protected paths; beside them, in them and above them leftovers are looked for.
+        spared: paths that are left out of what is stored; one with words is in use while a restore works, and is never moved by it.
         machine: tells which machine this is, with which everything is labelled too.
-        proofs: tells by what labels are known to be ours; without a key anybody could write one.
+        proofs: tells by what labels are known to be ours; without it those of this process are.
     """
 
     kind = KIND
@@ -52,19 +59,19 @@ class FilesSource:
         runner: Runner,
         clock: Clock,
         watch: tuple[str, ...] = (),
+        spared: tuple[tuple[str, str], ...] = (),
         machine: Callable[[], str] = str,
-        proofs: Callable[[], LabelProofs] = LabelProofs,
+        proofs: Callable[[], LabelProofs] = of_this_process,
     ) -> None:
         self.name = policy.name
         self.runner = runner
         self._files = FileSystem(runner)
         self._owner = Owner(policy.name, by, self._files, clock, machine=machine, proofs=proofs)
         self._watch = watch
-        self._spared: tuple[tuple[str, str], ...] = ()
+        self._spared = spared
 
-    def spare(self, places: tuple[tuple[str, str], ...]) -> None:
-        """Leave these paths out of what is stored; one with words is in use while a restore works, and is never moved by it."""
-        self._spared = places
+    def runners(self) -> tuple[Runner, ...]:
+        return (self.runner,)
 
     def discover(self, selector: Settings) -> tuple[Workload, ...]:
         return leave_out(self._owner, discover(self._files, source=self.name, selector=selector), [path for path, _words in self._spared])
@@ -72,11 +79,21 @@ class FilesSource:
     def try_reading(self, workloads: Sequence[Workload]) -> Mapping[str, TriedReading]:
         return {each.name: tried for each in workloads if not each.problem and (tried := try_reading(self._files, each)) is not None}
 
-    def snapshot(self, workload: Workload, label: str, *, together: Sequence[Workload] = ()) -> Snapshot:
-        del together  # it is read live
+    def existing(self) -> Stock:
+        return existing(self._files, source=self.name)
+
+    def snapshot(
+        self, workload: Workload, label: str, *, together: Sequence[Workload] = (), keep_until: datetime | None = None
+    ) -> Snapshot:
+        del together, keep_until  # it is read live
         if workload.problem:
             raise Refused(workload.problem, hint="correct the policy, or the place")
         return Snapshot(workload, label, live=True)
+
+    def quiesce(self, workloads: Sequence[Workload], label: str, *, seconds: float) -> Leftover:
+        del label, seconds
+        words = f"{', '.join(workload.name for workload in workloads)} cannot be held still: it is a tree of files"
+        raise Refused(words, hint="in the policy, leave out quiesce", safe="nothing was changed")
 
     def export(self, snapshot: Snapshot) -> AbstractContextManager[Export]:
         return export(self._files, snapshot)
@@ -85,7 +102,7 @@ class FilesSource:
         path = request.member.artifacts[0].path
         original = request.destination.form == "original"
         site = self._site_of_original(path, request) if original else site_inside(self._owner, request, path)
-        return land(self._owner, request=request, site=site, kind=KIND)
+        return land(self._owner, request=request, site=site)
 
     def survey(self, request: LandRequest) -> Survey:
         path = request.member.artifacts[0].path
@@ -121,15 +138,29 @@ class FilesSource:
     def reserve(self, request: ReserveRequest) -> Leftover:
         return reserve(self._owner, request=request)
 
-    def inspect(self, restored: Restored) -> Inspection:
-        there = self._files.exists(restored.path)
-        return Inspection(there, self.runner, note="" if there else f"{restored.path} does not exist")
+    def start(self, restored: Restored) -> None:
+        words = f"{restored.workload} is a tree of files, and nothing of it runs"
+        raise Refused(words, hint="drtool restore again", safe="nothing was changed")
+
+    @contextlib.contextmanager
+    def inspect(self, restored: Restored) -> Iterator[Inspection]:
+        place = staged(restored)
+        there = self._files.exists(place.target)
+        note = "" if there else f"{place.target} does not exist"
+        yield Inspection(there, self.runner, note=note, root=place.target, sandbox=place.sandbox)
+
+    def runner_in(self, workload: str) -> AbstractContextManager[Runner]:
+        words = f"no command can be run inside {workload}, which is a tree of files"
+        raise Refused(words, hint=f"in the policy, write the hook with: on: {self.name}", safe="nothing was run")
 
     def leftovers(self, places: Iterable[Settings]) -> tuple[Leftover, ...]:
         return leftovers(self._owner, places=places, watch=self._watch)
 
     def release(self, leftover: Leftover) -> None:
         release(self._owner, leftover=leftover)
+
+    def stores(self) -> tuple[NativeStore, ...]:
+        return ()
 
     def examine(self) -> tuple[Finding, ...]:
         script = 'for program do command -v "$program" >/dev/null || printf "%s " "$program"; done'
@@ -157,18 +188,16 @@ class FilesSource:
             refuse_in_use(target, self._spared)
             if not whole:
                 self._files.require_real_directories(path, target, all_present=False)
-            if self._files.exists(target):
+        around = {posixpath.dirname(target) for target in wanted}
+        beside = tuple(item for item in (posixpath.dirname(path), path) if item != wanted[0])
+        found = self._files.look((*wanted, *(name for item in (*beside, *around) for name in way_to(item))))
+        for target in wanted:
+            if target in found:
                 refuse_mounts(self._files, target)
-        return Site(self._home_beside(path, wanted), path, "" if whole else path, tuple((target, target) for target in wanted))
-
-    def _home_beside(self, path: str, wanted: tuple[str, ...]) -> str:
-        """Return the directory for staging: beside the workload, or in it where it is a file system of its own."""
-        parents = {self._files.nearest_directory(posixpath.dirname(target)) for target in wanted}
-        homes = dict.fromkeys(self._files.nearest_directory(item) for item in (posixpath.dirname(path), path) if item != wanted[0])
-        found = self._files.look(f"{item.rstrip('/')}/." for item in (*parents, *homes))
-        for home in homes:
-            if all(found[f"{item.rstrip('/')}/."].device == found[f"{home.rstrip('/')}/."].device for item in parents):
-                return home
+        stands = {item: standing_in(found, item) for item in (*beside, *around)}
+        home = next((each for each in beside if all(stands[item].device == stands[each].device for item in around)), None)
+        if home is not None:  # beside the workload, or in it where it is a file system of its own
+            return Site(stands[home].directory, path, "" if whole else path, tuple((target, target) for target in wanted))
         raise Refused(
             f"what shall be restored in {path} lies on several file systems",
             hint="restore with: --to directory PATH",

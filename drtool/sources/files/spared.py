@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from drtool.model.errors import Refused
 from drtool.model.workload import Workload
-from drtool.sources.places.filesystem import ancestors, is_inside
-from drtool.sources.places.marker import Owner, read_markers
+from drtool.staging.marker import Owner, read_markers
+from drtool.trees.filesystem import ancestors, is_inside
 
 
 def leave_out(owner: Owner, workloads: tuple[Workload, ...], own: Iterable[str]) -> tuple[Workload, ...]:

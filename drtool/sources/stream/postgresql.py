@@ -9,7 +9,7 @@ from drtool import process
 from drtool.model.command import Command, Completed
 from drtool.model.errors import NotFound, Refused
 from drtool.model.workload import Leftover
-from drtool.sources.places.filesystem import FileSystem, ancestors
+from drtool.trees.filesystem import FileSystem, ancestors
 
 USER: Final = "postgres"
 FOLDER: Final = "postgresql"

@@ -1,19 +1,16 @@
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Final
 
-from drtool.inside import regular_files
 from drtool.model.command import Command
 from drtool.model.errors import NotFound, Refused
 from drtool.model.secret import Secret, parse_reference
 from drtool.ports import Runner, SecretStore
+from drtool.trees.inside import regular_files
 
 LONGEST: Final = "1d"
 """How long a command of a stream may take where the policy does not say."""
-_DURATION: Final = re.compile(r"(?=[0-9])([0-9]{1,5}d)?([0-9]{1,6}h)?([0-9]{1,8}m)?([0-9]{1,9}s)?")
-_SECONDS: Final = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 
 
 def command_of(argv: list[str], environment: Mapping[str, str], secrets: SecretStore, *, seconds: float) -> Command:
@@ -39,10 +36,3 @@ def pour(runner: Runner, *, command: Command, file: str) -> None:
             f"{command.argv[0]} ended with {piped.command.exit_code}: {piped.command.said(500)}",
             hint=f"what was restored waits in {file}: try the command by hand with it on standard input",
         )
-
-
-def seconds_of(text: str) -> float:
-    """Return the seconds of a duration such as `1d12h`; 0 for what is none."""
-    if not _DURATION.fullmatch(text):
-        return 0.0
-    return float(sum(int(part[:-1]) * _SECONDS[part[-1]] for part in re.findall(r"[0-9]+[dhms]", text)))

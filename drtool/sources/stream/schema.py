@@ -5,7 +5,8 @@ from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from drtool.sources.stream.pour import LONGEST, seconds_of
+from drtool.model.quantity import parse_duration
+from drtool.sources.stream.pour import LONGEST
 
 SCRATCH: Final = "/var/tmp"  # noqa: S108 - what is made in it is private, and nobody else may rename it
 
@@ -19,8 +20,7 @@ def _absolute(path: str) -> str:
 
 
 def _duration(text: str) -> str:
-    if not seconds_of(text):
-        raise ValueError("must be a duration such as 90s, 15m, 4h or 1d12h")
+    parse_duration(text)
     return text
 
 

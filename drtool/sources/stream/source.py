@@ -1,19 +1,21 @@
 from __future__ import annotations
 
 import contextlib
-import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final
 
 from drtool.model.carried import Survey
 from drtool.model.command import Command
 from drtool.model.errors import DrtoolError, Interrupted, Refused
 from drtool.model.label import LabelProofs
+from drtool.model.ledger import Existing, Stock
 from drtool.model.plan import Landed, Restored
 from drtool.model.point import Census
 from drtool.model.policy import Settings, SourcePolicy
+from drtool.model.quantity import parse_duration
 from drtool.model.secret import parse_reference
 from drtool.model.workload import Leftover, Snapshot, Workload
 from drtool.ports import (
@@ -24,21 +26,24 @@ from drtool.ports import (
     Inspection,
     Landing,
     LandRequest,
+    NativeStore,
     PutResult,
     ReserveRequest,
     Runner,
     SecretStore,
     TriedReading,
 )
-from drtool.sources.places.cutover import cut_over, require_landed
-from drtool.sources.places.filesystem import FileSystem
-from drtool.sources.places.land import Site, land, site_inside
-from drtool.sources.places.leftovers import leftovers
-from drtool.sources.places.marker import SANDBOX_MARKER, Owner, read_marker, write_marker
-from drtool.sources.places.release import release
-from drtool.sources.places.reserve import reserve
 from drtool.sources.stream import postgresql
-from drtool.sources.stream.pour import LONGEST, command_of, pour, seconds_of
+from drtool.sources.stream.pour import LONGEST, command_of, pour
+from drtool.staging.cutover import cut_over, require_landed
+from drtool.staging.land import Site, land, site_inside
+from drtool.staging.leftovers import leftovers
+from drtool.staging.marker import SANDBOX_MARKER, Owner, read_marker, write_marker
+from drtool.staging.proof import of_this_process
+from drtool.staging.release import release
+from drtool.staging.reserve import reserve
+from drtool.staging.staged import locator_of, staged
+from drtool.trees.filesystem import FileSystem
 
 KIND: Final = "stream"
 SANDBOX_VARIABLE: Final = "DRTOOL_SANDBOX_DIRECTORY"
@@ -68,7 +73,7 @@ class StreamSource:
         secrets: resolves the references of an environment when a command starts.
         staging: where a stream waits for its `restore` command; must hold the whole of it.
         machine: tells which machine this is, with which everything is labelled too.
-        proofs: tells by what labels are known to be ours; without a key anybody could write one.
+        proofs: tells by what labels are known to be ours; without it those of this process are.
     """
 
     kind = KIND
@@ -83,7 +88,7 @@ class StreamSource:
         secrets: SecretStore,
         staging: str = "/var/tmp",  # noqa: S108 - private inside
         machine: Callable[[], str] = str,
-        proofs: Callable[[], LabelProofs] = LabelProofs,
+        proofs: Callable[[], LabelProofs] = of_this_process,
     ) -> None:
         self.name = policy.name
         self.runner = runner
@@ -92,9 +97,12 @@ class StreamSource:
         self._sandbox: list[str] = list(policy.settings.get("sandbox") or ())
         self._environment: dict[str, str] = dict(policy.settings.get("environment") or {})
         self._secrets = secrets
-        self._seconds = seconds_of(str(policy.settings.get("timeout") or LONGEST))
+        self._seconds = parse_duration(str(policy.settings.get("timeout") or LONGEST)).total_seconds()
         self._staging = staging
         self._owner = Owner(policy.name, by, FileSystem(runner), clock, machine=machine, proofs=proofs)
+
+    def runners(self) -> tuple[Runner, ...]:
+        return (self.runner,)
 
     def discover(self, selector: Settings) -> tuple[Workload, ...]:
         del selector  # it has no keys
@@ -104,9 +112,19 @@ class StreamSource:
         del workloads  # only running the program would tell
         return {}
 
-    def snapshot(self, workload: Workload, label: str, *, together: Sequence[Workload] = ()) -> Snapshot:
-        del together  # it is read live
+    def existing(self) -> Stock:
+        return Stock((Existing(self.name, KIND),))
+
+    def snapshot(
+        self, workload: Workload, label: str, *, together: Sequence[Workload] = (), keep_until: datetime | None = None
+    ) -> Snapshot:
+        del together, keep_until  # it is read live
         return Snapshot(workload, label, live=True)
+
+    def quiesce(self, workloads: Sequence[Workload], label: str, *, seconds: float) -> Leftover:
+        del label, seconds
+        words = f"{', '.join(workload.name for workload in workloads)} cannot be held still: it is a stream"
+        raise Refused(words, hint="in the policy, leave out quiesce", safe="nothing was changed")
 
     @contextlib.contextmanager
     def export(self, snapshot: Snapshot) -> Iterator[Export]:
@@ -130,15 +148,15 @@ class StreamSource:
         form = landed.destination.form
         opened = bool(self._restore) if form == "original" else form == "sandbox" and bool(self._sandbox)
         self._require_command(form)
-        marker = require_landed(self._owner, landed)
+        marker, place = require_landed(self._owner, landed), staged(landed)
         if marker is not None and marker.state in ("landed", "moving"):
             if form == "original" and self._restore:
                 command = self._command_of(self._restore, self._environment)
-                write_marker(self._owner, landed.marker, replace(marker, state="moving"))
-                pour(self.runner, command=command, file=landed.content)
-            elif form == "sandbox" and self._sandbox and self._owner.file_system.exists(landed.content):
-                environment = self._environment_of(posixpath.dirname(landed.staging))
-                pour(self.runner, command=self._command_of(self._sandbox, environment), file=landed.content)
+                write_marker(self._owner, place.marker, replace(marker, state="moving"))
+                pour(self.runner, command=command, file=place.content)
+            elif form == "sandbox" and self._sandbox and self._owner.file_system.exists(place.content):
+                environment = self._environment_of(place.sandbox)
+                pour(self.runner, command=self._command_of(self._sandbox, environment), file=place.content)
         return replace(cut_over(self._owner, landed), opened=opened)
 
     def undo(self, leftover: Leftover, run: str) -> str:
@@ -163,12 +181,19 @@ class StreamSource:
                 raise
         return reserved
 
-    def inspect(self, restored: Restored) -> Inspection:
-        if restored.destination.form == "sandbox":
-            reserved = restored.path.removesuffix(f"/{self.name}/{self.name}")
-            return Inspection(up=True, runner=self.runner, environment=_plain(self._environment_of(reserved)))
-        production = self._environment if restored.destination.form == "original" else {}
-        return Inspection(up=True, runner=self.runner, environment=_plain(production))
+    def start(self, restored: Restored) -> None:
+        raise Refused(f"{restored.workload} is a stream, and nothing of it runs", hint="drtool restore again", safe="nothing was changed")
+
+    @contextlib.contextmanager
+    def inspect(self, restored: Restored) -> Iterator[Inspection]:
+        place, form = staged(restored), restored.destination.form
+        production = self._environment if form == "original" else {}
+        environment = self._environment_of(place.sandbox) if form == "sandbox" else production
+        yield Inspection(up=True, runner=self.runner, environment=_plain(environment), root=place.target or None, sandbox=place.sandbox)
+
+    def runner_in(self, workload: str) -> AbstractContextManager[Runner]:
+        words = f"no command can be run inside {workload}, which is a stream"
+        raise Refused(words, hint=f"in the policy, write the hook with: on: {self.name}", safe="nothing was run")
 
     def leftovers(self, places: Iterable[Settings]) -> tuple[Leftover, ...]:
         return leftovers(self._owner, places=places, watch=(self._staging,))
@@ -179,6 +204,9 @@ class StreamSource:
             postgresql.stop(files, leftover.locator, run=leftover.run)
         release(self._owner, leftover=leftover)
 
+    def stores(self) -> tuple[NativeStore, ...]:
+        return ()
+
     def examine(self) -> tuple[Finding, ...]:
         files = self._owner.file_system
         found = []
@@ -186,19 +214,24 @@ class StreamSource:
             there = files.run("sh", "-c", 'command -v -- "$1" >/dev/null', "drtool", argv[0]).exit_code == 0
             text = f"{argv[0]} is {'there' if there else 'not installed here'}"
             found.append(Finding(f"source {self.name}", good=there, text=text, remedy="" if there else f"install {argv[0]}"))
+        if not self._restore:
+            text = "no `restore:` command takes it back: a restore in place leaves it out, and only --to directory gives it"
+            found.append(Finding(f"source {self.name}", good=None, text=text, remedy=f"write restore: [PROGRAM, …] in {self.name}"))
         return tuple(found)
 
     @contextlib.contextmanager
     def _land(self, request: LandRequest, site: Site, path: str) -> Iterator[Landing]:
-        with land(self._owner, request=request, site=site, kind=KIND) as landing:
-            yield replace(landing, landed=replace(landing.landed, content=f"{landing.directory}{path}"))
+        with land(self._owner, request=request, site=site) as landing:
+            place = staged(landing.landed)
+            place = replace(place, content=f"{place.staging}{path}")
+            yield replace(landing, landed=replace(landing.landed, locator=locator_of(place)))
 
     def _require_command(self, form: str) -> None:
         if form == "original" and not self._restore:
             raise Refused(
                 f"{self.name} has no `restore` command",
                 hint="write one in the policy, or restore to a file with: --to directory PATH",
-                safe="nothing was changed",
+                safe=f"what {self.name} belongs to is as it was",
             )
 
     def _command_of(self, argv: list[str], environment: Mapping[str, str]) -> Command:

@@ -1,33 +1,64 @@
+"""A TrueNAS host, as composition knows it."""
+
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from drtool.model.kind import KindFacts
+from drtool.ports import Check, Source, SourceKind, SourceRequest
+from drtool.sources.truenas.facts import FACTS
 
-
-def matches(name: str, pattern: str) -> bool:
-    """Compare part by part: `*` stands for (a part of) one name and never for several levels."""
-    names, patterns = name.split("/"), pattern.split("/")
-    return len(names) == len(patterns) and all(map(fnmatch.fnmatchcase, names, patterns))
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 
-def above(name: str) -> tuple[str, ...]:
-    """Return the datasets above one."""
-    parts = name.split("/")
-    return tuple("/".join(parts[:count]) for count in range(1, len(parts)))
+def _make(request: SourceRequest) -> Source:
+    from drtool.sources.truenas.source import TruenasSource
+
+    policy, settings = request.policy, request.policy.settings
+    ssh = settings.get("ssh")
+    return TruenasSource(
+        policy=policy,
+        by=request.by,
+        runner=request.local,
+        clock=request.clock,
+        secrets=request.secrets,
+        watch=tuple(sorted({str(selector["dataset"]) for _set, selector in request.selectors if selector.get("dataset")})),
+        system=next((name for name, selector in request.selectors if selector.get("system")), ""),
+        remote=request.reach(policy.name, host=ssh, ssh_config=settings.get("ssh_config")) if ssh else None,
+        machine=request.machine,
+        proofs=request.proofs,
+    )
 
 
-def _protects(selector: Mapping[str, Any], name: str) -> bool:
-    """Tell it by the names alone: what a dataset's properties say only the NAS knows."""
-    if selector.get("system"):
-        return name == "system"
-    names = (name, *above(name))
-    pattern = str(selector.get("dataset") or "")
-    if any(matches(each, item) for item in selector.get("exclude", ()) for each in names):
-        return False
-    return any(matches(each, pattern) for each in (names if selector.get("recursive") else names[:1]))
+def _settings() -> type[BaseModel]:
+    from drtool.sources.truenas.schema import Settings
+
+    return Settings
 
 
-FACTS: Final = KindFacts(connects={"url": "the address", "ssh": "the machine"}, protects=_protects)
+def _selector() -> type[BaseModel]:
+    from drtool.sources.truenas.schema import Selector
+
+    return Selector
+
+
+def _place() -> type[BaseModel]:
+    from drtool.sources.truenas.schema import Place
+
+    return Place
+
+
+def _checks() -> tuple[Check, ...]:
+    from drtool.sources.truenas.configuration.check import ApplianceCheck
+
+    return (ApplianceCheck(),)
+
+
+def _check_keys() -> Mapping[str, type[Any]]:
+    from drtool.sources.truenas.schema import Check as ConfigurationCheck
+
+    return {"truenas_config": ConfigurationCheck}
+
+
+TRUENAS: Final = SourceKind("truenas", _make, _settings, _selector, _place, FACTS, _checks, _check_keys)

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from drtool.model.location import ssh_problem
 from drtool.model.secret import parse_reference
 
 
@@ -37,8 +38,9 @@ def _dataset(name: str) -> str:
 
 
 def _destination(host: str) -> str:
-    if host.startswith("-") or any(character.isspace() for character in host) or not host:
-        raise ValueError("is not an SSH destination: write user@host or a name of ssh_config")
+    wrong = ssh_problem(host)
+    if wrong:
+        raise ValueError(wrong)
     return host
 
 
@@ -81,11 +83,20 @@ class Settings(BaseModel):
         return self
 
 
+class Exact(BaseModel):
+    """Keys of `exact:`: a point consists of at most `chain` streams, the first of them whole and the others of what changed since."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    chain: Annotated[int, Field(ge=1, le=32)]
+
+
 class Selector(BaseModel):
     """Keys under `protect:`: a `dataset` (a name, or a pattern with `*`), or the appliance itself with `system: true`.
 
     `exclude` are patterns of dataset names, `where` user properties that must have a value, `exact` asks for exact streams of ZFS
-    instead of files. `snapshot: newest` takes the newest snapshot that a task or a replication made, if it is not older than `at_most`,
+    instead of files: `true` for a whole one each time, `{chain: 7}` for what changed since, added to earlier ones up to so many in all.
+    `snapshot: newest` takes the newest snapshot that a task or a replication made, if it is not older than `at_most`,
     instead of making one. `user_quotas` records what single users and groups may use. The other keys are those of files.
     """
 
@@ -96,13 +107,18 @@ class Selector(BaseModel):
     exclude: list[DatasetName] = []
     where: dict[str, str] = {}
     system: bool = False
-    exact: bool = False
+    exact: bool | Exact = False
     snapshot: Literal["newest"] | None = None
     user_quotas: bool = False
     at_most: Annotated[str, Field(pattern=r"^([1-9][0-9]{0,5}[dhm])+$")] | None = None
     exclude_files: list[str] = []
     exclude_caches: bool = False
     census: Literal["sample", "full"] = "sample"
+
+    @property
+    def streams(self) -> int:
+        """Of how many exact streams a point consists at most; 0: of none."""
+        return self.exact.chain if isinstance(self.exact, Exact) else int(self.exact)
 
     @model_validator(mode="after")
     def _one_thing(self) -> Self:
@@ -121,6 +137,10 @@ class Selector(BaseModel):
             or self.exclude_caches
         ):
             raise ValueError("`system: true` has no other keys")
+        if self.streams > 1 and self.snapshot:
+            raise ValueError(
+                "a chain keeps the snapshot that it goes on with, which must be drtool's own: write `exact: true`, or leave out `snapshot`"
+            )
         if self.exact and (self.exclude_files or self.exclude_caches):
             raise ValueError("an exact stream holds every file: leave out `exact`, or `exclude_files` and `exclude_caches`")
         return self

@@ -62,7 +62,7 @@ def get_methods(call: Call, arguments: GetMethods) -> Json:
     """Tell the methods of a service, or all, with who may call them."""
     profile = call.session.profile if call.session is not None else call.appliance.state.profile
     found = {}
-    for name, method in sorted(call.appliance.methods.items()):
+    for name, method in sorted(call.methods.items()):
         if method.is_in(profile) and (arguments.service is None or name.rpartition(".")[0] == arguments.service):
             found[name] = {
                 "description": method.work.__doc__ or "",
@@ -111,7 +111,7 @@ def set_options(call: Call, arguments: SetOptions) -> Json:
 def download(call: Call, arguments: Download) -> Json:
     """Begin a job that makes a file, and tell where the file can be taken."""
     appliance = call.appliance
-    method = appliance.methods.get(arguments.method)
+    method = call.methods.get(arguments.method)
     if method is None or not method.is_in(appliance.state.profile) or method.pipe != "output":
         raise CallError("Method is not downloadable", 22)
     if not allowed(appliance.roles_of(call.user), method):
@@ -120,7 +120,8 @@ def download(call: Call, arguments: Download) -> Json:
         raise CallError("There is no session")
     faults = appliance.faults.of(arguments.method)
     taken = bind(method.arguments, arguments.args)
-    job = begin(appliance, method, call_of(appliance, call.session, call.user, faults), taken, arguments.args, message=None, faults=faults)
+    job_call = call_of(appliance, call.methods, call.session, call.user, faults)
+    job = begin(appliance, method, job_call, taken, arguments.args, message=None, faults=faults)
     appliance.note(arguments.method, arguments.args, call.user, "done")
     token = appliance.new_token(call.user, call.session.peer, job=job.id, filename=arguments.filename)
     return [job.id, f"/_download/{job.id}?auth_token={token}"]

@@ -77,7 +77,7 @@ class AppName(Arguments):
 
 def machines(call: Call, arguments: Query) -> Json:
     """Tell the virtual machines with their devices and whether they run."""
-    return query.run([_machine(each) for each in call.appliance.state.guests], arguments.filters, arguments.options)
+    return query.run([_machine(call, each) for each in call.appliance.state.guests], arguments.filters, arguments.options)
 
 
 def create_machine(call: Call, arguments: VmCreate) -> Json:
@@ -87,7 +87,7 @@ def create_machine(call: Call, arguments: VmCreate) -> Json:
     row = {"id": state.next_id(), "name": given.name, "memory": given.memory, "running": False, "disks": []}
     state.guests.append(row)
     call.appliance.save()
-    return _machine(row)
+    return _machine(call, row)
 
 
 def add_disk(call: Call, arguments: DeviceCreate) -> Json:
@@ -106,21 +106,24 @@ def add_disk(call: Call, arguments: DeviceCreate) -> Json:
 def start_machine(call: Call, arguments: Start) -> None:
     """Switch it on, if what it needs is there."""
     row = _guest(call, arguments.id)
-    if row["running"]:
+    if _is_on(call, row):
         raise CallError(f"VM {row['name']!r} is already running")
     for device in row["disks"]:
         if not call.storage.datasets([volume_of(device["path"])], children=False):
             raise CallError(f"{device['path']} is not available", errno.ENOENT)
-    row["running"] = True
+    row.update(running=True, off_at=0.0)
     call.appliance.save()
 
 
 def stop_machine(call: Call, arguments: Stop) -> None:
-    """Switch it off."""
+    """Tell it to shut down, and wait for that as long as its own timeout says; one that takes longer goes off later."""
     row = _guest(call, arguments.id)
-    if not row["running"]:
+    if not _is_on(call, row):
         raise CallError(f"VM {row['name']!r} is not running")
-    row["running"] = False
+    if call.late_seconds:
+        row["off_at"] = call.appliance.clock.now().timestamp() + call.late_seconds
+    else:
+        row["running"] = False
     call.appliance.save()
 
 
@@ -187,8 +190,12 @@ def _set_app(call: Call, name: str, *, running: bool) -> None:
     call.appliance.save()
 
 
-def _machine(row: dict[str, Json]) -> dict[str, Json]:
-    on = bool(row["running"])
+def _is_on(call: Call, row: dict[str, Json]) -> bool:
+    return bool(row["running"]) and not 0 < row.get("off_at", 0.0) <= call.appliance.clock.now().timestamp()
+
+
+def _machine(call: Call, row: dict[str, Json]) -> dict[str, Json]:
+    on = _is_on(call, row)
     return {
         "id": row["id"],
         "name": row["name"],

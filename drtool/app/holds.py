@@ -1,0 +1,68 @@
+"""Keeping points from being forgotten, and ending that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from drtool.app.listings import listings
+from drtool.app.runtime import Runtime
+from drtool.app.working import working
+from drtool.model.errors import Unavailable
+from drtool.model.hold import Hold, ending
+from drtool.model.inventory import Listing
+from drtool.planning.views import find_hold, find_point, holds_in_force, view_points
+
+
+def hold_add(runtime: Runtime, target: str, *, until: datetime | None, reason: str) -> Hold:
+    """Keep a point, or every point of a set, from being forgotten.
+
+    Raises NotFound when the point is gone, Unavailable when the hold stands, but not in every repository.
+    """
+    known, now = listings(runtime, refresh=True), runtime.clock.now()
+    set_name, point = target, ""
+    if target not in runtime.policy.sets and target not in {view.point.set for view in view_points(known, now=now)}:
+        view = find_point(target, known, now=now)
+        set_name, point = view.point.set, view.point.point
+    hold = Hold(
+        runtime.clock.fresh_id(), set_name, runtime.policy.name, reason, runtime.clock.now(), until, point, machine=runtime.adapters.machine
+    )
+    left_out = _append(runtime, hold, known)
+    if point:
+        find_point(point, listings(runtime, refresh=False), now=now)
+    _require_everywhere(f"the hold {hold.id} was written", left_out, hint=f"the same again when it answers: drtool hold add {target} …")
+    return hold
+
+
+def hold_list(runtime: Runtime) -> tuple[Hold, ...]:
+    """Return the holds in force."""
+    return holds_in_force(listings(runtime, refresh=True), now=runtime.clock.now())
+
+
+def hold_release(runtime: Runtime, name: str) -> Hold:
+    """End a hold by an appended release record."""
+    known = listings(runtime, refresh=True)
+    hold = find_hold(name, known, now=runtime.clock.now())
+    if hold.signer:
+        runtime.notary.sign(hold.id.encode())  # refused here: without a signature the release would end nothing
+    ended = ending(hold, id=runtime.clock.fresh_id(), created=runtime.clock.now(), machine=runtime.adapters.machine)
+    left_out = _append(runtime, ended, known)
+    _require_everywhere(f"{hold.id} is released", left_out, hint=f"again when that answers: drtool hold release {hold.id}")
+    return hold
+
+
+def _append(runtime: Runtime, hold: Hold, known: Mapping[str, Listing]) -> tuple[str, ...]:
+    """Write a hold wherever its set is kept, its end wherever it is listed, too; returns the repositories that could not be asked."""
+    listed = (name for name, listing in known.items() if hold.releases and any(each.id == hold.releases for each in listing.holds))
+    names = tuple(dict.fromkeys((*runtime.kept_in(hold.set), *listed)))
+    with working(runtime):  # it locks: killed, it must be known whose that lock was
+        for name in names:
+            if known[name].problem is None:
+                runtime.adapters.repositories[name].append(hold)
+    listings(runtime, refresh=True)  # what is remembered knows it, too
+    return tuple(name for name in names if known[name].problem is not None)
+
+
+def _require_everywhere(done: str, left_out: tuple[str, ...], *, hint: str) -> None:
+    if left_out:
+        raise Unavailable(f"{done}, but not in {', '.join(left_out)}: it could not be read", hint=hint, safe="elsewhere it counts")

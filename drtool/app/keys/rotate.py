@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from drtool.app.composition import make_secrets
+from drtool.app.runtime import Runtime
+from drtool.app.working import alone_with
+from drtool.model.errors import Refused, WrongKey
+from drtool.model.key import RotatedKey
+from drtool.model.policy import Policy
+from drtool.model.secret import Secret, SecretReference
+from drtool.planning.keys import users_of
+from drtool.ports import KeyRing, SecretStore
+from drtool.secrets.keyfile import RotatingFile
+
+RingWith = Callable[[SecretReference], KeyRing]
+
+_OTHER_PLACES = {
+    "env": "where that variable comes from",
+    "credential": "where the unit's LoadCredential= takes it from",
+    "command": "where that command takes it from",
+}
+
+
+def key_rotate(runtime: Runtime, repository: str) -> RotatedKey:
+    """Replace the key in a repository's own key file by a fresh one; no run of its sets may be going on."""
+    name, policy = runtime.repository_named(repository), runtime.policy
+    sets = tuple(each.name for each in policy.sets.values() if name in policy.repositories_of(each))
+    with alone_with(runtime, sets):
+        return rotate_key(policy, name, ring_with=runtime.ring_of(name), secrets=make_secrets())
+
+
+def rotate_key(policy: Policy, repository: str, *, ring_with: RingWith, secrets: SecretStore) -> RotatedKey:
+    """Replace the key in the policy's own key file by a fresh one, and remove the old one from the repository.
+
+    The order is what makes it safe: the fresh key is added and opened before the file changes, and the old key is removed after the file
+    has been seen to open. Killed anywhere, the file opens the repository, and the next call goes on from there.
+    """
+    reference = policy.repositories[repository].address.password
+    if reference.scheme != "file":
+        raise Refused(
+            f"the key of {repository} is {reference}; only a `file:` can be replaced from here",
+            hint=f"drtool key add {repository} --file NEW; put what is in NEW {_OTHER_PLACES[reference.scheme]}; "
+            f"drtool doctor {repository}; then drtool key list {repository}, and: restic key remove OLD-ID",
+            safe="nothing was changed",
+        )
+    _require_alone(policy, repository, reference)
+    file = RotatingFile(reference)
+    resumed = file.is_begun
+    notes: tuple[str, ...] = ("every other copy of the old key opens nothing any more: keep a copy of the new one away from this machine",)
+    if not file.is_swapped:
+        notes += _require_no_copy_in_use(policy, repository, secrets)
+        _bring_in_fresh(file, ring_with)
+        file.swap()
+    made = ring_with(file.live).current()
+    old = _id_of(ring_with(file.aside))
+    if old and old != made:
+        ring_with(file.live).remove(old)
+    file.finish()
+    return RotatedKey(repository, file.path, made, old, resumed, notes)
+
+
+def _bring_in_fresh(file: RotatingFile, ring_with: RingWith) -> None:
+    """Have a fresh key beside the file that is seen to open the repository."""
+    ring = ring_with(file.live)
+    current = next((key for key in ring.list_keys() if key.current), None)
+    if current is None:
+        raise Refused(f"{ring.name} does not tell which key is in use", hint=f"drtool doctor {ring.name}", safe="nothing was changed")
+    file.make_fresh()
+    fresh = ring_with(file.fresh)
+    if not _id_of(fresh):
+        ring.add(file.read_fresh(), user=current.user, host=current.host)
+        fresh = ring_with(file.fresh)
+    fresh.current()
+
+
+def _id_of(ring: KeyRing) -> str:
+    try:
+        return ring.current()
+    except WrongKey:
+        return ""
+
+
+def _require_alone(policy: Policy, repository: str, reference: SecretReference) -> None:
+    others = [name for name in users_of(policy, reference) if name != repository]
+    if others:
+        raise Refused(
+            f"{reference} opens {', '.join(others)} too, which would then be closed",
+            hint="give each repository a key file of its own: copy the file, name the copy in the policy, then rotate",
+            safe="nothing was changed",
+        )
+
+
+def _require_no_copy_in_use(policy: Policy, repository: str, secrets: SecretStore) -> tuple[str, ...]:
+    """Refuse when another place of the policy holds a copy of the key that is to go; return what could not be looked at."""
+    found = policy.repositories[repository]
+    in_use = secrets.resolve(found.address.password)
+    drills = [(f"the drill {drill.name}", drill.key) for drill in policy.drills.values() if drill.key and drill.repository == repository]
+    seen = [(f"seen_from {name}", address.password) for name, address in found.seen_from.items()]
+    notes: tuple[str, ...] = ()
+    for who, reference in (*drills, *seen):
+        if reference == found.address.password:
+            continue
+        try:
+            other = secrets.resolve(reference)
+        except Refused:
+            notes += (f"{reference} of {who} is not at hand: if it holds a copy of the old key, it opens nothing any more",)
+            continue
+        if _same(other, in_use):
+            raise Refused(
+                f"{reference} of {who} is a copy of the key that would be removed",
+                hint=f"give it a key of its own first: drtool key add {repository} --file FILE",
+                safe="nothing was changed",
+            )
+    return notes
+
+
+def _same(one: Secret, other: Secret) -> bool:
+    return one.reveal() == other.reveal()

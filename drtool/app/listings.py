@@ -1,0 +1,104 @@
+"""What lies in the repositories: listings, fed by the index while it is good enough, and the manifests of points."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+
+from drtool.app.runtime import Runtime
+from drtool.catalog import manifest as manifests
+from drtool.engine.observe import observe
+from drtool.model.errors import Corrupt, DrtoolError, NotFound
+from drtool.model.inventory import Listing
+from drtool.model.nearest import named
+from drtool.model.point import Manifest
+from drtool.model.view import PointView
+from drtool.planning.choose import ChosenPoint, choose_point, name_older
+from drtool.planning.views import find_point, newest_before, view_points
+
+RECENT_SECONDS = 60.0
+
+
+def listings(runtime: Runtime, *, refresh: bool) -> dict[str, Listing]:
+    """Return a listing of every repository: from the index, and asked anew where that knows nothing or with `refresh`."""
+    names = tuple(runtime.policy.repositories)
+    known = {} if refresh else runtime.index.load()
+    asked = observe(runtime.adapters, repositories=[name for name in names if name not in known]).repositories
+    for listing in asked.values():
+        runtime.index.save(listing)
+    return {name: asked.get(name) or known[name] for name in names}
+
+
+def points_in(runtime: Runtime, known: Mapping[str, Listing]) -> tuple[PointView, ...]:
+    """Return our points that listings tell of, newest first."""
+    return view_points(known, now=runtime.clock.now())
+
+
+def find(runtime: Runtime, name: str, *, refresh: bool) -> PointView:
+    """Return the point that a name means; NotFound when there is none, or more than one."""
+    return find_point(name, listings(runtime, refresh=refresh), now=runtime.clock.now())
+
+
+def found_with_manifest(runtime: Runtime, name: str, *, refresh: bool) -> tuple[PointView, Manifest]:
+    """Return the point that a name means, and its manifest."""
+    known = listings(runtime, refresh=refresh)
+    view = find_point(name, known, now=runtime.clock.now())
+    return view, read_manifest(runtime, view, known)
+
+
+def read_manifest(runtime: Runtime, view: PointView, known: Mapping[str, Listing]) -> Manifest:
+    """Read the manifest of a point from the first repository that gives it as it was sealed."""
+    last: DrtoolError | None = None
+    for name in view.listed:
+        point = next((each for each in reversed(known[name].every_point) if each.digest == view.point.digest), view.point)
+        try:
+            return manifests.read(runtime.adapters.repositories[name].read(point.manifest), digest=view.point.digest)
+        except DrtoolError as error:
+            last = error
+    raise last or NotFound(f"no repository holds the point {view.point.point}")
+
+
+def choose(
+    runtime: Runtime,
+    set_name: str,
+    repositories: Iterable[str],
+    *,
+    point: str | None = None,
+    at: datetime | None = None,
+    workloads: tuple[str, ...] = (),
+    signers: Callable[[], frozenset[str]] = frozenset,
+) -> tuple[ChosenPoint, Manifest]:
+    """Choose the point of a set to restore and read its manifest; when no repository can be read, raises what the first one says."""
+    asked = runtime.adapters.repositories
+    names = tuple(named(name, asked, "repository") for name in dict.fromkeys(repositories))
+    known = observe(runtime.adapters, repositories=names).repositories
+    for listing in known.values():
+        runtime.index.save(listing)
+    if all(listing.problem is not None for listing in known.values()):
+        asked[names[0]].list()
+    chosen = choose_point(
+        known,
+        set=set_name,
+        by=runtime.policy.name,
+        point=point,
+        at=at,
+        now=runtime.clock.now(),
+        workloads=workloads,
+        signers=signers(),
+    )
+    try:
+        return chosen, read_manifest(runtime, PointView(chosen.recovery_point, chosen.copies), known)
+    except Corrupt as error:  # an older point is never taken unless somebody says so; which one that would be is said
+        error.hint = "; ".join(filter(None, (error.hint, name_older(chosen.recovery_point, known))))
+        raise
+
+
+def read_before(runtime: Runtime, later: Iterable[Manifest], repository: str) -> dict[str, Manifest]:
+    """Return by set the manifest of the newest complete point before each of `later`, where this repository has one."""
+    known = {repository: runtime.adapters.repositories[repository].list(maximum_age_seconds=RECENT_SECONDS)}
+    found = {}
+    for manifest in later:
+        view = newest_before(manifest.instant, manifest.set, known, now=runtime.clock.now())
+        if view is not None:
+            found[manifest.set] = read_manifest(runtime, view, known)
+    return found

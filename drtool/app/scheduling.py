@@ -1,0 +1,132 @@
+"""What wakes drtool on this machine: what that has to be for a policy, what is there, and what changes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from dataclasses import dataclass, replace
+from typing import Final
+
+from drtool.app.runtime import Runtime
+from drtool.model.command import Command
+from drtool.model.errors import DrtoolError, Refused
+from drtool.model.timer import Change, Credential, SchedulePlan, TimerFile, WantedTimers
+from drtool.planning import timers as planning
+from drtool.timers import cron, files, systemd
+
+_FIVE_MINUTES: Final = 300
+_CREDENTIALS: Final = "/etc/credstore"
+_ENCRYPTED: Final = "/etc/credstore.encrypted"
+_OF_THE_SYSTEM: Final = "/etc/systemd/system"
+_OF_CRON: Final = "/etc/cron.d"
+
+
+@dataclass(frozen=True, slots=True)
+class TimerWish:
+    """How a person wants to have timers: by cron or systemd, of the system or of this user, written where, asking how often."""
+
+    by_cron: bool = False
+    of_a_user: bool = False
+    directory: str = ""
+    """Where the files go; empty: where systemd or cron reads them, which is told to it, too."""
+    every_seconds: int | None = None
+    """None: as what is installed does, every five minutes where nothing is."""
+    policy_paths: tuple[str, ...] = ()
+
+
+def timer_files(runtime: Runtime, wish: TimerWish) -> tuple[TimerFile, ...]:
+    """Return the files that the timers of this policy have to be; Refused where it cannot be told how drtool is called."""
+    wanted = _wanted(runtime, wish)
+    return (cron.crontab(wanted),) if wish.by_cron else systemd.units(wanted)
+
+
+def plan_schedule(runtime: Runtime, wish: TimerWish, *, remove: bool = False) -> SchedulePlan:
+    """Return what has to change where timers lie, or what goes with `remove`; Refused where somebody else's file lies in the way."""
+    wanted = () if remove else timer_files(runtime, wish)
+    changes = files.compare(_folder(wish), wanted, names=_names(runtime.policy.name, wish))
+    if wish.by_cron or wish.directory:
+        return SchedulePlan(changes)
+    plan = SchedulePlan(changes, ("systemctl", *(("--user",) if wish.of_a_user else ())))
+    return replace(plan, asleep=tuple(name for name in plan.timers(Change.SAME) if _tell(runtime, plan, "is-active", "--quiet", name)))
+
+
+def schedule(runtime: Runtime, plan: SchedulePlan) -> tuple[str, ...]:
+    """Write and remove what was planned, and let systemd know; returns in words what was not possible."""
+    if plan.is_idle:
+        return ()
+    gone = plan.timers(Change.REMOVE)
+    told = _tell(runtime, plan, "disable", "--now", *gone) if gone else ()
+    files.carry_out(plan.changes)
+    told += _tell(runtime, plan, "daemon-reload")
+    changed = plan.timers(Change.CHANGE)
+    told += _tell(runtime, plan, "restart", *changed) if changed else ()  # enabled already, it would go on by its old calendar
+    there = (*plan.timers(Change.ADD, Change.CHANGE), *plan.asleep)
+    return told + (_tell(runtime, plan, "enable", "--now", *there) if there else ())
+
+
+def _wanted(runtime: Runtime, wish: TimerWish) -> WantedTimers:
+    from drtool.app.composition import FACTS  # noqa: PLC0415 - every platform's front door
+    from drtool.planning.own import own_places  # noqa: PLC0415 - likewise
+
+    policy, state = runtime.policy, os.path.abspath(runtime.state_directory)
+    every = wish.every_seconds or files.every_of(_folder(wish), _names(policy.name, wish))
+    every = every if every in planning.STEPS else _FIVE_MINUTES
+    return WantedTimers(
+        policy=policy.name,
+        program=_program(),
+        policy_paths=wish.policy_paths,
+        state_directory=state,
+        calls=planning.calls_of(policy),
+        every_seconds=every,
+        offset_seconds=planning.offset_of(policy.name, machine=runtime.notary.machine, every_seconds=every),
+        credentials=tuple(map(_credential, planning.names_of(policy, "credential"))),
+        writable=planning.writable(policy, own_places(policy, state_directory=state), FACTS),
+        of_a_user=wish.of_a_user,
+    )
+
+
+def _names(policy: str, wish: TimerWish) -> tuple[str, ...]:
+    return (cron.crontab_name(policy),) if wish.by_cron else systemd.unit_names(policy)
+
+
+def _credential(name: str) -> Credential:
+    """Say where systemd finds a credential: in its encrypted store where one lies there, in the other else."""
+    encrypted = os.path.join(_ENCRYPTED, name)
+    return Credential(name, encrypted, encrypted=True) if os.path.exists(encrypted) else Credential(name, os.path.join(_CREDENTIALS, name))
+
+
+def _program() -> str:
+    """Return by which full path a timer calls this very program."""
+    beside = os.path.join(os.path.dirname(sys.executable), "drtool")
+    found = beside if os.access(beside, os.X_OK) else shutil.which("drtool")
+    if found is None:
+        raise Refused(
+            "it cannot be told where the program drtool lies",
+            hint="put it on the PATH",
+            safe="nothing was changed",
+        )
+    return os.path.abspath(found)
+
+
+def _folder(wish: TimerWish) -> str:
+    if wish.directory:
+        return os.path.abspath(wish.directory)
+    if wish.by_cron:
+        return _OF_CRON
+    if wish.of_a_user:
+        home = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
+        return os.path.join(home, "systemd", "user")
+    return _OF_THE_SYSTEM
+
+
+def _tell(runtime: Runtime, plan: SchedulePlan, *words: str) -> tuple[str, ...]:
+    """Tell systemd something; what it does not do a person has to."""
+    if not plan.systemctl:
+        return ()
+    argv = (*plan.systemctl, *words)
+    try:
+        completed = runtime.adapters.local.run(Command(argv))
+    except DrtoolError as error:
+        return (f"`{' '.join(argv)}` was not possible: {error.what}",)
+    return () if completed.exit_code == 0 else (f"`{' '.join(argv)}` said: {completed.said(300)}",)

@@ -1,0 +1,79 @@
+"""How the sets stand: the one look that must be quick, and that needs no repository while the index knows enough."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from drtool.app.runtime import Runtime
+from drtool.app.summary import known_summary, new_summary
+from drtool.app.timetable import Timetable
+from drtool.catalog.dead import dead_runs
+from drtool.catalog.seen import Seen
+from drtool.catalog.unfinished import UnfinishedFile
+from drtool.model.dead_run import DeadRun
+from drtool.model.gone_set import GoneSet
+from drtool.model.unfinished import Unfinished
+from drtool.planning.cycle import ReadingStatus, reading_statuses
+from drtool.planning.overdue import TaskStatus
+from drtool.planning.schedule import left_out
+from drtool.planning.status import Beyond, SetStatus, judge_sets
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from drtool.model.inventory import Listing, Problem
+
+
+@dataclass(frozen=True, slots=True)
+class StatusView:
+    """How the sets stand; `as_of` is when the oldest of the listings behind it was taken."""
+
+    sets: tuple[SetStatus, ...]
+    as_of: datetime
+    now: datetime
+    readings: tuple[ReadingStatus, ...] = ()
+    schedules: tuple[TaskStatus, ...] = ()
+    unscheduled: tuple[str, ...] = ()
+    """Sets without a schedule, where others have one."""
+    gone: tuple[GoneSet, ...] = ()
+    """Sets whose points are there, and which the policy does not have any more."""
+    untimed: tuple[TaskStatus, ...] = ()
+    """Backups and drills without a schedule whose last attempt was not good."""
+    dead: tuple[DeadRun, ...] = ()
+    """Runs of this machine that died, and after which nobody has tidied up."""
+    unfinished: tuple[Unfinished, ...] = ()
+    """Exchanges of places that lie in pieces, and that no sweep could finish yet."""
+
+
+def status(runtime: Runtime, *, refresh: bool = False) -> StatusView:
+    """Tell how every set stands, from the index unless `refresh`."""
+    policy = runtime.policy
+    unread: Mapping[str, Problem] = {}
+    summary = None if refresh else known_summary(runtime)
+    if summary is None:
+        summary, unread = new_summary(runtime, ask=lambda: _asked(runtime, refresh=refresh), refresh=refresh)
+    now, timetable = runtime.clock.now(), Timetable(runtime)
+    timed, untimed = timetable.statuses(summary.told), timetable.untimed()
+    failed = {each.task.name: each.next for each in (*timed, *untimed) if each.task.verb == "run" and each.attention}
+    since = Seen(runtime.state_directory).since(summary.present, now)
+    beyond = Beyond(summary.rto_forecasts, summary.present, since, failed)
+    return StatusView(
+        sets=judge_sets(policy, summary, now=now, beyond=beyond, unread=unread),
+        as_of=summary.as_of,
+        now=now,
+        readings=reading_statuses(policy, summary.readings, now=now),
+        schedules=timed,
+        unscheduled=left_out(policy),
+        gone=summary.gone,
+        untimed=untimed,
+        dead=dead_runs(runtime.state_directory),
+        unfinished=UnfinishedFile(runtime.state_directory, by=policy.name).load(),
+    )
+
+
+def _asked(runtime: Runtime, *, refresh: bool) -> Mapping[str, Listing]:
+    from drtool.app.listings import listings
+
+    return listings(runtime, refresh=refresh)

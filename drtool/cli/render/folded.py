@@ -1,0 +1,50 @@
+"""Sentences and command lines on a narrow screen: a line is broken between words, never within one."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from collections.abc import Iterable
+from typing import Final
+
+from drtool.cli.render.words import width
+
+_USUAL: Final = 80
+_DEEPER: Final = 2
+_GOES_ON: Final = " \\"
+
+
+def folded(lines: Iterable[str], *, columns: int | None = None) -> list[str]:
+    """Break lines that are longer than the terminal, at most 80 columns, between words; what follows stands a little deeper."""
+    most = columns or _columns()
+    return [part for line in lines for part in ([line] if width(line) <= most else _parts(line, most))]
+
+
+def folded_command(command_line: str, *, depth: int = 0, columns: int | None = None) -> list[str]:
+    r"""Break a command line between its words so that all of it is still one command where it is pasted: ` \` ends what goes on."""
+    most, margin = columns or _columns(), " " * depth
+    lines, current = [], ""
+    for word in map(shlex.quote, shlex.split(command_line)):
+        if current and width(f"{margin}{current} {word}{_GOES_ON}") > most:
+            lines.append(f"{margin}{current}{_GOES_ON}")
+            margin, current = " " * (depth + _DEEPER), word
+        else:
+            current = f"{current} {word}" if current else word
+    return [*lines, f"{margin}{current}"]
+
+
+def _columns() -> int:
+    return min(_USUAL, shutil.get_terminal_size((_USUAL, 24)).columns)
+
+
+def _parts(line: str, most: int) -> list[str]:
+    depth = len(line) - len(line.lstrip(" "))
+    parts, current = [], " " * depth
+    for gap, word in re.findall(r"( *)([^ ]+)", line[depth:]):
+        if current.strip() and width(current) + len(gap) + width(word) > most:
+            parts.append(current)
+            current = " " * (depth + _DEEPER) + word
+        else:
+            current += gap + word
+    return [*parts, current]

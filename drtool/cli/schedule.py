@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import difflib
+import shlex
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from drtool.cli import exits, screen
+from drtool.cli.options import VerbGroup
+from drtool.cli.render.words import printable
+from drtool.cli.session import Invocation, open_session
+from drtool.cli.types import Seconds
+from drtool.model.errors import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from drtool.app.scheduling import TimerWish
+    from drtool.model.timer import SchedulePlan
+
+_MINUTE = 60
+
+
+def _wishes(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a verb the options that say which timers are meant."""
+    for option in (
+        click.option("--every", type=Seconds(), metavar="5m", help="How often it is asked what is due: 1m to 1h; else as installed."),
+        click.option("--directory", metavar="DIRECTORY", help="Write the files there, and tell systemd nothing."),
+        click.option("--user", is_flag=True, help="Timers of this user, not of the system."),
+        click.option("--cron", is_flag=True, help="A file for /etc/cron.d instead of units of systemd."),
+    ):
+        function = option(function)
+    return function
+
+
+@click.group("schedule", cls=VerbGroup)
+def command() -> None:
+    """Let this machine call drtool by itself: timers of systemd, or cron.
+
+    When something is done stands in the policy; the timers only ask every few minutes what is due.
+    """
+
+
+@command.command("print")
+@_wishes
+@click.pass_context
+def print_files(context: click.Context, cron: bool, user: bool, directory: str | None, every: float | None) -> int:  # noqa: FBT001 - click's shape
+    """Print the files and change nothing."""
+    session = open_session(context)
+    files = session.app().timer_files(_wish(session, cron=cron, user=user, directory=directory, every=every))
+    session.answer("timers", files, lambda: [line for file in files for line in (f"# {file.name}", *file.text.splitlines(), "")])
+    return exits.SUCCEEDED
+
+
+@command.command("install")
+@_wishes
+@click.option("--yes", is_flag=True, help="Ask nothing.")
+@click.pass_context
+def install(context: click.Context, cron: bool, user: bool, directory: str | None, every: float | None, yes: bool) -> int:  # noqa: FBT001
+    """Write the files, start the timers; shows what changes and asks. Again, it changes only what is not so."""
+    return _change(open_session(context), cron=cron, user=user, directory=directory, every=every, yes=yes, remove=False)
+
+
+@command.command("remove")
+@_wishes
+@click.option("--yes", is_flag=True, help="Ask nothing.")
+@click.pass_context
+def remove(context: click.Context, cron: bool, user: bool, directory: str | None, every: float | None, yes: bool) -> int:  # noqa: FBT001
+    """Stop the timers and remove their files."""
+    return _change(open_session(context), cron=cron, user=user, directory=directory, every=every, yes=yes, remove=True)
+
+
+@command.command("status")
+@_wishes
+@click.pass_context
+def status(context: click.Context, cron: bool, user: bool, directory: str | None, every: float | None) -> int:  # noqa: FBT001
+    """Compare what is installed with what has to be; ends 1 where that differs."""
+    session = open_session(context)
+    plan = session.app().plan_schedule(_wish(session, cron=cron, user=user, directory=directory, every=every))
+    words = ["drtool", "schedule", "install", *("--cron",) * cron, *("--user",) * user, *(("--directory", directory) if directory else ())]
+    words += [] if every is None else ["--every", f"{every / _MINUTE:.0f}m"]
+    said = ["as it has to be"] if plan.is_idle else ["", f"next: {shlex.join(words)}"]
+    session.answer("timers", plan.changes, lambda: [*_lines(plan), *said])
+    return exits.SUCCEEDED if plan.is_idle else exits.NEEDS_ATTENTION
+
+
+@command.command("failed", hidden=True)
+@click.argument("unit")
+@click.pass_context
+def failed(context: click.Context, unit: str) -> int:
+    """Tell whoever the policy names that a unit failed; called by systemd."""
+    session = open_session(context)
+    untold = session.app().tell_of_unit(unit)
+    screen.words(untold)
+    return exits.FAILED if untold else exits.SUCCEEDED
+
+
+def _change(session: Invocation, *, cron: bool, user: bool, directory: str | None, every: float | None, yes: bool, remove: bool) -> int:
+    app = session.app()
+    plan = app.plan_schedule(_wish(session, cron=cron, user=user, directory=directory, every=every), remove=remove)
+    if plan.is_idle:
+        session.answer("timers", plan.changes, lambda: ["nothing to change"])
+        return exits.SUCCEEDED
+    if not yes:
+        screen.words(_lines(plan, whole=True))
+        if not sys.stdin.isatty():
+            raise Refused("nobody is there to ask", hint="look at the changes above, and add --yes", safe="nothing was changed")
+        if not click.confirm("Do this?", default=False, err=True):
+            screen.words(["Nothing was changed."])
+            return exits.FAILED
+    untold = app.schedule(plan)
+    session.answer("timers", plan.changes, lambda: _lines(plan))
+    screen.words(printable(each) for each in untold)
+    return exits.FAILED if untold else exits.SUCCEEDED
+
+
+def _wish(session: Invocation, *, cron: bool, user: bool, directory: str | None, every: float | None) -> TimerWish:
+    from drtool.app.opening import policy_paths  # noqa: PLC0415
+    from drtool.app.scheduling import TimerWish  # noqa: PLC0415
+    from drtool.planning.timers import STEPS  # noqa: PLC0415
+
+    if every is not None and every not in STEPS:
+        steps = ", ".join(f"{step // _MINUTE}m" for step in STEPS)
+        raise click.UsageError(f"--every must divide an hour: {steps}")
+    if cron and user:
+        raise click.UsageError("a user has no folder of cron: print the lines (drtool schedule print --cron) and add them by `crontab -e`")
+    return TimerWish(cron, user, directory or "", None if every is None else int(every), policy_paths(session.options.policy))
+
+
+def _lines(plan: SchedulePlan, *, whole: bool = False) -> list[str]:
+    """Say file by file what changes, and which timers nothing wakes; `whole`: line by line, too."""
+    lines = []
+    for change in plan.changes:
+        of = f"  (until now it calls with {printable(change.of)})" if change.of else ""
+        lines.append(f"{change.change.value:6}  {printable(change.path)}{of}")
+        if whole and change.change.value != "same":
+            compared = difflib.unified_diff(change.before.splitlines(), change.after.splitlines(), lineterm="", n=1)
+            lines += [f"    {printable(line)}" for line in list(compared)[2:]]
+    return [*lines, *(f"start   {printable(name)}: it is there, and nothing wakes it" for name in plan.asleep)]

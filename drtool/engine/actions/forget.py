@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from drtool.engine.actions.work import Work
+from drtool.engine.adapters import Adapters
+from drtool.engine.safeguard import own_points, require_unchanged
+from drtool.engine.unclaim import unclaim
+from drtool.model.errors import Conflict
+from drtool.model.hold import active_holds, looked_at, spent_pins
+from drtool.model.inventory import Listing
+from drtool.model.plan import Forget, Forgotten, Verdict
+from drtool.model.quarantine import reasons_to_stop
+from drtool.planning.evidence import damage, verified_points
+from drtool.planning.retention import verdicts
+
+
+def forget(work: Work, action: Forget) -> Forgotten:
+    """Remove points by their ids, after a listing taken now: what is held, or looks wrong, stays; Refused when that misses something."""
+    adapters, of_set = work.adapters, work.step.set
+    repository = adapters.repositories[action.repository]
+    now = adapters.clock.now()
+    listing = repository.list()
+    require_unchanged(listing, "nothing is forgotten there")
+    points = {point.point: point for point in listing.points}
+    if action.expected and action.expected not in points:
+        raise Conflict(f"the point {action.expected} is not sealed in {action.repository}, so nothing is forgotten there")
+    stops = reasons_to_stop(
+        own_points(listing, of_set).values(), action.rules, point=action.expected, now=now, looked=looked_at(listing.holds, of_set)
+    )
+    if stops:
+        return Forgotten((), dict.fromkeys(action.points, stops[0].words))
+    holds = active_holds(listing.holds, now)
+    kept = {name: hold.reason for name in action.points for hold in holds if hold.set == of_set and hold.point in ("", name)}
+    # The plan took the new point for complete and whole, and other points for what they were then.
+    kept |= {
+        each.point: ", ".join(each.reasons) for each in _judged(adapters, listing, of_set) if each.reasons and each.point in action.points
+    }
+    # What a platform keeps goes before the claim on it: killed in between, the next run forgets the rest.
+    native = unclaim(adapters, action.repository, (points[name] for name in action.points if name in points and name not in kept))
+    kept |= native
+    forgotten = tuple(name for name in action.points if name in points and name not in kept)
+    if forgotten:
+        pins = spent_pins(listing.holds, now, by=work.plan.policy, machine=adapters.machine)
+        repository.forget(forgotten, pins=pins)
+    return Forgotten(forgotten, kept, tuple(f"{name} stays in {action.repository}: {reason}" for name, reason in native.items()))
+
+
+def _judged(adapters: Adapters, listing: Listing, set: str) -> tuple[Verdict, ...]:  # noqa: A002 - the vocabulary's word
+    backup_set = adapters.policy.sets.get(set)
+    if backup_set is None:
+        return ()
+    return verdicts(
+        own_points(listing, set).values(),
+        adapters.policy.retention_in(backup_set, listing.repository),
+        repository=listing.repository,
+        set=set,
+        now=adapters.clock.now(),
+        verified=verified_points(listing),
+        damaged=damage(listing) is not None,
+    )

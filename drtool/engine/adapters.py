@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from drtool.catalog.evidence_folder import EvidenceFolder
+from drtool.engine.natives import Natives, stores_of
+from drtool.model.errors import Refused
+from drtool.model.key import UsedKey
+from drtool.model.policy import Policy
+from drtool.ports import Check, Clock, KeyRing, NativeStore, Notary, Repository, Runner, Source
+
+
+@dataclass(frozen=True, slots=True)
+class Adapters:
+    """Everything a run may touch the world with, chosen by `app.py`; a drill's adapters are wrapped so that they cannot do more."""
+
+    policy: Policy
+    sources: Mapping[str, Source]
+    repositories: Mapping[str, Repository]
+    checks: Mapping[str, Check]
+    clock: Clock
+    local: Runner
+    versions: Mapping[str, str] = field(default_factory=dict)
+    evidence: EvidenceFolder | None = None
+    """Where this host keeps and signs evidence; None: it cannot."""
+    read_only: Mapping[str, Repository] = field(default_factory=dict)
+    sandbox_only: Mapping[str, Source] = field(default_factory=dict)
+    key_rings: Mapping[str, KeyRing] = field(default_factory=dict)
+    locked_out: Mapping[str, Repository] = field(default_factory=dict)
+    """The same repositories, tried with passwords that are not theirs."""
+    spell_policy: Callable[[Policy], str] = lambda _policy: ""
+    """How a policy is written as text, to travel in manifests."""
+    notary: Notary | None = None
+    """Who we are and whom we accept; None: nobody is told apart."""
+    used_key: UsedKey | None = None
+    """What the repositories are opened with, when that is not what the policy says."""
+
+    natives: Natives = field(default_factory=lambda: Natives(dict))
+    """What knows of every listing which places at platforms its manifests name."""
+
+    @property
+    def stores(self) -> Mapping[str, NativeStore]:
+        """Where platforms keep what is native, by name; a drill's are as its sources let them be."""
+        return stores_of(self.sources.values())
+
+    @property
+    def machine(self) -> str:
+        """This machine's id; empty where it has none."""
+        return self.notary.machine if self.notary is not None else ""
+
+    def key_ring(self, repository: str) -> KeyRing:
+        """Return the keys of a repository; Refused for a policy that came out of it: nobody may change a key by what lies there."""
+        try:
+            return self.key_rings[repository]
+        except KeyError:
+            raise Refused(
+                f"the keys of the repository {repository} are looked after with a policy of your own, and there is none here",
+                hint="write one for this repository; without one restic tells them: restic key list",
+                safe="nothing was changed",
+            ) from None
+
+    def for_drill(self, used_key: UsedKey | None = None) -> Adapters:
+        """Return adapters that can read repositories, append evidence and holds, and touch a sandbox: nothing else."""
+        return replace(self, sources=self.sandbox_only, repositories=self.read_only, key_rings={}, used_key=used_key)

@@ -1,0 +1,1 @@
+"""Where people and other programs are told how runs ended: one file for each way."""

@@ -1,0 +1,1 @@
+"""Datasets, their snapshots, and the labels that tell which are ours."""

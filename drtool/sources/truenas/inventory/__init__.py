@@ -1,0 +1,1 @@
+"""What there is on a NAS, how each of it can be read, and who uses it."""

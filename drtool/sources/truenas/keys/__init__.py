@@ -1,0 +1,1 @@
+"""What opens an encrypted dataset."""

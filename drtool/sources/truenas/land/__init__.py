@@ -1,0 +1,1 @@
+"""Making, filling and putting into service what is restored."""

@@ -1,0 +1,1 @@
+"""Opening a snapshot for reading: clones, shares, raw blocks and exact streams."""

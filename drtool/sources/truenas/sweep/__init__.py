@@ -1,0 +1,1 @@
+"""What runs that are over left on a NAS, and its release."""

@@ -1,0 +1,39 @@
+"""Lines for cron, where there is no systemd."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Final
+
+from drtool.model.errors import Refused
+from drtool.model.timer import TimerFile, WantedTimers
+from drtool.timers.systemd import MARK, one_line
+
+_PATH: Final = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def crontab_name(policy: str) -> str:
+    """Return the name of a policy's file; cron takes no dot in one."""
+    return f"drtool-{policy}"
+
+
+def crontab(wanted: WantedTimers) -> TimerFile:
+    """Return a file for /etc/cron.d: one line a call; cron knows no seconds, so the rest of the offset is slept.
+
+    Raises Refused for a policy with credentials: cron hands none over, and every call would be refused.
+    """
+    if wanted.credentials:
+        names = ", ".join(f"credential:{each.name}" for each in wanted.credentials)
+        raise Refused(
+            f"the policy refers to {names}, which systemd hands to a service and cron to nobody",
+            hint=f"leave out --cron, or write file:{wanted.credentials[0].path} in the policy, a file that root alone reads",
+            safe="nothing was changed",
+        )
+    when = ",".join(map(str, wanted.minutes))
+    lines = [MARK, "SHELL=/bin/sh", _PATH, f"DRTOOL_STATE_DIR={one_line(wanted.state_directory)}"]
+    for call in wanted.calls:
+        policies = [word for path in wanted.policy_paths for word in ("--policy", path)]
+        words = shlex.join((wanted.program, *policies, call, "--due", "--quiet"))
+        command = one_line(words).replace("%", "\\%")  # cron ends a line there
+        lines.append(f"{when} * * * * root sleep {wanted.seconds}; {command}")
+    return TimerFile(crontab_name(wanted.policy), "\n".join(lines) + "\n")

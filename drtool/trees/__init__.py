@@ -1,0 +1,1 @@
+"""Counting, comparing and looking inside trees of files."""
