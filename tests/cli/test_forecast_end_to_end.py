@@ -123,6 +123,7 @@ def test_a_drill_is_measured_and_the_next_restore_forecast(machine: Machine) -> 
 
 
 def test_a_set_that_grew_is_not_green_though_its_drill_passed(machine: Machine) -> None:
+    machine.change("site: cloud", "site: cloud, download_limit: 512KiB")  # on any machine the data takes the time, not what is fixed
     machine.done("drill")
     report = json.loads(machine.done("report", "last", "--json"))
     realised = report["sets"][0]["objective"]["rto_seconds"]

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import stat
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
@@ -33,6 +32,7 @@ from drtool.staging.staged import staged
 from drtool.testing.fixed_clock import FixedClock
 from drtool.testing.source_contract import BY, LATER, NOW, POINT, RUN
 from drtool.trees.filesystem import FileSystem
+from tests.rig.sockets import leave_socket
 from tests.rig.sshd import SshServer
 
 RENAME = "drtool-rename"
@@ -264,10 +264,8 @@ def test_a_socket_and_what_earlier_restores_kept_stay_in_service(live: Path, mon
         fill(Path(f"{landing.way_of('').directory}{live}/sub"), {"kept": b"restored"})
     source.cutover(landing.landed)
     kept = f"sub.before-{POINT}"
-    with socket.socket(socket.AF_UNIX) as server:
-        monkeypatch.chdir(live)
-        server.bind("service.socket")
-        source.cutover(landed_in(source, request_for(live), {"doc": b"restored"}))
+    leave_socket(live / "service.socket")
+    source.cutover(landed_in(source, request_for(live), {"doc": b"restored"}))
     assert (live / "service.socket").is_socket()
     assert (live / kept / "kept").read_bytes() == b"broken"
     assert str(live / kept) in [leftover.locator for leftover in source.leftovers(())]

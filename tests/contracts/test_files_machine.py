@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from drtool.sources.files.machine import containers as containers_of
 from drtool.sources.files.machine.databases import read_databases
 from drtool.sources.files.machine.existing import existing
 from drtool.trees.filesystem import FileSystem
+from tests.rig.sockets import leave_socket
 from tests.rig.sshd import SshServer
 
 ID = "a1" * 32
@@ -35,8 +35,7 @@ class Machine:
             self.program(program, "exit 0")
         self.program("ps", "exit 0")
         self.socket = folder / "docker.sock"
-        with socket.socket(socket.AF_UNIX) as listening:
-            listening.bind(os.fspath(self.socket))
+        leave_socket(self.socket)
         monkeypatch.setattr(containers_of, "DOCKER", os.fspath(self.socket))
 
     def program(self, name: str, script: str) -> None:

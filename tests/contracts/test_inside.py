@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import socket
 import sqlite3
 import tarfile
 import time
@@ -39,6 +38,7 @@ from drtool.sources.stream.pour import pour
 from drtool.sources.truenas.configuration.check import ApplianceCheck
 from drtool.staging.staged import Staged, locator_of
 from tests.engine.test_control import adapters_with
+from tests.rig.sockets import leave_socket
 from tests.rig.sshd import SshServer
 
 INSTANT = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -261,14 +261,9 @@ def test_a_census_compares_no_file_behind_a_link_inside(root: Path, runner: Runn
     assert ask(CensusCheck(), restored(root, sample=(sampled(f"{BASE}/real/letter", b"y"),)), runner).compared == 1
 
 
-def listen(path: Path) -> None:
-    with closing(socket.socket(socket.AF_UNIX)) as listener:
-        listener.bind(str(path))
-
-
 SPECIAL: dict[str, Callable[[Path], object]] = {
     "pipe": os.mkfifo,
-    "socket": listen,
+    "socket": leave_socket,
     "device": lambda path: os.mknod(path, 0o20666, os.makedev(1, 5)),
     "link to a device": lambda path: path.symlink_to("/dev/zero"),
     "directory": lambda path: path.mkdir(),

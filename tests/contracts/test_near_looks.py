@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -19,6 +18,7 @@ from drtool.staging.labels import bodies
 from drtool.trees import near
 from drtool.trees.filesystem import FileSystem
 from tests.rig.by_commands import ByCommands
+from tests.rig.sockets import leave_socket
 
 NEAR, FAR = FileSystem(LocalRunner()), FileSystem(ByCommands())
 
@@ -44,8 +44,7 @@ def zoo(tmp_path: Path) -> Path:
     (root / "dangling").symlink_to("nowhere")
     (root / "circle").symlink_to("circle")
     os.mkfifo(root / "pipe")
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(str(root / "socket"))
+    leave_socket(root / "socket")
     return root
 
 

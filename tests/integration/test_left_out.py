@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from drtool.staging.left_out import CACHE_HEADER, CACHE_TAG, walk
 from drtool.trees.filesystem import FileSystem
 from drtool.trees.patterns import excluded_by
 from tests.rig.restic import NEWEST, OLDEST, Version, binary
+from tests.rig.sockets import leave_socket
 
 NAMES = ["a", "b", "ab", "a.tmp", "b.tmp", "cache", "äö", "€", "[x]", "a*", "-a", " a", "A", "x\\y", "a]", "!a", "$HOME", "a^b", "é"]
 PIECES = [
@@ -158,9 +158,7 @@ def test_a_socket_is_left_out(asked: Asked, tmp_path: Path, monkeypatch: pytest.
     root = tmp_path / "tree"
     root.mkdir()
     (root / "file").write_bytes(b"x")
-    with socket.socket(socket.AF_UNIX) as server:
-        monkeypatch.chdir(root)  # its path would be too long
-        server.bind("service.socket")
+    leave_socket(root / "service.socket")
     rules = LeftOut()
     assert asked.stored(root, rules) == {"file"}
     assert [each.path for each in walk(FileSystem(LocalRunner()), tree=str(root), stored=str(root), rules=rules).candidates] == [

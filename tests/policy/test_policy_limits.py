@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import threading
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from drtool.policy.document import Document
 from drtool.policy.limits import DEEPEST, LARGEST_FILE, MOST_FILES, MOST_NODES, MOST_TOLD
 from drtool.policy.load import load
 from drtool.policy.read import read
+from tests.rig.sockets import leave_socket
 
 HEAD = 'drtool: 1\nname: t\nrepositories: {near: {restic: /srv/near, password: "file:/etc/k"}}\nsources: {here: {files: {}}}\n'
 
@@ -42,9 +42,7 @@ def test_only_regular_files_are_read(tmp_path: Path, path: str) -> None:
         os.mkfifo(path := str(tmp_path / "pipe.yaml"))
     elif path == "socket":
         path = str(tmp_path / "socket.yaml")
-        with socket.socket(socket.AF_UNIX) as listening:
-            listening.bind(path)
-            assert "cannot be read" in refused(path)
+        leave_socket(Path(path))
     assert "cannot be read" in refused(path)
     if path.endswith("pipe.yaml"):
         assert "cannot be read" in refused(str(tmp_path)), "in a folder too"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import socket
 import subprocess
 import sys
 import tempfile
@@ -28,6 +27,7 @@ from drtool.timers.cron import crontab, crontab_name
 from drtool.timers.files import every_of
 from drtool.timers.systemd import unit_names, units
 from tests.notify.notifier_servers import Web, web_server
+from tests.rig.sockets import heard
 
 WANTED = WantedTimers("home", "/usr/bin/true", ("/etc/drtool",), "/var/lib/drtool", ("run", "drill"), 300, 77, writable=("/srv/near",))
 
@@ -435,11 +435,9 @@ def test_a_unit_that_failed_is_told_once_a_day_unless_its_own_call_told(host: Ho
     assert {json.loads(each.body)["next"] for each in web.asked} == {"journalctl -u drtool-home-run"}
 
 
-def test_nobody_waits_for_one_who_does_not_read_what_he_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    address = str(tmp_path / "notify")
-    monkeypatch.setenv("NOTIFY_SOCKET", address)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as there:
-        there.bind(address)
+def test_nobody_waits_for_one_who_does_not_read_what_he_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with heard() as (there, address):
+        monkeypatch.setenv("NOTIFY_SOCKET", address)
         event = Event(EventKind.STEP_STARTED, "01ARZ3NDEKTSV4RRFFQ69G5FAV", datetime(2026, 1, 1, tzinfo=UTC), 0.0, "docs/store")
         for _number in range(2000):  # more than any machine keeps for one who does not read
             service_manager.listener(event)
@@ -451,9 +449,7 @@ def test_a_unit_tells_systemd_that_it_began_and_what_it_does(host: Host, tmp_pat
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "x").write_text("x")
     host.body["sets"]["docs"]["protect"] = [{"here": {"paths": [str(tmp_path / "data")]}}]  # type: ignore[index]
-    address = str(tmp_path / "notify")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as there:
-        there.bind(address)
+    with heard() as (there, address):
         there.settimeout(30)
         words = ("--restic", str(restic_newest), "--quiet")
         assert host.call("init", *words).returncode == 0
