@@ -17,9 +17,10 @@ _AMONG = " among the partial"
 _WITH_NATIVE = " with what its platform kept"
 _NAMED = 3
 
+_day = datetime.toordinal
 _BUCKETS: tuple[tuple[str, _Bucket, str], ...] = (
     ("hourly", lambda instant: (instant.toordinal(), instant.hour), "%Y-%m-%d %H:00"),
-    ("daily", lambda instant: instant.toordinal(), "%Y-%m-%d"),
+    ("daily", _day, "%Y-%m-%d"),
     ("weekly", lambda instant: instant.isocalendar()[:2], "%G-W%V"),
     ("monthly", lambda instant: (instant.year, instant.month), "%Y-%m"),
     ("yearly", lambda instant: instant.year, "%Y"),
@@ -53,17 +54,18 @@ def verdicts(
     future = [point for point in newest_first if point.instant > horizon]
     past = [point for point in newest_first if point.instant <= horizon]
     counted = [point for point in past if point.counts]
+    lesser = [point for point in past if not point.counts] if len(counted) < len(past) else []
     _apply_rules(counted, keep, reasons, now=now)
-    _apply_rules([point for point in past if not (point.counts or _lacks_only_native(point))], keep, reasons, now=now, among=_AMONG)
-    _apply_with_native(past, keep, reasons, now=now)
+    _apply_rules([point for point in lesser if not _lacks_only_native(point)], keep, reasons, now=now, among=_AMONG)
+    _apply_with_native(counted, lesser, keep, reasons, now=now)
     _apply_verified_floor(counted, keep.verified, reasons, verified=verified)
     if counted:
         reasons[counted[0].point].append("newest complete")
-    for point in past:
+    for point in lesser:
         if point.unasked:
             reasons[point.point].append("what a platform keeps of it could not be asked for")
     _keep_held(active_holds(holds, now), reasons, set_name=set)
-    _keep_last_of_members(past, reasons)
+    _keep_last_of_members(past, lesser, reasons)
     _stop_for_the_future(future, reasons)
     if damaged:
         for kept in reasons.values():
@@ -88,19 +90,23 @@ def _lacks_only_native(point: RecoveryPoint) -> bool:
     return point.complete and point.stored and bool(point.native.gone)
 
 
-def _apply_with_native(past: list[RecoveryPoint], keep: Retention, reasons: _Reasons, *, now: datetime) -> None:
+def _apply_with_native(
+    counted: list[RecoveryPoint], lesser: list[RecoveryPoint], keep: Retention, reasons: _Reasons, *, now: datetime
+) -> None:
     """Give what lost its platform's part the reasons that it would have with that: what is whole takes part in the counting."""
-    left = {point.point for point in past if _lacks_only_native(point)}
+    left = [point for point in lesser if _lacks_only_native(point)]
     if left:
-        told: _Reasons = {name: given if name in left else [] for name, given in reasons.items()}
-        _apply_rules([point for point in past if point.counts or point.point in left], keep, told, now=now, among=_WITH_NATIVE)
+        names = {point.point for point in left}
+        told: _Reasons = {name: given if name in names else [] for name, given in reasons.items()}
+        _apply_rules(sorted([*counted, *left], key=_age, reverse=True), keep, told, now=now, among=_WITH_NATIVE)
 
 
 def _apply_rules(counted: list[RecoveryPoint], keep: Retention, reasons: _Reasons, *, now: datetime, among: str = "") -> None:
     for position, point in enumerate(counted[: max(keep.last, 0)], start=1):
         reasons[point.point].append(f"last {position} of {keep.last}{among}")
+    days = _newest_of_each(counted, _day, len(counted))  # the newest of a week, month or year is the newest of one of its days
     for name, bucket, pattern in _BUCKETS:
-        for point in _newest_of_each(counted, bucket, getattr(keep, name)):
+        for point in _newest_of_each(counted if name == "hourly" else days, bucket, getattr(keep, name)):
             reasons[point.point].append(f"{name} {point.instant.astimezone(UTC).strftime(pattern)}{among}")
     if keep.within is not None:
         reason = f"within {spell_duration(keep.within)}{among}"
@@ -138,10 +144,10 @@ def _apply_verified_floor(counted: list[RecoveryPoint], floor: int, reasons: _Re
             reasons[point.point].append(f"verified floor {newer} of {floor}")
 
 
-def _keep_last_of_members(newest_first: list[RecoveryPoint], reasons: _Reasons) -> None:
+def _keep_last_of_members(newest_first: list[RecoveryPoint], lesser: list[RecoveryPoint], reasons: _Reasons) -> None:
     """Keep what is partial while it holds a member that nothing newer which stays holds; what counts needs no such reason."""
     held: set[str] = set()
-    for point in newest_first:
+    for point in newest_first[: newest_first.index(lesser[-1]) + 1] if lesser else ():
         members = {*(each.workload for each in point.data), *point.native.there}
         if not point.counts and (newest := sorted(members - held)):
             more = f" and {len(newest) - _NAMED} more" if len(newest) > _NAMED else ""
