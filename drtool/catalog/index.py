@@ -12,6 +12,7 @@ from drtool.catalog.memory import MemoryFolder
 from drtool.catalog.storage import make_folder, read_json, write_atomically
 from drtool.model.codec import canonical, decode
 from drtool.model.inventory import Listing
+from drtool.model.native import NativeState
 from drtool.model.point import RecoveryPoint
 from drtool.model.policy import RepositoryPolicy
 
@@ -90,7 +91,8 @@ def _slim(points: Iterable[RecoveryPoint]) -> tuple[RecoveryPoint, ...]:
         if point.counts and (known is None or point.instant > known.instant):
             newest[point.by, point.set] = point
     kept = {id(point) for point in newest.values()}
-    return tuple(
-        point if id(point) in kept else replace(point, data=(), trees=(), native=replace(point.native, there=(), lacking=()))
-        for point in every
-    )
+    return tuple(point if id(point) in kept else replace(point, data=(), trees=(), native=_counted(point.native)) for point in every)
+
+
+def _counted(native: NativeState) -> NativeState:
+    return replace(native, there=(), lacking=()) if native.there or native.lacking else native
