@@ -13,7 +13,7 @@ from drtool.model.errors import NotFound
 from drtool.model.negative_control import Fault
 from drtool.model.plan import Answer
 from drtool.model.point import Artifact, SampledFile
-from drtool.ports import Question, Runner
+from drtool.ports import NearRunner, Question, Runner
 from drtool.trees.attributes import ENTRY, Tally, changed_groups, differences
 from drtool.trees.extended import EXTENDED, read_extended
 from drtool.trees.inside import regular_files
@@ -106,7 +106,7 @@ def _compare_tree(count: _Count, subject: Subject, artifact: Artifact) -> None:
     census = artifact.census
     only = subject.restored.paths
     root = subject.top
-    owners = subject.runner.run(Command(("id", "-u"))).standard_output.strip() == b"0"
+    owners = _is_root(subject.runner)
     if not owners and (census.attributes is not None or any(file.mode for file in census.sample)):
         count.note("owners not compared: not root")
     if only:
@@ -126,6 +126,12 @@ def _compare_tree(count: _Count, subject: Subject, artifact: Artifact) -> None:
         count.note("extended attributes not compared: getfattr is not installed at both ends")
     for place, file in places.items():
         _judge(count, file, told.get(place), owners=owners)
+
+
+def _is_root(runner: Runner) -> bool:
+    if isinstance(runner, NearRunner):
+        return os.geteuid() == 0
+    return runner.run(Command(("id", "-u"))).standard_output.strip() == b"0"
 
 
 def _compare_counts(count: _Count, subject: Subject, artifact: Artifact, *, owners: bool) -> None:

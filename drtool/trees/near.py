@@ -115,6 +115,21 @@ def read_private(path: str, *, most_bytes: int) -> bytes | None:
     return body if 0 < len(body) <= most_bytes else None
 
 
+def regular_files(root: str, paths: Iterable[str]) -> dict[str, int]:
+    """Return the bytes of those of `paths` that are regular files of the tree `root` without a link in any component; opens nothing."""
+    above = os.path.dirname(root.rstrip("/")) or "/"
+    begin, home = above.rstrip("/"), os.path.realpath(above).rstrip("/")
+    found = {}
+    for path in paths:
+        try:
+            status = os.lstat(path)
+        except (OSError, ValueError):
+            continue
+        if stat.S_ISREG(status.st_mode) and path.startswith(f"{begin}/") and os.path.realpath(path) == home + path[len(begin) :]:
+            found[path] = status.st_size
+    return found
+
+
 def _is_private(status: os.stat_result, most_bytes: int) -> bool:
     mode = status.st_mode
     others_write = mode & (stat.S_IWGRP | stat.S_IWOTH)

@@ -17,6 +17,7 @@ from drtool.runners.refusing import Refusing
 from drtool.staging.labels import bodies
 from drtool.trees import near
 from drtool.trees.filesystem import FileSystem
+from drtool.trees.inside import regular_files
 from tests.rig.by_commands import ByCommands
 from tests.rig.sockets import leave_socket
 
@@ -101,6 +102,25 @@ def test_where_something_stands_is_the_same(zoo: Path) -> None:
     for name in [*(each for each in everything(zoo) if not each.endswith("/.")), f"{zoo}/to folder/new/er", f"{zoo}/dangling/new"]:
         seen, told = (said(partial(stood, name), files) for files in (NEAR, FAR))
         assert seen == told, name
+
+
+def test_the_same_files_are_regular_ones_of_a_tree(zoo: Path) -> None:
+    for folder in ("folder/deep", "folder", "."):
+        (zoo / folder / "in").write_bytes(b"four")
+    (zoo / "folder" / "to in").symlink_to("in")
+    odd = Path(os.fsdecode(os.fsencode(zoo / "odd ") + b"\xfe\nname")) / "in"
+    odd.write_bytes(b"")
+    paths = [*everything(zoo), f"{zoo}/to folder/in", f"{zoo}/folder/../in", f"{zoo}/circle/in", "/etc/hostname", f"{zoo}//in", "/a/" * 3]
+    for root in (str(zoo), f"{zoo}/", f"{zoo}/folder", f"{zoo}/to folder", f"{zoo}/file", "/", f"{zoo}/missing"):
+        seen, told = (regular_files(files.runner, root, paths) for files in (NEAR, FAR))
+        assert seen == told, root
+    assert regular_files(NEAR.runner, str(zoo), paths) == {
+        f"{zoo}/file": 1,
+        f"{zoo}/in": 4,
+        f"{zoo}/folder/in": 4,
+        f"{zoo}/folder/deep/in": 4,
+        str(odd): 0,
+    }
 
 
 def test_what_is_empty_is_the_same(zoo: Path) -> None:
