@@ -245,6 +245,10 @@ class App:
         """Say what of drtool's own lies below a protected path of this machine, and what that means."""
         return verbs.looking.told_of_own_places(self._runtime)
 
+    def known_names(self, kind: str) -> Mapping[str, str]:
+        """Return the names of a kind (`SET`, `POINT`, `RUN`, …) that are known without asking anybody, each with what it is."""
+        return verbs.known.known_names(self._runtime, kind)
+
     def named(self, name: str, known: Iterable[str], noun: str) -> str:
         """Return a name that is known; UnknownName with the nearest one else."""
         return self._runtime.named(name, known, noun)

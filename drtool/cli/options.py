@@ -9,6 +9,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from drtool.cli.named import complete_names
 from drtool.cli.types import Seconds
 
 
@@ -100,6 +101,7 @@ class Verb(click.Command):
 
     def __init__(self, *arguments: Any, **attributes: Any) -> None:  # noqa: ANN401
         super().__init__(*arguments, **attributes)
+        complete_names(self.params)
         self.params.extend(shared_options())
 
     def make_context(

@@ -1,0 +1,46 @@
+"""Words that name a set, a point, a run: a shell completes them by what is known here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
+
+import click
+from click.types import StringParamType
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+_KINDS: Final = ("SET", "DRILL", "REPOSITORY", "SOURCE", "SANDBOX", "POINT", "RUN", "HOLD")
+_WORDS: Final = {"RUN": "last", "POINT": "latest"}
+
+
+class Named(StringParamType):
+    """A name of one of these kinds; whether there is such a thing is found out by the verb."""
+
+    def __init__(self, kinds: tuple[str, ...]) -> None:
+        self.kinds = kinds
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Offer what is known here; nothing on a bare machine, and where the policy cannot be read."""
+        from click.shell_completion import CompletionItem  # noqa: PLC0415 - for a shell that asks
+
+        from drtool.cli.options import options_of  # noqa: PLC0415 - which imports this
+        from drtool.cli.session import known_names  # noqa: PLC0415 - like the policy
+
+        del param
+        given = {str(word) for value in ctx.params.values() if isinstance(value, tuple) for word in value}
+        options = options_of(ctx.ensure_object(dict))
+        offered = {_WORDS[kind]: "" for kind in self.kinds if kind in _WORDS}
+        for kind in self.kinds:
+            offered |= known_names(options, kind)
+        return [CompletionItem(name, help=what) for name, what in offered.items() if name.startswith(incomplete) and name not in given]
+
+
+def complete_names(parameters: Iterable[click.Parameter]) -> None:
+    """Let what is told by the help to be such a name be completed as one."""
+    for parameter in parameters:
+        words = (parameter.metavar or "").strip("[].").replace("]", "").split("|")
+        kinds = tuple(kind for kind in _KINDS if kind in words)
+        if kinds and parameter.type is click.STRING:
+            parameter.type = Named(kinds)
