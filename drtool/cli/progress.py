@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from drtool.cli import screen
 from drtool.cli.render.table import table
-from drtool.cli.render.words import BAD, GOOD, duration, long_duration, printable, size, with_short_digests
+from drtool.cli.render.words import BAD, EMPTY, FULL, GOOD, duration, long_duration, printable, size, with_short_digests
 from drtool.model.event import Event, EventKind
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _MIN_SECONDS_FOR_A_RATE = 0.5
 _MIN_PART_FOR_A_RATE = 0.1
 """Until then the forecast knows better: a step starts with what moves no bytes."""
+_BAR_CHARACTERS = 10
 
 
 @dataclass(slots=True)
@@ -120,7 +121,7 @@ class ProgressDisplay:
             clock += f" of {long_duration(self._objective)} {mark}"
         if self._forecast is not None:
             clock += f" · forecast {long_duration(self._forecast)}"
-        return [*table(rows, right=frozenset({1, 2}), indent="  "), clock]
+        return [*table(rows, right=frozenset({0, 2}), indent="  "), clock]
 
     def _render(self) -> Text:
         from rich.text import Text  # noqa: PLC0415
@@ -164,19 +165,28 @@ class ProgressDisplay:
 
 
 def _lane_row(lane: _Lane, elapsed: float) -> tuple[str, ...]:
+    """Return part, bar, rate, time left, amount, and whose they are: what a narrow terminal cuts off is the end."""
     so_far = max(0.0, elapsed - lane.started)
+    step = with_short_digests(lane.step)
     by_forecast = f"~{long_duration(lane.expected - so_far)} left" if lane.expected is not None and lane.expected > so_far else ""
     if not lane.done_bytes:
-        return with_short_digests(lane.step), "", "", by_forecast or duration(so_far)
+        return "", "", "", by_forecast or duration(so_far), "", step
+    part = min(1.0, lane.done_bytes / lane.total_bytes) if lane.total_bytes else None
+    percent, bar = ("", "") if part is None else (f"{int(100 * part)}%", _bar(part))
     amount = size(lane.done_bytes) + (f" of {size(lane.total_bytes)}" if lane.total_bytes else "")
     seconds = lane.seen - lane.started
     if seconds < _MIN_SECONDS_FOR_A_RATE:
-        return with_short_digests(lane.step), amount, "", by_forecast
+        return percent, bar, "", by_forecast, amount, step
     rate = lane.done_bytes / seconds
     left = max(0, lane.total_bytes - lane.done_bytes) / rate if lane.total_bytes else 0.0
     early = lane.done_bytes < _MIN_PART_FOR_A_RATE * lane.total_bytes
     by_rate = f"~{long_duration(left)} left" if left else ""
-    return with_short_digests(lane.step), amount, f"{size(rate)}/s", (by_forecast or by_rate) if early else by_rate
+    return percent, bar, f"{size(rate)}/s", (by_forecast or by_rate) if early else by_rate, amount, step
+
+
+def _bar(part: float) -> str:
+    full = int(part * _BAR_CHARACTERS)
+    return FULL * full + EMPTY * (_BAR_CHARACTERS - full)
 
 
 def _number(value: object) -> int:

@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import locale
 import os
 import sys
 from collections.abc import Callable, Iterable
-from typing import TextIO
+from typing import Final, TextIO
 
 import click
 
-from drtool.cli.render.words import BAD, GOOD
+from drtool.cli.render.words import BAD, EMPTY, FULL, GOOD
 
 _ERROR = 2
 _COLOURS = {GOOD: "green", BAD: "red"}
+_PLAIN: Final = {
+    GOOD: "+",
+    BAD: "x",
+    FULL: "#",
+    EMPTY: ".",
+    "…": "~",
+    "·": "-",
+    "\N{EN DASH}": "-",
+    "\N{EM DASH}": "-",
+    "→": ">",
+    "─": "-",
+    "│": "|",
+    "├": "|",
+    "└": "`",
+}
+"""What stands for our own marks where the terminal has no such character: as wide, and good differs from bad."""
 
 
 _said: Callable[[str], str] = str
@@ -59,7 +76,19 @@ def prepare() -> None:
         if isinstance(stream, io.TextIOWrapper):
             # In UTF-8 mode a terminal keeps the encoding of its locale; what goes into files and pipes is UTF-8.
             encoding = locale.getencoding() if sys.flags.utf8_mode and stream.isatty() else None
-            stream.reconfigure(errors="backslashreplace", encoding=encoding)
+            stream.reconfigure(errors=_AS_PLAIN, encoding=encoding)
+
+
+def _plain(error: UnicodeError) -> tuple[str | bytes, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        return codecs.backslashreplace_errors(error)
+    error.end = error.start + 1
+    mark = _PLAIN.get(error.object[error.start])
+    return (mark, error.end) if mark else codecs.backslashreplace_errors(error)
+
+
+_AS_PLAIN: Final = "drtool-plain"
+codecs.register_error(_AS_PLAIN, _plain)
 
 
 def finish() -> None:
@@ -80,7 +109,8 @@ def _print(lines: Iterable[str], *, error: bool) -> None:
     colourful = is_colourful(error=error)
     try:
         for line in lines:
-            click.echo(_coloured(line) if colourful else line, err=error, color=colourful)
+            # Named, as click would write UTF-8 where the terminal has ASCII alone.
+            click.echo(_coloured(line) if colourful else line, file=sys.stderr if error else sys.stdout, color=colourful)
     except BrokenPipeError:  # who read it has read enough
         _give_up(error=error)
     except OSError as failed:

@@ -122,13 +122,13 @@ def test_progress_tells_the_time_left_by_forecast_until_the_step_itself_knows_be
     progress(event(EventKind.RUN_STARTED, 0.0, forecast=encode(KNOWN)))
     progress(event(EventKind.STEP_STARTED, 0.0, "web/restore"))
     lane, clock = progress.lane_lines(40.0)
-    assert lane.split() == ["web/restore", "~5", "min", "left"]
+    assert lane.split() == ["~5", "min", "left", "web/restore"]
     assert clock.endswith("since the start · forecast 31 min")
     progress(event(EventKind.PROGRESS, 40.0, "web/restore", done_bytes=1, total_bytes=1000))
-    assert progress.lane_lines(40.0)[0].endswith("~5 min left")
+    assert progress.lane_lines(40.0)[0].split("  ")[4:] == ["~5 min left", "1 B of 1000 B", "web/restore"]
     progress(event(EventKind.PROGRESS, 100.0, "web/restore", done_bytes=500, total_bytes=1000))
-    assert progress.lane_lines(100.0)[0].endswith("~1 min 40 s left")
+    assert progress.lane_lines(100.0)[0].split("  ")[4:] == ["~1 min 40 s left", "500 B of 1000 B", "web/restore"]
     progress(event(EventKind.STEP_STARTED, 100.0, "web/unknown"))
-    assert progress.lane_lines(140.0)[1].split() == ["web/unknown", "40s"]
+    assert progress.lane_lines(140.0)[1].split() == ["40s", "web/unknown"]
     progress(event(EventKind.STEP_STARTED, 200.0, "web/ask"))
-    assert progress.lane_lines(270.0)[2].split() == ["web/ask", "1m"]  # a forecast that has run out says nothing
+    assert progress.lane_lines(270.0)[2].split() == ["1m", "web/ask"]  # a forecast that has run out says nothing

@@ -70,3 +70,14 @@ def test_names_are_utf8_whatever_the_locale(policy: Path, tmp_path: Path) -> Non
     named = tmp_path / "mäßig.yaml"
     policy.rename(named)
     assert called(named, f"--policy {named} validate", shell).returncode == 0, "words on the command line come through byte by byte"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_where_the_terminal_has_no_such_mark_another_of_its_width_stands_for_it(encoding: str, tmp_path: Path) -> None:
+    script = (
+        "import sys; from drtool.cli import screen; screen.prepare(); out = sys.stdout; "
+        "out.reconfigure(encoding=sys.argv[1], errors=out.errors); screen.data(['✔ ✖ ██░░ 01M8…WVH a · b → ├─ └─ │', 'ключ ✔ x'])"
+    )
+    shown = subprocess.run([sys.executable, "-c", script, encoding], capture_output=True, check=True, cwd=tmp_path).stdout.decode(encoding)
+    between = "\xb7" if encoding == "latin-1" else "-"
+    assert shown.splitlines() == [f"+ x ##.. 01M8~WVH a {between} b > |- `- |", r"\u043a\u043b\u044e\u0447 + x"]

@@ -396,10 +396,16 @@ def test_progress_shows_rate_and_time_left_against_the_objective() -> None:
     progress = ProgressDisplay(live=False, quiet=True)
     progress.against(restore_plan())
     progress(event(EventKind.STEP_STARTED, 0.0))
-    assert progress.lane_lines(30.0)[0].split() == ["d/store/here:/home", "30s"]
+    assert progress.lane_lines(30.0)[0].split() == ["30s", "d/store/here:/home"]
     progress(event(EventKind.PROGRESS, 60.0, done_bytes=60 * 2**20, total_bytes=600 * 2**20))
     lane, clock = progress.lane_lines(60.0)
-    assert lane.split("  ")[1:] == ["d/store/here:/home", "60.0 MiB of 600.0 MiB", "1.0 MiB/s", "~9 min left"]
+    assert lane.split("  ")[1:] == ["10%", "█░░░░░░░░░", "1.0 MiB/s", "~9 min left", "60.0 MiB of 600.0 MiB", "d/store/here:/home"]
+    progress(event(EventKind.PROGRESS, 60.5, done_bytes=601 * 2**20, total_bytes=602 * 2**20))
+    assert progress.lane_lines(60.5)[0].split()[:2] == ["99%", "█████████░"], "nothing is whole before it is"
+    progress(event(EventKind.PROGRESS, 60.7, done_bytes=700 * 2**20, total_bytes=600 * 2**20))
+    assert progress.lane_lines(60.7)[0].split()[:2] == ["100%", "██████████"]
+    progress(event(EventKind.PROGRESS, 60.8, done_bytes=7 * 2**20, total_bytes=0))
+    assert progress.lane_lines(60.8)[0].split()[0] == "117.9", "of how much nobody knows"
     assert clock == "1 min since the start of 1 h ✔"
     progress(event(EventKind.STEP_ENDED, 61.0, seconds=61.0, result={"kind": "stored"}))
     assert progress.lane_lines(4000.0) == ["1 h 6 min since the start of 1 h ✖"]
@@ -427,7 +433,7 @@ def test_what_is_named_by_a_digest_is_shortened(capsys: pytest.CaptureFixture[st
     name = f"sweep/near/unsealed/{'1aa62c03' * 8}"
     with ProgressDisplay(live=False) as progress:
         progress(Event(EventKind.STEP_STARTED, RUN, NOW, 0.0, name, {}))
-        assert progress.lane_lines(9.0)[0].split()[0] == "sweep/near/unsealed/1aa62c03…"
+        assert progress.lane_lines(9.0)[0].split()[-1] == "sweep/near/unsealed/1aa62c03…"
         progress(Event(EventKind.STEP_ENDED, RUN, NOW, 2.0, name, {"seconds": 2.0, "result": {}}))
     assert capsys.readouterr().err == "  ✔ sweep/near/unsealed/1aa62c03…  2.0 s\n"
     assert with_short_digests("a" * 65 + "\x1b") == "a" * 65 + "\\x1b"

@@ -11,6 +11,7 @@ from drtool.model.quantity import spell_bytes
 
 GOOD: Final = "✔"
 BAD: Final = "✖"
+FULL, EMPTY = "█", "░"
 _MINUTE: Final = 60
 _HOUR: Final = 3600
 _DAY: Final = 86400
