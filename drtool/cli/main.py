@@ -19,6 +19,8 @@ from drtool.model.errors import Bug, DrtoolError
 
 _BARE_OPTIONS: Final = frozenset({"--repository", "--password-file", "--ssh-config", "--machine"})
 _OBJECTS_BETWEEN_COLLECTIONS: Final = 50_000
+COMPLETING: Final = "_DRTOOL_COMPLETE"
+"""The variable by which a shell asks for what may come next; click makes it of the program's name."""
 SECTIONS: Final = {
     "Protect": {
         "init": ("initialise", "Create the repositories and their keys."),
@@ -79,6 +81,10 @@ class LazyGroup(click.Group):
         module, text = VERBS[cmd_name]
         command: click.Command = importlib.import_module(f"drtool.cli.{module}").command
         command.short_help = text
+        if COMPLETING in os.environ:
+            from drtool.cli.named import complete_names  # noqa: PLC0415 - only while somebody types
+
+            complete_names(command)
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:

@@ -9,7 +9,6 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from drtool.cli.named import complete_names
 from drtool.cli.types import Seconds
 
 
@@ -28,6 +27,7 @@ class Options:
     password_file: str | None = None
     ssh_config: str | None = None
     machine: str | None = None
+    on_battery: bool = False
 
 
 def options_of(given: dict[str, Any]) -> Options:
@@ -101,7 +101,6 @@ class Verb(click.Command):
 
     def __init__(self, *arguments: Any, **attributes: Any) -> None:  # noqa: ANN401
         super().__init__(*arguments, **attributes)
-        complete_names(self.params)
         self.params.extend(shared_options())
 
     def make_context(
@@ -136,6 +135,15 @@ def _refuse_swallowed(context: click.Context) -> None:
         for word in value if isinstance(value, tuple) else (value,):
             if isinstance(word, str) and (word.startswith("--") or word in known):
                 raise click.BadParameter(f"it has no value: `{word}` is an option", ctx=context, param=parameter)
+
+
+class LongVerb(Verb):
+    """A command that protects and takes its time: it waits while the machine runs on battery."""
+
+    def __init__(self, *arguments: Any, **attributes: Any) -> None:  # noqa: ANN401
+        super().__init__(*arguments, **attributes)
+        words = "Go on though the UPS that `power:` names runs on battery."
+        self.params.append(_option("--on-battery", is_flag=True, default=None, help=words))
 
 
 class LookVerb(Verb):

@@ -62,6 +62,7 @@ class Invocation:
             listeners=(self.progress, *_service_manager()),
             binary=self.options.restic,
             deadline_seconds=self.options.deadline,
+            minds_power=not self.options.on_battery,
         )
         if not self.options.quiet:
             screen.words(f"policy  {printable(each.words)}  next: {printable(each.remedy)}" for each in app.openings)
@@ -146,21 +147,6 @@ class Invocation:
             screen.data([document(name, value, **further)])
         else:
             screen.data(lines() if name in _OF_POINTS else screen.told(lines()))
-
-
-def known_names(options: Options, kind: str) -> dict[str, str]:
-    """Return the names of a kind that are known here, for a shell: whatever is wrong is told by the verb, and not while somebody types."""
-    from drtool.cli.bare import bare_of  # noqa: PLC0415
-    from drtool.model.errors import DrtoolError  # noqa: PLC0415
-
-    try:
-        if bare_of(options) is not None:
-            return {}
-        from drtool.app.opening import open_policy  # noqa: PLC0415 - heavy
-
-        return dict(open_policy(options.policy, state_directory=options.state_directory).known_names(kind))
-    except (DrtoolError, OSError, click.ClickException):
-        return {}
 
 
 def _say_as(words: BareWords) -> None:
