@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
+from drtool.app.power import waits_for_power
 from drtool.app.runtime import Runtime
 from drtool.app.sweeping import observe_run, sweep_and_observe, sweep_quietly
 from drtool.app.telling import Telling
@@ -62,7 +63,7 @@ def run_due(runtime: Runtime, sets: Iterable[str] = ()) -> Report | None:
             return None
         with sets_held(runtime.state_directory, look.names("run")):
             look = informed(runtime, timetable.agenda(tasks), tasks)  # another call may have taken them on while this one looked
-            if not look.due:
+            if not look.due or waits_for_power(runtime):
                 return None
             with remembering(runtime, look.due, told):
                 found = sweep_and_observe(runtime, look.names("run"), also=look.names("verify"))

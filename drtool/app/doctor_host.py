@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import fields
 
+from drtool.app.power import power_state
 from drtool.app.runtime import Runtime
 from drtool.catalog.dead import dead_runs
 from drtool.catalog.exposure import exposed_state
@@ -27,7 +28,7 @@ def examine_host(runtime: Runtime) -> list[Finding]:
     """Tell what is asked of this machine whatever the policy names."""
     adapters, directory = runtime.adapters, runtime.state_directory
     unfinished = _unfinished(directory, runtime.policy.name)
-    found = [_state(directory), *_dead(directory), *unfinished, *_signer(adapters), *_machine(adapters)]
+    found = [_state(directory), *_dead(directory), *unfinished, *_signer(adapters), *_machine(adapters), *_power(runtime)]
     return [*found, *_open_to_others(adapters, directory, runtime.openings)]
 
 
@@ -68,6 +69,18 @@ def _machine(adapters: Adapters) -> tuple[Finding, ...]:
         found.append(Finding("machine", good=False, text=text, remedy=remedy))
     told = [each for name in adapters.policy.sets for each in others_of(listings, name, by=by, now=now)]
     return (*found, *(Finding("machine", good=False, text=each.words, remedy=each.next) for each in told))
+
+
+def _power(runtime: Runtime) -> tuple[Finding, ...]:
+    """Ask the UPS that the policy names: one that says nothing would let a battery run empty under a backup."""
+    state, ups = power_state(runtime), runtime.policy.ups
+    if state is None:
+        return ()
+    if state.on_battery is None:
+        remedy = f"try: upsc {ups}; install nut-client where there is no upsc, or correct `power: {{ups: …}}`"
+        return (Finding("power", good=False, text=f"the UPS {ups} does not answer: {state.words}", remedy=remedy),)
+    text = f"the UPS {ups} runs on battery: what is due waits" if state.on_battery else f"the UPS {ups} is on line ({state.words})"
+    return (Finding("power", good=None if state.on_battery else True, text=text),)
 
 
 def _open_to_others(adapters: Adapters, state_directory: str, openings: tuple[Opening, ...]) -> list[Finding]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from drtool.app.backup import informed, remembering, telling_of
 from drtool.app.keys.opening import require_open
 from drtool.app.listings import choose, read_before
+from drtool.app.power import waits_for_power
 from drtool.app.restore import gone, joined_with_own, with_forecast
 from drtool.app.runtime import Runtime
 from drtool.app.sweeping import sweep_quietly
@@ -66,7 +67,7 @@ def drill_due(runtime: Runtime, name: str) -> Report | None:
     """Carry out a drill if its time has come; None when it has not, or another call took it on meanwhile."""
     tasks = (Task("drill", name),)
     with telling_of(runtime, tasks) as told, drill_held(writable_state(runtime), name):
-        if name not in due_drills(runtime, [name]):
+        if name not in due_drills(runtime, [name]) or waits_for_power(runtime):
             return None
         with remembering(runtime, tasks, told):
             return drill(runtime, [name])

@@ -29,6 +29,7 @@ def open_policy(
     listeners: Iterable[Listener] = (),
     binary: str | None = None,
     deadline_seconds: float | None = None,
+    minds_power: bool = True,
 ) -> App:
     """Open the policy at a path, in $DRTOOL_POLICY, ./policies/ or /etc/drtool/; PolicyError lists every mistake."""
     from drtool.policy.find import find
@@ -38,7 +39,7 @@ def open_policy(
     places = find(policy, os.environ)
     loaded = load(places, KINDS, cache_directory=os.path.join(state, "policy"))
     runtime = make_runtime(loaded, state_directory=state, listeners=listeners, binary=binary, deadline_seconds=deadline_seconds)
-    return App(replace(runtime, openings=openings(places)))
+    return App(replace(runtime, openings=openings(places), minds_power=minds_power))
 
 
 def policy_paths(policy: str | None) -> tuple[str, ...]:

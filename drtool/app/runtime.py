@@ -43,6 +43,8 @@ class Runtime:
     binary: str = "restic"
     is_bare: bool = False
     """Whether nothing but a repository was named: what is said is about what lies there."""
+    minds_power: bool = True
+    """Whether what only protects waits while the UPS of the policy runs on battery."""
     openings: tuple[Opening, ...] = ()
     """By whom else the files of this policy may be written."""
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 
+from drtool.app.power import heeding_power
 from drtool.app.runtime import Runtime
 from drtool.app.summary import new_summary
 from drtool.app.telling import Telling
@@ -93,11 +94,12 @@ def carry_out(runtime: Runtime, plan: Plan, *, adapters: Adapters | None = None,
     )
     timetable, telling = Timetable(runtime), Telling(runtime)
     told = runtime.notary.tell()
-    timetable.begin(plan)  # before anything of it is done: killed right after this, it is repeated later and not at once
     exposed = (f"{opening.what}: {opening.remedy}" for opening in exposed_state(runtime.state_directory))
-    plan = replace(plan, notes=(*plan.notes, *told, *exposed))
-    telling.begun(plan)
-    report = session.carry_out(plan, adapters=adapters, needs_state=needs_state)
+    with heeding_power(runtime, plan.verb) as power:
+        timetable.begin(plan)  # before anything of it is done: killed right after this, it is repeated later and not at once
+        plan = replace(plan, notes=(*plan.notes, *told, *exposed, *power))
+        telling.begun(plan)
+        report = session.carry_out(plan, adapters=adapters, needs_state=needs_state)
     timetable.end(plan, report)
     Lanes(runtime.state_directory).take(plan, report)
     _refresh_index(runtime, plan)

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import click
 
-from drtool.cli.options import Verb
+from drtool.cli.options import LongVerb
 from drtool.cli.session import open_session
 
 
-@click.command("copy", cls=Verb)
+@click.command("copy", cls=LongVerb)
 @click.argument("sets", nargs=-1, metavar="[SET]...")
 @click.pass_context
 def command(context: click.Context, sets: tuple[str, ...]) -> int:

@@ -3,12 +3,12 @@ from __future__ import annotations
 import click
 
 from drtool.cli import exits
-from drtool.cli.options import Verb
+from drtool.cli.options import LongVerb
 from drtool.cli.report_files import ReportFile, files_of, leaves_reports
 from drtool.cli.session import open_session
 
 
-@click.command("drill", cls=Verb)
+@click.command("drill", cls=LongVerb)
 @click.argument("names", nargs=-1, metavar="[DRILL|SET]...")
 @click.option("--due", is_flag=True, help="Only the drills whose schedule asks for it now.")
 @click.pass_context

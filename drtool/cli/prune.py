@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import click
 
-from drtool.cli.options import Verb
+from drtool.cli.options import LongVerb
 from drtool.cli.session import open_session
 
 
-@click.command("prune", cls=Verb)
+@click.command("prune", cls=LongVerb)
 @click.argument("repositories", nargs=-1, metavar="[REPOSITORY]...")
 @click.pass_context
 def command(context: click.Context, repositories: tuple[str, ...]) -> int:

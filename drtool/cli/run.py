@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import click
 
-from drtool.cli.options import Verb
+from drtool.cli.options import LongVerb
 from drtool.cli.report_files import ReportFile, leaves_reports
 from drtool.cli.session import open_session
 
 
-@click.command("run", cls=Verb)
+@click.command("run", cls=LongVerb)
 @click.argument("sets", nargs=-1, metavar="[SET]...")
 @click.option("--due", is_flag=True, help="Only what its schedule asks for now, and prune and verify when their time has come.")
 @click.pass_context

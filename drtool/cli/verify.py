@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import click
 
-from drtool.cli.options import Verb
+from drtool.cli.options import LongVerb
 from drtool.cli.session import open_session
 
 
-@click.command("verify", cls=Verb)
+@click.command("verify", cls=LongVerb)
 @click.argument("repositories", nargs=-1, metavar="[REPOSITORY]...")
 @click.option("--point", metavar="POINT", help="Only what this point needs, wherever it lies (restic 0.19 or newer).")
 @click.pass_context

@@ -276,6 +276,8 @@ class Policy:
     notify: tuple[NotifierPolicy, ...] = ()
     """Who is told how things ended."""
     exclusions: tuple[Exclusion, ...] = ()
+    ups: str = ""
+    """The UPS of this machine as `upsc` names it; empty: none."""
 
     def repositories_of(self, backup_set: BackupSet) -> tuple[str, ...]:
         """Name the repositories that hold points of a set: the first one written, then the copies."""

@@ -83,6 +83,7 @@ def compile_policy(document: Document, policy: PolicySchema, compiled: Compiled)
         policy_in_points=policy.policy_in_points,
         notify=_notify(document, compiled),
         exclusions=tuple(Exclusion(**dict(each)) for each in policy.inventory.exclude) if policy.inventory else (),
+        ups=policy.power.ups if policy.power else "",
     )
 
 

@@ -24,6 +24,7 @@ from drtool.policy.values import (
     Reference,
     Size,
     TimeZone,
+    Ups,
     VariableName,
 )
 
@@ -226,6 +227,12 @@ class InventorySchema(Strict):
     exclude: list[ExclusionSchema] = Field(default_factory=list)
 
 
+class PowerSchema(Strict):
+    """What this machine runs on: backups, copies, readings and drills wait while that is a battery."""
+
+    ups: Ups = Field(description="its name as `upsc` of Network UPS Tools takes it: NAME@HOST")
+
+
 class PolicySchema(Strict):
     """A drtool policy."""
 
@@ -241,6 +248,7 @@ class PolicySchema(Strict):
     evidence: EvidenceSchema | None = None
     notify: list[OneKey] = Field(default_factory=list, description="who is told how things ended")
     inventory: InventorySchema | None = None
+    power: PowerSchema | None = None
     policy_in_points: Literal["needed", "whole"] = Field(default="needed", description="how much of it travels in every recovery point")
     signers: list[Fingerprint] = Field(
         default_factory=list, description="public keys (ssh-ed25519 …) or fingerprints (SHA256:…) whose points and evidence count, too"

@@ -191,6 +191,7 @@ def _count_or_off(value: object) -> int | str:
 
 _REFERENCE_SCHEMA = {"type": "string", "pattern": f"^({'|'.join(SCHEMES)}):.+"}
 
+Ups = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*(@[A-Za-z0-9\[][A-Za-z0-9_.:\[\]-]*)?$", max_length=300)]
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=100)]
 VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=100)]
 Reference = Annotated[SecretReference, PlainValidator(_reference), WithJsonSchema(_REFERENCE_SCHEMA)]

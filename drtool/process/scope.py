@@ -24,9 +24,12 @@ class Interrupt:
         self._event = threading.Event()
         self.signal_number = 0
         self.requests = 0
+        self.why = ""
+        """In words, where nobody sent a signal."""
 
-    def request(self, signal_number: int) -> None:
+    def request(self, signal_number: int, why: str = "") -> None:
         """Ask the run to stop; safe inside a signal handler."""
+        self.why = self.why or why
         self.signal_number = self.signal_number or signal_number
         self.requests += 1
         self._event.set()
@@ -53,7 +56,7 @@ class StepInterrupt(Interrupt):
         return self.requests > 0
 
     def stops(self, *, shielded: bool) -> bool:
-        self.signal_number = self._run.signal_number  # whoever tells of the stop tells by what
+        self.signal_number, self.why = self._run.signal_number, self._run.why  # whoever tells of the stop tells by what
         return self.requests > 0 or self._run.stops(shielded=shielded)
 
     def wait(self, seconds: float) -> bool:
@@ -109,7 +112,8 @@ def check_time(started: float, timeout_seconds: float | None, what: str) -> None
     current = _scope.get()
     if current.interrupt.stops(shielded=current.shielded):
         busy = current.doing or f"{what} was running"
-        raise Interrupted(f"drtool was told to stop while {busy}", signal_number=current.interrupt.signal_number)
+        why = f": {current.interrupt.why}" if current.interrupt.why else ""
+        raise Interrupted(f"drtool was told to stop while {busy}{why}", signal_number=current.interrupt.signal_number)
     now = time.monotonic()
     if timeout_seconds is not None and now - started > timeout_seconds:
         raise TimedOut(f"{what} did not end within {timeout_seconds:g} s")

@@ -16,6 +16,7 @@ CALLED_BY_OTHERS = {
     "cli/main.py LazyGroup.list_commands",  # called by click
     "cli/main.py LazyGroup.get_command",
     "cli/main.py LazyGroup.format_commands",
+    "cli/named.py Named.shell_complete",
 }
 WHOLE_IN_ONE_CALL = {
     "planning/status.py assess",
