@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from drtool.cli import screen
+from drtool.cli.render.folded import folded
 from drtool.cli.render.table import table
 from drtool.cli.render.words import BAD, EMPTY, FULL, GOOD, duration, long_duration, printable, size, with_short_digests
 from drtool.model.event import Event, EventKind
@@ -161,7 +162,8 @@ class ProgressDisplay:
             return
         from rich.text import Text  # noqa: PLC0415
 
-        self._display.console.print(Text(line), soft_wrap=True)
+        for part in folded([line], columns=self._display.console.width):
+            self._display.console.print(Text(part), soft_wrap=True)
 
 
 def _lane_row(lane: _Lane, elapsed: float) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from typing import Final, TextIO
 
 import click
 
+from drtool.cli.render.folded import folded
 from drtool.cli.render.words import BAD, EMPTY, FULL, GOOD
 
 _ERROR = 2
@@ -49,14 +50,22 @@ def told(lines: Iterable[str]) -> list[str]:
     return [_said(line) for line in lines]
 
 
-def data(lines: Iterable[str]) -> None:
-    """Print what was asked for on standard output."""
-    _print(lines, error=False)
+def data(lines: Iterable[str], *, as_sentences: bool = False) -> None:
+    """Print what was asked for on standard output; `as_sentences` are broken between words where a terminal is narrower."""
+    _print(lines, error=False, as_sentences=as_sentences)
 
 
 def words(lines: Iterable[str]) -> None:
     """Tell a person something on standard error."""
-    _print(told(lines), error=True)
+    _print(told(lines), error=True, as_sentences=True)
+
+
+def columns(*, error: bool) -> int | None:
+    """Return how wide the terminal there is; None where there is none."""
+    try:
+        return os.get_terminal_size((sys.stderr if error else sys.stdout).fileno()).columns or None
+    except (OSError, ValueError):
+        return None
 
 
 def is_colourful(*, error: bool) -> bool:
@@ -105,10 +114,10 @@ def _nowhere() -> TextIO:
     return open(os.devnull, "w", encoding="utf-8")
 
 
-def _print(lines: Iterable[str], *, error: bool) -> None:
-    colourful = is_colourful(error=error)
+def _print(lines: Iterable[str], *, error: bool, as_sentences: bool) -> None:
+    colourful, most = is_colourful(error=error), columns(error=error) if as_sentences else None
     try:
-        for line in lines:
+        for line in lines if most is None else folded(lines, columns=most):
             # Named, as click would write UTF-8 where the terminal has ASCII alone.
             click.echo(_coloured(line) if colourful else line, file=sys.stderr if error else sys.stdout, color=colourful)
     except BrokenPipeError:  # who read it has read enough

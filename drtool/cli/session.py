@@ -146,7 +146,8 @@ class Invocation:
 
             screen.data([document(name, value, **further)])
         else:
-            screen.data(lines() if name in _OF_POINTS else screen.told(lines()))
+            own = name not in _OF_POINTS
+            screen.data(screen.told(lines()) if own else lines(), as_sentences=own)
 
 
 def _say_as(words: BareWords) -> None:

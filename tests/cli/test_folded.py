@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
+import sys
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from drtool.cli.render.folded import folded, folded_command
 from drtool.cli.render.words import width
+from tests.rig.terminal import run_in_terminal
 
 WORDS = st.text(st.sampled_from("abä漢/-.:"), min_size=1, max_size=30)
 
@@ -41,3 +45,27 @@ def test_a_folded_command_is_one_command_where_it_is_pasted(words: list[str], de
 
 def test_a_command_that_fits_stays_as_it_is() -> None:
     assert folded_command("drtool init near", depth=2) == ["  drtool init near"]
+
+
+@pytest.mark.parametrize(
+    ("line", "parts"),
+    [
+        (
+            "next: see it, then: drtool restore a --to directory /b --yes, or wait",
+            ["next: see it, then:", "  drtool restore a --to directory /b --yes,", "  or wait"],
+        ),
+        ("  failed  drtool was told to stop while it was", ["  failed  drtool was told to", "    stop while it was"]),
+        ("say `drtool status --check --refresh` to all", ["say", "  `drtool status --check --refresh`", "  to all"]),
+    ],
+)
+def test_a_command_to_type_stays_whole(line: str, parts: list[str]) -> None:
+    assert folded([line], columns=30) == parts
+
+
+def test_no_word_is_broken_by_a_narrow_terminal() -> None:
+    command = [sys.executable, "-m", "drtool.cli.main", "run", "--policy", "/nothing-lies-there"]
+    whole = subprocess.run(command, capture_output=True, text=True, check=False).stderr
+    shown = run_in_terminal(command, width=40)
+    assert shown.exit_code == 2
+    assert shown.text.split() == whole.split()
+    assert "\n        next: look at the spelling." in shown.text

@@ -13,10 +13,19 @@ from drtool.cli.render.words import width
 _USUAL: Final = 80
 _DEEPER: Final = 2
 _GOES_ON: Final = " \\"
+_WORDS: Final = re.compile(
+    r"( *)("
+    r"(?<=: )(?:sudo )?(?:drtool|restic|systemctl|upsc|chmod|umount|apt-get) (?:(?!  |, |; ).)+[,;]?"  # a command that a remedy names
+    r"|`[^`]+`[^ ]*"
+    r"|[^ ]+)"
+)
 
 
 def folded(lines: Iterable[str], *, columns: int | None = None) -> list[str]:
-    """Break lines that are longer than the terminal, at most 80 columns, between words; what follows stands a little deeper."""
+    """Break lines that are longer than the terminal, at most 80 columns, between words; what follows stands a little deeper.
+
+    A command line to type stays whole: half of one, pasted, would be another.
+    """
     most = columns or _columns()
     return [part for line in lines for part in ([line] if width(line) <= most else _parts(line, most))]
 
@@ -41,7 +50,7 @@ def _columns() -> int:
 def _parts(line: str, most: int) -> list[str]:
     depth = len(line) - len(line.lstrip(" "))
     parts, current = [], " " * depth
-    for gap, word in re.findall(r"( *)([^ ]+)", line[depth:]):
+    for gap, word in _WORDS.findall(line, depth):
         if current.strip() and width(current) + len(gap) + width(word) > most:
             parts.append(current)
             current = " " * (depth + _DEEPER) + word
