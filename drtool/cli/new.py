@@ -87,6 +87,8 @@ def command(context: click.Context, /, output: str | None, no_check: bool, dry_r
     _write(path, text)
     screen.words(folded(["", f"{printable(path)} is written.", *_told(answers)]))
     app = replace(session, options=replace(session.options, policy=path)).app()
+    if _is_found(path):
+        screen.say_as(str)
     following = _next(session, path)
     findings = () if no_check else _examined(app)
     session.answer("first-policy", said, lambda: _lines(app, findings, following), findings=findings, next=following)
@@ -206,14 +208,20 @@ _THEN: Final = {
 
 def _next(session: Invocation, path: str) -> tuple[str, str, str]:
     """Return what to type next, so that it is this policy that is meant, and timers of a kind that this machine has."""
-    whole = os.path.abspath(path)
-    try:
-        is_found = os.path.realpath(*find(None, os.environ)) in (os.path.realpath(whole), os.path.realpath(os.path.dirname(whole)))
-    except PolicyError:
-        is_found = False
-    named = [] if is_found else ["--policy", whole]
+    named = [] if _is_found(path) else ["--policy", os.path.abspath(path)]
     same = [*named, *typed_again(session.options, "state_directory", "restic")]
     is_root, has_systemd = os.geteuid() == 0, os.path.isdir(_SYSTEMD)
     timers = ["install", *([] if is_root else ["--user"])] if has_systemd else ["install" if is_root else "print", "--cron"]
     init, run, schedule = (shlex.join(["drtool", *words, *same]) for words in (["init"], ["run"], ["schedule", *timers]))
     return init, run, schedule
+
+
+def _is_found(path: str) -> bool:
+    """Tell whether a policy there is the one that is found where none is named."""
+    try:
+        return os.path.realpath(*find(None, os.environ)) in (
+            os.path.realpath(path),
+            os.path.realpath(os.path.dirname(os.path.abspath(path))),
+        )
+    except PolicyError:
+        return False

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from drtool.app.facade import App
     from drtool.cli.bare import BareRepository
     from drtool.cli.bare_words import BareWords
+    from drtool.cli.policy_words import PolicyWords
     from drtool.cli.progress import ProgressDisplay
     from drtool.cli.report_files import ReportFile
     from drtool.engine.session import Listener
@@ -52,10 +53,12 @@ class Invocation:
     def app(self) -> App:
         """Open the policy that applies here; on a bare machine, the repository that was named."""
         from drtool.app.opening import open_policy  # noqa: PLC0415 - heavy, and not needed for help
+        from drtool.cli.policy_words import policy_words  # noqa: PLC0415 - like the policy
 
         given = self.bare()
         if given is not None:
             return self.open_bare(given)
+        _say_as(policy_words(self.options))
         app = open_policy(
             self.options.policy,
             state_directory=self.options.state_directory,
@@ -150,7 +153,7 @@ class Invocation:
             screen.data(screen.told(lines()) if own else lines(), as_sentences=own)
 
 
-def _say_as(words: BareWords) -> None:
+def _say_as(words: BareWords | PolicyWords) -> None:
     from drtool.cli.render.document import write_as  # noqa: PLC0415
 
     screen.say_as(words.said)

@@ -18,7 +18,7 @@ from drtool.sources.files import schema as files
 from drtool.sources.stream import schema as stream
 from tests.policy.small_kinds import KINDS
 
-EXAMPLE = Path(__file__).parents[2] / "policies" / "example.yaml"
+EXAMPLE = Path(__file__).parents[2] / "policies" / "examples" / "homelab.yaml"
 REAL = Kinds(
     sources=lambda: {"files": files.Settings, "stream": stream.Settings},
     selectors=lambda: {"files": files.Selector, "stream": stream.Selector},

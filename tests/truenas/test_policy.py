@@ -8,7 +8,7 @@ from drtool.app.composition import KINDS
 from drtool.model.errors import PolicyError
 from drtool.policy.load import load
 
-EXAMPLE = Path(__file__).parents[2] / "policies" / "truenas.yaml"
+EXAMPLE = Path(__file__).parents[2] / "policies" / "examples" / "truenas.yaml"
 
 
 def test_the_example_is_a_policy() -> None:

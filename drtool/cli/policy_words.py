@@ -1,0 +1,62 @@
+"""What is said where a policy was named by `--policy`: a command to type next leads to the same policy, and not to the usual one."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from drtool.cli.options import typed_again
+from drtool.cli.render.words import printable
+
+if TYPE_CHECKING:
+    from drtool.cli.options import Options
+
+_TYPED: Final = ("policy", "state_directory", "restic")
+_COMMAND: Final = re.compile(r"(?<![\w./-])drtool (?P<verb>[a-z]+)\b(?: (?P<second>[a-z]+)\b)?(?![^;,`]* --(?:policy|repository)\b)")
+_FOR_PEOPLE: Final = ("next", "hint", "what", "attention", "remedy")
+_OF_NO_POLICY: Final = frozenset({"schema", "lab", "completion", "new"})
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyWords:
+    """Says commands with the options that were typed and decide what they act on."""
+
+    options: tuple[str, ...]
+
+    def said(self, text: str) -> str:
+        """Return a sentence or command that leads to the same policy."""
+        return _COMMAND.sub(self._command, text) if self.options and "drtool " in text else text
+
+    def value(self, value: Any) -> Any:  # noqa: ANN401 - whatever JSON has
+        """Return a JSON document whose words to people lead to the same policy."""
+        if isinstance(value, dict):
+            return {key: self._told(item) if key in _FOR_PEOPLE else self.value(item) for key, item in value.items()}
+        return [self.value(item) for item in value] if isinstance(value, list) else value
+
+    def _told(self, value: Any) -> Any:  # noqa: ANN401
+        if isinstance(value, str):
+            return self.said(value)
+        return [self._told(item) for item in value] if isinstance(value, list) else self.value(value)
+
+    def _command(self, found: re.Match[str]) -> str:
+        """Put the options behind the verb, where they are taken whatever follows."""
+        from drtool.cli.main import VERBS  # noqa: PLC0415 - it imports this
+
+        verb, second = found["verb"], found["second"]
+        if verb not in VERBS or verb in _OF_NO_POLICY:
+            return found[0]
+        command: click.Command = importlib.import_module(f"drtool.cli.{VERBS[verb][0]}").command
+        told = " ".join(printable(word) for word in map(shlex.quote, self.options))
+        if isinstance(command, click.Group) and second in command.commands:
+            return f"{found[0]} {told}"
+        return f"drtool {verb} {told}" + (f" {second}" if second else "")
+
+
+def policy_words(options: Options) -> PolicyWords:
+    """Return how things are said with these options; a policy that is found by itself is found by what is typed next, too."""
+    return PolicyWords(tuple(typed_again(options, *_TYPED)) if options.policy else ())
