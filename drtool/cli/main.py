@@ -69,6 +69,21 @@ SECTIONS: Final = {
 VERBS: Final = {verb: entry for section in SECTIONS.values() for verb, entry in section.items()}
 
 
+_ELSEWHERE: Final = {
+    **dict.fromkeys(("backup", "create", "snapshot"), "run"),
+    **dict.fromkeys(("snapshots", "list", "rlist"), "points"),
+    **dict.fromkeys(("check", "scrub"), "verify"),
+    **dict.fromkeys(("dump", "extract", "recover"), "restore"),
+    **dict.fromkeys(("sync", "replicate"), "copy"),
+    **dict.fromkeys(("unlock", "break-lock", "cleanup"), "sweep"),
+    **dict.fromkeys(("test", "rehearse"), "drill"),
+    **dict.fromkeys(("info", "state"), "status"),
+    **dict.fromkeys(("config", "generate", "wizard"), "new"),
+}
+"""What other tools call these verbs."""
+_TRIED_OUT: Final = frozenset({"--dry-run", "-n"})
+
+
 class LazyGroup(click.Group):
     """Verbs as strings: a verb's module is imported when it is called, never for the help."""
 
@@ -91,7 +106,7 @@ class LazyGroup(click.Group):
         if args and args[0] not in VERBS and not args[0].startswith("-"):
             import difflib  # noqa: PLC0415 - only for a mistake
 
-            near = difflib.get_close_matches(args[0], VERBS, n=1)
+            near = [_ELSEWHERE[args[0]]] if args[0] in _ELSEWHERE else difflib.get_close_matches(args[0], VERBS, n=1)
             ctx.fail(f"there is no verb {args[0]!r}" + (f": did you mean `{near[0]}`?" if near else ""))
         return super().resolve_command(ctx, args)
 
@@ -152,6 +167,9 @@ def _main(arguments: Sequence[str] | None) -> int:
         if error.option_name in _BARE_OPTIONS and error.ctx is not None:
             words = f"{error.option_name} goes with verbs that look or restore; `{error.ctx.info_name}` needs a policy"
             return _show(click.UsageError(words, error.ctx))
+        if error.option_name in _TRIED_OUT and error.ctx is not None:
+            words = f"there is no {error.option_name}: `drtool plan {_planned(error.ctx)}` prints what would be done, and does nothing"
+            return _show(click.UsageError(words, error.ctx))
         return _show(error)
     except click.ClickException as error:
         return _show(error)
@@ -161,6 +179,14 @@ def _main(arguments: Sequence[str] | None) -> int:
         bug = Bug(f"{type(error).__name__}: {error}", traceback=traceback.format_exc())
         return _tell(bug, as_json=options_of(given).json)
     return code if isinstance(code, int) else exits.SUCCEEDED
+
+
+def _planned(context: click.Context) -> str:
+    """Return which plan shows what a verb would do; `--help` tells of those that there are."""
+    from drtool.cli.plan import command as plan  # noqa: PLC0415 - only for a mistake
+
+    verb = context.info_name or ""
+    return verb if isinstance(plan, click.Group) and verb in plan.commands else "--help"
 
 
 def _show(error: click.ClickException) -> int:

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from drtool.cli.destination import _rewritten
-from drtool.cli.main import VERBS, main, program
+from drtool.cli.main import _ELSEWHERE, VERBS, main, program
 from drtool.cli.types import Instant, Until
 
 POLICY = """\
@@ -131,6 +131,27 @@ def test_completion_offers_the_verbs(monkeypatch: pytest.MonkeyPatch, capsys: Ca
     with pytest.raises(SystemExit):
         main([])
     assert {"plain,restore", "plain,report", "plain,rebuild"} <= set(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("backup", "run"), ("snapshots", "points"), ("list", "points"), ("unlock", "sweep"), ("stauts", "status")]
+)
+def test_what_other_tools_call_it(typed: str, meant: str, capsys: Capture) -> None:
+    assert main([typed]) == 2
+    assert f"did you mean `{meant}`?" in capsys.readouterr().err
+
+
+def test_what_stands_for_other_words_is_a_verb_and_they_are_none() -> None:
+    assert set(_ELSEWHERE.values()) <= VERBS.keys()
+    assert not _ELSEWHERE.keys() & VERBS.keys()
+
+
+@pytest.mark.parametrize(
+    ("verb", "plan"), [("run", "run"), ("restore", "restore"), ("drill", "drill"), ("key", "--help"), ("prune", "--help")]
+)
+def test_a_dry_run_is_a_plan(verb: str, plan: str, capsys: Capture) -> None:
+    assert main([*(("key", "list") if verb == "key" else (verb,)), "--dry-run"]) == 2
+    assert f"`drtool plan {plan}` prints what would be done" in capsys.readouterr().err
 
 
 def test_a_destination_of_two_words() -> None:
