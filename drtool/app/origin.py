@@ -34,7 +34,7 @@ class Origin(Protocol):
         """Tell whether those adapters can do all that a dead run of such a plan may owe."""
 
     def swept(self, policy: Policy) -> tuple[str, ...]:
-        """Name the repositories from which those adapters may remove what dead runs left there."""
+        """Name the repositories from which those adapters may remove what dead runs left there; in all they may end holds."""
 
     def withholds(self, problem: Problem) -> bool:
         """Tell whether a source was not asked because those adapters may not, and not because it is away."""
@@ -120,7 +120,7 @@ class FromRepository:
         return replace(
             bare,
             sources=sources,
-            repositories={name: LookOnly(repository) for name, repository in bare.repositories.items()},
+            repositories={name: LookOnly(repository, own_runs) for name, repository in bare.repositories.items()},
             checks={kind: RestoredOnly(check) for kind, check in bare.checks.items()},
             read_only={name: AppendOnly(repository) for name, repository in bare.repositories.items()},
             sandbox_only={name: SandboxOnly(source) for name, source in sources.items()},

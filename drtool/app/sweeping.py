@@ -90,7 +90,7 @@ def _plan_whole(runtime: Runtime, *, kept: bool, shown: frozenset[str] | None) -
     Of what was kept aside only what was `shown`; None: all.
     """
     origin, dead = runtime.origin, _settled(runtime)
-    found = observe(runtime.adapters, repositories=origin.swept(runtime.policy), leftovers=True, places=dead.places)
+    found = observe(runtime.adapters, repositories=runtime.policy.repositories, leftovers=True, places=dead.places)
     if shown is not None:
         by, machines = runtime.policy.name, runtime.notary.ours().machines
         others = {each for each in found.leftovers if not left_here(each, by=by, machines=machines)}  # they are told of, and stay
@@ -101,6 +101,7 @@ def _plan_whole(runtime: Runtime, *, kept: bool, shown: frozenset[str] | None) -
     missed = (
         Problem("Refused", f"{words}; nothing of what it holds is swept", f"drtool doctor {name}")
         for name, listing in found.repositories.items()
+        if name in origin.swept(runtime.policy)
         for words in spell_vanished(name, listing.vanished)
     )
     problems = (*(each for each in found.unasked if not origin.withholds(each)), *unlisted, *unsettled, *missed)
@@ -118,6 +119,7 @@ def _plan(
     withheld: Sequence[Problem] = (),
 ) -> Plan:
     """Plan to release what runs that are over left behind, as found after `dead` was told."""
+    swept = frozenset(runtime.origin.swept(runtime.policy))
     return plan_what_to_sweep(
         found.leftovers,
         run=runtime.clock.fresh_id(),
@@ -130,9 +132,9 @@ def _plan(
         over_runs=frozenset(runtime.notary.acceptance.over_runs),
         kept=kept,
         # Where a manifest is missed, what it claims looks unsealed.
-        unsealed={name: () if listing.vanished else listing.unsealed for name, listing in found.repositories.items()},
+        unsealed={name: () if listing.vanished or name not in swept else listing.unsealed for name, listing in found.repositories.items()},
         holds={name: listing.holds for name, listing in found.repositories.items()},
-        claims=found.claims,
+        claims=found.claims if found.repositories.keys() <= swept else None,
         problems=problems,
         withheld=withheld,
     )

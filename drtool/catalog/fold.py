@@ -74,7 +74,7 @@ def fold(plan: Plan, events: Iterable[Event]) -> Report:
         steps=step_reports,
         failures=tuple(failures),
         skipped=tuple(f"{skipped.what}: {skipped.reason}" for skipped in plan.skipped),
-        notes=(*plan.notes, *notes, *_told_of_restores(steps.values()), *_told_of_readings(plan, steps)),
+        notes=(*plan.notes, *notes, *_told_of_restores(steps.values()), *_told_of_readings(plan, steps), *_told_of_holds(plan, steps)),
         signal_number=signal_number,
         plan_digest=plan.digest,
         restored=_of_all([entry.restored for entry in sets if entry.restored]),
@@ -95,6 +95,12 @@ def _told_of_restores(steps: Iterable[StepProgress]) -> tuple[str, ...]:
 def _told_of_readings(plan: Plan, steps: Mapping[str, StepProgress]) -> tuple[str, ...]:
     read = [(step.action.repository, steps[step.id].result.get("note")) for step in plan.steps if isinstance(step.action, Verify)]
     return tuple(f"{repository}: {note}" for repository, note in read if note)
+
+
+def _told_of_holds(plan: Plan, steps: Mapping[str, StepProgress]) -> tuple[str, ...]:
+    """Tell which holds a sweep could not end; a set tells of its own."""
+    results = [steps[step.id].result for step in plan.steps if isinstance(step.action, EndHold) and not step.set]
+    return tuple(words for result in results if result for words in result["data"].get("warnings", ()))
 
 
 def _take(progress: StepProgress, event: Event, *, verb: str) -> None:

@@ -83,10 +83,13 @@ class AppendOnly:
         if isinstance(body, SignedRotation):
             self._refuse("say that a key follows another")
         if isinstance(body, Hold):
-            if body.releases and body.releases not in self._placed:  # it would let points go that somebody holds
+            if body.releases and not self._may_release(body):  # it would let points go that somebody holds
                 self._refuse("release a hold of somebody else")
             self._placed.add(body.id)
         return self._repository.append(body)
+
+    def _may_release(self, body: Hold) -> bool:
+        return body.releases in self._placed
 
     def read(self, snapshot: str) -> bytes:
         return self._repository.read(snapshot)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from drtool.engine.actions.work import Work
 from drtool.engine.safeguard import release_of, soon
 from drtool.model.codec import encode
-from drtool.model.errors import DrtoolError, Interrupted, NotFound
+from drtool.model.errors import DrtoolError, Interrupted, NotFound, TimedOut, Unavailable
 from drtool.model.hold import PIN, Hold
 from drtool.model.plan import Done, PlaceHold
 
@@ -31,7 +31,8 @@ def place_hold(work: Work, action: PlaceHold) -> Done:
         raise
     except DrtoolError as error:
         warning = f"{action.repository} could not be frozen, another machine may forget or prune meanwhile: {error.what}"
-        return Done("not frozen", {"hold": encode(hold) if written else None, "warnings": [warning]})
+        doubtful = not written and isinstance(error, (TimedOut, Unavailable))  # it may be there although no answer came
+        return Done("not frozen", {"hold": encode(hold) if written else None, "doubtful": doubtful, "warnings": [warning]})
     if all(point.point != action.point for point in listing.every_point):
         with contextlib.suppress(DrtoolError), soon(adapters):
             repository.append(release_of(hold, adapters))
