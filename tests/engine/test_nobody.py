@@ -19,8 +19,8 @@ RIGHT = Answer(passed=True, expected="it answers", observed="it does", compared=
 UNASKED = Answer(passed=False, expected="", observed="", skipped="it came out of the repository")
 
 
-def restored(*, opened: bool) -> Restored:
-    return Restored("w", "s", Destination("original"), "/w", Member("w", "s", "files", {}, NOW, ()), opened=opened)
+def restored(*, opened: bool, form: str = "sandbox") -> Restored:
+    return Restored("w", "s", Destination(form), "/w", Member("w", "s", "files", {}, NOW, ()), opened=opened)
 
 
 def counted(answer: Answer, results: Mapping[str, Result], *, address: str = "127.0.0.1:1", before: str = "127.0.0.1:1") -> Answer:
@@ -47,6 +47,25 @@ def test_silence_of_what_nothing_started_is_not_asked(starter: Result) -> None:
     assert not found.passed
     assert "nobody answers" in found.skipped
     assert "nothing of this restore was to start it" in found.skipped
+
+
+def in_place(starter: Result, *, of: str = "") -> Answer:
+    cutovers = {"w": "cutover"}
+    command = Step("starter", Ask(CheckPolicy("command", "command"), cutovers, NOW), "")
+    tcp = Ask(CheckPolicy("tcp", "tcp", of=of, settings={"address": "127.0.0.1:1"}), cutovers, NOW, started_by=("cutover", "starter"))
+    step = Step("later", tcp, "")
+    plan = Plan("restore", "R", "p", NOW, (command, step))
+    results = {"cutover": restored(opened=True, form="original"), "starter": starter}
+    return unless_nobody_was_to(SILENT, step, plan, results)
+
+
+@pytest.mark.parametrize("command", [RIGHT, WRONG, UNASKED], ids=["right", "wrong", "not asked"])
+def test_in_place_neither_a_command_that_asks_nor_data_that_was_taken_starts_a_service(command: Answer) -> None:
+    assert in_place(command).skipped
+
+
+def test_in_place_the_program_that_took_a_stream_is_to_answer_for_that_stream() -> None:
+    assert in_place(RIGHT, of="w") == SILENT
 
 
 def test_silence_where_nothing_was_to_start_anything_is_not_asked() -> None:
