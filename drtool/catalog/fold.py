@@ -15,7 +15,7 @@ from drtool.model.negative_control import Controlled, is_hollow
 from drtool.model.outcome import Outcome, worst
 from drtool.model.plan import Ask, Break, Cutover, EndHold, Guard, PlaceHold, Plan, Record, Restore, Seal, Skipped, Step, Store, Verify
 from drtool.model.point import briefly
-from drtool.model.report import CheckCounts, Failure, Report, SetReport, StepReport
+from drtool.model.report import CheckCounts, Failure, LeftOut, Report, SetReport, StepReport
 
 CENSUS = "census"
 RECOVERIES = frozenset({"restore", "drill"})
@@ -278,6 +278,11 @@ def _set_report(name: str, plan: Plan, progress: Mapping[str, StepProgress], rec
         ladder=ladder(_restored(steps, progress), checks, opened=_opened(steps, progress)),
         controls=tuple(tally.controls),
         key=tally.key,
+        left_out=tuple(
+            LeftOut(skipped.workload, skipped.reason.partition(";")[0], skipped.hint) for skipped in left_out if skipped.workload
+        )
+        if plan.verb in RECOVERIES
+        else (),
     )
 
 

@@ -540,6 +540,8 @@ class Skipped:
     """What it is where it is no data: a `hook` or a `check`."""
     hint: str = ""
     """What to type about it, where something is known."""
+    workload: str = ""
+    """The member of a point that it is, where it is one that a restore leaves out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,6 +113,15 @@ class Rung:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A member of a point that a restore left out, why, and what to type to have it."""
+
+    workload: str
+    why: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SetReport:
     """One set of the run."""
 
@@ -145,6 +154,8 @@ class SetReport:
     checks_not_asked: int = 0
     quiet_seconds: float = 0.0
     """How long its members were held still together, at most; 0: they were not."""
+    left_out: tuple[LeftOut, ...] = ()
+    """Members of the point that were left out of the restore."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -292,7 +292,14 @@ def _tell_missing(draft: Draft, manifest: Manifest, items: tuple[Selected, ...])
             draft.skipped.append(Skipped(what=manifest.set, reason=reason, set=manifest.set))
         return
     draft.skipped.extend(
-        Skipped(missing.workload, f"it is not in the point: {missing.reason}", Outcome.PARTIAL.value, set=manifest.set)
+        Skipped(
+            missing.workload,
+            f"it is not in the point: {missing.reason}",
+            Outcome.PARTIAL.value,
+            set=manifest.set,
+            hint=f"drtool points {manifest.set} (an older point may hold it)",
+            workload=missing.workload,
+        )
         for missing in manifest.missing
     )
     if not manifest.members:

@@ -29,6 +29,8 @@ def without_unprotected(
         )
     reason = "no set of the policy protects it, so it is not put in place unless it is named: --workload"
     skipped = [
-        Skipped(workload, f"{reason} {workload}", Outcome.PARTIAL.value, set=name) for name, found in without.items() for workload in found
+        Skipped(workload, f"{reason} {workload}", Outcome.PARTIAL.value, set=name, workload=workload)
+        for name, found in without.items()
+        for workload in found
     ]
     return kept, skipped

@@ -31,7 +31,8 @@ def without_way_back(
         for workload, key in barred.items():
             commands.append(as_directory(name, point=manifests[name].point, workload=workload))
             reason = f"its source has no `{key}:` command, so it is not put in place; this gives it: {commands[-1]}"
-            skipped.append(Skipped(workload, reason, Outcome.PARTIAL.value, set=name))
+            hint = f"{commands[-1]} gives it as a file"
+            skipped.append(Skipped(workload, reason, Outcome.PARTIAL.value, set=name, hint=hint, workload=workload))
     if skipped and not any(kept.values()):
         raise Refused(
             f"{' and '.join(each.what for each in skipped)} cannot be put in place: no `restore:` command takes it",

@@ -38,10 +38,8 @@ def withhold(
         hint = f"{commands}: a directory needs none of it; {_READ}"
         raise Refused(f"what {_CAME} puts nothing in place: {'; '.join(stopping)}", hint=hint, safe="nothing was changed")
     without = _without(plan, reaching)
-    skipped = [
-        Skipped(words, f"this {_CAME}; without it: {_as_directory(plan, name)}; {_READ}", Outcome.REFUSED.value, _step(plan, name).set)
-        for name, words in reaching.items()
-    ]
+    alone = {_step(plan, name).set for name in restores} - {_step(plan, name).set for name in restores - reaching.keys()}
+    skipped = [_left_out(plan, name, words, alone=_step(plan, name).set in alone) for name, words in reaching.items()]
     for step in without:
         if isinstance(step.action, RunHook):
             what = f"{step.action.phase.replace('_', ' ')}: {_spelled(step.action.hook)}"
@@ -66,6 +64,19 @@ def reached_by(source: SourcePolicy | None, facts: Mapping[str, KindFacts]) -> t
         named = ", ".join(f"{key} {value}" for key, value in source.settings.items())
         return (f"a platform of a kind that this release does not know, {source.kind} ({named})",)
     return (*named_by(known.connects, source.settings), *named_by(known.runs, source.settings))
+
+
+def _left_out(plan: Plan, name: str, words: str, *, alone: bool) -> Skipped:
+    """Tell of a restore that is left out: its set comes back without it, or not at all where it is `alone`."""
+    step, command = _step(plan, name), _as_directory(plan, name)
+    return Skipped(
+        words,
+        f"this {_CAME}; without it: {command}; {_READ}",
+        (Outcome.REFUSED if alone else Outcome.PARTIAL).value,
+        step.set,
+        hint=f"{command} gives it as a file; {_READ}",
+        workload=step.workload,
+    )
 
 
 def _step(plan: Plan, name: str) -> Step:

@@ -81,7 +81,7 @@ def test_the_rest_of_a_set_comes_back_all_the_same() -> None:
     assert isinstance(ask.action, Ask)
     assert set(ask.action.cutovers) == {"here:x"}
     (skipped,) = plan.skipped
-    assert (skipped.set, skipped.outcome) == ("s", Outcome.REFUSED)
+    assert (skipped.set, skipped.outcome) == ("s", Outcome.PARTIAL)
     assert "load -x" in skipped.what
     assert "drtool restore s --point P --workload dump:x --to directory PATH" in skipped.reason
 

@@ -25,7 +25,7 @@ def report_lines(report: Report, *, code: int, steps: bool = False) -> list[str]
     """Return the whole report; with `steps` every step is listed too."""
     mark = GOOD if report.outcome is Outcome.SUCCEEDED else BAD
     ended = f"in {long_duration(report.seconds)}" if report.ended else "and never ended"
-    head = f"{back_but(report) or outcome_words(report.outcome)} {mark}  {printable(report.verb)} {short_id(report.run)} {ended}"
+    head = f"{printable(back_but(report)) or outcome_words(report.outcome)} {mark}  {printable(report.verb)} {short_id(report.run)} {ended}"
     lines = [head + (f"        exit {code}" if code else "")]
     lines += table([_set_row(entry) for entry in report.sets], indent="  ")
     for entry in report.sets:

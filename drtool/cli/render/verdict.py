@@ -37,13 +37,29 @@ def outcome_words(outcome: Outcome) -> str:
 
 
 def back_but(report: Report) -> str:
-    """Return what is to be said first where everything is back and something else was left undone; empty elsewhere."""
-    if report.verb != "restore" or report.restored != "all" or report.outcome is not Outcome.PARTIAL:
+    """Return what is to be said first where all that was to be put in place is, and something was left out or undone; empty elsewhere."""
+    if report.verb != "restore" or report.outcome is not Outcome.PARTIAL:
         return ""
+    if report.restored != "all":
+        return _back_without(report)
     unasked = report.checks.not_asked
     if not unasked:
         return "everything is back; not all else that the policy says was done"
     return f"everything is back; {counted(unasked, 'check')} {'was' if unasked == 1 else 'were'} not asked"
+
+
+def _back_without(report: Report) -> str:
+    """Say what came back although something was left out when it was planned; empty where something else was amiss."""
+    left_out = [each for entry in report.sets for each in entry.left_out]
+    cutovers = [step for step in report.steps if step.action == "cutover"]
+    if not left_out or not cutovers or any(step.outcome is not Outcome.SUCCEEDED for step in cutovers):
+        return ""
+    members = [step.result.get("member") for step in cutovers]
+    forms = {artifact.get("form") for member in members if isinstance(member, dict) for artifact in member.get("artifacts", ())}
+    back = "the files are back" if forms == {"tree"} else "the rest is back"
+    first, *others = left_out
+    more = f" (and {len(others)} more)" if others else ""
+    return f"{back}; {first.workload}{more} {'were' if others else 'was'} left out: {first.why}"
 
 
 def headline(report: Report) -> str:
@@ -161,6 +177,9 @@ def closing(report: Report) -> tuple[str, str]:
     bad = [entry.outcome for entry in report.sets if entry.outcome is not Outcome.SUCCEEDED]
     if report.restored in ("part", "none") and bad and all(outcome is Outcome.REFUSED for outcome in bad):
         return _untouched(report.verb), f"what was refused says above what it needs; {look}"
+    hints = dict.fromkeys(each.hint for entry in report.sets for each in entry.left_out if each.hint)
+    if hints and _back_without(report):
+        return _untouched(report.verb), f"{'; '.join(hints)}; {look}"
     if report.restored in ("part", "none"):
         return _untouched(report.verb), f"drtool points {names} (an older point, or another copy, may hold it); {look}"
     if report.checks.not_asked:
