@@ -78,6 +78,7 @@ def fold(plan: Plan, events: Iterable[Event]) -> Report:
         signal_number=signal_number,
         plan_digest=plan.digest,
         restored=_of_all([entry.restored for entry in sets if entry.restored]),
+        asked=_how_much_asked(sets),
         checks=CheckCounts(
             planned=sum(entry.checks_planned for entry in sets),
             passed=sum(entry.checks_passed for entry in sets),
@@ -85,6 +86,13 @@ def fold(plan: Plan, events: Iterable[Event]) -> Report:
             not_asked=sum(entry.checks_not_asked for entry in sets),
         ),
     )
+
+
+def _how_much_asked(sets: Iterable[SetReport]) -> str:
+    recovered = [entry for entry in sets if entry.restored]
+    if not recovered:
+        return ""
+    return "part" if any(map(_is_part, recovered)) else "all"
 
 
 def _told_of_restores(steps: Iterable[StepProgress]) -> tuple[str, ...]:
@@ -278,12 +286,27 @@ def _set_report(name: str, plan: Plan, progress: Mapping[str, StepProgress], rec
         ladder=ladder(_restored(steps, progress), checks, opened=_opened(steps, progress)),
         controls=tuple(tally.controls),
         key=tally.key,
-        left_out=tuple(
-            LeftOut(skipped.workload, skipped.reason.partition(";")[0], skipped.hint) for skipped in left_out if skipped.workload
-        )
-        if plan.verb in RECOVERIES
-        else (),
+        **_asked(name, plan, steps, left_out),
     )
+
+
+def _asked(name: str, plan: Plan, steps: list[Step], left_out: list[Skipped]) -> dict[str, Any]:
+    """Return what of a point a recovery was to bring back, and what it left out; nothing for other verbs."""
+    if plan.verb not in RECOVERIES:
+        return {}
+    restores = [step for step in steps if isinstance(step.action, Restore)]
+    without = tuple(LeftOut(each.workload, each.reason.partition(";")[0], each.hint) for each in left_out if each.workload)
+    return {
+        "left_out": without,
+        "workloads": len({step.workload for step in restores}),
+        "workloads_in_point": next((objective.members for objective in plan.objectives if objective.set == name), 0),
+        "only_paths": any(isinstance(step.action, Restore) and step.action.paths for step in restores),
+    }
+
+
+def _is_part(entry: SetReport) -> bool:
+    """Tell whether less was asked for than the point holds; what was left out was asked for."""
+    return entry.only_paths or entry.workloads + len(entry.left_out) < entry.workloads_in_point
 
 
 def _restored(steps: list[Step], progress: Mapping[str, StepProgress]) -> dict[str, bool]:

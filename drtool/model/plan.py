@@ -565,6 +565,8 @@ class Objective:
     point_instant: datetime | None = None
     rto_seconds: float | None = None
     rpo_seconds: float | None = None
+    members: int = 0
+    """How many workloads the point holds; 0: nobody counted them."""
 
 
 @dataclass(frozen=True, slots=True)

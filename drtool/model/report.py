@@ -149,13 +149,19 @@ class SetReport:
     key: str = ""
     """The id and the reference of the key that alone opened the repository; empty: the one in use."""
     restored: str = ""
-    """`all`, `part` or `none` of what was to come back is there; empty: nothing was to."""
+    """`all`, `part` or `none` of what was asked for is there; empty: nothing was to come back."""
     checks_wrong: int = 0
     checks_not_asked: int = 0
     quiet_seconds: float = 0.0
     """How long its members were held still together, at most; 0: they were not."""
     left_out: tuple[LeftOut, ...] = ()
     """Members of the point that were left out of the restore."""
+    workloads: int = 0
+    """How many workloads a restore was to bring back."""
+    workloads_in_point: int = 0
+    """How many the point holds; 0: nobody counted them."""
+    only_paths: bool = False
+    """Whether single paths were asked for, and not all of each workload."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +193,8 @@ class Report:
     signal_number: int | None = None
     plan_digest: str = ""
     restored: str = ""
-    """Of a restore or a drill: `all`, `part` or `none` of what was to come back is there."""
+    """Of a restore or a drill: `all`, `part` or `none` of what was asked for is there."""
+    asked: str = ""
+    """Of a restore or a drill: whether `all` that the points hold was asked for, or a `part`."""
     checks: CheckCounts = CheckCounts()
     format: str = REPORT_FORMAT

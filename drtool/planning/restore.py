@@ -86,6 +86,7 @@ def plan_restore(
                 point_instant=manifest.instant,
                 rto_seconds=backup_set.objectives.rto.total_seconds(),
                 rpo_seconds=backup_set.objectives.rpo.total_seconds(),
+                members=len(manifest.members),
             )
         )
     plan = Plan(

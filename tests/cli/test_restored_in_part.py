@@ -65,3 +65,16 @@ def test_what_was_left_out_is_told_after_what_is_back(bare: Bare) -> None:
         "--repository",
     ):
         assert words in told
+
+
+def test_a_part_that_was_asked_for_is_not_everything(bare: Bare) -> None:
+    photos = f"here:{bare.machine.directory}/photos"
+    done = restore(bare, "--workload", photos)
+    assert done.returncode == PART, done.stdout + done.stderr
+    assert head(done).startswith("what was asked for is back (1 of 3 workloads); 1 check was not asked"), said(done)
+    told = json.loads(restore(bare, "--workload", photos, "--json").stdout)
+    assert (told["restored"], told["asked"]) == ("all", "part")
+    assert (told["sets"][0]["workloads"], told["sets"][0]["workloads_in_point"]) == (1, 3)
+    path = restore(bare, "--path", f"{bare.machine.data}/letter.txt")
+    assert "everything" not in head(path)
+    assert path.returncode == 0, path.stdout + path.stderr

@@ -43,9 +43,18 @@ def back_but(report: Report) -> str:
     if report.restored != "all":
         return _back_without(report)
     unasked = report.checks.not_asked
+    back = f"what was asked for is back ({_how_much(report)})" if report.asked == "part" else "everything is back"
     if not unasked:
-        return "everything is back; not all else that the policy says was done"
-    return f"everything is back; {counted(unasked, 'check')} {'was' if unasked == 1 else 'were'} not asked"
+        return f"{back}; not all else that the policy says was done"
+    return f"{back}; {counted(unasked, 'check')} {'was' if unasked == 1 else 'were'} not asked"
+
+
+def _how_much(report: Report) -> str:
+    """Spell how much of the points was asked for: `1 of 3 workloads`."""
+    if any(entry.only_paths for entry in report.sets):
+        return "single paths"
+    asked = sum(entry.workloads for entry in report.sets)
+    return f"{asked} of {counted(sum(entry.workloads_in_point for entry in report.sets), 'workload')}"
 
 
 def _back_without(report: Report) -> str:
