@@ -78,3 +78,13 @@ def test_a_part_that_was_asked_for_is_not_everything(bare: Bare) -> None:
     path = restore(bare, "--path", f"{bare.machine.data}/letter.txt")
     assert "everything" not in head(path)
     assert path.returncode == 0, path.stdout + path.stderr
+
+
+def test_what_a_program_took_is_not_said_to_be_kept_aside(bare: Bare) -> None:
+    numbers = restore(bare, "--workload", "numbers", "--trust-commands")
+    assert numbers.returncode == PART, numbers.stdout + numbers.stderr
+    assert "what was there is kept aside" not in said(numbers)
+    assert "safe: nothing else was touched: of numbers its program replaced what it had" in said(numbers)
+    everything = restore(bare, "--trust-commands")
+    assert head(everything).startswith("everything is back; 1 check was not asked"), everything.stdout
+    assert "of numbers its program replaced what it had; else nothing was overwritten: what was there is kept aside" in said(everything)

@@ -100,7 +100,7 @@ def _set_lines(report: Report, entry: SetReport) -> list[str]:
         lines += [f"### {foreign(sentence(report.verb, entry))}", ""]
     lines += [f"- missing {foreign(name)}: {foreign(why)}" for name, why in entry.missing.items()]
     lines += _failure_lines(failure for _step, failure in failures_of(report, entry))
-    if (told := advice(report.verb, entry)) is not None:
+    if (told := advice(report, entry)) is not None:
         lines += [f"- still safe: {told[0]}", f"- next: {foreign(told[1])}", ""]
     if entry.checks:
         rows = [

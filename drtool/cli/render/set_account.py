@@ -110,7 +110,7 @@ def _instant(objective: ObjectiveReport | None) -> str:
 def _troubles(page: Page, entry: SetReport) -> Element | None:
     blocks = [failure_block(failure, step.id) for step, failure in failures_of(page.report, entry)]
     blocks += [_trouble(f"{name} is missing: {why}", "", "", "") for name, why in entry.missing.items()]
-    if (told := advice(page.report.verb, entry)) is not None:
+    if (told := advice(page.report, entry)) is not None:
         wrong = [check for check in entry.checks if check.passed is False]
         what = f"{', '.join(check.name for check in wrong)}: the answer is not what was expected"
         blocks.append(_trouble(what, "", *told))

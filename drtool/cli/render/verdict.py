@@ -9,7 +9,8 @@ from drtool.model.negative_control import is_hollow
 from drtool.model.outcome import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from drtool.model.negative_control import Controlled
     from drtool.model.report import CheckReport, Failure, ObjectiveReport, Report, SetReport, StepReport
@@ -156,47 +157,69 @@ def check_words(check: CheckReport) -> str:
     return {True: "passed", False: "failed", None: "not asked"}[check.passed]
 
 
-def advice(verb: str, entry: SetReport) -> tuple[str, str] | None:
+def advice(report: Report, entry: SetReport) -> tuple[str, str] | None:
     """Return what is still safe and what to type where an answer was wrong; None where no check failed."""
     if all(check.passed is not False or check.skipped for check in entry.checks):
         return None
-    untouched = _untouched(verb)
+    untouched = _untouched(report)
     verify = " ".join(("drtool verify", *entry.copies))
     return untouched, f"{verify} (tells whether the stored bytes are sound), drtool points {entry.set} (lists the others)"
 
 
-def _untouched(verb: str) -> str:
-    if verb == "drill":
+def _untouched(report: Report) -> str:
+    if report.verb == "drill":
         return "a drill touches nothing in service"
-    return "nothing was overwritten: what was there is kept aside" if verb in RECOVERIES else "earlier points are untouched"
+    if report.verb not in RECOVERIES:
+        return "earlier points are untouched"
+    handed = _handed_over(report)
+    if not handed:
+        return "nothing was overwritten: what was there is kept aside"
+    replaced = f"of {', '.join(handed)} its program replaced what it had"
+    if all(step.workload in handed for step in report.steps if step.action == "cutover"):
+        return f"nothing else was touched: {replaced}"
+    return f"{replaced}; else nothing was overwritten: what was there is kept aside"
+
+
+def _handed_over(report: Report) -> tuple[str, ...]:
+    """Name the streams that were handed to their programs in service, whatever these made of them."""
+    begun = {(step.set, step.workload) for step in report.steps if step.action == "cutover" and step.outcome is not None}
+    poured = [step for step in report.steps if step.action == "restore" and (step.set, step.workload) in begun]
+    return tuple(dict.fromkeys(step.workload for step in poured if _is_stream_in_place(step.result)))
+
+
+def _is_stream_in_place(fetched: Mapping[str, Any]) -> bool:
+    member, landed = fetched.get("member"), fetched.get("landed")
+    if not isinstance(member, dict) or not isinstance(landed, dict):
+        return False
+    return member.get("kind") == "stream" and landed.get("destination", {}).get("form") == "original"
 
 
 def closing(report: Report) -> tuple[str, str]:
     """Return what is still safe and what to type next, for a run that did not simply succeed."""
     look = f"drtool report {report.run} shows every step"
     for entry in report.sets:
-        if report.verb in RECOVERIES and (told := advice(report.verb, entry)) is not None:
+        if report.verb in RECOVERIES and (told := advice(report, entry)) is not None:
             return told
     if was_stopped(report):
         rest = f"drtool sweep removes what it left; {look}" if left_behind(report) else look
-        return _untouched(report.verb), f"the same command again; {rest}"
+        return _untouched(report), f"the same command again; {rest}"
     names = " ".join(entry.set for entry in report.sets if entry.outcome is not Outcome.SUCCEEDED) or "SET"
     if report.verb not in RECOVERIES:
-        return _untouched(report.verb), f"drtool doctor (tells what stands in the way, and what to do about it); {look}"
+        return _untouched(report), f"drtool doctor (tells what stands in the way, and what to do about it); {look}"
     bad = [entry.outcome for entry in report.sets if entry.outcome is not Outcome.SUCCEEDED]
     if report.restored in ("part", "none") and bad and all(outcome is Outcome.REFUSED for outcome in bad):
-        return _untouched(report.verb), f"what was refused says above what it needs; {look}"
+        return _untouched(report), f"what was refused says above what it needs; {look}"
     hints = dict.fromkeys(each.hint for entry in report.sets for each in entry.left_out if each.hint)
     if hints and _back_without(report):
-        return _untouched(report.verb), f"{'; '.join(hints)}; {look}"
+        return _untouched(report), f"{'; '.join(hints)}; {look}"
     if report.restored in ("part", "none"):
-        return _untouched(report.verb), f"drtool points {names} (an older point, or another copy, may hold it); {look}"
+        return _untouched(report), f"drtool points {names} (an older point, or another copy, may hold it); {look}"
     if report.checks.not_asked:
         ask = "give each check that was not asked what it lacks, and drill again" if report.verb == "drill" else "ask those yourself"
-        return _untouched(report.verb), f"{ask}; {look}"
+        return _untouched(report), f"{ask}; {look}"
     if report.outcome is Outcome.OBJECTIVE_MISSED:
-        return _untouched(report.verb), f"drtool forecast {names} (tells what takes how long); {look}"
-    return _untouched(report.verb), look
+        return _untouched(report), f"drtool forecast {names} (tells what takes how long); {look}"
+    return _untouched(report), look
 
 
 def was_stopped(report: Report) -> bool:
