@@ -183,7 +183,7 @@ class _Execution:
                 )
                 data["result"] = encode(written(result), tagged=True)
             except DrtoolError as error:
-                stopped = self._interrupts[step.id].alone and isinstance(error, Interrupted)
+                stopped = self._interrupts[step.id].alone and isinstance(error, Interrupted) and not self._interrupt.requests
                 data["failure"] = encode(Failure.of(_placed(self._stopped(step) if stopped else error, step)))
             except Exception as error:  # noqa: BLE001 - whatever crossed a seam untranslated is told as a bug, and releases still run
                 bug = Bug(f"{type(error).__name__}: {error}", traceback=traceback.format_exc(), where=step.id)

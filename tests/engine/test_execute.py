@@ -14,6 +14,7 @@ import pytest
 
 from drtool import process
 from drtool.catalog.runs import Runs
+from drtool.engine.actions.work import Work
 from drtool.engine.adapters import Adapters
 from drtool.engine.clock import SystemClock
 from drtool.engine.execute import execute
@@ -379,6 +380,31 @@ def test_what_is_beside_goes_on_when_the_other_is_done(adapters: Adapters) -> No
     steps = (hook("pin", "true"), hook("read", "sleep 0.3", beside=("pin",)), hook("other", "sleep 0.1; false"))
     results = execute(plan(*steps), adapters, emit=heard, interrupt=process.Interrupt())
     assert set(results) == {"pin", "read"}
+
+
+def test_what_is_stopped_because_a_step_beside_it_was_interrupted_is_interrupted_too(
+    adapters: Adapters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The step that hears the signal first may have ended, and stopped the other, before that one looks."""
+    interrupt, reading = process.Interrupt(), threading.Event()
+
+    def interrupted(work: Work) -> None:
+        own = process.current_scope().interrupt
+        if work.step.id == "pin":
+            assert reading.wait(10)
+            interrupt.request(signal.SIGINT)
+        else:
+            reading.set()
+            while not own.requests:
+                time.sleep(0.01)
+        raise Interrupted(signal_number=signal.SIGINT)
+
+    monkeypatch.setattr("drtool.engine.execute.perform", interrupted)
+    heard = Heard()
+    execute(plan(hook("pin", "true"), hook("read", "true", beside=("pin",))), adapters, emit=heard, interrupt=interrupt)
+    failure = heard.end("read")["failure"]
+    assert isinstance(failure, Mapping)
+    assert failure["kind"] == "Interrupted"
 
 
 def test_a_signal_stops_what_is_beside_by_its_own_number(adapters: Adapters) -> None:
