@@ -63,7 +63,10 @@ def command(context: click.Context, gone: str | None, signer: str, leftovers: bo
         if not click.confirm(question, default=False, err=True):
             screen.words(["Nothing was changed."])
             return exits.FAILED
-    return session.carry_out(lambda: app.adopt(chosen))
+    code = session.carry_out(lambda: app.adopt(chosen))
+    if code == exits.SUCCEEDED and chosen.signer:
+        screen.words(["The recovery sheet of that machine is out of date: drtool key sheet prints the new one; destroy the old one."])
+    return code
 
 
 def _line(each: Adoption) -> str:

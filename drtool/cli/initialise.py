@@ -1,20 +1,17 @@
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING
 
 import click
 
 from drtool.cli import screen
 from drtool.cli.options import Verb
+from drtool.cli.recovery_sheet import sheet_lines, signer_lines
 from drtool.cli.render.words import printable
 from drtool.cli.session import open_session
-from drtool.model.errors import Refused
 from drtool.model.outcome import Outcome
 
 if TYPE_CHECKING:
-    from drtool.app.facade import App
-    from drtool.model.policy import Address, Policy
     from drtool.model.report import Report
 
 
@@ -25,7 +22,7 @@ def command(context: click.Context, repositories: tuple[str, ...]) -> int:
     """Create the repositories of the policy, and a key where its file does not exist yet.
 
     No other verb ever creates a repository. Repositories that exist are left as they are. Keep a copy of every key, and the
-    recovery sheet printed at the end, somewhere that does not burn down with this machine.
+    recovery sheet, printed on standard output at the end, somewhere that does not burn down with this machine: drtool init | lpr.
     """
     session = open_session(context)
     app = session.app()
@@ -38,63 +35,7 @@ def command(context: click.Context, repositories: tuple[str, ...]) -> int:
     code = session.carry_out(work)
     there = tuple(step.id.rpartition("/")[2] for step in reports[0].steps if step.outcome is Outcome.SUCCEEDED)
     if there and not session.options.json:
-        screen.words(sheet_lines(app.policy, there))
-        screen.words(signer_lines(app))
+        screen.data([*sheet_lines(app.policy, there), *signer_lines(app)])
         lacking = [name for name in repositories or app.policy.repositories if name not in there]
         screen.words(f"  {printable(name)} was not made: the next `drtool init` that makes it prints its part" for name in lacking)
     return code
-
-
-def sheet_lines(policy: Policy, names: tuple[str, ...]) -> list[str]:
-    """Return the recovery sheet: what to keep elsewhere, and how to restore with it on a bare machine."""
-    lines = ["", f"Recovery sheet of {printable(policy.name)}: print it, and keep it with the keys away from this machine."]
-    for name, repository in policy.repositories.items():
-        if names and name not in names:
-            continue
-        address = repository.address
-        lines.append(f"  {printable(name)}  {printable(address.location)}")
-        lines.append(f"      its key is {printable(str(address.password))}: keep a copy of what is in it, without it nothing can be read")
-        lines += [f"      {text}" for text in (*_environment_lines(address), *_ssh_lines(address), *_rclone_lines(address))]
-        words = ["--repository", shlex.quote(address.location), "--password-file", "KEYFILE"]
-        words += ["--ssh-config", "SSHCONFIG"] if address.ssh_config else []
-        lines.append(f"      on a bare machine: drtool restore {printable(' '.join(words))}")
-    return lines
-
-
-def _environment_lines(address: Address) -> list[str]:
-    """Say what restic is told besides: on a bare machine it is exported by the same names."""
-    said = [f"and {printable(variable)} from {printable(str(value))}" for variable, value in address.environment.items()]
-    return [*said, "keep a copy of what these refer to, and export them by these names on a bare machine"] if said else []
-
-
-def _rclone_lines(address: Address) -> list[str]:
-    """Say what opens the way to a remote of rclone: its name in the address stands for what lies in a file of this machine."""
-    if not address.location.startswith("rclone:") or "RCLONE_CONFIG" in address.environment:
-        return []
-    return ["what its remote stands for is in rclone's configuration: keep a copy of the file that `rclone config file` names"]
-
-
-def _ssh_lines(address: Address) -> list[str]:
-    """Say what of OpenSSH opens the way to an sftp repository: without it its key opens nothing."""
-    if not address.location.startswith("sftp:"):
-        return []
-    if not address.ssh_config:
-        return ["its machine is reached by ssh: keep the private key that opens it, its line of known_hosts, and its part of ~/.ssh/config"]
-    names = f"{printable(address.ssh_config)} is its SSHCONFIG"
-    return [f"{names}: keep a copy of it, and of the private key and the known hosts that it names; correct there where they lie"]
-
-
-def signer_lines(app: App) -> list[str]:
-    """Return the part of the recovery sheet by which a stranger believes evidence."""
-    from drtool.catalog.allowed_signers import allowed_line  # noqa: PLC0415
-
-    try:
-        signer = app.signer()
-    except Refused as error:  # a credential that only the service is given: the repositories are made all the same
-        return [f"  who signs evidence cannot be told from here: {printable(error.what)}"]
-    machine = printable(app.machine()) or "without an id"
-    return [
-        f"  this machine is {machine}; on the one that takes its place: drtool adopt {machine}",
-        f"  its points and evidence are signed by {signer.fingerprint}; a file of allowed signers has this line:",
-        f"      {allowed_line((printable(app.policy.name),), signer.public_key)}",
-    ]

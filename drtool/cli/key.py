@@ -6,12 +6,13 @@ import click
 
 from drtool.cli import exits, screen
 from drtool.cli.options import VerbGroup
+from drtool.cli.recovery_sheet import sheet_lines, signer_lines
 from drtool.cli.session import open_session
 
 
 @click.group("key", cls=VerbGroup)
 def command() -> None:
-    """List, add, prove and rotate the keys that open the repositories."""
+    """List, add, prove and rotate the keys that open the repositories, and print the recovery sheet."""
 
 
 @command.command("list")
@@ -51,6 +52,20 @@ def add(context: click.Context, repository: str, file: str, name: str, show: boo
     session.answer("key", added, lambda: added_lines(added))
     if show:
         screen.data(passphrase_lines(passphrase))
+    return exits.SUCCEEDED
+
+
+@command.command("sheet")
+@click.pass_context
+def sheet(context: click.Context) -> int:
+    """Print the recovery sheet of all repositories on standard output, as init does for those that it makes.
+
+    Nothing is changed. Print it anew when a key, an address or the machine has changed, and destroy the old one.
+    """
+    session = open_session(context)
+    app = session.app()
+    lines = [*sheet_lines(app.policy, ()), *signer_lines(app)]
+    session.answer("recovery_sheet", lines, lambda: lines)
     return exits.SUCCEEDED
 
 

@@ -9,12 +9,15 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
-from drtool.cli.initialise import sheet_lines
+from drtool.cli.recovery_sheet import sheet_lines
 from drtool.model.policy import Policy
+from tests.cli.test_end_to_end import Machine, machine
 from tests.docs.small_policy import make_small_policy
 from tests.integration.test_look_inside import arguments, environment
 from tests.planning.planning_values import policy
 from tests.rig.sshd import SshServer
+
+__all__ = ["machine"]
 
 
 def sheet(location: str, ssh_config: str = "", **environment: str) -> str:
@@ -62,7 +65,7 @@ def test_the_command_of_the_sheet_restores_over_sftp(home: Path, tmp_path: Path,
     for verb in ("init", "run"):
         done = subprocess.run(arguments(small, restic_newest, verb), env=environment(), capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
-        told += done.stderr
+        told += done.stdout
     (line,) = [line for line in told.splitlines() if "on a bare machine: drtool" in line and "sftp:" in line]
     words = shlex.split(line.partition("drtool ")[2].replace("KEYFILE", str(small.key)).replace("SSHCONFIG", str(ssh_server.config)))
     there = {**os.environ, "DRTOOL_STATE_DIR": str(tmp_path / "bare-state")}
@@ -77,3 +80,13 @@ def test_the_command_of_the_sheet_restores_over_sftp(home: Path, tmp_path: Path,
     shut = subprocess.run([*without, "--yes"], env=there, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert (shut.returncode != 0, "--ssh-config FILE" in shut.stderr, "drtool doctor" in shut.stderr) == (True, True, False), shut.stderr
     assert f"the repository {location}" in shut.stderr
+
+
+def test_it_goes_to_standard_output_when_repositories_are_made_and_whenever_it_is_asked_for(machine: Machine) -> None:
+    made = machine.call("init", "--quiet")
+    assert "Recovery sheet of homelab" in made.stdout, made.stderr
+    asked = machine.call("key", "sheet")
+    assert asked.returncode == 0, asked.stderr
+    assert asked.stdout == made.stdout
+    (line,) = (line for line in machine.json("key", "sheet")["recovery_sheet"] if "this machine is" in line)
+    assert line in asked.stdout
