@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from drtool.cli import exits, screen
 from drtool.cli.options import LookVerb
+from drtool.cli.questions import go_on
 from drtool.cli.render.words import counted, printable
 from drtool.cli.session import open_session
 from drtool.model.errors import Refused
@@ -57,10 +57,9 @@ def command(context: click.Context, gone: str | None, signer: str, leftovers: bo
         alive = "give one of the two a `name:` of its own instead" if chosen.signer else "wait for it, or sweep on its machine"
         screen.words([f"  {printable(doubt)} If it lives, {alive}."])
     if not yes:
-        if not sys.stdin.isatty():
-            raise Refused("adopting asks first, and there is no terminal to ask", hint="add --yes", safe="nothing was changed")
+        refusal = Refused("adopting asks first, and there is no terminal to ask", hint="add --yes", safe="nothing was changed")
         question = "Is it gone, and shall its points count here?" if chosen.signer else "Is it gone, and shall what it left be ours?"
-        if not click.confirm(question, default=False, err=True):
+        if not go_on(question, refusal=refusal):
             screen.words(["Nothing was changed."])
             return exits.FAILED
     code = session.carry_out(lambda: app.adopt(chosen))

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import sys
-
 import click
 
 from drtool.cli import exits, screen
 from drtool.cli.options import LookGroup, Verb
+from drtool.cli.questions import go_on
 from drtool.cli.render.words import printable
 from drtool.cli.session import open_session
 from drtool.model.errors import Refused
@@ -97,9 +96,8 @@ def rotate(context: click.Context, to: str | None, yes: bool) -> int:  # noqa: F
         shared = app.shared_signer()
         screen.words(f"  it signs for the policy {printable(each)}, too: whose readers will have to adopt the new key" for each in shared)
     if signer and not yes:
-        if not sys.stdin.isatty():
-            raise Refused("a rotation asks first, and there is no terminal to ask", hint="add --yes", safe="nothing was changed")
-        if not click.confirm("Shall a new key take its place?", default=False, err=True):
+        refusal = Refused("a rotation asks first, and there is no terminal to ask", hint="add --yes", safe="nothing was changed")
+        if not go_on("Shall a new key take its place?", refusal=refusal):
             screen.words(["Nothing was changed."])
             return exits.FAILED
     rotated = app.rotate_signer(reference)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import select
 import sys
+import termios
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
@@ -13,11 +15,25 @@ import click
 from drtool.cli import screen
 from drtool.cli.render.folded import folded
 from drtool.cli.render.words import BAD, printable
+from drtool.model.errors import Refused
 
 Draft = TypeVar("Draft")
 _TOLD: Final = 3
 _BESIDE_ERROR: Final = 80 - len("Error: ")
 _HEARD_WITHIN_SECONDS: Final = 0.2
+
+
+def go_on(question: str, *, refusal: Refused) -> bool:
+    """Ask a person whether to go on; what was typed before the question was read answers nothing. Raises `refusal` without a terminal."""
+    if not sys.stdin.isatty():
+        raise refusal
+    _drop_typed_ahead()
+    return click.confirm(question, default=False, err=True)
+
+
+def _drop_typed_ahead() -> None:
+    with contextlib.suppress(termios.error, OSError, ValueError):
+        termios.tcflush(sys.stdin, termios.TCIFLUSH)
 
 
 class AnswerError(ValueError):

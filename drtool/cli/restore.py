@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -8,6 +7,7 @@ import click
 from drtool.cli import exits, screen
 from drtool.cli.destination import DestinationVerb, check_undo, check_usage, request_of, restore_options
 from drtool.cli.ids import whole_run
+from drtool.cli.questions import go_on
 from drtool.cli.report_files import ReportFile, leaves_reports
 from drtool.cli.session import Invocation, open_session
 from drtool.model.errors import Refused
@@ -65,6 +65,5 @@ def open_app(session: Invocation, given: dict[str, Any]) -> App:
 
 
 def _go_on() -> bool:
-    if not sys.stdin.isatty():
-        raise Refused("a restore asks before it starts, and there is no terminal to ask", hint="add --yes", safe="nothing was changed")
-    return click.confirm("Go on?", default=False, err=True)
+    refusal = Refused("a restore asks before it starts, and there is no terminal to ask", hint="add --yes", safe="nothing was changed")
+    return go_on("Go on?", refusal=refusal)

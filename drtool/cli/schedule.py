@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import difflib
 import shlex
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from drtool.cli import exits, screen
 from drtool.cli.options import VerbGroup
+from drtool.cli.questions import go_on
 from drtool.cli.render.words import printable
 from drtool.cli.session import Invocation, open_session
 from drtool.cli.types import Seconds
@@ -106,9 +106,8 @@ def _change(session: Invocation, *, cron: bool, user: bool, directory: str | Non
         return exits.SUCCEEDED
     if not yes:
         screen.words(_lines(plan, whole=True))
-        if not sys.stdin.isatty():
-            raise Refused("nobody is there to ask", hint="look at the changes above, and add --yes", safe="nothing was changed")
-        if not click.confirm("Do this?", default=False, err=True):
+        refusal = Refused("nobody is there to ask", hint="look at the changes above, and add --yes", safe="nothing was changed")
+        if not go_on("Do this?", refusal=refusal):
             screen.words(["Nothing was changed."])
             return exits.FAILED
     untold = app.schedule(plan)

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import sys
-
 import click
 
 from drtool.cli import exits, screen
 from drtool.cli.options import LookVerb
+from drtool.cli.questions import go_on
 from drtool.cli.session import open_session
 from drtool.model.errors import Refused
 
@@ -42,10 +41,9 @@ def command(context: click.Context, kept: bool, yes: bool) -> int:  # noqa: FBT0
 
 
 def _go_on() -> bool:
-    if not sys.stdin.isatty():
-        raise Refused(
-            "what restores kept aside is removed only when that was looked at, and there is no terminal to ask",
-            hint="look at the list above, and add --yes",
-            safe="nothing was removed",
-        )
-    return click.confirm("Remove it for good?", default=False, err=True)
+    refusal = Refused(
+        "what restores kept aside is removed only when that was looked at, and there is no terminal to ask",
+        hint="look at the list above, and add --yes",
+        safe="nothing was removed",
+    )
+    return go_on("Remove it for good?", refusal=refusal)

@@ -231,6 +231,20 @@ def test_a_restore_asks_before_it_starts(machine: Machine) -> None:
     assert (machine.data / "letter.txt").exists()
 
 
+def test_what_was_typed_before_a_question_answers_nothing(machine: Machine) -> None:
+    machine.done("init")
+    machine.done("run")
+    (machine.data / "letter.txt").write_text("changed", encoding="utf-8")
+    machine.done("restore", "documents", "--yes")
+    with Terminal(machine.arguments("sweep", "--kept"), width=160, environment=machine.environment()) as terminal:
+        terminal.send("y", "Enter")
+        terminal.wait_for("Remove it for good? [y/N]")
+        terminal.send("n", "Enter")
+        assert terminal.wait() == 1
+        assert "Nothing was removed." in terminal.screen()
+    assert list(machine.directory.glob("data.before-*"))
+
+
 def test_a_bare_machine_needs_the_repository_and_its_key(machine: Machine, tmp_path: Path) -> None:
     machine.done("init")
     machine.done("run")
