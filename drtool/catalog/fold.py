@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from drtool.catalog.asked import asked, how_much_asked, of_all
 from drtool.catalog.objective import StepProgress, objective_report
 from drtool.catalog.recovery import check_report, ladder, stages
 from drtool.model.codec import decode, kind_of
@@ -15,7 +16,7 @@ from drtool.model.negative_control import Controlled, is_hollow
 from drtool.model.outcome import Outcome, worst
 from drtool.model.plan import Ask, Break, Cutover, EndHold, Guard, PlaceHold, Plan, Record, Restore, Seal, Skipped, Step, Store, Verify
 from drtool.model.point import briefly
-from drtool.model.report import CheckCounts, Failure, LeftOut, Report, SetReport, StepReport
+from drtool.model.report import CheckCounts, Failure, Report, SetReport, StepReport
 
 CENSUS = "census"
 RECOVERIES = frozenset({"restore", "drill"})
@@ -77,8 +78,8 @@ def fold(plan: Plan, events: Iterable[Event]) -> Report:
         notes=(*plan.notes, *notes, *_told_of_restores(steps.values()), *_told_of_readings(plan, steps), *_told_of_holds(plan, steps)),
         signal_number=signal_number,
         plan_digest=plan.digest,
-        restored=_of_all([entry.restored for entry in sets if entry.restored]),
-        asked=_how_much_asked(sets),
+        restored=of_all([entry.restored for entry in sets if entry.restored]),
+        asked=how_much_asked(sets),
         checks=CheckCounts(
             planned=sum(entry.checks_planned for entry in sets),
             passed=sum(entry.checks_passed for entry in sets),
@@ -86,13 +87,6 @@ def fold(plan: Plan, events: Iterable[Event]) -> Report:
             not_asked=sum(entry.checks_not_asked for entry in sets),
         ),
     )
-
-
-def _how_much_asked(sets: Iterable[SetReport]) -> str:
-    recovered = [entry for entry in sets if entry.restored]
-    if not recovered:
-        return ""
-    return "part" if any(map(_is_part, recovered)) else "all"
 
 
 def _told_of_restores(steps: Iterable[StepProgress]) -> tuple[str, ...]:
@@ -286,27 +280,8 @@ def _set_report(name: str, plan: Plan, progress: Mapping[str, StepProgress], rec
         ladder=ladder(_restored(steps, progress), checks, opened=_opened(steps, progress)),
         controls=tuple(tally.controls),
         key=tally.key,
-        **_asked(name, plan, steps, left_out),
+        **(asked(name, plan, steps, left_out) if plan.verb in RECOVERIES else {}),
     )
-
-
-def _asked(name: str, plan: Plan, steps: list[Step], left_out: list[Skipped]) -> dict[str, Any]:
-    """Return what of a point a recovery was to bring back, and what it left out; nothing for other verbs."""
-    if plan.verb not in RECOVERIES:
-        return {}
-    restores = [step for step in steps if isinstance(step.action, Restore)]
-    without = tuple(LeftOut(each.workload, each.reason.partition(";")[0], each.hint) for each in left_out if each.workload)
-    return {
-        "left_out": without,
-        "workloads": len({step.workload for step in restores}),
-        "workloads_in_point": next((objective.members for objective in plan.objectives if objective.set == name), 0),
-        "only_paths": any(isinstance(step.action, Restore) and step.action.paths for step in restores),
-    }
-
-
-def _is_part(entry: SetReport) -> bool:
-    """Tell whether less was asked for than the point holds; what was left out was asked for."""
-    return entry.only_paths or entry.workloads + len(entry.left_out) < entry.workloads_in_point
 
 
 def _restored(steps: list[Step], progress: Mapping[str, StepProgress]) -> dict[str, bool]:
@@ -317,12 +292,6 @@ def _restored(steps: list[Step], progress: Mapping[str, StepProgress]) -> dict[s
         for step in steps
         if isinstance(step.action, kind)
     }
-
-
-def _of_all(restored: list[str]) -> str:
-    if len(set(restored)) == 1:
-        return restored[0]
-    return "part" if restored else ""
 
 
 def _how_much(restored: Mapping[str, bool], left_out: list[Skipped]) -> str:
