@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import posixpath
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from drtool.model.errors import NotFound, Refused
 from drtool.model.point import Manifest, Member
 from drtool.planning.order import Nesting
+
+_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +113,24 @@ def _relative(every: list[tuple[str, Member]], path: str) -> dict[int, str]:
     nesting = Nesting(member.workload for _, member in every if member.selector.get("nests"))
     roots = [member for _, member in every if _root(member) and not nesting.depth(member.workload)]
     if len(roots) != 1:
-        example = roots[0].workload if roots else "WORKLOAD"
         raise Refused(
             f"`{path}` is relative, and {'several members' if roots else 'no member'} could hold it",
-            hint=f"say in which it lies: --workload {example} --path {path}",
+            hint=_said_by_member(path, roots),
             safe="nothing was changed",
         )
     return _named(every, f"{roots[0].workload.rstrip('/')}/{path}")
+
+
+def _said_by_member(path: str, roots: list[Member]) -> str:
+    """Return what to type for a relative path: in which member it lies where its beginning tells, else once for each."""
+    head, _, inside = path.partition("/")
+    meant = [member for member in roots if posixpath.basename(_root(member).rstrip("/")) == head]
+    if len(meant) == 1:
+        chosen = f"--workload {shlex.quote(meant[0].workload)}"
+        return f"{chosen} --path {shlex.quote(inside)}" if inside else chosen
+    told = " or ".join(f"--workload {shlex.quote(member.workload)}" for member in roots[:_SHOWN]) or "--workload WORKLOAD"
+    more = f" or {len(roots) - _SHOWN} more" if len(roots) > _SHOWN else ""
+    return f"say in which it lies: {told}{more}, with --path {shlex.quote(path)}"
 
 
 def _named(every: list[tuple[str, Member]], *names: str) -> dict[int, str]:

@@ -225,7 +225,9 @@ def test_parts_that_are_not_there() -> None:
             _restore(RestoreRequest(("documents",), ORIGINAL, paths=(path,)))
     with pytest.raises(Refused, match="several members could hold it") as refused:
         _restore(RestoreRequest(("documents",), ORIGINAL, paths=("letters/read-me",)))
-    assert refused.value.hint == "say in which it lies: --workload here:/home --path letters/read-me"
+    assert refused.value.hint == (
+        "say in which it lies: --workload here:/home or --workload here:/etc or --workload billing, with --path letters/read-me"
+    )
     with pytest.raises(NotFound, match="holds no pi"):
         _restore(RestoreRequest(("documents",), ORIGINAL, workloads=("pi",)))
     partial = manifest("documents", member("billing", "/billing"), missing=(MissingMember("here:/home", "no answer"),))
@@ -273,6 +275,21 @@ def test_a_relative_path_of_a_named_workload() -> None:
     for workload, expected in (("here:/", "/a/b"), ("here:/srv", "/srv/a/b")):
         selected = select_members(manifests, workloads=(workload,), paths=("a/b",))
         assert [(item.member.workload, item.paths) for item in selected["documents"]] == [(workload, (expected,))]
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("photos/2024/a.jpg", "--workload here:/srv/photos --path 2024/a.jpg"),
+        ("docs", "--workload here:/srv/docs"),
+        ("a/b c", "say in which it lies: --workload here:/srv/docs or --workload here:/srv/photos, with --path 'a/b c'"),
+    ],
+)
+def test_a_relative_path_that_several_could_hold_is_told_with_the_member_that_does(path: str, expected: str) -> None:
+    members = (member("here:/srv/docs", "/srv/docs"), member("here:/srv/photos", "/srv/photos"))
+    with pytest.raises(Refused, match="several members could hold it") as refused:
+        select_members({"documents": manifest("documents", *members)}, workloads=(), paths=(path,))
+    assert refused.value.hint == expected
 
 
 def test_no_member_without_files_holds_a_relative_path() -> None:
