@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
+from typing import Any
 
 from drtool.model.point import RecoveryPoint
 from drtool.model.policy import Quarantine
 from drtool.model.tolerance import FUTURE_TOLERANCE
 
+COMPARE = ": drtool "
+"""What stands in a reason before the command that shows what changed."""
+
 HISTORY = 7
 """How many complete points make the usual size."""
 DAY = timedelta(days=1)
+REASON_CHARACTERS = 200
+"""So many of a reason stay in a tag."""
+_NAME = 60
 _EXPLAINED = 2
 """How many times the busiest earlier day is still no burst."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """One reason: `future`, `cliff`, `growth` or `burst`, in words that fit a tag; a future date passes by itself and needs no hold."""
+    """One reason: `future`, `gone`, `cliff`, `growth` or `burst`, in words that fit a tag.
+
+    A future date passes by itself and needs no hold.
+    """
 
     kind: str
     words: str
@@ -46,9 +56,51 @@ def reasons_to_stop(
     past = [each for each in known if each.instant <= now + FUTURE_TOLERANCE]
     fresh = next((each for each in past if each.point == point and each.complete), None)
     if fresh is not None and (looked is None or fresh.sealed > looked):
-        stops += _against_usual(fresh, _usual(past, fresh, looked), rules)
+        usual = _usual(past, fresh, looked)
+        stops += [*_gone(fresh, usual, rules), *_against_usual(fresh, usual, rules)]
     stops += _burst(past, rules, now=now, looked=looked)
     return tuple(stops)
+
+
+def in_one(stops: Iterable[Stop]) -> str:
+    """Spell all reasons as one that fits a tag: it ends with the first command that shows what changed."""
+    parts = [stop.words.partition(COMPARE) for stop in stops]
+    command = next((f"{COMPARE}{shows}" for _why, _colon, shows in parts if shows), "")
+    words, *others = [why for why, _colon, _shows in parts]
+    for each in others:
+        longer = f"{words}; {each}"
+        if len(longer) + len(command) <= REASON_CHARACTERS:
+            words = longer
+    return f"{words}{command}"
+
+
+def compare(older: str, newer: str) -> str:
+    """Return what is said after a reason: the command that shows what changed from one point to another."""
+    return f"{COMPARE}diff {older} {newer}"
+
+
+def stops_forgetting(result: Mapping[str, Any]) -> bool:
+    """Tell by a step's result whether a run found, or met, a reason for which nothing of a set is forgotten."""
+    data = result.get("data")
+    return isinstance(data, Mapping) and data.get("stops") is True
+
+
+def clip(workload: str, most: int) -> str:
+    """Return the name of a workload, its end alone where it is longer than that."""
+    return workload if len(workload) <= most else f"…{workload[1 - most :]}"
+
+
+def measures(points: Iterable[RecoveryPoint], *, point: str, now: datetime, looked: datetime | None = None) -> tuple[RecoveryPoint, ...]:
+    """Return the points with which the members of the newest one are compared: the one before it, and the oldest that makes the usual.
+
+    None where a person has looked at the newest. The oldest says what was there when the one before was never compared, as its run died.
+    """
+    past = [each for each in sorted(points, key=lambda each: (each.instant, each.point)) if each.instant <= now + FUTURE_TOLERANCE]
+    fresh = next((each for each in past if each.point == point and each.complete), None)
+    if fresh is None or (looked is not None and fresh.sealed <= looked):
+        return ()
+    usual = _usual(past, fresh, looked)
+    return tuple(dict.fromkeys((*usual[-1:], *usual[:1])))
 
 
 def _usual(past: list[RecoveryPoint], fresh: RecoveryPoint, looked: datetime | None) -> list[RecoveryPoint]:
@@ -57,6 +109,19 @@ def _usual(past: list[RecoveryPoint], fresh: RecoveryPoint, looked: datetime | N
         seen = [each for each in earlier if each.sealed <= looked]
         earlier = [*seen[-1:], *(each for each in earlier if each.sealed > looked)]
     return earlier[-HISTORY:]
+
+
+def _gone(fresh: RecoveryPoint, usual: list[RecoveryPoint], rules: Quarantine) -> list[Stop]:
+    """Say which members one of the usual points has and this one has not, by what is listed of them: no manifest is read."""
+    asked = not fresh.native_members or fresh.native.there or fresh.native.lacking
+    if rules.shrinks_below is None or not fresh.stored or not asked:
+        return []
+    had = {workload: each.point for each in usual for workload in each.workloads}
+    lost = sorted(had.keys() - set(fresh.workloads))
+    if not lost:
+        return []
+    rest = f" and {len(lost) - 1} more are" if len(lost) > 1 else " is"
+    return [Stop("gone", f"{clip(lost[0], _NAME)}{rest} not in it any more{compare(had[lost[0]], fresh.point)}")]
 
 
 def _against_usual(fresh: RecoveryPoint, usual: list[RecoveryPoint], rules: Quarantine) -> list[Stop]:
@@ -69,8 +134,7 @@ def _against_usual(fresh: RecoveryPoint, usual: list[RecoveryPoint], rules: Quar
             found.setdefault("cliff", []).append(f"{have} {noun} where {before:.0f} were usual")
         elif rules.grows_above is not None and before and have > rules.grows_above * before:
             found.setdefault("growth", []).append(f"{have} {noun} where {before:.0f} were usual")
-    compare = f"drtool diff {usual[-1].point} {fresh.point}" if found else ""
-    return [Stop(kind, f"{' and '.join(words)}: {compare}") for kind, words in found.items()]
+    return [Stop(kind, f"{' and '.join(words)}{compare(usual[-1].point, fresh.point)}") for kind, words in found.items()]
 
 
 def _burst(past: list[RecoveryPoint], rules: Quarantine, *, now: datetime, looked: datetime | None) -> list[Stop]:

@@ -250,7 +250,8 @@ def _after_seal(
         draft.verdicts.extend(decision.verdicts)
         if decision.points and not held[repository].listing.vanished:
             draft.forgets.append((backup_set, decision, fresh.point, needs))
-    draft.written.setdefault(backup_set.to, []).extend(step.id for step in guard)
+    for repository in arrived:  # nothing is forgotten anywhere before the new point was looked at
+        draft.written.setdefault(repository, []).extend(step.id for step in guard)
 
 
 def _forget_steps(draft: _Draft, written: Mapping[str, tuple[str, ...]], *, now: datetime) -> list[Step]:

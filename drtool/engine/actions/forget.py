@@ -7,7 +7,7 @@ from drtool.engine.unclaim import unclaim
 from drtool.model.errors import Conflict
 from drtool.model.hold import active_holds, looked_at, spent_pins
 from drtool.model.inventory import Listing
-from drtool.model.plan import Forget, Forgotten, Verdict
+from drtool.model.plan import Done, Forget, Forgotten, Guard, Verdict
 from drtool.model.quarantine import reasons_to_stop
 from drtool.planning.evidence import damage, verified_points
 from drtool.planning.retention import verdicts
@@ -26,8 +26,9 @@ def forget(work: Work, action: Forget) -> Forgotten:
     stops = reasons_to_stop(
         own_points(listing, of_set).values(), action.rules, point=action.expected, now=now, looked=looked_at(listing.holds, of_set)
     )
-    if stops:
-        return Forgotten((), dict.fromkeys(action.points, stops[0].words))
+    why = stops[0].words if stops else _why_guarded(work)
+    if why:
+        return Forgotten((), dict.fromkeys(action.points, why))
     holds = active_holds(listing.holds, now)
     kept = {name: hold.reason for name in action.points for hold in holds if hold.set == of_set and hold.point in ("", name)}
     # The plan took the new point for complete and whole, and other points for what they were then.
@@ -42,6 +43,18 @@ def forget(work: Work, action: Forget) -> Forgotten:
         pins = spent_pins(listing.holds, now, by=work.plan.policy, machine=adapters.machine)
         repository.forget(forgotten, pins=pins)
     return Forgotten(forgotten, kept, tuple(f"{name} stays in {action.repository}: {reason}" for name, reason in native.items()))
+
+
+def _why_guarded(work: Work) -> str:
+    """Return what this run's own look at the new point says against forgetting: it alone compares members, and no hold has to arrive."""
+    for step in work.plan.steps:
+        if isinstance(step.action, Guard) and step.set == work.step.set:
+            seen = work.results.get(step.id)
+            if not isinstance(seen, Done):
+                return "the new point could not be compared with those before it"
+            if seen.data.get("stops"):
+                return str(seen.data["reason"])
+    return ""
 
 
 def _judged(adapters: Adapters, listing: Listing, set: str) -> tuple[Verdict, ...]:  # noqa: A002 - the vocabulary's word

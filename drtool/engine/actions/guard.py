@@ -1,16 +1,25 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from drtool.catalog import manifest as manifests
 from drtool.engine.actions.work import Work
 from drtool.engine.safeguard import RECENT_SECONDS, own_points
 from drtool.model.errors import DrtoolError, Interrupted
 from drtool.model.hold import QUARANTINE, Hold, looked_at, quarantines
-from drtool.model.plan import Done, Guard
-from drtool.model.quarantine import reasons_to_stop
+from drtool.model.inventory import Listing
+from drtool.model.plan import Done, Guard, Seal, Store, Stored
+from drtool.model.point import Member
+from drtool.model.quarantine import Stop, in_one, measures, reasons_to_stop
+from drtool.model.shrunk import shrunk
 from drtool.ports import Repository
 
 
 def guard(work: Work, action: Guard) -> Done:
-    """Ask whether a set's newest point looks wrong, and if so write a hold that stops its forgetting everywhere it is kept."""
+    """Ask whether a set's newest point looks wrong, and if so write a hold that stops its forgetting everywhere it is kept.
+
+    The members are compared here alone: what was sealed before says of each how large it was, and a manifest has to be read for that.
+    """
     adapters, plan, of_set = work.adapters, work.plan, work.step.set
     repository = adapters.repositories[action.repository]
     now = adapters.clock.now()
@@ -19,6 +28,8 @@ def guard(work: Work, action: Guard) -> Done:
     stops = reasons_to_stop(
         own_points(listing, of_set).values(), action.rules, point=action.point, now=now, looked=looked_at(listing.holds, of_set)
     )
+    if not standing:
+        stops = (*_shrunk(work, action, listing), *stops)
     told = [f"nothing of it is forgotten: {stop.words}" for stop in stops]
     wrong = [stop for stop in stops if stop.kind != "future"]
     warnings: list[str] = []
@@ -26,15 +37,44 @@ def guard(work: Work, action: Guard) -> Done:
         hold = standing[0]
         told = [f"nothing of it is forgotten since {hold.created:%Y-%m-%d %H:%M} UTC: {hold.reason}"]
     elif wrong:
-        reason = "; ".join(stop.words for stop in wrong)
+        reason = in_one(wrong)
         hold = Hold(adapters.clock.fresh_id(), of_set, plan.policy, reason, now, kind=QUARANTINE, run=plan.run, machine=adapters.machine)
-        warnings += _write(repository, hold)
+        repository.append(hold)
+    elif stops:
+        return Done("a point is dated in the future", {"stops": True, "reason": in_one(stops), "warnings": told})
     else:
-        return Done("it looks as usual" if not stops else "a point is dated in the future", {"warnings": told})
+        return Done("it looks as usual", {"warnings": []})
     for name in action.copies:
         warnings += _write(adapters.repositories[name], hold)
     told.append(f"when you have looked and it is right: drtool hold release {hold.id}")
-    return Done("quarantined", {"hold": hold.id, "reason": hold.reason, "warnings": [*told, *warnings]})
+    return Done("quarantined", {"stops": True, "hold": hold.id, "reason": hold.reason, "warnings": [*told, *warnings]})
+
+
+def _shrunk(work: Work, action: Guard, listing: Listing) -> tuple[Stop, ...]:
+    """Compare the members that this run stored with those of the points before; what a plan did not store it does not compare."""
+    if action.rules.shrinks_below is None:
+        return ()
+    members, may_be_empty = _stored(work, action)
+    if not members:
+        return ()
+    of_set, now = work.step.set, work.adapters.clock.now()
+    earlier = measures(own_points(listing, of_set).values(), point=action.point, now=now, looked=looked_at(listing.holds, of_set))
+    read = work.adapters.repositories[action.repository].read
+    for each in earlier:
+        before = manifests.read(read(each.manifest), digest=each.digest)
+        stops = shrunk(before, members, action.rules, point=action.point, may_be_empty=may_be_empty)
+        if stops:
+            return stops
+    return ()
+
+
+def _stored(work: Work, action: Guard) -> tuple[list[Member], frozenset[str]]:
+    """Return what this run stored for the point, and the names of that which may be empty."""
+    seals = [step.action for step in work.plan.steps if isinstance(step.action, Seal) and step.action.point == action.point]
+    stores = {step for seal in seals for step in seal.stores.values()}
+    members = [result.member for step in stores if isinstance(result := work.results.get(step), Stored)]
+    workloads: Iterable[Store] = (step.action for step in work.plan.steps if step.id in stores and isinstance(step.action, Store))
+    return members, frozenset(each.workload.name for each in workloads if each.workload.may_be_empty)
 
 
 def _write(repository: Repository, hold: Hold) -> list[str]:
