@@ -16,6 +16,7 @@ from drtool.model.negative_control import Controlled, is_hollow
 from drtool.model.outcome import Outcome, worst
 from drtool.model.plan import Ask, Break, Cutover, EndHold, Guard, PlaceHold, Plan, Record, Restore, Seal, Skipped, Step, Store, Verify
 from drtool.model.point import briefly
+from drtool.model.quarantine import stops_forgetting
 from drtool.model.report import CheckCounts, Failure, Report, SetReport, StepReport
 
 CENSUS = "census"
@@ -128,7 +129,7 @@ def _judge(progress: StepProgress, *, verb: str) -> Outcome:
         return _not_asked(verb) if result.get("skipped") else Outcome.DATA_WRONG
     if result.get("detected") is False:
         return Outcome.FAILED
-    if result.get("complete") is False or _is_unrecorded(result):
+    if result.get("complete") is False or _is_unrecorded(result) or stops_forgetting(result):
         return Outcome.PARTIAL
     if result.get("kind") == "stored" and not result["member"].get("complete", True):
         return Outcome.PARTIAL

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from drtool.model.attempt import Ending, Lesson, Task
 from drtool.model.outcome import Outcome
 from drtool.model.plan import Plan, Prune, Record, Skipped, Step, Verify
+from drtool.model.quarantine import COMPARE, stops_forgetting
 
 if TYPE_CHECKING:
     from drtool.model.report import Failure, Report, SetReport, StepReport
@@ -83,19 +84,31 @@ def _of_set(plan: Plan, report: Report, name: str) -> Ending:
     failures = [step.failure for step in report.steps if step.set == name and step.failure is not None]
     skipped = [each for each in plan.skipped if each.set == name and Outcome(each.outcome) not in _GOOD]
     kinds = [failure.kind for failure in failures] + [each.because for each in skipped]
-    what, hint = _why(entry, failures, skipped)
+    what, hint = _why(entry, failures, skipped, _quarantined(report, name))
     kind = next(iter(kinds), "Interrupted" if entry.outcome is Outcome.INTERRUPTED else "")
     interrupted = entry.outcome is Outcome.INTERRUPTED
     waits = entry.complete is None and (interrupted or bool(kinds)) and WAITING_HELPS.issuperset(kinds)
     return Ending(Lesson.WAIT if waits else Lesson.USED, entry.outcome.value, kind, what[:_WORDS], hint[:_WORDS])
 
 
-def _why(entry: SetReport, failures: list[Failure], skipped: list[Skipped]) -> tuple[str, str]:
+def _quarantined(report: Report, name: str) -> tuple[str, str]:
+    """Return why nothing of a set is forgotten until a person has looked, and what to look at; empty: it is as usual."""
+    found = (step.result for step in report.steps if step.set == name and stops_forgetting(step.result))
+    result = next(found, None)
+    if result is None:
+        return "", ""
+    why, colon, shows = str(result["data"]["reason"]).rpartition(COMPARE)
+    return f"nothing of it is forgotten until you have looked: {why if colon else shows}", f"drtool {shows}" if colon else ""
+
+
+def _why(entry: SetReport, failures: list[Failure], skipped: list[Skipped], quarantined: tuple[str, str]) -> tuple[str, str]:
     """Return the first cause of what a set ended by, and what was said to type about it: an error, what was left out, what was missed."""
     if failures:
         return failures[0].what, failures[0].hint
     if skipped:
         return skipped[0].reason, skipped[0].hint
+    if any(quarantined):
+        return quarantined
     told = (*(f"{name}: {why}" for name, why in entry.missing.items()), *entry.warnings)
     more = f", and {len(told) - 1} more" if len(told) > 1 else ""
     return (f"{told[0][: _WORDS - len(more)]}{more}", "") if told else ("", "")

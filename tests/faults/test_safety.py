@@ -203,13 +203,15 @@ def shrink(world: World) -> None:
 def test_a_source_that_went_empty_pushes_nothing_out_until_somebody_looked(world: World) -> None:
     good = world.points("near")
     shrink(world)
-    ran = world.must("run")
+    ran = world.drtool("run")
+    assert ran.outcome == "partial", "whoever is told hears of no success"
     assert ran.report is not None
     warnings = " ".join(ran.report["sets"][0]["warnings"])
     assert "nothing of it is forgotten" in warnings
     assert "drtool diff" in warnings
     for _day in range(3):
-        again = world.must("run")
+        again = world.drtool("run")
+        assert again.outcome == "partial"
         assert again.report is not None
         assert "since" in " ".join(again.report["sets"][0]["warnings"])
     for name in ("near", "offsite"):
@@ -231,6 +233,33 @@ def test_a_source_that_went_empty_pushes_nothing_out_until_somebody_looked(world
     assert after.report["sets"][0]["warnings"] == []
     assert not set(good) & set(world.points("near"))
     assert len(world.points("offsite")) == 2
+
+
+def test_a_member_that_went_empty_pushes_nothing_out_either(world: World) -> None:
+    photos, spool = world.root / "photos", world.root / "spool"
+    for place in (photos, spool):
+        place.mkdir()
+        (place / "one").write_text("one")
+    here = [{"paths": [str(world.tree), str(photos)]}, {"paths": [str(spool)], "allow_empty": True}]
+    documents = {**world.policy["sets"]["documents"], "protect": [{"here": each} for each in here]}
+    world.write_policy({**world.policy, "sets": {"documents": documents}})
+    assert world.drtool("run").outcome == "partial", "the table is no member any more"
+    (hold,) = holds(world)
+    assert "not in it any more" in hold.reason
+    world.app().hold_release(hold.id)
+    (spool / "one").unlink()
+    world.must("run")
+    good = world.points("offsite")
+
+    (photos / "one").unlink()
+    for _day in range(3):
+        assert world.drtool("run").outcome == "partial"
+    (hold,) = holds(world)
+    assert f"{photos}: 0 files where 1 were" in hold.reason
+    assert set(good) <= set(world.points("offsite")), "keep: {last: 2} would have forgotten them all"
+    world.app().hold_release(hold.id)
+    world.must("run")
+    assert not set(good) & set(world.points("offsite"))
 
 
 def test_a_copy_that_never_got_the_hold_forgets_nothing_either(world: World) -> None:

@@ -86,6 +86,33 @@ def test_green_is_a_ping_red_is_told_to_all_and_green_again_is_told_once(host: H
     assert not [path for path in kept if SECRET.encode() in path.read_bytes()]
 
 
+def test_a_quarantine_is_no_success_until_somebody_has_looked(host: Host, web: Web) -> None:
+    host.documents["protect"] = [{"here": {"paths": [str(host.root / "data"), str(host.root / "usb")]}}]
+    (host.root / "usb").mkdir()
+    (host.root / "usb" / "photo").write_text("a face")
+    host.done("run")
+    (host.root / "usb" / "photo").unlink()
+    for _run in range(2):
+        web.asked.clear()
+        ran = host.call("run")
+        assert ran.returncode == 3, ran.stdout + ran.stderr
+        assert pings(web) == ["/docs/start", "/docs/fail", "/rpo"]
+        assert hooks(web) == [("docs", "partial")]
+        (told,) = [json.loads(each.body) for each in web.asked if each.path == "/hook"]
+        assert "nothing of it is forgotten until you have looked" in told["text"]
+        assert f"{host.root}/usb: 0 files where 1 were" in told["text"]
+        assert told["next"].startswith("drtool diff ")
+        assert f"next: {told['next']};" in ran.stdout + ran.stderr
+        assert number(host, "drtool_job_last_status") == 1
+    host.done("diff", *told["next"].split()[2:])
+    (hold,) = json.loads(host.done("hold", "list", "--json"))["holds"]
+    host.done("hold", "release", hold["id"])
+    web.asked.clear()
+    host.done("run")
+    assert pings(web) == ["/docs/start", "/docs", "/rpo"]
+    assert hooks(web) == [("docs", "succeeded")], "that it is well again is told"
+
+
 def test_by_one_address_a_failed_run_is_never_followed_by_a_success(host: Host, web: Web) -> None:
     (host.root / "ping").write_text(f"{web.address}/ping/{SECRET}\n")
     host.done("run")

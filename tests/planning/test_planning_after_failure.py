@@ -73,6 +73,24 @@ def test_an_attempt_keeps_why_it_failed_and_what_it_said_to_type(plan: Plan, rep
     assert told.next == (hint or "drtool doctor"), "never the same again where it would end the same"
 
 
+def test_a_quarantine_keeps_what_to_look_at_whatever_else_was_told() -> None:
+    entry = SetReport(
+        "documents", Outcome.PARTIAL, "P", complete=True, warnings=("entries dated before 1677", "nothing of it is forgotten")
+    )
+    for reason, hint in (("here:/usb: 0 files where 20 were: drtool diff A B", "drtool diff A B"), ("51 points within a day", "")):
+        guarded = StepReport(
+            "documents/guard", "guard", "documents", "", Outcome.PARTIAL, result={"data": {"stops": True, "reason": reason}}
+        )
+        (ending,) = endings(_plan(), _report(entry, guarded)).values()
+        assert ending.outcome == "partial"
+        assert ending.lesson is Lesson.USED, "its services are not stopped again for it"
+        assert ending.what == f"nothing of it is forgotten until you have looked: {reason.partition(': drtool')[0]}"
+        assert ending.hint == hint
+        full = StepReport("s", "store", "documents", "w", Outcome.FAILED, failure=FULL)
+        (ending,) = endings(_plan(), _report(entry, full, guarded)).values()
+        assert ending.what == FULL.what
+
+
 def test_what_is_remembered_of_a_failure_is_bounded() -> None:
     ending = ending_of("Refused", "x" * 9999, "y" * 9999)
     assert max(len(ending.what), len(ending.hint)) <= 300

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from drtool.cli.render.words import counted, long_duration
 from drtool.model.negative_control import is_hollow
 from drtool.model.outcome import Outcome
+from drtool.model.quarantine import COMPARE, stops_forgetting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -204,6 +205,8 @@ def closing(report: Report) -> tuple[str, str]:
         rest = f"drtool sweep removes what it left; {look}" if left_behind(report) else look
         return _untouched(report), f"the same command again; {rest}"
     names = " ".join(entry.set for entry in report.sets if entry.outcome is not Outcome.SUCCEEDED) or "SET"
+    if looked := _to_look_at(report):
+        return _untouched(report.verb), f"{looked}; {look}"
     if report.verb not in RECOVERIES:
         return _untouched(report), f"drtool doctor (tells what stands in the way, and what to do about it); {look}"
     bad = [entry.outcome for entry in report.sets if entry.outcome is not Outcome.SUCCEEDED]
@@ -220,6 +223,15 @@ def closing(report: Report) -> tuple[str, str]:
     if report.outcome is Outcome.OBJECTIVE_MISSED:
         return _untouched(report), f"drtool forecast {names} (tells what takes how long); {look}"
     return _untouched(report), look
+
+
+def _to_look_at(report: Report) -> str:
+    """Return what shows why nothing of a set is forgotten, where nothing else keeps a run from being a success; empty: it does."""
+    lesser = [step.result for step in report.steps if step.outcome not in (None, Outcome.SUCCEEDED)]
+    if report.failures or not lesser or not all(stops_forgetting(result) for result in lesser):
+        return ""
+    shown = (str(result["data"]["reason"]).rpartition(COMPARE) for result in lesser)
+    return "; ".join(f"drtool {command}" if colon else "drtool status" for _why, colon, command in shown)
 
 
 def was_stopped(report: Report) -> bool:
