@@ -11,6 +11,7 @@ from drtool.model.ladder import Level, highest, reached
 from drtool.model.plan import Plan, Step
 from drtool.model.report import CheckReport, Rung, Stage, StepReport
 
+CENSUS = "census"
 STAGES: Mapping[str, tuple[type, ...]] = {
     "reach": (actions.PlaceHold, actions.Reserve),
     "fetch": (actions.Restore,),
@@ -61,21 +62,26 @@ def check_report(step: Step, action: actions.Ask, report: StepReport) -> CheckRe
     )
 
 
-def ladder(restored: Mapping[str, bool], checks: Iterable[CheckReport], *, opened: Container[str] = ()) -> tuple[Rung, ...]:
+def ladder(
+    restored: Mapping[str, bool], checks: Iterable[CheckReport], *, opened: Container[str] = (), hollow: Container[str] = ()
+) -> tuple[Rung, ...]:
     """Return how far each workload came.
 
-    `restored` tells whether its data was fetched whole and put into service, `opened` names those that their own program took.
+    `restored` tells whether its data was fetched whole and put into service, `opened` names those that their own program took. Of `hollow`
+    ones, which were empty when the point was made, no byte was read and a census proves nothing.
     """
     asked = tuple(checks)
     rungs = []
     for workload, whole in restored.items():
-        own = [check for check in asked if workload in check.workloads]
+        is_hollow = workload in hollow
+        own = [check for check in asked if workload in check.workloads and not (is_hollow and check.kind == CENSUS)]
         held_back = [check.level for check in own if check.passed is not True]
         if not whole:
             held_back.append(Level.PRESENT)
         taken = [Level.OPENS] if workload in opened else []
         passed = (*taken, *(check.level for check in own if check.passed is True))
-        rungs.append(Rung(workload, reached(Level.READABLE, passed, held_back), highest((*taken, *(check.level for check in own)))))
+        base = Level.PRESENT if is_hollow else Level.READABLE
+        rungs.append(Rung(workload, reached(base, passed, held_back), highest((*taken, *(check.level for check in own)))))
     return tuple(rungs)
 
 

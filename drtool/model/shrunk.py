@@ -41,6 +41,11 @@ def shrunk(
     return (Stop("shrunk", clip(names[0], max(2, REASON_CHARACTERS - len(words))) + words),)
 
 
+def holds_something(member: Member) -> bool:
+    """Tell whether there was a file or a byte of a member; of what was empty nothing can be compared."""
+    return any(artifact.census.files or artifact.census.bytes for artifact in member.artifacts)
+
+
 def _fell(before: Member, now: Member, below: float) -> str:
     """Say how many files or bytes there are where more were; where it is read in another way only that nothing is left tells something."""
     alike = _way(before) == _way(now)

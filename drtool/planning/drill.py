@@ -8,8 +8,9 @@ from drtool.model.errors import NotFound
 from drtool.model.nearest import named
 from drtool.model.outcome import Outcome
 from drtool.model.plan import Ask, Destination, EndHold, Plan, Record, Release, Reserve, Restore, Skipped, Step
-from drtool.model.point import Manifest, Member
+from drtool.model.point import Manifest
 from drtool.model.policy import CheckPolicy, DrillPolicy, Policy
+from drtool.model.shrunk import holds_something
 from drtool.planning.implied_checks import address_of, is_placed
 from drtool.planning.negative_control import break_steps
 from drtool.planning.proof import fingerprint, rigour
@@ -94,13 +95,13 @@ def plan_drill(
     empty = tuple(
         Skipped(name, "its point holds no file and no byte, so there is nothing to prove", Outcome.FAILED.value, set=name)
         for name in names
-        if not any(map(_holds_something, manifests[name].members))
+        if not any(map(holds_something, manifests[name].members))
     )
     hollow = tuple(
         f"{member.workload} was empty when the point was made: nothing of it is compared"
         for name in names
         for member in manifests[name].members
-        if not _holds_something(member)
+        if not holds_something(member)
     )
     elsewhere = tuple(
         f"{step.action.check.name} of {step.set} asks at {address_of(step.action.check)}: it is red if something answers there before"
@@ -153,10 +154,6 @@ def _with_early_asks(restore: Plan) -> Plan:
 def _known_address(check: CheckPolicy) -> str:
     """Return where a check asks, as far as that is known before anything is restored."""
     return "" if is_placed(check) else address_of(check)
-
-
-def _holds_something(member: Member) -> bool:
-    return any(artifact.census.files or artifact.census.bytes for artifact in member.artifacts)
 
 
 def _other(older: Manifest | None, manifest: Manifest) -> Manifest | None:

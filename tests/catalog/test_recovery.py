@@ -42,6 +42,15 @@ def test_what_never_came_back_reached_nothing() -> None:
     assert rung.reached is Level.NONE
 
 
+def test_what_was_empty_is_there_and_no_more() -> None:
+    census = CheckReport("census", "census", "", ("w", "empty"), Level.COMPLETE, passed=True)
+    full, empty = ladder({"w": True, "empty": True}, [census], hollow={"empty"})
+    assert (full.reached, full.asked) == (Level.COMPLETE, Level.COMPLETE)
+    assert (empty.reached, empty.asked) == (Level.PRESENT, Level.NONE)
+    (asked,) = ladder({"empty": True}, [CheckReport("there", "command", "", ("empty",), Level.RIGHT, passed=True)], hollow={"empty"})
+    assert asked.reached is Level.RIGHT, "a question of its own proves what it asks"
+
+
 ASKED = Ask(CheckPolicy("census", "census"), {}, NOW)
 
 
