@@ -206,7 +206,7 @@ def closing(report: Report) -> tuple[str, str]:
         return _untouched(report), f"the same command again; {rest}"
     names = " ".join(entry.set for entry in report.sets if entry.outcome is not Outcome.SUCCEEDED) or "SET"
     if looked := _to_look_at(report):
-        return _untouched(report.verb), f"{looked}; {look}"
+        return _untouched(report), f"{looked}; {look}"
     if report.verb not in RECOVERIES:
         return _untouched(report), f"drtool doctor (tells what stands in the way, and what to do about it); {look}"
     bad = [entry.outcome for entry in report.sets if entry.outcome is not Outcome.SUCCEEDED]
