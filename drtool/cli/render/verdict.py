@@ -205,10 +205,9 @@ def closing(report: Report) -> tuple[str, str]:
         rest = f"drtool sweep removes what it left; {look}" if left_behind(report) else look
         return _untouched(report), f"the same command again; {rest}"
     names = " ".join(entry.set for entry in report.sets if entry.outcome is not Outcome.SUCCEEDED) or "SET"
-    if looked := _to_look_at(report):
-        return _untouched(report), f"{looked}; {look}"
     if report.verb not in RECOVERIES:
-        return _untouched(report), f"drtool doctor (tells what stands in the way, and what to do about it); {look}"
+        shows = _to_look_at(report) or "drtool doctor (tells what stands in the way, and what to do about it)"
+        return _untouched(report), f"{shows}; {look}"
     bad = [entry.outcome for entry in report.sets if entry.outcome is not Outcome.SUCCEEDED]
     if report.restored in ("part", "none") and bad and all(outcome is Outcome.REFUSED for outcome in bad):
         return _untouched(report), f"what was refused says above what it needs; {look}"
