@@ -71,7 +71,7 @@ class KeyProof:
 
 @dataclass(frozen=True, slots=True)
 class RotatedKey:
-    """A key replaced by a fresh one in the same file; `notes` are what a person has to do now."""
+    """A key replaced by a fresh one in the same file; `kept` is where the old passphrase lies, `notes` are what a person has to do now."""
 
     repository: str
     file: str
@@ -79,3 +79,4 @@ class RotatedKey:
     removed: str
     resumed: bool = False
     notes: tuple[str, ...] = ()
+    kept: str = ""

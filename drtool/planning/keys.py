@@ -34,10 +34,20 @@ def last_proofs(listing: Listing) -> Mapping[str, datetime]:
     return proven
 
 
-def users_of(policy: Policy, reference: SecretReference) -> tuple[str, ...]:
-    """Name the repositories that are opened with a reference, from here or from elsewhere."""
-    return tuple(
-        name
-        for name, repository in policy.repositories.items()
-        if reference in {repository.address.password, *(address.password for address in repository.seen_from.values())}
-    )
+def other_secrets(policy: Policy, repository: str) -> tuple[tuple[str, SecretReference], ...]:
+    """Return what besides a repository's own keys the policy opens or signs with: whose it is in words, and its reference."""
+    found: list[tuple[str, SecretReference]] = []
+    for name, other in policy.repositories.items():
+        addresses = (other.address, *other.seen_from.values())
+        if name != repository:
+            found += [(name, address.password) for address in addresses]
+        found += [
+            (f"{variable} of {name}", value)
+            for address in addresses
+            for variable, value in address.environment.items()
+            if isinstance(value, SecretReference)
+        ]
+    found += [(f"the drill {drill.name}", drill.key) for drill in policy.drills.values() if drill.key and drill.repository != repository]
+    if policy.evidence_key is not None:
+        found.append(("the evidence", policy.evidence_key))
+    return tuple(dict.fromkeys(found))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import secrets
 
@@ -15,6 +16,7 @@ GROUP_CHARACTERS = 4
 _PART = ".drtool-part"
 _FRESH = ".rotation-new"
 _ASIDE = ".rotation-old"
+_KEPT = ".replaced-by-"
 
 
 def fresh_passphrase() -> Secret:
@@ -107,13 +109,24 @@ class NewKeyFile:
         )
 
 
+def is_same_file(one: SecretReference, other: SecretReference) -> bool:
+    """Tell whether two `file:` references lead to one file, by whatever links and spellings."""
+    if (one.scheme, other.scheme) != ("file", "file"):
+        return False
+    first, second = (os.path.realpath(os.path.expanduser(each.value)) for each in (one, other))
+    try:
+        return first == second or os.path.samefile(first, second)
+    except OSError:
+        return False
+
+
 def remove_key_file(reference: SecretReference) -> None:
     """Take back a key file that was made for a key no repository has, or no longer has."""
     os.unlink(reference.value)
 
 
 class RotatingFile:
-    """A key file that is being replaced: the fresh key lies beside it before, the one before it beside it after, until it is of no use.
+    """A key file that is being replaced: the fresh key lies beside it before, the one before it beside it after.
 
     Killed anywhere, the file itself is whole and holds the key from before or the fresh one; the two names beside it tell how far it came.
     """
@@ -169,10 +182,13 @@ class RotatingFile:
                 safe=f"{self.path} still opens the repository",
             ) from None
 
-    def finish(self) -> None:
-        """Remove the key from before, which opens nothing any more."""
-        os.unlink(self.aside.value)
+    def finish(self, fresh_id: str) -> str:
+        """End the rotation and return where the passphrase from before lies now: who else was opened with this file, nobody knows here."""
+        names = (f"{self.path}{_KEPT}{fresh_id}{-number or ''}" for number in itertools.count())
+        kept = next(name for name in names if not os.path.lexists(name))
+        os.rename(self.aside.value, kept)
         _settle(self.path)
+        return kept
 
 
 def _read(path: str) -> Secret:

@@ -9,7 +9,7 @@ import pytest
 
 from drtool.model.errors import Refused
 from drtool.model.secret import Secret, SecretReference
-from drtool.secrets.keyfile import ALPHABET, GROUP_CHARACTERS, GROUPS, RotatingFile, fresh_passphrase, write_key_file
+from drtool.secrets.keyfile import ALPHABET, GROUP_CHARACTERS, GROUPS, RotatingFile, fresh_passphrase, is_same_file, write_key_file
 
 
 def test_a_passphrase_is_strong_and_can_be_typed() -> None:
@@ -55,9 +55,40 @@ def test_a_rotating_file_is_whole_at_every_moment(tmp_path: Path) -> None:
     assert real.read_text() == fresh + "\n"
     assert named.is_symlink()
     assert Path(file.aside.value).read_text() == "before\n"
-    file.finish()
+    kept = file.finish("1a2b3c4d")
     assert not file.is_begun
-    assert sorted(os.listdir(tmp_path)) == ["named.key", "real.key"]
+    assert kept == f"{real}.replaced-by-1a2b3c4d"
+    assert Path(kept).read_text() == "before\n"
+    assert sorted(os.listdir(tmp_path)) == ["named.key", "real.key", "real.key.replaced-by-1a2b3c4d"]
+
+
+def test_what_was_kept_before_is_never_written_over(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    write_key_file(str(key), Secret("first"))
+    kept = []
+    for _ in range(3):
+        file = RotatingFile(SecretReference("file", str(key)))
+        file.make_fresh()
+        file.swap()
+        kept.append(Path(file.finish("")))
+    assert len(set(kept)) == 3
+    assert kept[0].read_text() == "first\n"
+
+
+@pytest.mark.parametrize("spelling", ["{0}/key", "{0}/../{1}/key", "{0}//key", "{0}/link", "{0}/loop/key", "{0}/hard", "~/key"])
+def test_two_references_to_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spelling: str) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    key = tmp_path / "key"
+    key.write_text("a passphrase\n")
+    (tmp_path / "copy").write_text("a passphrase\n")
+    (tmp_path / "link").symlink_to("key")
+    (tmp_path / "loop").symlink_to(tmp_path)
+    (tmp_path / "hard").hardlink_to(key)
+    reference = SecretReference("file", str(key))
+    assert is_same_file(SecretReference("file", spelling.format(tmp_path, tmp_path.name)), reference)
+    assert not is_same_file(SecretReference("file", str(tmp_path / "copy")), reference)
+    assert not is_same_file(SecretReference("file", str(tmp_path / "gone")), reference)
+    assert not is_same_file(SecretReference("command", str(key)), reference)
 
 
 def test_what_lies_in_the_way_of_a_swap_is_left_alone(tmp_path: Path) -> None:

@@ -103,7 +103,10 @@ def after_it_all_is_well(world: KeyWorld) -> None:
     assert world.opens(passphrase)
     assert not world.opens(LIVE)
     assert world.live.stat().st_mode & 0o777 == 0o600
-    assert sorted(path.name for path in world.root.glob("near.key*")) == ["near.key"]
+    kept = [path for path in world.root.glob("near.key*") if path != world.live]
+    assert [path.name.partition(".replaced-by-")[0] for path in kept] == ["near.key"]
+    assert kept[0].read_text().strip() == LIVE
+    assert kept[0].stat().st_mode & 0o777 == 0o600
     (listing,) = world.app().key_list()
     assert [key.current for key in listing.keys] == [True]
     assert world.app().run().outcome == "succeeded"
@@ -167,13 +170,25 @@ def test_only_a_file_is_rotated(world: KeyWorld, reference: str) -> None:
 
 
 def test_a_key_that_opens_another_repository_too_is_left_alone(world: KeyWorld) -> None:
-    world.policy["repositories"]["other"] = {"restic": str(world.root / "other"), "password": f"file:{world.live}"}
+    """However it is spelled: `tests/contracts/test_rotation_refused.py` has the others."""
+    (world.root / "link.key").symlink_to("near.key")
+    world.policy["repositories"]["other"] = {"restic": str(world.root / "other"), "password": f"file:{world.root}/link.key"}
     try:
         with pytest.raises(Refused, match="opens other too"):
             world.app().key_rotate("near")
     finally:
         del world.policy["repositories"]["other"]
     assert world.live.read_text().strip() == LIVE
+
+
+def test_what_another_policy_opened_with_the_file_can_be_opened_again(world: KeyWorld) -> None:
+    """Nobody knows here of other policies: the old passphrase stays until a person removes it."""
+    rotated = world.app().key_rotate("near")
+    assert Path(rotated.kept).read_text().strip() == LIVE
+    assert any(rotated.kept in note for note in rotated.notes)
+    second = world.app().key_rotate("near")
+    assert Path(rotated.kept).exists()
+    assert second.kept != rotated.kept
 
 
 def test_a_drill_that_holds_a_copy_of_the_key_stops_a_rotation(world: KeyWorld) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -7,9 +8,9 @@ import pytest
 
 from drtool.model.evidence import Evidence
 from drtool.model.inventory import Listing
-from drtool.model.policy import Policy
+from drtool.model.policy import DrillPolicy, Policy
 from drtool.model.secret import SecretReference
-from drtool.planning.keys import last_proofs, opened_with, users_of
+from drtool.planning.keys import last_proofs, opened_with, other_secrets
 from drtool.policy.load import load
 from tests.policy.small_kinds import GOOD, KINDS
 
@@ -34,9 +35,15 @@ def test_one_key_alone_opens_one_repository(policy: Policy) -> None:
     assert keyed.sandboxes == policy.sandboxes
 
 
-def test_who_opens_with_a_reference(policy: Policy) -> None:
-    assert users_of(policy, policy.repositories["near"].address.password) == ("near",)
-    assert users_of(policy, ESCROW) == ()
+def test_what_else_the_policy_opens_with(policy: Policy) -> None:
+    near, far = SecretReference("file", "/etc/near.key"), SecretReference("env", "FAR")
+    address = replace(policy.repositories["near"].address, password=near)
+    other = replace(policy.repositories["near"], name="other", address=replace(address, environment={"A": far, "B": "plain"}))
+    drills = {name: DrillPolicy(name, ("documents",), name, "lab", key=ESCROW) for name in ("near", "other")}
+    whole = replace(policy, repositories={"near": policy.repositories["near"], "other": other}, drills=drills, evidence_key=far)
+    found = set(other_secrets(whole, "near"))
+    assert {("other", near), ("A of other", far), ("the drill other", ESCROW), ("the evidence", far)} <= found
+    assert not [who for who, _reference in found if who in ("near", "the drill near") or who.startswith("B ")]
 
 
 def evidence(subject: str, key: str, *, days: int, outcome: str = "succeeded", repository: str = "near") -> Evidence:

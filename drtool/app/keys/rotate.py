@@ -9,9 +9,9 @@ from drtool.model.errors import Refused, WrongKey
 from drtool.model.key import RotatedKey
 from drtool.model.policy import Policy
 from drtool.model.secret import Secret, SecretReference
-from drtool.planning.keys import users_of
+from drtool.planning.keys import other_secrets
 from drtool.ports import KeyRing, SecretStore
-from drtool.secrets.keyfile import RotatingFile
+from drtool.secrets.keyfile import RotatingFile, is_same_file
 
 RingWith = Callable[[SecretReference], KeyRing]
 
@@ -49,6 +49,7 @@ def rotate_key(policy: Policy, repository: str, *, ring_with: RingWith, secrets:
     resumed = file.is_begun
     notes: tuple[str, ...] = ("every other copy of the old key opens nothing any more: keep a copy of the new one away from this machine",)
     if not file.is_swapped:
+        notes += _require_not_printed_elsewhere(policy, repository, secrets)
         notes += _require_no_copy_in_use(policy, repository, secrets)
         _bring_in_fresh(file, ring_with)
         file.swap()
@@ -56,8 +57,9 @@ def rotate_key(policy: Policy, repository: str, *, ring_with: RingWith, secrets:
     old = _id_of(ring_with(file.aside))
     if old and old != made:
         ring_with(file.live).remove(old)
-    file.finish()
-    return RotatedKey(repository, file.path, made, old, resumed, notes)
+    kept = file.finish(made)
+    notes += (f"the old passphrase is kept in {kept}: what another policy opened with {file.path} needs it; remove it when nothing does",)
+    return RotatedKey(repository, file.path, made, old, resumed, notes, kept)
 
 
 def _bring_in_fresh(file: RotatingFile, ring_with: RingWith) -> None:
@@ -82,13 +84,38 @@ def _id_of(ring: KeyRing) -> str:
 
 
 def _require_alone(policy: Policy, repository: str, reference: SecretReference) -> None:
-    others = [name for name in users_of(policy, reference) if name != repository]
+    others = [who for who, other in other_secrets(policy, repository) if is_same_file(other, reference)]
     if others:
-        raise Refused(
-            f"{reference} opens {', '.join(others)} too, which would then be closed",
-            hint="give each repository a key file of its own: copy the file, name the copy in the policy, then rotate",
-            safe="nothing was changed",
-        )
+        raise _opens_others(reference, others)
+
+
+def _require_not_printed_elsewhere(policy: Policy, repository: str, secrets: SecretStore) -> tuple[str, ...]:
+    """Refuse when a command, a credential or a variable gives somebody else this passphrase; return what could not be looked at.
+
+    Where that takes it from is not known here: it may be this file.
+    """
+    reference = policy.repositories[repository].address.password
+    in_use = secrets.resolve(reference)
+    notes: tuple[str, ...] = ()
+    for who, other in other_secrets(policy, repository):
+        if other.scheme == "file":
+            continue
+        try:
+            is_same = _same(secrets.resolve(other), in_use)
+        except Refused:
+            notes += (f"{other} of {who} is not at hand: if it comes from {reference.value}, it opens nothing any more",)
+            continue
+        if is_same:
+            raise _opens_others(reference, [f"{who} ({other})"])
+    return notes
+
+
+def _opens_others(reference: SecretReference, others: list[str]) -> Refused:
+    return Refused(
+        f"{reference} opens {', '.join(others)} too, which would then be closed",
+        hint="give each a key file of its own: copy the file, name the copy in the policy, then rotate",
+        safe="nothing was changed",
+    )
 
 
 def _require_no_copy_in_use(policy: Policy, repository: str, secrets: SecretStore) -> tuple[str, ...]:
@@ -99,7 +126,7 @@ def _require_no_copy_in_use(policy: Policy, repository: str, secrets: SecretStor
     seen = [(f"seen_from {name}", address.password) for name, address in found.seen_from.items()]
     notes: tuple[str, ...] = ()
     for who, reference in (*drills, *seen):
-        if reference == found.address.password:
+        if reference == found.address.password or is_same_file(reference, found.address.password):
             continue
         try:
             other = secrets.resolve(reference)
