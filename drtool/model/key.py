@@ -71,7 +71,10 @@ class KeyProof:
 
 @dataclass(frozen=True, slots=True)
 class RotatedKey:
-    """A key replaced by a fresh one in the same file; `kept` is where the old passphrase lies, `notes` are what a person has to do now."""
+    """A key replaced by a fresh one in the same file; `notes` are what a person has to do now.
+
+    `kept` is where the old passphrase lies; `removed_too` are further keys of the repository that it opened.
+    """
 
     repository: str
     file: str
@@ -80,3 +83,4 @@ class RotatedKey:
     resumed: bool = False
     notes: tuple[str, ...] = ()
     kept: str = ""
+    removed_too: tuple[str, ...] = ()

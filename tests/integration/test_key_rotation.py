@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from drtool.cli.render.keys import rotated_lines
 from drtool.model.errors import Refused
+from drtool.model.secret import Secret
 from tests.integration.key_world import LIVE, KeyWorld, make_key_world
 
 ROOT = Path(__file__).parents[2]
@@ -154,6 +156,19 @@ def test_killed_while_restic_changes_a_key(world: KeyWorld, at: int) -> None:
     assert world.unlock().returncode == 0  # of what the dead restic left; drtool removes only what it can prove to be dead
     again = rotate(world)
     assert again.returncode == 0, again.stderr
+    after_it_all_is_well(world)
+
+
+def test_an_old_passphrase_with_several_keys_opens_nothing_afterwards(world: KeyWorld) -> None:
+    """As after a kill while restic added it: restic went on, and the next call added the same again."""
+    adapters = world.adapters()
+    for _ in range(2):
+        adapters.key_ring("near").add(Secret(LIVE), user="drtool", host="again")
+    (before,) = world.app().key_list()
+    rotated = world.app().key_rotate("near")
+    assert {rotated.removed, *rotated.removed_too} == {key.id for key in before.keys}
+    assert len(rotated.removed_too) == 2
+    assert [rotated.removed_too[0] in line for line in rotated_lines(rotated)].count(True) == 1
     after_it_all_is_well(world)
 
 

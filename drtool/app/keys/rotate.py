@@ -54,12 +54,29 @@ def rotate_key(policy: Policy, repository: str, *, ring_with: RingWith, secrets:
         _bring_in_fresh(file, ring_with)
         file.swap()
     made = ring_with(file.live).current()
-    old = _id_of(ring_with(file.aside))
-    if old and old != made:
-        ring_with(file.live).remove(old)
+    removed = _close_to_the_old(file, ring_with, made)
     kept = file.finish(made)
     notes += (f"the old passphrase is kept in {kept}: what another policy opened with {file.path} needs it; remove it when nothing does",)
-    return RotatedKey(repository, file.path, made, old, resumed, notes, kept)
+    return RotatedKey(repository, file.path, made, next(iter(removed), ""), resumed, notes, kept, removed[1:])
+
+
+def _close_to_the_old(file: RotatingFile, ring_with: RingWith, made: str) -> tuple[str, ...]:
+    """Remove every key that the old passphrase opens, until it opens nothing, and return their ids.
+
+    One passphrase may have several: a child that went on after its drtool was killed adds what the next call adds again.
+    """
+    removed: list[str] = []
+    while (old := _opening(ring_with(file.aside))) is not None:
+        if not old or old == made or old in removed:
+            by = f"the key {old}" if old else "a key of unknown id"
+            raise Refused(
+                f"the old passphrase of {ring_with(file.live).name} still opens it, by {by}",
+                hint="drtool key list; restic key remove ID, of that key; then rotate again",
+                safe=f"{file.path} holds the fresh key {made}, which opens it; the old passphrase is in {file.aside.value}",
+            )
+        ring_with(file.live).remove(old)
+        removed.append(old)
+    return tuple(removed)
 
 
 def _bring_in_fresh(file: RotatingFile, ring_with: RingWith) -> None:
@@ -70,17 +87,18 @@ def _bring_in_fresh(file: RotatingFile, ring_with: RingWith) -> None:
         raise Refused(f"{ring.name} does not tell which key is in use", hint=f"drtool doctor {ring.name}", safe="nothing was changed")
     file.make_fresh()
     fresh = ring_with(file.fresh)
-    if not _id_of(fresh):
+    if _opening(fresh) is None:
         ring.add(file.read_fresh(), user=current.user, host=current.host)
         fresh = ring_with(file.fresh)
     fresh.current()
 
 
-def _id_of(ring: KeyRing) -> str:
+def _opening(ring: KeyRing) -> str | None:
+    """Return the id of the key that opens the repository, empty where it does not tell; None: it does not open."""
     try:
         return ring.current()
     except WrongKey:
-        return ""
+        return None
 
 
 def _require_alone(policy: Policy, repository: str, reference: SecretReference) -> None:

@@ -72,5 +72,6 @@ def rotated_lines(rotated: RotatedKey) -> list[str]:
     return [
         f"{printable(rotated.repository)}: {printable(rotated.file)} holds the fresh key {printable(rotated.id)} {GOOD}{went_on}",
         f"  {removed}",
+        *(f"  key {printable(each)} is removed too: the old passphrase opened it as well" for each in rotated.removed_too),
         *(f"  {printable(note)}" for note in rotated.notes),
     ]
