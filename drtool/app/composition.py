@@ -249,6 +249,7 @@ def make_notifiers(policy: Policy) -> tuple[Notifier, ...]:
     """Build whoever is told how things ended; their secrets are looked up when they are told."""
     if not policy.notify:
         return ()
+    from drtool.engine.guarded import Guarded
     from drtool.notify.apprise import AppriseNotifier
     from drtool.notify.email import EmailNotifier
     from drtool.notify.healthchecks import HealthchecksNotifier
@@ -259,7 +260,7 @@ def make_notifiers(policy: Policy) -> tuple[Notifier, ...]:
     known = (HealthchecksNotifier, WebhookNotifier, NtfyNotifier, EmailNotifier, AppriseNotifier, MetricsNotifier)
     kinds: dict[str, Callable[..., Notifier]] = {each.kind: each for each in known}
     secrets = make_secrets()
-    return tuple(kinds[each.kind](each.name, each.settings, secrets) for each in policy.notify)
+    return tuple(Guarded(kinds[each.kind](each.name, each.settings, secrets)) for each in policy.notify)
 
 
 KINDS = Kinds(

@@ -13,7 +13,7 @@ from drtool.model.errors import Refused, Unavailable
 from drtool.model.signal import Signal
 from drtool.notify import schema
 from drtool.notify.chosen import is_chosen
-from drtool.notify.secret import resolved
+from drtool.notify.secret import require_line, resolved
 from drtool.notify.words import letter, title
 from drtool.ports import SecretStore
 from drtool.process.limit import Limit
@@ -42,11 +42,11 @@ class EmailNotifier:
 
     def examine(self) -> None:
         """Find out without telling anybody whether what it needs is here; Refused as by `tell`."""
-        if self._keys.password is not None:
-            resolved(self._keys.password, self._secrets)
+        self._login()
 
     def tell(self, signal: Signal) -> None:
         """Send one letter to all; Unavailable where the server is silent, Refused where it says no to anybody."""
+        self._login()  # nobody is asked where that cannot be sent
         message = EmailMessage()
         message["From"], message["To"] = self._keys.sender, ", ".join(self._keys.to)
         message["Subject"] = _writable(" ".join(title(signal).split()))  # a name cannot add a header
@@ -83,9 +83,16 @@ class EmailNotifier:
             server.ehlo()
             if host not in _HERE or server.has_extn("starttls"):
                 server.starttls(context=trust)
-        if self._keys.user is not None and self._keys.password is not None:
-            server.login(self._keys.user, resolved(self._keys.password, self._secrets))
+        if (login := self._login()) is not None:
+            server.login(*login)
         return server
+
+    def _login(self) -> tuple[str, str] | None:
+        """Return who sends and by what password, in ASCII: the library knows no other, and repeats what it cannot write."""
+        if self._keys.user is None or self._keys.password is None:
+            return None
+        user = require_line(self._keys.user, named=f"the user of {self.name}", encoding="ascii")
+        return user, resolved(self._keys.password, self._secrets, encoding="ascii")
 
 
 def _writable(text: str) -> str:

@@ -9,7 +9,7 @@ from drtool.model.signal import Signal, SignalKind
 from drtool.notify import schema
 from drtool.notify.chosen import is_chosen
 from drtool.notify.secret import resolved
-from drtool.notify.web import post, require_address
+from drtool.notify.web import HEADER_ENCODING, post, require_address
 from drtool.notify.words import letter, title
 from drtool.ports import SecretStore
 
@@ -36,8 +36,8 @@ class NtfyNotifier:
     def examine(self) -> None:
         """Find out without telling anybody whether what it needs is here; Refused as by `tell`."""
         require_address(resolved(self._keys.url, self._secrets), named=self.name)
-        for value in filter(None, (self._keys.topic, self._keys.token)):
-            resolved(value, self._secrets)
+        resolved(self._keys.topic, self._secrets)
+        self._login()
 
     def tell(self, signal: Signal) -> None:
         """Publish it as JSON: titles in headers could hold no word of another alphabet."""
@@ -45,8 +45,11 @@ class NtfyNotifier:
         if signal.outcome != Outcome.SUCCEEDED.value and signal.kind is not SignalKind.TEST:
             priority = _URGENT if signal.outcome == Outcome.DATA_WRONG.value else _HIGH
             message |= {"priority": priority, "tags": ["warning"]}  # type: ignore[dict-item]
-        headers = {"Content-Type": "application/json"}
-        if self._keys.token is not None:
-            headers["Authorization"] = f"Bearer {resolved(self._keys.token, self._secrets)}"
+        headers = {"Content-Type": "application/json", **self._login()}
         body = json.dumps(message, ensure_ascii=False).encode("utf-8", "replace")
         post(resolved(self._keys.url, self._secrets), body, headers=headers, timeout_seconds=self._keys.timeout_seconds, named=self.name)
+
+    def _login(self) -> dict[str, str]:
+        if self._keys.token is None:
+            return {}
+        return {"Authorization": f"Bearer {resolved(self._keys.token, self._secrets, encoding=HEADER_ENCODING)}"}

@@ -10,6 +10,8 @@ from drtool.process.limit import Limit, pause
 _TRIES: Final = 3
 _BUSY: Final = (429, 500, 502, 503, 504)
 _PAUSE_SECONDS: Final = 0.5
+HEADER_ENCODING: Final = "latin-1"
+"""The signs that the value of a header can have."""
 
 
 def post(url: str, body: bytes, *, headers: Mapping[str, str], timeout_seconds: float, named: str) -> None:
