@@ -43,6 +43,7 @@ def spell(policy: Policy) -> str:
         **({"drills": {name: _drill(each) for name, each in policy.drills.items()}} if policy.drills else {}),
         **_given(notify=[{each.kind: _keys(each.settings)} for each in policy.notify]),
         **({"evidence": {"key": str(policy.evidence_key)}} if policy.evidence_key else {}),
+        **_given(signers=list(policy.signers)),
         **({"inventory": {"exclude": [_exclusion(each) for each in policy.exclusions]}} if policy.exclusions else {}),
         **({"power": {"ups": policy.ups}} if policy.ups else {}),
         **({"policy_in_points": policy.policy_in_points} if policy.policy_in_points != "needed" else {}),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +17,8 @@ from drtool.model.policy import Hook, Hooks, Policy
 from drtool.policy.load import load
 from drtool.policy.write import duration, spell
 
+ABLE = replace(KINDS, nodes=lambda: frozenset({"truenas"}), quiesces=lambda: frozenset({"truenas"}))
+"""As if one kind of source could do what none of them can so far."""
 ROOT = Path(__file__).resolve().parents[2]
 EVERYTHING = """\
 drtool: 1
@@ -42,9 +46,11 @@ notify:
   - metrics: {directory: /var/lib/metrics}
 sources:
   here: {files: {}}
-  pi: {site: attic, files: {ssh: root@pi.example.org, ssh_config: /etc/ssh/pi}}
+  pi: {site: attic, limits: {at_once: 4}, files: {ssh: root@pi.example.org, ssh_config: /etc/ssh/pi}}
   billing: {stream: {command: [pg_dump, -Fc, "on", "a b: #c"], restore: [pg_restore, "yes"], environment: {PGPASSWORD: env:PG}}}
-  nas: {truenas: {url: "wss://nas.example.org/api/current", user: drtool, key: "credential:nas", keys: {tank/a: "file:/k"}}}
+  nas:
+    limits: {at_once: 2, per_node: 1}
+    truenas: {url: "wss://nas.example.org/api/current", user: drtool, key: "credential:nas", keys: {tank/a: "file:/k"}}
 defaults:
   keep: {last: 3, daily: 14, within: 30d, verified: 2}
   quarantine: {shrinks_below: 33.3%, grows_above: 400%, points_per_day: off}
@@ -54,7 +60,7 @@ sets:
       - here: {paths: [/home, "/größe: x"], exclude: ["*.tmp", "!x"], exclude_caches: true, census: full, canary: true}
       - billing: {allow_empty: true}
     to: near
-    copies: [{far: {keep: {last: 9}}}]
+    copies: [{far: {keep: {last: 9, hourly: 24, weekly: 8, monthly: 12, yearly: 2}}}]
     needs: [photos]
     schedule: "15 */4 * * *"
     time_zone: Europe/Berlin
@@ -77,6 +83,8 @@ sets:
   photos:
     protect: [{nas: {dataset: "tank/*", recursive: true, exclude: ["*/x"], where: {a: b}, exclude_files: ["*.o"]}}]
     to: near
+    keep_on_source: 2d
+    quiesce: 30s
     quarantine: off
 sandboxes:
   lab:
@@ -85,15 +93,21 @@ sandboxes:
     billing: {postgresql: {version: 15}, environment: {A: b}}
     nas: {dataset: tank/lab}
 drills:
-  monthly: {sets: [photos], from: near, sandbox: lab, schedule: "0 4 1 * *", negative_control: true, key: "file:/media/key"}
+  monthly:
+    {sets: [photos], from: near, sandbox: lab, schedule: "0 4 1 * *", time_zone: Europe/Berlin, negative_control: true, key: "file:/k"}
+power: {ups: "ups@nas.lan"}
 evidence: {key: "file:/etc/sign"}
+signers: ["SHA256:hHah+6HfS32vAuGgtxjM89tPvKgmih14BcWv5WaxbCA"]
+inventory:
+  exclude:
+    - {workload: "/scratch/*", source: here, reason: "made anew each night: no loss", until: 2027-03-01}
 """
 
 
 def read(text: str, folder: Path) -> Policy:
     path = folder / "policy.yaml"
     path.write_text(text, encoding="utf-8")
-    return load((str(path),), KINDS)
+    return load((str(path),), ABLE)
 
 
 @pytest.fixture
@@ -103,6 +117,34 @@ def everything(tmp_path: Path) -> Policy:
 
 def test_a_policy_with_every_key_comes_back_the_same(everything: Policy, tmp_path: Path) -> None:
     assert read(spell(everything), tmp_path) == everything
+
+
+def test_every_field_of_a_policy_has_another_value_than_its_default_in_the_example(everything: Policy) -> None:
+    """A field that is new and not written would come back the same, as nothing: the example has to set it."""
+    unset = {name for name, is_set in _said(everything).items() if not is_set}
+    assert unset == NEVER_SAID, "let EVERYTHING say the new key, and `spell` write it"
+
+
+NEVER_SAID = {"Policy.version"}
+"""There is one so far."""
+
+
+def _said(noun: Any) -> dict[str, bool]:  # noqa: ANN401 - whatever a policy is made of
+    """Return by class and name whether any such noun below has another value than the default."""
+    if isinstance(noun, Mapping):
+        noun = tuple(noun.values())
+    if isinstance(noun, tuple):
+        found: dict[str, bool] = {}
+        for each in noun:
+            found |= {name: is_set or found.get(name, False) for name, is_set in _said(each).items()}
+        return found
+    if not is_dataclass(noun) or isinstance(noun, type):
+        return {}
+    found = _said(tuple(getattr(noun, each.name) for each in fields(noun)))
+    for each in fields(noun):
+        default = each.default if each.default_factory is MISSING else each.default_factory()
+        found[f"{type(noun).__name__}.{each.name}"] = getattr(noun, each.name) != default
+    return found
 
 
 @pytest.mark.parametrize("example", sorted((ROOT / "policies" / "examples").glob("*.yaml")), ids=lambda path: path.name)
