@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
@@ -66,6 +65,7 @@ def make_adapters(
     policy: Policy, *, state_directory: str, clock: Clock, notary: Notary, binary: str = "restic", secrets: SecretStore | None = None
 ) -> Adapters:
     """Build everything a run may touch the world with, and its wrapped forms for a drill; `secrets` resolves its references."""
+    from drtool.app.own_places import places_of_our_own
     from drtool.catalog.evidence_folder import EvidenceFolder
     from drtool.catalog.memory import MemoryFolder
     from drtool.engine.adapters import Adapters
@@ -137,19 +137,6 @@ def make_adapters(
         notary=notary,
         natives=natives,
     )
-
-
-def places_of_our_own(policy: Policy, state_directory: str) -> tuple[OwnPlace, ...]:
-    """Say where on this machine drtool keeps its own things, the policy where it is looked for."""
-    from drtool.model.errors import PolicyError
-    from drtool.planning.own import own_places
-    from drtool.policy.find import find
-
-    found: tuple[str, ...] = ()
-    with contextlib.suppress(PolicyError):
-        found = find(None, os.environ)
-    absolute = (os.path.abspath(path) for path in found)
-    return own_places(policy, state_directory=os.path.abspath(state_directory), policy_paths=absolute)
 
 
 def make_secrets() -> SecretStore:

@@ -245,6 +245,10 @@ class App:
         """Say what of drtool's own lies below a protected path of this machine, and what that means."""
         return verbs.looking.told_of_own_places(self._runtime)
 
+    def own_place_of(self, path: str) -> str:
+        """Say which place of drtool's own on this machine a path is or lies in, links followed; empty: in none."""
+        return verbs.looking.own_place_of(self._runtime, path)
+
     def known_names(self, kind: str) -> Mapping[str, str]:
         """Return the names of a kind (`SET`, `POINT`, `RUN`, …) that are known without asking anybody, each with what it is."""
         return verbs.known.known_names(self._runtime, kind)

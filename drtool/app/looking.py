@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from drtool.app.composition import places_of_our_own
 from drtool.app.forecasts import Forecasts, ForecastView
 from drtool.app.history import report
 from drtool.app.listings import find, found_with_manifest, listings, read_manifest
+from drtool.app.own_places import place_of_our_own, places_of_our_own
 from drtool.app.runtime import Runtime
 from drtool.app.sweeping import sweep_quietly
 from drtool.app.working import carry_out, fresh, working, writable_state
@@ -110,3 +110,9 @@ def mount(runtime: Runtime, plan: Plan) -> Report:
 def told_of_own_places(runtime: Runtime) -> tuple[str, ...]:
     """Say what of drtool's own lies below a protected path of this machine, and what that means."""
     return own.told_of_own_places(runtime.policy, places_of_our_own(runtime.policy, runtime.state_directory))
+
+
+def own_place_of(runtime: Runtime, path: str) -> str:
+    """Say which place of drtool's own on this machine a path is or lies in, links followed; empty: in none."""
+    place = place_of_our_own(runtime.policy, runtime.state_directory, path)
+    return "" if place is None else place.words

@@ -4,7 +4,7 @@ import click
 
 from drtool.cli import exits
 from drtool.cli.options import LongVerb
-from drtool.cli.report_files import ReportFile, files_of, leaves_reports
+from drtool.cli.report_files import ReportFile, files_of, keep_apart, leaves_reports
 from drtool.cli.session import open_session
 
 
@@ -21,6 +21,7 @@ def command(context: click.Context, names: tuple[str, ...], due: bool, reports: 
     """
     session = open_session(context)
     app = session.app()
+    keep_apart(app, reports)
     if due:
         session.progress.wait_for_work()
         chosen = app.due_drills(names)

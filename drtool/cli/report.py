@@ -21,14 +21,16 @@ def command(context: click.Context, run: str, form: str | None, output: str | No
     app = session.journals()
     report = app.report(whole_run(app, run))
     code = exits.of_report(report)
-    text = report_text(form or ("json" if session.options.json else "text"), report, code=code, former=app.history)
+    form = form or ("json" if session.options.json else "text")
+    text = report_text(form, report, code=code, former=app.history)
     if output is None:
         screen.data([text.removesuffix("\n")])
         return code
-    from drtool.cli.report_files import write  # noqa: PLC0415 - only a file needs it
+    from drtool.cli.report_files import ReportFile, keep_apart, write  # noqa: PLC0415 - only a file needs it
 
+    keep_apart(app, (ReportFile(form, output),))
     try:
-        write(output, text)
+        write(form, output, text)
     except OSError as error:
         raise Refused(
             f"the report could not be written to {output}: {error.strerror}",

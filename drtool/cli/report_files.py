@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import os
+import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from drtool.cli import exits, screen
-from drtool.cli.render.forms import FORMS, report_text
+from drtool.cli.render.forms import FORMS, MOST_OF_BEGINNING, is_report, report_text
 from drtool.cli.render.words import printable
 from drtool.model.errors import DrtoolError
 
 if TYPE_CHECKING:
+    from drtool.app.facade import App
     from drtool.model.report import Report
+
+_DESCRIPTORS: Final = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/self/fd/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,8 @@ class _ReportFileType(click.ParamType[ReportFile]):
             self.fail(f"there is no folder {printable(folder)} for the report: make it first, or name another file", param, ctx)
         if not os.path.exists(path) and not os.access(folder, os.W_OK | os.X_OK):
             self.fail(f"nothing can be written into {printable(folder)} by this user: name another file for the report", param, ctx)
+        if why := why_not(form, path):
+            self.fail(f"{printable(path)} {why}: name another file for the report, or remove it first", param, ctx)
         return ReportFile(form, path)
 
 
@@ -81,7 +88,7 @@ def write_reports(reports: Sequence[ReportFile], report: Report, *, code: int, f
     """Write a report to files; one that cannot be written is told, and changes neither outcome nor code."""
     for wanted in reports:
         try:
-            write(wanted.path, report_text(wanted.form, report, code=code, former=former))
+            write(wanted.form, wanted.path, report_text(wanted.form, report, code=code, former=former))
         except OSError as error:
             words = [f"the report {wanted.form}={printable(wanted.path)} could not be written: {error.strerror}"]
             if report.run:
@@ -89,24 +96,62 @@ def write_reports(reports: Sequence[ReportFile], report: Report, *, code: int, f
             screen.words(words)
 
 
-def write(path: str, text: str) -> None:
-    """Replace a file at once (its folder is made where missing); what is no regular file, a pipe say, is written to. Raises OSError."""
+def why_not(form: str, path: str) -> str:
+    """Say why a file is not replaced by a report; empty where nothing is lost: it is new, empty, or a report in that form."""
+    if _is_stream(path):
+        return ""
+    if os.path.islink(path):
+        return "is a link"
+    try:
+        with open(path, "rb") as stream:
+            beginning = stream.read(MOST_OF_BEGINNING).decode("utf-8", "replace")
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        return f"cannot be looked at ({error.strerror})"
+    return "" if not beginning or is_report(form, beginning) else f"is there and holds something else than a report in the form {form}"
+
+
+def keep_apart(app: App, reports: Iterable[ReportFile]) -> None:
+    """Raise a usage error for a report that would lie where drtool keeps its own: nothing is started, and nothing written there."""
+    for report in reports:
+        if words := app.own_place_of(report.path):
+            raise click.UsageError(f"{printable(report.path)} is or lies in {printable(words)}: name another file for the report")
+
+
+def write(form: str, path: str, text: str) -> None:
+    """Replace a report at once (its folder is made where missing); what is no regular file, a pipe say, is written to.
+
+    Raises OSError, also where `why_not` has a reason.
+    """
     data = text.encode()
-    if os.path.exists(path) and not os.path.isfile(path):
-        with open(path, "wb") as stream:
+    if _is_stream(path):
+        with open(path, "ab") as stream:
             stream.write(data)
         return
+    if why := why_not(form, path):
+        raise OSError(errno.EEXIST, f"it {why}")
+    folder = os.path.dirname(os.path.abspath(path))
     with contextlib.suppress(FileExistsError):  # a file stands where the folder should: opening it says so more clearly
-        os.makedirs(os.path.dirname(os.path.abspath(path)))
-    temporary = f"{path}.{os.getpid()}.new"
+        os.makedirs(folder)
+    temporary = os.path.join(folder, f".drtool-{secrets.token_hex(8)}.new")
     try:
-        with open(temporary, "wb") as stream:
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666), "wb") as stream:
+            with contextlib.suppress(FileNotFoundError):  # what somebody closed to others stays closed
+                os.fchmod(stream.fileno(), os.stat(path).st_mode & 0o777)
             stream.write(data)
         os.replace(temporary, path)
     except OSError:
-        if os.path.exists(temporary):
+        with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
+
+
+def _is_stream(path: str) -> bool:
+    """Tell whether a path is written to, and not replaced: a pipe, a device, or a descriptor, whatever it leads to."""
+    if os.path.abspath(path).startswith(_DESCRIPTORS):
+        return True
+    return os.path.exists(path) and not os.path.isfile(path) and not os.path.islink(path)
 
 
 def _report_of(error: DrtoolError, *, verb: str) -> Report:

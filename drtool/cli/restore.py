@@ -8,7 +8,7 @@ from drtool.cli import exits, screen
 from drtool.cli.destination import DestinationVerb, check_undo, check_usage, request_of, restore_options
 from drtool.cli.ids import whole_run
 from drtool.cli.questions import go_on
-from drtool.cli.report_files import ReportFile, leaves_reports
+from drtool.cli.report_files import ReportFile, keep_apart, leaves_reports
 from drtool.cli.session import Invocation, open_session
 from drtool.model.errors import Refused
 
@@ -38,6 +38,7 @@ def command(context: click.Context, /, undo: str | None, yes: bool, reports: tup
     else:
         check_undo(given)
     app = open_app(session, given)
+    keep_apart(app, reports)
     plan = app.plan_restore(request_of(app, given)) if undo is None else app.plan_undo(_undone(app, undo))
     if not (session.options.quiet and yes):
         screen.words(plan_lines(plan))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import click
 
 from drtool.cli.options import LongVerb
-from drtool.cli.report_files import ReportFile, leaves_reports
+from drtool.cli.report_files import ReportFile, keep_apart, leaves_reports
 from drtool.cli.session import open_session
 
 
@@ -19,6 +19,7 @@ def command(context: click.Context, sets: tuple[str, ...], due: bool, reports: t
     """
     session = open_session(context)
     app = session.app()
+    keep_apart(app, reports)
     if due:
         session.progress.wait_for_work()
     work = (lambda: app.run_due(sets)) if due else (lambda: app.run(sets))

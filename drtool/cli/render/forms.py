@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
+
+from drtool.cli.render.words import BAD, GOOD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -10,6 +13,21 @@ if TYPE_CHECKING:
     from drtool.model.report import Report
 
 FORMS: Final = ("text", "json", "junit", "html", "markdown")
+MOST_OF_BEGINNING: Final = 65536
+"""So many bytes tell whether something is a report."""
+_BEGINNINGS: Final = {
+    "text": rf"[^\n]* [{GOOD}{BAD}]  [a-z]+ [^\n]*(in|and never ended)\b",
+    "json": r'\{\n  "format": "drtool\.report/',
+    "junit": r'<\?xml version="1\.0" encoding="UTF-8"\?>\n<testsuites name="drtool ',
+    "html": r"<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta http-equiv=\"Content-Security-Policy\" "
+    r"content=\"default-src 'none'; style-src 'sha256-",
+    "markdown": rf"## [{GOOD}{BAD}] [^\n]*\n\n[A-Z][a-z]+ [^\n]* exit code \d+\.\n",
+}
+
+
+def is_report(form: str, beginning: str) -> bool:
+    """Tell by how a text begins whether it is a report in that form, which another may replace."""
+    return re.match(_BEGINNINGS[form], beginning) is not None
 
 
 def report_text(form: str, report: Report, *, code: int, former: Callable[[], Iterable[Report]]) -> str:
