@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from drtool.app.composition import FACTS
 from drtool.app.forecasts import Forecasts
 from drtool.app.listings import choose, find, listings
+from drtool.app.own_places import place_of_our_own
 from drtool.app.runtime import Runtime
 from drtool.app.sweeping import sweep_quietly
 from drtool.app.working import carry_out, fresh, working, writable_state
 from drtool.catalog.manifest import policy_of
 from drtool.engine.observe import observe
-from drtool.engine.room import require_room, size_paths
+from drtool.engine.room import directories_here, require_room, size_paths
 from drtool.engine.survey import survey
-from drtool.model.errors import Corrupt
+from drtool.model.errors import Corrupt, Refused
 from drtool.model.plan import Plan
 from drtool.model.point import Manifest
 from drtool.model.report import Report
@@ -25,6 +26,7 @@ from drtool.planning import undo
 from drtool.planning.choose import ChosenPoint
 from drtool.planning.gone import gone_sets
 from drtool.planning.others import about_choice
+from drtool.planning.own import IN_USE
 from drtool.planning.own_policy import Joined, join
 from drtool.planning.restore import RestoreRequest
 from drtool.planning.room import with_sizes
@@ -63,6 +65,7 @@ def plan_restore(runtime: Runtime, request: RestoreRequest) -> Plan:
         if runtime.is_bare:
             plan = replace(plan, notes=(*plan.notes, *signed_by(choice.recovery_point for choice in chosen.values())))
         adapters = runtime.for_plan(plan).adapters
+        _require_apart(runtime, directories_here(adapters, plan))
         plan = with_sizes(plan, size_paths(adapters, plan))
         require_room(adapters, plan)
         return with_forecast(runtime, with_surveys(plan, survey(adapters, plan)), read)
@@ -73,6 +76,18 @@ def restore(runtime: Runtime, plan: Plan) -> Report:
     able = runtime.for_plan(plan)
     with working(able):
         return carry_out(able, plan, needs_state=False)
+
+
+def _require_apart(runtime: Runtime, directories: Iterable[str]) -> None:
+    """Refuse to pour into a repository or the state directory: what others keep there takes foreign files for damage."""
+    for directory in directories:
+        place = place_of_our_own(runtime.policy, runtime.state_directory, directory)
+        if place is not None and place.what in IN_USE:
+            raise Refused(
+                f"{directory} is or lies in {place.words} ({place.path}), where drtool keeps its own",
+                hint="name another: --to directory PATH",
+                safe="nothing was started",
+            )
 
 
 def plan_undo(runtime: Runtime, run: str) -> Plan:

@@ -26,6 +26,11 @@ def require_room(adapters: Adapters, plan: Plan) -> None:
             )
 
 
+def directories_here(adapters: Adapters, plan: Plan) -> tuple[str, ...]:
+    """Return the directories of this machine that a plan restores to."""
+    return tuple(_wanted(adapters, plan, lambda _action: 0))
+
+
 def size_paths(adapters: Adapters, plan: Plan) -> dict[str, int | None]:
     """Return how much the single paths of each restore step need, as a copy of the point lists them; None where none can be asked.
 

@@ -60,3 +60,26 @@ def test_a_key_below_what_is_protected_stays_and_what_is_kept_aside_is_not_store
     assert key.stat().st_ino == number
     assert list(machine.data.glob("deep.before-*")), "it is still there to be looked at"
     machine.done("drill", "monthly")
+
+
+def test_nothing_is_restored_into_a_repository_or_the_state_directory(machine: Machine) -> None:
+    state = ("--state-directory", str(machine.directory / "state"))
+    machine.done("init", *state)
+    machine.done("run", *state)
+    (machine.directory / "link").symlink_to("near")
+    places = {
+        "near": "the repository near",
+        "near/sub": "the repository near",
+        "near/data/../new/sub": "the repository near",
+        "link/sub": "the repository near",
+        "state": "the state directory",
+        "state/sub/deep": "the state directory",
+    }
+    before = sorted((machine.directory / "near").rglob("*"))
+    for name, words in places.items():
+        refused = machine.call("restore", "documents", "--to", "directory", str(machine.directory / name), "--yes", *state)
+        assert (refused.returncode, words in refused.stderr) == (6, True), (name, refused.stderr)
+    planned = machine.call("plan", "restore", "documents", "--to", "directory", str(machine.directory / "near"), *state)
+    assert (planned.returncode, "the repository near" in planned.stderr) == (6, True), planned.stderr
+    assert sorted((machine.directory / "near").rglob("*")) == before
+    machine.done("restore", "documents", "--to", "directory", str(machine.directory / "near-by"), "--yes", *state)
