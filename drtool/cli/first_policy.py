@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 from typing import Any, Final
 
-from drtool.cli.first_places import holder_of, shared_with
+from drtool.cli.first_places import holder_of, misplaced, shared_with, unprotectable
 from drtool.cli.questions import AnswerError, Asker, Question, refusal
 from drtool.model.answers import KEPT, Answers, Datasets, Folders, Place
 from drtool.model.errors import PolicyError
@@ -86,8 +86,14 @@ def _protected(asker: Asker[Answers], draft: Answers, private: str) -> Answers:
         words = "Which machine? user@host, or a name of your ssh_config; restic must be there, and the key of ssh without a passphrase."
         draft = asker.ask(draft, Question("--ssh", words), lambda before, text: replace(before, protect=Folders(("/",), text)))
         ssh = draft.protect.ssh if isinstance(draft.protect, Folders) else ""
+
+    def protect(before: Answers, paths: tuple[str, ...]) -> Answers:
+        if not ssh and (why := unprotectable(paths[-1])):
+            raise AnswerError(why)
+        return replace(before, protect=Folders(paths, ssh))
+
     words = "Which folders? One a line, each by its whole path."
-    return asker.ask_each(draft, Question("--path", words), lambda before, paths: replace(before, protect=Folders(paths, ssh)))
+    return asker.ask_each(draft, Question("--path", words), protect)
 
 
 def _datasets(asker: Asker[Answers], draft: Answers, private: str) -> Answers:
@@ -123,6 +129,8 @@ def _place(asker: Asker[Answers], draft: Answers, which: str, words: str, privat
             raise AnswerError("there is no near copy: without this one there is none at all")
         if text == NOTHING:
             return _with(before, which, None)
+        if why := misplaced(before, which, text):
+            raise AnswerError(f"{why}: name another folder")
         seen_from = "sftp:new.example.org:/new" if is_elsewhere and is_first and text.startswith("/") else ""
         shared = shared_with(before, text) if which == "offsite" else ""
         return _with(before, which, Place(text, reference, _logins_of(before, text), seen_from, shared))

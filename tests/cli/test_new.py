@@ -281,6 +281,59 @@ def test_a_sandbox_lies_outside_of_what_is_protected_and_stored(newcomer: Newcom
     assert not newcomer.policy.exists()
 
 
+@pytest.mark.parametrize(
+    ("option", "place", "said"),
+    [
+        ("--near", "my data: all", "is this folder"),
+        ("--near", "my data: all/../my data: all/", "is this folder"),
+        ("--near", "link", "is this folder"),
+        ("--near", "", "lies in it"),
+        ("--offsite", "my data: all", "is this folder"),
+        ("--offsite", "near/sub", "it lies in the near copy"),
+        ("--offsite", "to near/sub", "it lies in the near copy"),
+        ("--offsite", "to near", "two names for one repository are no copy"),
+        ("--path", "link", "is a symbolic link: name the place it points to"),
+        ("--path", "link/", "is a symbolic link"),
+        ("--path", "dangling", "is a symbolic link"),
+        ("--path", "gone", "there is no"),
+        ("--path", "my data: all/letter.txt/x", "there is no"),
+    ],
+)
+def test_a_place_that_a_run_would_not_take_is_refused_at_the_question(newcomer: Newcomer, option: str, place: str, said: str) -> None:
+    (newcomer.directory / "link").symlink_to(newcomer.data)
+    (newcomer.directory / "to near").symlink_to(newcomer.directory / "near")
+    (newcomer.directory / "dangling").symlink_to("nowhere")
+    before = newcomer.things()
+    refused = newcomer.call("new", *newcomer.without(option), option, f"{newcomer.directory}/{place}", "--no-check")
+    assert refused.code == 2, refused.err
+    assert said in " ".join(refused.err.split())
+    assert option in refused.err
+    assert newcomer.things() == before
+
+
+def test_the_near_copy_does_not_lie_below_what_is_stored_off_site(newcomer: Newcomer) -> None:
+    outside = [
+        *newcomer.without("--near", "--offsite"),
+        "--near",
+        f"{newcomer.directory}/away/near",
+        "--offsite",
+        f"{newcomer.directory}/away",
+    ]
+    refused = newcomer.call("new", *outside, "--no-check")
+    assert refused.code == 2
+    assert "lies in it: name another folder" in " ".join(refused.err.split())
+
+
+def test_a_copy_inside_of_what_is_protected_is_left_out_of_its_points(newcomer: Newcomer) -> None:
+    inside = [*newcomer.without("--near"), "--near", f"{newcomer.data}/near"]
+    assert "it is left out of its points" in " ".join(newcomer.done("new", *inside, "--no-check").split())
+
+
+def test_folders_of_another_machine_are_not_looked_for_on_this_one(newcomer: Newcomer) -> None:
+    there = ("--ssh", "me@pi", "--seen-from", f"sftp:me@here:{newcomer.directory}/near", "--no-check")
+    newcomer.done("new", *newcomer.without("--path"), "--path", "/only/there", "--path", f"{newcomer.directory}/near", *there)
+
+
 def test_the_sandbox_of_another_machine_is_a_folder_there(newcomer: Newcomer) -> None:
     answers = [*newcomer.answers, "--ssh", "me@pi", "--seen-from", f"sftp:me@here:{newcomer.directory}/near", "--no-check"]
     refused = newcomer.call("new", *answers, "--sandbox", f"{newcomer.data}/box")
