@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from drtool.engine.adapters import Adapters
 from drtool.engine.natives import store_named
@@ -16,12 +17,13 @@ from drtool.model.point import RecoveryPoint
 _STAYS = "drtool run tries again"
 
 
-def unclaim(adapters: Adapters, repository: str, points: Iterable[RecoveryPoint]) -> dict[str, str]:
+def unclaim(adapters: Adapters, repository: str, points: Iterable[RecoveryPoint], *, by: datetime) -> dict[str, str]:
     """Let stores forget what only these points name, oldest first; returns the points that must stay, each with the reason.
 
     What another manifest names stays at its store, and what a user's own job made as well: only the claim goes. Where that cannot be told,
     or a store does not forget, the claim stays too, so that nothing of ours is ever left without one. Nothing frees the space later: what
-    a store forgets is gone at once, so every repository is listed again first, and a hold in any of them keeps it.
+    a store forgets is gone at once, so every repository is listed again first, and a hold in any of them keeps it that is not
+    over by the date `by`.
     """
     kept: dict[str, str] = {}
     given_up: set[str] = set()
@@ -37,15 +39,15 @@ def unclaim(adapters: Adapters, repository: str, points: Iterable[RecoveryPoint]
             continue
         listings = listings or tuple(list_repository(adapters, name) for name in adapters.repositories)
         claims = adapters.natives.claims(listings, adapters.repositories, but=given_up)
-        reason = _held(adapters, listings, point) or _forget(adapters, made, claims, listings)
+        reason = _held(listings, point, by=by) or _forget(adapters, made, claims, listings)
         if reason:
             given_up.discard(point.manifest)
             kept[point.point] = reason
     return kept
 
 
-def _held(adapters: Adapters, listings: Iterable[Listing], point: RecoveryPoint) -> str:
-    holds = (hold for each in listings for hold in active_holds(each.holds, adapters.clock.now()))
+def _held(listings: Iterable[Listing], point: RecoveryPoint, *, by: datetime) -> str:
+    holds = (hold for each in listings for hold in active_holds(each.holds, by))
     return next((hold.reason for hold in holds if hold.set == point.set and hold.point in ("", point.point)), "")
 
 

@@ -11,6 +11,7 @@ from drtool.model.plan import Plan, Seal, Skipped, Step, Store, Verdict
 from drtool.model.point import DataSnapshot, MissingMember, RecoveryPoint
 from drtool.model.policy import BackupSet, Policy
 from drtool.model.workload import Workload
+from drtool.planning.believed import Leap, leap_of
 from drtool.planning.caution import cautions
 from drtool.planning.copy import copy_step, lacking
 from drtool.planning.forget import ForgetDecision, decide_forget, forget_step
@@ -242,8 +243,10 @@ def _after_seal(
         draft.written.setdefault(backup_set.to, []).append(step.id)
         draft.written.setdefault(target, []).append(step.id)
         arrived[target] = (seal, step.id)
+    leap = _leap(policy, backup_set, held, now=now)
+    draft.notes += [f"{backup_set.name}: {leap.words}"] if leap else []
     for repository, needs in arrived.items():
-        decision = decide_forget(policy, backup_set, held[repository], fresh=fresh, now=now)
+        decision = decide_forget(policy, backup_set, held[repository], fresh=fresh, now=now, stopped=leap.reason if leap else "")
         if decision is None:
             draft.notes.append(f"{backup_set.name}: nothing is forgotten in {repository}, which could not be listed")
             continue
@@ -252,6 +255,11 @@ def _after_seal(
             draft.forgets.append((backup_set, decision, fresh.point, needs))
     for repository in arrived:  # nothing is forgotten anywhere before the new point was looked at
         draft.written.setdefault(repository, []).extend(step.id for step in guard)
+
+
+def _leap(policy: Policy, backup_set: BackupSet, held: Mapping[str, RepositoryView], *, now: datetime) -> Leap | None:
+    earlier = (point for name in policy.repositories_of(backup_set) for point in held[name].of(backup_set.name))
+    return leap_of(backup_set, earlier, now=now)
 
 
 def _forget_steps(draft: _Draft, written: Mapping[str, tuple[str, ...]], *, now: datetime) -> list[Step]:

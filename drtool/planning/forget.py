@@ -31,8 +31,12 @@ def decide_forget(
     *,
     fresh: RecoveryPoint,
     now: datetime,
+    stopped: str = "",
 ) -> ForgetDecision | None:
-    """Judge the points of a set in one repository as if `fresh` were sealed there; None when the repository could not be listed."""
+    """Judge the points of a set in one repository as if `fresh` were sealed there; None when the repository could not be listed.
+
+    `stopped` says why nothing is forgotten; empty: by the rules.
+    """
     listing = holding.listing
     if listing.problem is not None:
         return None
@@ -45,6 +49,7 @@ def decide_forget(
         verified=holding.verified,
         holds=listing.holds,
         damaged=holding.damaged,
+        stopped=stopped,
     )
     lost = tuple(verdict.point for verdict in reversed(judged) if not verdict.reasons and verdict.point != fresh.point)
     going = frozenset(lost)

@@ -3,11 +3,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
-from drtool.model.hold import Hold, active_holds
+from drtool.model.hold import Hold
 from drtool.model.plan import Verdict
 from drtool.model.point import RecoveryPoint
 from drtool.model.policy import Retention
 from drtool.model.tolerance import FUTURE_TOLERANCE
+from drtool.planning.believed import BORNE_OUT, believed, standing_holds
 from drtool.planning.words import spell_duration
 
 _Reasons = dict[str, list[str]]
@@ -37,6 +38,7 @@ def verdicts(
     verified: frozenset[str] = frozenset(),
     holds: tuple[Hold, ...] = (),
     damaged: bool = False,
+    stopped: str = "",
 ) -> tuple[Verdict, ...]:
     """Give every point of a set in one repository its reasons to be kept, newest first; no reason: it is forgotten.
 
@@ -44,8 +46,10 @@ def verdicts(
     bucket. The others follow the same rules among themselves, and the newest of them that holds a member stays until a newer point
     that stays holds it. One that lacks nothing but what a platform kept stays as long as it would have with that: it is what a forgetting
     that was killed leaves. While nobody can tell what a platform keeps of a point, that stays. Rules that name nothing to keep keep
-    everything. `verified` are point ids proven or re-read in this repository; `holds` may hold ended ones. Of a repository that was found
-    `damaged` nothing is forgotten: nobody knows what can still be read.
+    everything. `within` is measured from the newest of them that is a day old (or as old as it says, where that is less), and a hold ends
+    by its date once a point of later than that is a day old. `verified` are point ids proven or re-read in this repository; `holds` may
+    hold ended ones. Of a repository that was found `damaged` nothing is forgotten: nobody knows what can still be read; nor when `stopped`
+    says why.
     """
     unique = {point.point: point for point in points if point.set == set}
     newest_first = sorted(unique.values(), key=_age, reverse=True)
@@ -55,8 +59,9 @@ def verdicts(
     past = [point for point in newest_first if point.instant <= horizon]
     counted = [point for point in past if point.counts]
     lesser = [point for point in past if not point.counts] if len(counted) < len(past) else []
-    _apply_rules(counted, keep, reasons, now=now)
-    _apply_rules([point for point in lesser if not _lacks_only_native(point)], keep, reasons, now=now, among=_AMONG)
+    _apply_rules(counted, keep, reasons, oldest=_oldest(counted, keep, now=now))
+    partial = [point for point in lesser if not _lacks_only_native(point)]
+    _apply_rules(partial, keep, reasons, oldest=_oldest(past, keep, now=now), among=_AMONG)
     _apply_with_native(counted, lesser, keep, reasons, now=now)
     _apply_verified_floor(counted, keep.verified, reasons, verified=verified)
     if counted:
@@ -64,12 +69,15 @@ def verdicts(
     for point in lesser:
         if point.unasked:
             reasons[point.point].append("what a platform keeps of it could not be asked for")
-    _keep_held(active_holds(holds, now), reasons, set_name=set)
+    _keep_held(standing_holds(holds, past, now=now), reasons, set_name=set)
     _keep_last_of_members(past, lesser, reasons)
     _stop_for_the_future(future, reasons)
     if damaged:
         for kept in reasons.values():
             kept.append(f"{repository} was found damaged")
+    if stopped:
+        for kept in reasons.values():
+            kept.append(stopped)
     return tuple(
         Verdict(
             point=point.point,
@@ -98,19 +106,23 @@ def _apply_with_native(
     if left:
         names = {point.point for point in left}
         told: _Reasons = {name: given if name in names else [] for name, given in reasons.items()}
-        _apply_rules(sorted([*counted, *left], key=_age, reverse=True), keep, told, now=now, among=_WITH_NATIVE)
+        whole = sorted([*counted, *left], key=_age, reverse=True)
+        _apply_rules(whole, keep, told, oldest=_oldest(whole, keep, now=now), among=_WITH_NATIVE)
 
 
-def _apply_rules(counted: list[RecoveryPoint], keep: Retention, reasons: _Reasons, *, now: datetime, among: str = "") -> None:
+def _oldest(points: list[RecoveryPoint], keep: Retention, *, now: datetime) -> datetime | None:
+    return None if keep.within is None else believed(points, now=now, lag=min(BORNE_OUT, keep.within)) - keep.within
+
+
+def _apply_rules(counted: list[RecoveryPoint], keep: Retention, reasons: _Reasons, *, oldest: datetime | None, among: str = "") -> None:
     for position, point in enumerate(counted[: max(keep.last, 0)], start=1):
         reasons[point.point].append(f"last {position} of {keep.last}{among}")
     days = _newest_of_each(counted, _day, len(counted))  # the newest of a week, month or year is the newest of one of its days
     for name, bucket, pattern in _BUCKETS:
         for point in _newest_of_each(counted if name == "hourly" else days, bucket, getattr(keep, name)):
             reasons[point.point].append(f"{name} {point.instant.astimezone(UTC).strftime(pattern)}{among}")
-    if keep.within is not None:
+    if keep.within is not None and oldest is not None:
         reason = f"within {spell_duration(keep.within)}{among}"
-        oldest = now - keep.within
         for point in counted:
             if point.instant < oldest:
                 break

@@ -5,10 +5,11 @@ from drtool.engine.adapters import Adapters
 from drtool.engine.safeguard import own_points, require_unchanged
 from drtool.engine.unclaim import unclaim
 from drtool.model.errors import Conflict
-from drtool.model.hold import active_holds, looked_at, spent_pins
+from drtool.model.hold import looked_at, spent_pins
 from drtool.model.inventory import Listing
 from drtool.model.plan import Done, Forget, Forgotten, Guard, Verdict
 from drtool.model.quarantine import reasons_to_stop
+from drtool.planning.believed import believed, standing_holds
 from drtool.planning.evidence import damage, verified_points
 from drtool.planning.retention import verdicts
 
@@ -29,14 +30,20 @@ def forget(work: Work, action: Forget) -> Forgotten:
     why = stops[0].words if stops else _why_guarded(work)
     if why:
         return Forgotten((), dict.fromkeys(action.points, why))
-    holds = active_holds(listing.holds, now)
+    own = own_points(listing, of_set).values()
+    holds = standing_holds(listing.holds, own, now=now)
     kept = {name: hold.reason for name in action.points for hold in holds if hold.set == of_set and hold.point in ("", name)}
     # The plan took the new point for complete and whole, and other points for what they were then.
     kept |= {
         each.point: ", ".join(each.reasons) for each in _judged(adapters, listing, of_set) if each.reasons and each.point in action.points
     }
     # What a platform keeps goes before the claim on it: killed in between, the next run forgets the rest.
-    native = unclaim(adapters, action.repository, (points[name] for name in action.points if name in points and name not in kept))
+    native = unclaim(
+        adapters,
+        action.repository,
+        (points[name] for name in action.points if name in points and name not in kept),
+        by=believed(own, now=now),
+    )
     kept |= native
     forgotten = tuple(name for name in action.points if name in points and name not in kept)
     if forgotten:
