@@ -11,7 +11,8 @@ from urllib.parse import quote
 from drtool.catalog.memory import MemoryFolder
 from drtool.catalog.storage import make_folder, read_json, write_atomically
 from drtool.model.codec import canonical, decode
-from drtool.model.inventory import Listing
+from drtool.model.inventory import Listing, Problem
+from drtool.model.memory import SAME_HINT, same_repository
 from drtool.model.native import NativeState
 from drtool.model.point import RecoveryPoint
 from drtool.model.policy import RepositoryPolicy
@@ -55,9 +56,16 @@ class Index:
             data = read_json(self._file(repository))
             with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError):
                 if data is not None and _tells_apart(data):
-                    memory = self._memories.of(repository).read()
-                    known[repository] = self._judge(replace(decode(Listing, data), vanished=memory.vanished, damage=memory.damage))
+                    known[repository] = self._as_remembered(repository, decode(Listing, data))
         return known
+
+    def _as_remembered(self, repository: str, listing: Listing) -> Listing:
+        """Return what was listed as it counts now: of one that is named twice nothing does, as it is no copy."""
+        twin = self._memories.twin_of(repository)
+        if twin:
+            return Listing(repository, listing.taken, problem=Problem("Refused", same_repository(repository, twin), SAME_HINT))
+        memory = self._memories.of(repository).read()
+        return self._judge(replace(listing, vanished=memory.vanished, damage=memory.damage))
 
     def clear(self) -> None:
         """Drop everything."""

@@ -87,6 +87,16 @@ class MemoryFolder:
         """Return the memory of a repository of the policy."""
         return self._files[repository]
 
+    def twin_of(self, repository: str) -> str:
+        """Return the repository named before this one in the policy of which is known that it is the same one; empty: there is none."""
+        identity = self._files[repository].read().stands_there
+        for name, file in self._files.items():
+            if name == repository:
+                break
+            if identity and file.read().stands_there == identity:
+                return name
+        return ""
+
     def find(self, repository: str) -> MemoryFile | None:
         """Return the memory of a repository, None when the policy has none of that name."""
         return self._files.get(repository)

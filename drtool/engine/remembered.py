@@ -13,7 +13,7 @@ from drtool.model.damage import Damage
 from drtool.model.errors import Corrupt, DrtoolError, NoRepository, NotFound, Refused
 from drtool.model.hold import Hold
 from drtool.model.inventory import Listing
-from drtool.model.memory import KnownPoint, Memory, Vanished, missed_hint
+from drtool.model.memory import SAME_HINT, KnownPoint, Memory, Vanished, missed_hint, same_repository
 from drtool.model.point import Artifact, Manifest
 from drtool.planning import memory as decide
 from drtool.ports import (
@@ -87,6 +87,8 @@ class Remembered:
         return self._change(lambda known: decide.accepted(known, listing, by=self._by, identity=identity), must=True)
 
     def list(self, *, maximum_age_seconds: float = 0.0) -> Listing:
+        """List it. Raises Refused where it is a repository that the policy names before under another name: it is no copy of that."""
+        self._require_apart(again=True)
         before, written, began = self._memory.read(), dict(self._written), self._clock.now()
         with self._noting():
             listing = self._repository.list(maximum_age_seconds=maximum_age_seconds)
@@ -122,6 +124,7 @@ class Remembered:
 
     def copy(self, points: tuple[str, ...], origin: Repository, *, on_progress: ProgressListener | None = None) -> int:
         source = origin.inner if isinstance(origin, Remembered) else origin
+        self._require_apart()
         with self._noting():
             written = self._repository.copy(points, source, on_progress=on_progress)
         arrived = [each for each in self._repository.list(maximum_age_seconds=RECENT_SECONDS).points if each.point in points]
@@ -179,9 +182,11 @@ class Remembered:
                 self.guarantees()
             except NoRepository as error:
                 raise Refused(error.what, hint=missed_hint(self.name), safe="nothing was made") from None
+            self._require_apart()
             return False
         made = self._repository.initialise(chunker_of=chunker_of.inner if isinstance(chunker_of, Remembered) else chunker_of)
         self._identify()
+        self._require_apart()
         return made
 
     def prune(self) -> None:
@@ -200,7 +205,9 @@ class Remembered:
         findings = self._repository.examine(places, coming_bytes=coming_bytes)
         if all(finding.good is not False for finding in findings):  # it was opened, so its id is known
             self._identify()
-        return findings
+        twin = self._folder.twin_of(self.name)
+        told = (Finding(self.name, good=False, text=same_repository(self.name, twin), remedy=SAME_HINT),) if twin else ()
+        return (*findings, *told)
 
     @property
     def _memory(self) -> MemoryFile:
@@ -211,6 +218,18 @@ class Remembered:
 
     def _learn(self, identity: str) -> None:
         self._change(lambda known: decide.identified(known, identity, at=self._clock.now()))
+
+    def _require_apart(self, *, again: bool = False) -> None:
+        """Refuse what is known to be another repository of the policy; `again` asks it first, as that may be mended."""
+        twin = self._folder.twin_of(self.name)
+        if twin and again:
+            with contextlib.suppress(DrtoolError):
+                identity, shared = self._repository.guarantees().identity, self._memory.read().stands_there
+                self._change(lambda known: decide.moved_apart(known, identity, twin=shared))
+                self._learn(identity)
+            twin = self._folder.twin_of(self.name)
+        if twin:
+            raise Refused(same_repository(self.name, twin), hint=SAME_HINT)
 
     def _identify(self) -> None:
         with contextlib.suppress(DrtoolError):

@@ -20,6 +20,15 @@ def missed_hint(repository: str) -> str:
     )
 
 
+def same_repository(name: str, other: str) -> str:
+    """Say that two names are one repository."""
+    return f"{other} and {name} are the same repository: a copy there protects from nothing"
+
+
+SAME_HINT = "correct the address of one of them, and then: drtool doctor"
+"""What to do about that."""
+
+
 @dataclass(frozen=True, slots=True)
 class Vanished:
     """Something this machine knew in a repository that is there no more, although drtool did not remove it.
@@ -87,6 +96,11 @@ class Memory:
     heads: tuple[KnownHead, ...] = ()
     damage: tuple[Damage, ...] = ()
     accepted: tuple[Acceptance, ...] = ()
+
+    @property
+    def stands_there(self) -> str:
+        """The id of what stands at the address, as it was last asked; empty: it never was."""
+        return self.other_identity or self.identity
 
     @property
     def vanished(self) -> tuple[Vanished, ...]:

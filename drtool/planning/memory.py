@@ -92,6 +92,13 @@ def identified(memory: Memory, identity: str, *, at: datetime) -> Memory:
     return replace(memory, other_identity=identity, other_since=memory.other_since or at)
 
 
+def moved_apart(memory: Memory, identity: str, *, twin: str) -> Memory:
+    """Take what stands there for right once it is another than its `twin`: what was known of the twin was never of this one."""
+    if identity in ("", twin) or memory.identity != twin:
+        return memory
+    return replace(memory, identity=identity, other_identity="", other_since=None)
+
+
 def damaged(memory: Memory, found: Damage) -> Memory:
     """Write down damage that was seen; the same once more says when it was last seen."""
     found = replace(found, what=found.what[:_WORDS])

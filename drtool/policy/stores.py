@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from drtool.model.location import BUCKETS, REST_LOGIN, LocationError, parse_location
+from drtool.model.location import BUCKETS, REST_LOGIN, Location, LocationError, parse_location
 
 if TYPE_CHECKING:
     from drtool.policy.document import Document, Path
@@ -36,13 +37,18 @@ def one_repository_twice(document: Document) -> None:
     first: dict[tuple[str, ...], str] = {}
     for name in document.mapping("repositories"):
         try:
-            place = parse_location(document.text("repositories", name, "restic")).place
+            place = _place(parse_location(document.text("repositories", name, "restic")))
         except LocationError:  # told where the address is read
             continue
         if place in first:
             message = f"this is the same place as repository `{first[place]}`"
             document.complain(("repositories", name, "restic"), message, "two names for one repository are no copy")
         first.setdefault(place, name)
+
+
+def _place(location: Location) -> tuple[str, ...]:
+    """Return what two spellings of one place have in common; of a folder of this machine that is where its links lead."""
+    return (location.scheme, os.path.realpath(location.path)) if location.scheme == "path" else location.place
 
 
 def whole_logins(document: Document) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from drtool.model.errors import Corrupt, NotFound, Refused
+from drtool.model.memory import SAME_HINT, same_repository
 from drtool.repositories.restic import command as commands
 from drtool.repositories.restic.call import Call
 from drtool.repositories.restic.client import ResticClient
@@ -81,8 +82,8 @@ def batches(groups: Iterable[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
 def _require_apart(target: ResticClient, origin: ResticClient) -> None:
     if target.identity() == origin.identity():
         raise Refused(
-            f"{origin.name} and {target.name} are the same repository: a copy there protects from nothing",
-            hint="correct the address of one of them",
+            same_repository(target.name, origin.name),
+            hint=SAME_HINT,
         )
     here, there = target.access(), origin.access()
     if here.scheme == there.scheme == "sftp" and here.options != there.options:
