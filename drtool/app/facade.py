@@ -8,7 +8,7 @@ from drtool.app import verbs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from drtool.app.forecasts import ForecastView
     from drtool.app.inside import Browse
@@ -168,9 +168,17 @@ class App:
         """Tell how every set stands, from the index unless `refresh`."""
         return verbs.status.status(self._runtime, refresh=refresh)
 
+    def checked_status(self, *, refresh: bool = False) -> StatusView:
+        """Tell how every set stands, by listings that are young enough to be alarmed by, or taken now."""
+        return verbs.status.checked_status(self._runtime, refresh=refresh)
+
     def listings(self, *, refresh: bool = False) -> Mapping[str, Listing]:
         """Return a listing of every repository, from the index unless `refresh`."""
         return verbs.listings.listings(self._runtime, refresh=refresh)
+
+    def age_of(self, known: Mapping[str, Listing]) -> timedelta:
+        """Tell how old the oldest of these listings is."""
+        return verbs.listings.age_of(self._runtime, known)
 
     def points_in(self, known: Mapping[str, Listing]) -> tuple[PointView, ...]:
         """Return the recovery points that listings tell of, newest first."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from drtool.app.runtime import Runtime
 from drtool.catalog import manifest as manifests
@@ -27,6 +27,12 @@ def listings(runtime: Runtime, *, refresh: bool) -> dict[str, Listing]:
     for listing in asked.values():
         runtime.index.save(listing)
     return {name: asked.get(name) or known[name] for name in names}
+
+
+def age_of(runtime: Runtime, known: Mapping[str, Listing]) -> timedelta:
+    """Tell how old the oldest of these listings is."""
+    now = runtime.clock.now()
+    return now - min((listing.taken for listing in known.values()), default=now)
 
 
 def points_in(runtime: Runtime, known: Mapping[str, Listing]) -> tuple[PointView, ...]:

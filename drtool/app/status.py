@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
 
 from drtool.app.runtime import Runtime
 from drtool.app.summary import known_summary, new_summary
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from drtool.model.inventory import Listing, Problem
 
 
+_LONGEST: Final = timedelta(hours=1)
+"""How long a check goes by what is known."""
+
+
 @dataclass(frozen=True, slots=True)
 class StatusView:
     """How the sets stand; `as_of` is when the oldest of the listings behind it was taken."""
@@ -45,6 +49,16 @@ class StatusView:
     """Runs of this machine that died, and after which nobody has tidied up."""
     unfinished: tuple[Unfinished, ...] = ()
     """Exchanges of places that lie in pieces, and that no sweep could finish yet."""
+
+
+def checked_status(runtime: Runtime, *, refresh: bool = False) -> StatusView:
+    """Tell how every set stands for whoever is alarmed by it: the repositories are asked again when what is known of one is too old.
+
+    That is half the shortest RPO, and an hour at most: a repository that is gone is told within that time.
+    """
+    view = status(runtime, refresh=refresh)
+    longest = min((_LONGEST, *(each.objectives.rpo / 2 for each in runtime.policy.sets.values())))
+    return view if refresh or abs(view.now - view.as_of) <= longest else status(runtime, refresh=True)
 
 
 def status(runtime: Runtime, *, refresh: bool = False) -> StatusView:

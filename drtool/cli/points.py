@@ -4,7 +4,7 @@ import click
 
 from drtool.cli import exits, screen
 from drtool.cli.options import LookVerb
-from drtool.cli.render.words import printable
+from drtool.cli.render.words import counted, known_as_of, printable
 from drtool.cli.session import open_session
 
 
@@ -26,7 +26,9 @@ def command(context: click.Context, name: str | None, refresh: bool) -> int:  # 
     if name is not None and not views and not unread:
         app.named(name, {*app.policy.sets, *(view.point.set for view in every)}, "set")
     others = tuple(view for view in views_of_others(listings) if name in (None, view.point.set))
-    lines = lambda: [*(points_lines(views) if views or not unread else []), *others_lines(others)]  # noqa: E731 - one use
+    known = known_as_of(app.age_of(listings).total_seconds())
+    shown = [*points_lines(views), f"{counted(len(views), 'point')}, {known}"] if views or not unread else []
+    lines = lambda: [*shown, *others_lines(others)]  # noqa: E731 - one use
     session.answer("points", views, lines, others=others)
     screen.words(
         f"failed  the repository {printable(listing.repository)} could not be read: {printable(listing.problem.what)}  next: drtool doctor"

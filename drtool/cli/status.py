@@ -30,7 +30,12 @@ class _AskedByMonitors(LookVerb):
 
 
 @click.command("status", cls=_AskedByMonitors)
-@click.option("--check", is_flag=True, help="Exit 1 when a set, or anything with a schedule, needs attention (for monitoring).")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Exit 1 when a set, or anything with a schedule, needs attention (for monitoring); repositories are asked again "
+    "when what is known is older than half the shortest RPO, or an hour.",
+)
 @click.option("--refresh", is_flag=True, help="Ask the repositories again instead of the cache.")
 @click.option(
     "--nagios", is_flag=True, help="Ask the repositories, and answer as a plugin of Nagios: 0 ok, 1 warning, 2 critical, 3 unknown."
@@ -41,7 +46,8 @@ def command(context: click.Context, check: bool, refresh: bool, nagios: bool) ->
     session = open_session(context)
     if nagios:
         return _as_plugin(session)
-    view = session.app().status(refresh=refresh)
+    app = session.app()
+    view = app.checked_status(refresh=refresh) if check else app.status(refresh=refresh)
     session.answer("status", view, lambda: _lines(view))
     late = (*view.schedules, *view.untimed)
     troubled = any(entry.attention for entry in view.sets) or any(entry.attention for entry in late) or bool(view.dead)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from drtool.cli.render.table import table
-from drtool.cli.render.words import BAD, GOOD, clock_time, counted, duration, printable, short_id, stamp
+from drtool.cli.render.words import BAD, GOOD, clock_time, counted, duration, known_as_of, printable, short_id, stamp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,13 +40,11 @@ def status_lines(
     lines = table(rows)
     troubled = [entry for entry in sets if entry.attention]
     late = [entry for entry in (*schedules, *untimed) if entry.attention]
-    age = (now - as_of).total_seconds()
-    known = f"as of {duration(age)} ago" if age >= 1 else "as of now"
     count = f"{len(troubled)} needs attention" if len(troubled) == 1 else f"{len(troubled)} need attention"
     well = "look at what died:" if dead else f"all well {GOOD}"
     well = f"look at what was tried last {BAD}:" if any(entry in untimed for entry in late) else well
     well = "look at the schedules:" if any(entry in schedules for entry in late) else well
-    lines.append(f"{counted(len(sets), 'set')}, {known} · " + (f"{count}:" if troubled else well))
+    lines.append(f"{counted(len(sets), 'set')}, {known_as_of((now - as_of).total_seconds())} · " + (f"{count}:" if troubled else well))
     lines += [f"  {_reading(entry)}" for entry in readings]
     lines += [_gone(entry) for entry in gone]
     # Sets may share a trouble (an unreadable repository): it is told once.

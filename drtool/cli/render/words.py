@@ -43,6 +43,11 @@ def size(count: float) -> str:
     return spell_bytes(count)
 
 
+def known_as_of(seconds: float) -> str:
+    """Say how old the oldest listing is that is gone by."""
+    return f"as of {duration(seconds)} ago" if seconds >= 1 else "as of now"
+
+
 def duration(seconds: float) -> str:
     """Spell a duration closely, for tables: `40s`, `31m`, `2h04`, `12d`."""
     sign, whole = ("-", round(-seconds)) if seconds < 0 else ("", round(seconds))
