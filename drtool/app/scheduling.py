@@ -87,7 +87,7 @@ def _wanted(runtime: Runtime, wish: TimerWish) -> WantedTimers:
 
 
 def _names(policy: str, wish: TimerWish) -> tuple[str, ...]:
-    return (cron.crontab_name(policy),) if wish.by_cron else systemd.unit_names(policy)
+    return cron.crontab_names(policy) if wish.by_cron else systemd.unit_names(policy)
 
 
 def _credential(name: str) -> Credential:

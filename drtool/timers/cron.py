@@ -13,8 +13,18 @@ _PATH: Final = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 
 
 def crontab_name(policy: str) -> str:
-    """Return the name of a policy's file; cron takes no dot in one."""
-    return f"drtool-{policy}"
+    """Return the name of a policy's file, another one for each: cron passes over a name with a dot, so that is spelled.
+
+    No policy's name begins with the underscore that tells the spelled ones apart.
+    """
+    if "." not in policy:
+        return f"drtool-{policy}"
+    return f"drtool-_{policy.replace('_', '_u').replace('.', '_d')}"
+
+
+def crontab_names(policy: str) -> tuple[str, ...]:
+    """Return the names that a policy's file may have: that of now first, then one that cron passed over."""
+    return tuple(dict.fromkeys((crontab_name(policy), f"drtool-{policy}")))
 
 
 def crontab(wanted: WantedTimers) -> TimerFile:

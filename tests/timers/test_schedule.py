@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from drtool.catalog.told import HeardBook
@@ -323,6 +324,29 @@ def test_the_files_say_how_often_they_ask(tmp_path: Path, every: int) -> None:
 def test_cron_writes_one_file_and_takes_it_away(host: Host) -> None:
     assert host.schedule("install", "--cron", "--yes").returncode == 0
     assert [path.name for path in host.units.iterdir()] == ["drtool-home"]
+    assert host.schedule("remove", "--cron", "--yes").returncode == 0
+    assert list(host.units.iterdir()) == []
+
+
+@given(names=st.lists(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,6}", fullmatch=True), min_size=2, max_size=2, unique=True))
+@example(names=["a.b", "a-b"])
+@example(names=["a.b", "a_db"])
+@example(names=["a_.b", "a._b"])
+def test_cron_reads_every_file_and_each_policy_has_its_own(names: list[str]) -> None:
+    spelled = [crontab_name(name) for name in names]
+    assert len(set(spelled)) == len(names)
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]+", name) for name in spelled), "cron(8) of Debian passes over every other"
+
+
+def test_a_file_that_cron_passed_over_is_replaced_and_removed(host: Host) -> None:
+    host.body["name"] = "home.lab"
+    assert host.schedule("install", "--cron", "--yes").returncode == 0
+    (file,) = host.units.iterdir()
+    file.rename(host.units / "drtool-home.lab")
+    assert host.schedule("status", "--cron").returncode == 1
+    assert host.schedule("install", "--cron", "--yes").returncode == 0
+    assert list(host.units.iterdir()) == [file]
+    file.rename(host.units / "drtool-home.lab")
     assert host.schedule("remove", "--cron", "--yes").returncode == 0
     assert list(host.units.iterdir()) == []
 
