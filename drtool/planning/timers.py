@@ -69,7 +69,16 @@ def writable(policy: Policy, own: Iterable[OwnPlace], facts: Mapping[str, KindFa
         return None
     paths = {each.path for each in own if each.is_written}
     paths |= {str(each.settings["directory"]) for each in policy.notify if "directory" in each.settings}
+    paths |= set(_planted(policy))
     return tuple(sorted(paths))
+
+
+def _planted(policy: Policy) -> Iterator[str]:
+    """Return the protected folders of this machine into which a run writes a canary."""
+    for protect in (each for backup_set in policy.sets.values() for each in backup_set.protect):
+        here = protect.source in policy.sources and not any(policy.sources[protect.source].settings.values())
+        if here and protect.selector.get("canary"):
+            yield from map(str, protect.selector.get("paths", ()))
 
 
 def _references(value: object) -> Iterator[SecretReference]:

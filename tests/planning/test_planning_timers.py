@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from drtool.model.errors import Unscheduled
 from drtool.model.kind import KindFacts
-from drtool.model.policy import Address, CheckPolicy, Hook, Hooks, NotifierPolicy, Policy, SourcePolicy, VerifyPolicy
+from drtool.model.policy import Address, CheckPolicy, Hook, Hooks, NotifierPolicy, Policy, Protect, SourcePolicy, VerifyPolicy
 from drtool.model.secret import SecretReference
 from drtool.planning.own import own_places
 from drtool.planning.timers import STEPS, calls_of, names_of, needs_more, offset_of, writable
@@ -77,6 +77,16 @@ def test_a_program_that_is_stored_and_a_secret_from_one_are_commands() -> None:
     assert needs_more(of(sources={"billing": SourcePolicy("billing", "stream", "home", {"command": ["pg_dump"]})}), FACTS)
     assert needs_more(of(sources={"nas": SourcePolicy("nas", "nas", "home")}), FACTS), "what it shares is mounted here"
     assert needs_more(of(evidence_key=SecretReference("command", "pass show x")), FACTS)
+
+
+@pytest.mark.parametrize("canary", [True, False])
+def test_a_folder_with_a_canary_is_written_and_one_elsewhere_or_without_is_not(canary: bool) -> None:  # noqa: FBT001 - a row
+    sets = replace(
+        QUIET, protect=(Protect("here", {"paths": ["/home", "/srv/a b"], "canary": canary}), Protect("here", {"paths": ["/etc"]}))
+    )
+    wanted = of(sets, sources={"here": SourcePolicy("here", "files", "home")})
+    found = writable(wanted, own_places(wanted, state_directory="/state"), FACTS) or ()
+    assert set(found) & {"/home", "/srv/a b", "/etc"} == ({"/home", "/srv/a b"} if canary else set())
 
 
 def test_what_is_written_is_the_state_repositories_sandboxes_and_numbers_and_no_key() -> None:
