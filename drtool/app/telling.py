@@ -81,7 +81,7 @@ class Telling:
         return tuple(f"{UNTOLD}{each}" for each in self._close())
 
     def _close(self) -> tuple[str, ...]:
-        untold = self._teller.close(self._runtime.interrupt)
+        untold = self._teller.close(self._runtime.interrupt, deadline=self._runtime.deadline)
         _remember(self._runtime, self._teller)
         return untold
 

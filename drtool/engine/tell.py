@@ -16,6 +16,8 @@ from drtool.process import Interrupt
 
 _CLOSE_SECONDS = 180.0
 """So long an ended run waits for all its messages at most; each message has a limit of its own below that."""
+_GRACE_SECONDS = 5.0
+"""So long it waits beyond a deadline: an end by the deadline is to be told as well."""
 _TICK_SECONDS = 0.1
 _TELLS_NO_END = (SignalKind.START, SignalKind.LOG, SignalKind.STATE)
 
@@ -47,9 +49,14 @@ class Teller:
             for line in self._lines:
                 line.take(signal)
 
-    def close(self, interrupt: Interrupt | None = None) -> tuple[str, ...]:
-        """Wait until everything was told, or a signal comes, and return in words what was not."""
-        until, asked = time.monotonic() + _CLOSE_SECONDS, interrupt.requests if interrupt else 0
+    def close(self, interrupt: Interrupt | None = None, *, deadline: float | None = None) -> tuple[str, ...]:
+        """Wait until everything was told, or a signal comes, and return in words what was not.
+
+        After `deadline`, an instant of the monotonic clock, it waits a few seconds more at most: how a run ended is told by then.
+        """
+        began, asked = time.monotonic(), interrupt.requests if interrupt else 0
+        seconds = _CLOSE_SECONDS if deadline is None else min(_CLOSE_SECONDS, max(deadline - began, 0.0) + _GRACE_SECONDS)
+        until = began + seconds
         for line in self._lines:
             line.end()
         waiting = [line for line in self._lines if not line.is_done]
@@ -57,7 +64,7 @@ class Teller:
             waiting[0].wait(_TICK_SECONDS)
             waiting = [line for line in waiting if not line.is_done]
         stopped = interrupt is not None and interrupt.requests > asked
-        why = "stopped before it was told" if stopped else f"not done within {_CLOSE_SECONDS:.0f} s"
+        why = "stopped before it was told" if stopped else f"not done within {seconds:.0f} s"
         late = tuple(f"{line.name}: {why}" for line in waiting)
         return (*(words for line in self._lines if line not in waiting for words in line.failures), *late)
 

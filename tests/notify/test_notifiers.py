@@ -417,6 +417,31 @@ def test_a_signal_ends_the_wait_for_who_is_silent() -> None:
     over.set()
 
 
+@pytest.mark.parametrize("ahead", [-60.0, 0.0, 0.4])
+def test_a_deadline_ends_the_wait_for_who_is_silent_after_a_few_seconds(monkeypatch: pytest.MonkeyPatch, ahead: float) -> None:
+    over = threading.Event()
+
+    class Hanging:
+        kind = name = "hanging"
+
+        def wants(self, _signal: Signal) -> bool:
+            return True
+
+        def examine(self) -> None: ...
+
+        def tell(self, _signal: Signal) -> None:
+            over.wait(60)
+
+    monkeypatch.setattr(tell, "_GRACE_SECONDS", 0.2)
+    teller = Teller([Hanging(), Hanging()])
+    teller.tell([RED])
+    began = time.monotonic()
+    failures = teller.close(deadline=began + ahead)
+    over.set()
+    assert len(failures) == 2
+    assert max(ahead, 0.0) < time.monotonic() - began < max(ahead, 0.0) + 3.0
+
+
 def test_an_ended_run_waits_for_all_together_no_longer_than_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
     over = threading.Event()
 
