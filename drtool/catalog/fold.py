@@ -9,7 +9,7 @@ from typing import Any
 
 from drtool.catalog.asked import asked, how_much_asked, of_all
 from drtool.catalog.objective import StepProgress, objective_report
-from drtool.catalog.recovery import CENSUS, check_report, ladder, stages
+from drtool.catalog.recovery import CENSUS, check_report, hollow, ladder, stages
 from drtool.model.codec import decode, kind_of
 from drtool.model.event import Event, EventKind
 from drtool.model.negative_control import Controlled, is_hollow
@@ -18,7 +18,6 @@ from drtool.model.plan import Ask, Break, Cutover, EndHold, Guard, PlaceHold, Pl
 from drtool.model.point import briefly
 from drtool.model.quarantine import stops_forgetting
 from drtool.model.report import CheckCounts, Failure, Report, SetReport, StepReport
-from drtool.model.shrunk import holds_something
 
 RECOVERIES = frozenset({"restore", "drill"})
 STOPPED = "the run was told to stop"
@@ -278,7 +277,7 @@ def _set_report(name: str, plan: Plan, progress: Mapping[str, StepProgress], rec
         copies=tuple(dict.fromkeys(tally.copies)),
         stages=stages(recovery.steps, plan, set=name, declared=objective.declared, started=recovery.started) if objective else (),
         checks=checks,
-        ladder=ladder(_restored(steps, progress), checks, opened=_opened(steps, progress), hollow=_hollow(steps)),
+        ladder=ladder(_restored(steps, progress), checks, opened=_opened(steps, progress), hollow=hollow(steps)),
         controls=tuple(tally.controls),
         key=tally.key,
         **(asked(name, plan, steps, left_out) if plan.verb in RECOVERIES else {}),
@@ -300,11 +299,6 @@ def _how_much(restored: Mapping[str, bool], left_out: list[Skipped]) -> str:
     if not any(restored.values()):
         return "none" if restored or missing else ""
     return "all" if all(restored.values()) and not missing else "part"
-
-
-def _hollow(steps: list[Step]) -> frozenset[str]:
-    """Name the workloads that were empty when the point was made."""
-    return frozenset(step.workload for step in steps if isinstance(step.action, Restore) and not holds_something(step.action.member))
 
 
 def _opened(steps: list[Step], progress: Mapping[str, StepProgress]) -> frozenset[str]:

@@ -10,6 +10,7 @@ from drtool.model import plan as actions
 from drtool.model.ladder import Level, highest, reached
 from drtool.model.plan import Plan, Step
 from drtool.model.report import CheckReport, Rung, Stage, StepReport
+from drtool.model.shrunk import holds_something
 
 CENSUS = "census"
 STAGES: Mapping[str, tuple[type, ...]] = {
@@ -59,6 +60,13 @@ def check_report(step: Step, action: actions.Ask, report: StepReport) -> CheckRe
         compared=int(answer.get("compared", 0)),
         bytes=int(answer.get("bytes", 0)),
         seconds=report.seconds,
+    )
+
+
+def hollow(steps: Iterable[Step]) -> frozenset[str]:
+    """Name the workloads that were empty when the point was made."""
+    return frozenset(
+        step.workload for step in steps if isinstance(step.action, actions.Restore) and not holds_something(step.action.member)
     )
 
 

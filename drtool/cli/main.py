@@ -183,10 +183,8 @@ def _main(arguments: Sequence[str] | None) -> int:
 
 def _planned(context: click.Context) -> str:
     """Return which plan shows what a verb would do; `--help` tells of those that there are."""
-    from drtool.cli.plan import command as plan  # noqa: PLC0415 - only for a mistake
-
-    verb = context.info_name or ""
-    return verb if isinstance(plan, click.Group) and verb in plan.commands else "--help"
+    verb, plan = context.info_name or "", importlib.import_module("drtool.cli.plan").command
+    return verb if verb in plan.commands else "--help"
 
 
 def _show(error: click.ClickException) -> int:

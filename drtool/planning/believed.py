@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from heapq import nlargest
 from typing import Final
 
 from drtool.model.hold import Hold, active_holds
@@ -53,7 +54,10 @@ def leap_of(backup_set: BackupSet, earlier: Iterable[RecoveryPoint], *, now: dat
     That is more than three scheduled times without a point and more than a day, or a week without a schedule; and more than twice the
     gap before, as what is rare is no leap. Raises Refused for a schedule that cannot be read.
     """
-    known = sorted({(each.instant, each.point) for each in earlier if each.instant <= now + FUTURE_TOLERANCE}, reverse=True)
+    points, horizon = tuple(earlier), now + FUTURE_TOLERANCE
+    if any(now - BORNE_OUT <= each.instant <= horizon for each in reversed(points)):  # no gap that short is a leap; the newest stand last
+        return None
+    known = nlargest(2, {(each.instant, each.point) for each in points if each.instant <= horizon})
     if not known:
         return None
     newest, point = known[0]
@@ -75,7 +79,7 @@ def believed(points: Iterable[RecoveryPoint], *, now: datetime, lag: timedelta =
 
 def standing_holds(records: tuple[Hold, ...], points: Iterable[RecoveryPoint], *, now: datetime) -> tuple[Hold, ...]:
     """Return the holds that keep something: one with a date is over once a point is a day old and of later than that."""
-    return active_holds(records, believed(points, now=now))
+    return active_holds(records, believed(points, now=now)) if records else ()
 
 
 def _is_long(backup_set: BackupSet, newest: datetime, gap: timedelta) -> bool:

@@ -193,6 +193,8 @@ def test_what_rules_leave_out_is_not_missed(tree: Path, tmp_path: Path) -> None:
 class AsNobody(LocalRunner):
     """Runs commands without root's rights."""
 
+    look = None  # type: ignore[assignment]  # what this process sees is not what its commands do
+
     def run(
         self,
         command: Command,
