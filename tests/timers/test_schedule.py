@@ -156,7 +156,8 @@ def test_a_changed_policy_is_told_and_what_it_needs_no_more_goes(host: Host) -> 
     told = host.schedule("status")
     assert told.returncode == 1
     assert f"remove  {host.units}/drtool-home-drill.timer" in told.stdout
-    assert told.stdout.rstrip().endswith(f"next: drtool schedule install --directory {host.units}")
+    policy = host.root / "policy.yaml"
+    assert told.stdout.rstrip().endswith(f"next: drtool schedule install --policy {policy} --directory {host.units}")
     host.schedule("install", "--yes")
     assert sorted(path.name for path in host.units.iterdir()) == [
         "drtool-home-failed@.service",
