@@ -47,7 +47,7 @@ def test_a_key_from_its_making_to_its_proof(world: KeyWorld) -> None:
     assert PASSPHRASE.fullmatch(passphrase)
     listed = call(world, "key", "list").stdout
     assert "drtool@the safe" in listed
-    assert "drtool key prove near --file FILE" in listed
+    assert re.search(r"drtool key prove --policy \S+ .*near --file FILE", listed)
     proven = call(world, "key", "prove", "--file", str(file))
     assert "opens it alone ✔" in proven.stdout
     document = json.loads(call(world, "key", "list", "--json").stdout)
