@@ -131,10 +131,12 @@ def _told(policy: Policy, listings: Mapping[str, Listing], *, now: datetime) -> 
 
 
 def _within_sight(listings: Iterable[Listing], now: datetime) -> datetime | None:
-    """Return when the first of what is dated later than now is not any more, or is near enough to be believed."""
-    dated = {instant for listing in listings for point in listing.points for instant in (point.instant, point.sealed) if instant > now}
-    turns = (turn for instant in dated for turn in (instant - FUTURE_TOLERANCE, instant) if turn > now)
-    return min(turns, default=None)
+    """Return when the first of what is dated later than now is not any more, or is near enough to be believed, or a hold is over."""
+    known = tuple(listings)
+    dated = {instant for listing in known for point in listing.points for instant in (point.instant, point.sealed) if instant > now}
+    turns = {turn for instant in dated for turn in (instant - FUTURE_TOLERANCE, instant)}
+    turns |= {hold.until for listing in known for hold in listing.holds if hold.until is not None}
+    return min((turn for turn in turns if turn > now), default=None)
 
 
 def _see_points(points: Iterable[RecoveryPoint], seen: dict[str, _Seen], *, repository: str, horizon: datetime) -> None:

@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as some
 
 from drtool.model.codec import canonical, decode
@@ -97,6 +97,7 @@ def _kept(summary: Summary) -> Summary:
     return decode(Summary, json.loads(canonical(summary)))
 
 
+@example([], [], [], [(0, False, 0, False), (1, False, 1, True), (0, False, 1, False)], 60)  # no stranger's word ends it, its date does
 @given(POINTS, POINTS, RECORDS, HOLDS, some.integers(0, 6000))
 def test_it_tells_at_any_later_moment_what_the_listings_tell(
     near: list[tuple[int, str, bool, int, str, str]],
