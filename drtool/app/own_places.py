@@ -8,8 +8,9 @@ import os
 from drtool.model.errors import PolicyError
 from drtool.model.lying import lies_in
 from drtool.model.policy import Policy
-from drtool.planning.own import OwnPlace, own_places
+from drtool.planning.own import KEY, OwnPlace, own_places
 from drtool.policy.find import find
+from drtool.secrets.keyfile import beside
 
 
 def places_of_our_own(policy: Policy, state_directory: str) -> tuple[OwnPlace, ...]:
@@ -18,7 +19,9 @@ def places_of_our_own(policy: Policy, state_directory: str) -> tuple[OwnPlace, .
     with contextlib.suppress(PolicyError):
         found = find(None, os.environ)
     absolute = (os.path.abspath(path) for path in found)
-    return own_places(policy, state_directory=os.path.abspath(state_directory), policy_paths=absolute)
+    own = own_places(policy, state_directory=os.path.abspath(state_directory), policy_paths=absolute)
+    keys = (path for each in own if each.what == KEY for path in (each.path, os.path.realpath(each.path)))
+    return (*own, *(OwnPlace(KEY, path) for path in dict.fromkeys(path for key in keys for path in beside(key))))
 
 
 def place_of_our_own(policy: Policy, state_directory: str, path: str) -> OwnPlace | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from drtool.model.location import LocationError, parse_location
 from drtool.model.policy import Policy
 
-REPOSITORY, STATE, SANDBOX = "the repository", "the state directory", "the sandbox"
+REPOSITORY, STATE, SANDBOX, KEY = "the repository", "the state directory", "the sandbox", "the key"
 IN_USE = frozenset({REPOSITORY, STATE})
 """What a restore itself reads or writes while it works: it cannot be moved meanwhile, not even for a moment."""
 
@@ -50,7 +50,7 @@ def own_places(policy: Policy, *, state_directory: str, policy_paths: Iterable[s
             found.append(OwnPlace(REPOSITORY, location.path, repository.name))
         references.append(repository.address.password)
     references += [drill.key for drill in policy.drills.values()]
-    found += [OwnPlace("the key", key.value) for key in references if key is not None and key.scheme == "file"]
+    found += [OwnPlace(KEY, key.value) for key in references if key is not None and key.scheme == "file"]
     for sandbox in policy.sandboxes.values():
         for source, place in sandbox.places.items():
             local = source in policy.sources and not any(policy.sources[source].settings.values())

@@ -25,6 +25,17 @@ def fresh_passphrase() -> Secret:
     return Secret("-".join(groups))
 
 
+def beside(path: str) -> tuple[str, ...]:
+    """Return the files beside a key file in which its rotations keep passphrases."""
+    folder, name = os.path.split(path)
+    try:
+        names = os.listdir(folder or ".")
+    except OSError:
+        return ()
+    ours = tuple(f"{name}{suffix}" for suffix in (_FRESH, _ASIDE, _KEPT))
+    return tuple(sorted(os.path.join(folder, each) for each in names if each.startswith(ours)))
+
+
 def is_missing(reference: SecretReference) -> bool:
     """Tell whether a `file:` reference points where surely nothing is; what may not be looked at may be there."""
     if reference.scheme != "file":

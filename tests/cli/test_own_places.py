@@ -62,6 +62,21 @@ def test_a_key_below_what_is_protected_stays_and_what_is_kept_aside_is_not_store
     machine.done("drill", "monthly")
 
 
+def test_what_a_rotation_leaves_beside_a_key_is_in_no_point(machine: Machine) -> None:
+    (machine.data / "own").mkdir()
+    _move_in(machine, "own", "near.key")
+    machine.done("init")
+    machine.done("key", "rotate", "near")
+    assert len(list((machine.data / "own").glob("near.key.replaced-by-*"))) == 1
+    (machine.data / "own" / "near.keyring").write_text("mine", encoding="utf-8")
+    machine.done("run")
+    newest = max(view["point"]["point"] for view in machine.json("points")["points"])
+    listed = machine.done("ls", newest)
+    assert "near.keyring" in listed
+    assert "replaced-by" not in listed
+    assert "near.key\n" not in listed
+
+
 def test_nothing_is_restored_into_a_repository_or_the_state_directory(machine: Machine) -> None:
     state = ("--state-directory", str(machine.directory / "state"))
     machine.done("init", *state)
