@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from typing import Final
 
 from drtool.engine.adapters import Adapters
 from drtool.engine.remembered import Remembered
 from drtool.model.errors import DrtoolError, NoRepository, Refused
+from drtool.model.location import LocationError, parse_location
 from drtool.model.memory import missed_hint
 from drtool.planning.memory import spell_vanished
 from drtool.secrets.keyfile import is_missing
+
+_BRING_BACK: Final = (
+    "is its disk mounted, and its name in the policy spelled right? Else bring that key back: the recovery sheet says which it is"
+)
 
 
 def accept(adapters: Adapters, name: str) -> tuple[str, ...]:
@@ -20,6 +27,7 @@ def accept(adapters: Adapters, name: str) -> tuple[str, ...]:
     except DrtoolError as error:
         if not isinstance(repository, Remembered) or not (isinstance(error, NoRepository) or _lacks_key(adapters, name)):
             raise
+        _refuse_given_up(adapters, name)
         repository.give_up()
         return (f"{name} is not there, and is missed no longer; now a new one can be made: drtool init {name}",)
     if isinstance(repository, Remembered):
@@ -33,7 +41,23 @@ def refuse_missed(adapters: Adapters, names: Iterable[str]) -> None:
         repository = adapters.repositories[name]
         if isinstance(repository, Remembered) and repository.was_there and _lacks_key(adapters, name):
             key = adapters.policy.repositories[name].address.password
-            raise Refused(f"the key {key} of {name} is not there", hint=missed_hint(name), safe="nothing was made")
+            hint = _BRING_BACK if _lies_there(adapters, name) else missed_hint(name)
+            raise Refused(f"the key {key} of {name} is not there", hint=hint, safe="nothing was made")
+
+
+def _refuse_given_up(adapters: Adapters, name: str) -> None:
+    """Refuse to give up a repository that lies on this machine: its key alone is missing."""
+    if _lacks_key(adapters, name) and _lies_there(adapters, name):
+        key = adapters.policy.repositories[name].address.password
+        raise Refused(f"{name} lies there, and its key {key} alone is not there", hint=_BRING_BACK, safe="nothing was given up")
+
+
+def _lies_there(adapters: Adapters, name: str) -> bool:
+    try:
+        location = parse_location(adapters.policy.repositories[name].address.location)
+    except LocationError:
+        return False
+    return location.scheme == "path" and os.path.lexists(os.path.join(location.path, "config"))
 
 
 def _lacks_key(adapters: Adapters, name: str) -> bool:
