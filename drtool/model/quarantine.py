@@ -125,12 +125,15 @@ def _gone(fresh: RecoveryPoint, usual: list[RecoveryPoint], rules: Quarantine) -
 
 
 def _against_usual(fresh: RecoveryPoint, usual: list[RecoveryPoint], rules: Quarantine) -> list[Stop]:
+    below = (
+        None if any(each.artifacts > each.members for each in usual) else rules.shrinks_below
+    )  # a chain of streams begins anew: ask its members
     found: dict[str, list[str]] = {}
     for noun, have, before in (
         ("files", fresh.files, median([each.files for each in usual] or [0])),
         ("bytes", fresh.bytes, median([each.bytes for each in usual] or [0])),
     ):
-        if rules.shrinks_below is not None and have < rules.shrinks_below * before:
+        if below is not None and have < below * before:
             found.setdefault("cliff", []).append(f"{have} {noun} where {before:.0f} were usual")
         elif rules.grows_above is not None and before and have > rules.grows_above * before:
             found.setdefault("growth", []).append(f"{have} {noun} where {before:.0f} were usual")

@@ -204,3 +204,10 @@ def test_a_good_copy_outlives_any_number_of_empty_ones(days: list[tuple[str, int
             assert set(kept) == before, "nothing goes while it is quarantined"
         if not accepted:
             assert any(each.files >= 1000 for each in kept), "a good copy is always there until somebody said the empty ones are right"
+
+
+def test_a_chain_that_begins_anew_is_no_cliff_of_the_set() -> None:
+    """Its files are its streams; how its members changed is compared with their manifests."""
+    chain = [replace(each, artifacts=3, members=1) for each in USUAL]
+    assert kinds(*USUAL, point("NEW", files=1, bytes=10)) == ["cliff"]
+    assert kinds(*chain, replace(point("NEW", files=1, bytes=10), artifacts=1, members=1)) == []
