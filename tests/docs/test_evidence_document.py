@@ -21,7 +21,7 @@ def test_a_stranger_checks_a_record(home: Path, tmp_path: Path, restic_newest: P
     small = make_small_policy(tmp_path / "policy")
     options = ["--policy", str(small.path), "--restic", str(restic_newest)]
     assert main([*options, "init"]) == 0
-    sheet = capsys.readouterr().err
+    sheet = capsys.readouterr().out
     for verb in (["run"], ["drill", "monthly"]):
         assert main([*options, *verb]) == 0
     (line,) = re.findall(r"^ +(small namespaces=.*)$", sheet, flags=re.MULTILINE)

@@ -24,5 +24,5 @@ def copy(work: Work, action: Copy) -> Copied:
 def _require_apart(origin: Repository, target: Repository) -> None:
     """Refuse two names of one repository by its own id, also where it seems to lack nothing: it holds what it was to get."""
     identity = target.guarantees().identity
-    if identity and identity == origin.guarantees().identity:
-        raise Refused(same_repository(target.name, origin.name), hint=SAME_HINT)
+    if origin is not target and identity and identity == origin.guarantees().identity:
+        raise Refused(same_repository(target.name, origin.name), hint=SAME_HINT, safe="nothing was copied")
