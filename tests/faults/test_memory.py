@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 from pathlib import Path
@@ -54,7 +55,7 @@ def test_an_older_repository_is_told_by_all_until_a_person_accepts_it(
     assert newest in told
     assert call(world, "status", "--check") == 1, "from the index"
     assert call(world, "doctor", names[0]) == 1
-    assert f"drtool rebuild --accept {names[0]}" in capsys.readouterr().out
+    assert re.search(rf"drtool rebuild .*--accept {names[0]}\b", capsys.readouterr().out)
     ended = world.drtool("run")
     assert ended.outcome == "partial", ended.explain()
     assert ended.report is not None

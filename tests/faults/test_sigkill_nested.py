@@ -32,7 +32,7 @@ def nested(world: World, request: pytest.FixtureRequest) -> World:
     apart = request.param == "two sets"
     outer = {"paths": [str(world.tree)], "exclude": ["*.iso", f"{world.tree}/media", *([f"{world.tree}/deep"] if apart else [])]}
     inner = {"paths": [f"{world.tree}/deep"], "exclude": ["*.iso"]}
-    common = {**world.policy["sets"]["documents"], "copies": []}
+    common = {**world.policy["sets"]["documents"], "copies": [], "quarantine": {"shrinks_below": "off"}}  # it had others before
     parts = {"documents": [{"here": outer}], "inner": [{"here": inner}]} if apart else {"documents": [{"here": outer}, {"here": inner}]}
     sets = {name: {**common, "protect": protect} for name, protect in parts.items()}
     world.write_policy({**world.policy, "sets": sets, "drills": {}})
