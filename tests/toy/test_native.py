@@ -323,7 +323,8 @@ def test_a_copy_of_what_stays_at_home_is_no_off_site_copy(toys: Toys) -> None:
     assert status.off_site == ()
     assert any("is no off-site copy" in words and "near and far" in words for words in status.attention)
     sets = json.loads(Path(toys.policy).read_text())["sets"]
-    app = changed(toys, sets={"all": {**sets["all"], "protect": [{"cluster": {"machines": ["1", "2"]}}]}})
+    fewer = {"protect": [{"cluster": {"machines": ["1", "2"]}}], "quarantine": {"shrinks_below": "off"}}
+    app = changed(toys, sets={"all": {**sets["all"], **fewer}})
     assert app.run().outcome == "succeeded"
     (status,) = toys.again().status(refresh=True).sets
     assert status.off_site == ("near", "far")
