@@ -17,6 +17,8 @@ from drtool.process import Interrupt
 LOOK_SECONDS: Final = 15.0
 """Between two looks; two in a row must tell of the battery, as many a UPS tries it by itself for some seconds."""
 _ANSWER_SECONDS: Final = 10.0
+_PATIENCE_SECONDS: Final = 1.0
+"""So long the end of the work waits for a look that is under way: a UPS that hangs keeps nobody."""
 _LOOKS: Final = 2
 
 
@@ -63,4 +65,4 @@ def stopped_on_battery(ask: Callable[[], PowerState], interrupt: Interrupt, *, w
         yield
     finally:
         over.set()
-        watch.join()
+        watch.join(_PATIENCE_SECONDS)

@@ -174,6 +174,25 @@ def test_a_short_look_at_the_battery_stops_nothing() -> None:
     assert (interrupt.requests, interrupt.why, next(said, "over")) == (1, "it is dark", "over")
 
 
+def test_a_ups_that_hangs_does_not_keep_the_end_of_the_work() -> None:
+    asked, answers = threading.Event(), threading.Event()
+
+    def ask() -> PowerState:
+        asked.set()
+        answers.wait(10)
+        return PowerState(None)
+
+    try:
+        with stopped_on_battery(ask, Interrupt(), why="it is dark", seconds=0.01):
+            assert asked.wait(30)
+        looking = [each for each in threading.enumerate() if each.name == "drtool power"]
+        assert looking, "the look is still under way, and the work has ended"
+    finally:
+        answers.set()
+    for each in looking:
+        each.join(30)
+
+
 @pytest.mark.parametrize("name", ["-x", "a b", "$(id)", "ups@", "a@-x", ""])
 def test_a_name_that_is_none_is_refused(tmp_path: Path, restic_newest: Path, name: str) -> None:
     host = Host(tmp_path, restic_newest, name)
