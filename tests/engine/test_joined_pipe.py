@@ -41,6 +41,11 @@ def shell(script: str, *arguments: str, **keys: object) -> Command:
     return Command(("sh", "-c", script, "sh", *arguments), **keys)  # type: ignore[arg-type]
 
 
+def at_its_end(whole: Path) -> Command:
+    """Return a reader of one process that writes its file when it was told that there is no more, and not before."""
+    return Command(("awk", 'BEGIN { whole = ARGV[1]; ARGC = 1 } END { print "whole" > whole }', str(whole)))
+
+
 def joined(runner: SshRunner, reader: Command, producer: Command, **keys: object) -> tuple[Piped, list[str]]:
     """Pipe there, and return what was started here for it."""
     started: list[str] = []
@@ -98,7 +103,7 @@ def test_a_producer_that_fails_or_prints_nothing_interrupts_the_reader_first(
     runner: SshRunner, tmp_path: Path, temporary: Path, script: str, code: int
 ) -> None:
     whole = tmp_path / "whole"
-    piped, _started = joined(runner, shell('cat >/dev/null; touch "$1"', str(whole)), shell(f"sleep 0.3; {script}"))
+    piped, _started = joined(runner, at_its_end(whole), shell(f"sleep 0.3; {script}"))
     assert piped.producer is not None
     assert piped.producer.exit_code == code
     assert piped.command.exit_code != 0
@@ -120,7 +125,7 @@ def test_a_program_that_is_not_there_is_named(runner: SshRunner, reader: str, pr
 
 def test_told_to_stop_both_ends_are_gone_and_nothing_is_whole(runner: SshRunner, tmp_path: Path, temporary: Path) -> None:
     interrupt, whole, began = process.Interrupt(), tmp_path / "whole", tmp_path / "began"
-    reader = shell('cat >/dev/null; touch "$1"', str(whole))
+    reader = at_its_end(whole)
     caught: list[BaseException] = []
 
     def pipe() -> None:
@@ -147,7 +152,7 @@ def test_told_to_stop_both_ends_are_gone_and_nothing_is_whole(runner: SshRunner,
 
 def test_what_a_dead_run_left_flowing_is_found_and_ended(runner: SshRunner, tmp_path: Path) -> None:
     whole, began = tmp_path / "whole", tmp_path / "began"
-    reader = shell('cat >/dev/null; touch "$1"', str(whole))
+    reader = at_its_end(whole)
 
     def pipe() -> None:
         with process.scope(process.Scope(label=f"{RUN}/store")), contextlib.suppress(Unavailable):
