@@ -12,6 +12,7 @@ import click
 
 from drtool.cli.options import typed_again
 from drtool.cli.render.words import printable
+from drtool.cli.told_people import told_people
 
 if TYPE_CHECKING:
     from drtool.cli.options import Options
@@ -63,17 +64,7 @@ class BareWords:
 
     def value(self, value: Any) -> Any:  # noqa: ANN401 - whatever JSON has
         """Return a JSON document whose words to people lead somewhere here."""
-        if isinstance(value, dict):
-            return {
-                key: self._told(item) if key in ("next", "hint", "what", "attention", "remedy") else self.value(item)
-                for key, item in value.items()
-            }
-        return [self.value(item) for item in value] if isinstance(value, list) else value
-
-    def _told(self, value: Any) -> Any:  # noqa: ANN401
-        if isinstance(value, str):
-            return self.said(value)
-        return [self._told(item) for item in value] if isinstance(value, list) else self.value(value)
+        return told_people(value, self.said)
 
     def _without_doctor(self, text: str) -> str:
         ssh = self.place.startswith("sftp:") and "--ssh-config" not in self.options

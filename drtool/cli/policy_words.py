@@ -12,13 +12,13 @@ import click
 
 from drtool.cli.options import typed_again
 from drtool.cli.render.words import printable
+from drtool.cli.told_people import told_people
 
 if TYPE_CHECKING:
     from drtool.cli.options import Options
 
 _TYPED: Final = ("policy", "state_directory", "restic")
 _COMMAND: Final = re.compile(r"(?<![\w./-])drtool (?P<verb>[a-z]+)\b(?: (?P<second>[a-z]+)\b)?(?![^;,`]* --(?:policy|repository)\b)")
-_FOR_PEOPLE: Final = ("next", "hint", "what", "attention", "remedy")
 _OF_NO_POLICY: Final = frozenset({"schema", "lab", "completion", "new"})
 
 
@@ -34,14 +34,7 @@ class PolicyWords:
 
     def value(self, value: Any) -> Any:  # noqa: ANN401 - whatever JSON has
         """Return a JSON document whose words to people lead to the same policy."""
-        if isinstance(value, dict):
-            return {key: self._told(item) if key in _FOR_PEOPLE else self.value(item) for key, item in value.items()}
-        return [self.value(item) for item in value] if isinstance(value, list) else value
-
-    def _told(self, value: Any) -> Any:  # noqa: ANN401
-        if isinstance(value, str):
-            return self.said(value)
-        return [self._told(item) for item in value] if isinstance(value, list) else self.value(value)
+        return told_people(value, self.said)
 
     def _command(self, found: re.Match[str]) -> str:
         """Put the options behind the verb, where they are taken whatever follows."""
