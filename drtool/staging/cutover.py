@@ -10,6 +10,7 @@ from drtool.model.carried import Carried, LeftOut
 from drtool.model.errors import Conflict, DrtoolError, Interrupted, Locked, NotFound, Refused, Unavailable
 from drtool.model.plan import Landed, Move
 from drtool.staging import carry
+from drtool.staging.above import make_above
 from drtool.staging.ended import ended_elsewhere, moves_done_before
 from drtool.staging.marker import (
     KEPT_SUFFIX,
@@ -218,7 +219,8 @@ def _carry_out(
     if move.carried is not None and move.aside in found:
         _carry_back_into_service(file_system, move, move.carried, told=told)
     if inside_of(posixpath.dirname(move.target)) not in found:
-        file_system.make_parents(move.target)
+        scratch = free_name(file_system, f"{staging}/above")
+        make_above(file_system, move, staging=staging, scratch=scratch, told=told)
     _rename(file_system, move.content, move.target)
 
 

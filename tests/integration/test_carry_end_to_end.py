@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -185,3 +186,21 @@ def test_what_no_point_tells_of_counts_as_not_held(excluding: Machine) -> None:
     asked = machine.call("sweep", "--kept")
     assert asked.returncode == 6
     assert "no whole point holds its place" in asked.stderr
+
+
+def test_the_folders_above_come_back_as_they_were(machine: Machine) -> None:  # noqa: F811 - a fixture
+    policy = machine.directory / "policy.yaml"
+    policy.write_text(policy.read_text().replace(f"paths: [{machine.data}]", f"paths: [{machine.data}/deep/er]"))
+    (machine.data / "deep" / "er").mkdir(parents=True)
+    (machine.data / "deep" / "er" / "letter").write_text("dear")
+    for folder, mode, owner in ((machine.data, 0o710, 1234), (machine.data / "deep", 0o2750, 4321)):
+        os.chown(folder, owner, owner)
+        folder.chmod(mode)
+    machine.done("init")
+    machine.done("run")
+    shutil.rmtree(machine.data)
+    machine.done("restore", "documents", "--yes")
+    assert (machine.data / "deep" / "er" / "letter").read_text() == "dear"
+    above, deep = machine.data.stat(), (machine.data / "deep").stat()
+    assert (above.st_mode & 0o7777, above.st_uid, above.st_gid) == (0o710, 1234, 1234)
+    assert (deep.st_mode & 0o7777, deep.st_uid, deep.st_gid) == (0o2750, 4321, 4321)
