@@ -9,6 +9,7 @@ from dataclasses import fields
 
 from drtool.app.power import power_state
 from drtool.app.runtime import Runtime
+from drtool.app.scheduling import calling_folders
 from drtool.catalog.dead import dead_runs
 from drtool.catalog.exposure import exposed_state
 from drtool.catalog.machine import VARIABLE
@@ -19,6 +20,7 @@ from drtool.engine.hook import hook_openings
 from drtool.model.errors import DrtoolError
 from drtool.openness import Opening, opening_of
 from drtool.planning.others import others_of, restless
+from drtool.planning.schedule import every_task
 from drtool.ports import Finding
 
 _RECENT_SECONDS = 60.0
@@ -28,7 +30,7 @@ def examine_host(runtime: Runtime) -> list[Finding]:
     """Tell what is asked of this machine whatever the policy names."""
     adapters, directory = runtime.adapters, runtime.state_directory
     unfinished = _unfinished(directory, runtime.policy.name)
-    found = [_state(directory), *_dead(directory), *unfinished, *_signer(adapters), *_machine(adapters), *_power(runtime)]
+    found = [_state(directory), *_dead(directory), *unfinished, *_signer(adapters), *_machine(adapters), *_timers(runtime), *_power(runtime)]
     return [*found, *_open_to_others(adapters, directory, runtime.openings)]
 
 
@@ -69,6 +71,18 @@ def _machine(adapters: Adapters) -> tuple[Finding, ...]:
         found.append(Finding("machine", good=False, text=text, remedy=remedy))
     told = [each for name in adapters.policy.sets for each in others_of(listings, name, by=by, now=now)]
     return (*found, *(Finding("machine", good=False, text=each.words, remedy=each.next) for each in told))
+
+
+def _timers(runtime: Runtime) -> tuple[Finding, ...]:
+    """Tell whether this machine calls drtool by itself: a schedule in a policy wakes nobody."""
+    policy = runtime.policy
+    if not any(every_task(policy)):
+        return ()
+    folders = calling_folders(policy.name)
+    if folders:
+        return (Finding("timers", good=True, text=f"what is due is asked for by timers in {' and '.join(folders)}"),)
+    text = "no timer of drtool's calls it here: what is due waits until somebody types `drtool run --due`"
+    return (Finding("timers", good=None, text=text, remedy="drtool schedule install; if something else calls it, all is well"),)
 
 
 def _power(runtime: Runtime) -> tuple[Finding, ...]:

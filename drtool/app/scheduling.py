@@ -51,6 +51,12 @@ def plan_schedule(runtime: Runtime, wish: TimerWish, *, remove: bool = False) ->
     return replace(plan, asleep=tuple(name for name in plan.timers(Change.SAME) if _tell(runtime, plan, "is-active", "--quiet", name)))
 
 
+def calling_folders(policy: str) -> tuple[str, ...]:
+    """Return the folders of this machine in which timers of a policy lie: those of the system, of this user, and of cron."""
+    wishes = (TimerWish(), TimerWish(of_a_user=True), TimerWish(by_cron=True))
+    return tuple(_folder(wish) for wish in wishes if files.every_of(_folder(wish), _names(policy, wish)) is not None)
+
+
 def schedule(runtime: Runtime, plan: SchedulePlan) -> tuple[str, ...]:
     """Write and remove what was planned, and let systemd know; returns in words what was not possible."""
     if plan.is_idle:

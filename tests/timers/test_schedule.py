@@ -435,6 +435,26 @@ def test_a_policy_without_a_schedule_needs_no_timer(host: Host) -> None:
     assert "has a schedule" in ended.stderr
 
 
+def test_doctor_says_whether_anything_wakes_it(host: Host) -> None:
+    places = {"XDG_CONFIG_HOME": str(host.root / "config")}
+
+    def told() -> list[tuple[object, str, str]]:
+        findings = json.loads(host.call("doctor", "--json", **places).stdout)["findings"]
+        return [(each["good"], each["text"], each["remedy"]) for each in findings if each["subject"] == "timers"]
+
+    ((good, text, remedy),) = told()
+    assert good is None
+    assert "no timer" in text
+    assert "drtool schedule install" in remedy
+    units = host.root / "config" / "systemd" / "user"
+    host.call("schedule", "install", "--directory", str(units), "--user", "--yes")
+    assert told() == [(True, f"what is due is asked for by timers in {units}", "")]
+    host.body["name"] = "hom"
+    assert told()[0][0] is None, "those are of another policy"
+    host.body["sets"]["docs"].pop("schedule")  # type: ignore[index]
+    assert told() == [], "nothing is ever due"
+
+
 @pytest.fixture
 def web() -> Iterator[Web]:
     with web_server() as server:
