@@ -30,8 +30,8 @@ def examine_host(runtime: Runtime) -> list[Finding]:
     """Tell what is asked of this machine whatever the policy names."""
     adapters, directory = runtime.adapters, runtime.state_directory
     unfinished = _unfinished(directory, runtime.policy.name)
-    found = [_state(directory), *_dead(directory), *unfinished, *_signer(adapters), *_machine(adapters), *_timers(runtime), *_power(runtime)]
-    return [*found, *_open_to_others(adapters, directory, runtime.openings)]
+    found = [_state(directory), *_dead(directory), *unfinished, *_signer(adapters), *_machine(adapters)]
+    return [*found, *_timers(runtime), *_power(runtime), *_open_to_others(adapters, directory, runtime.openings)]
 
 
 def asked(subject: str, examine_it: Callable[[], tuple[Finding, ...]]) -> tuple[Finding, ...]:
