@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
+from datetime import datetime
 
 from drtool.app.listings import listings, read_manifest
 from drtool.app.runtime import Runtime
@@ -11,7 +12,9 @@ from drtool.app.working import carry_out, fresh, working, writable_state
 from drtool.catalog.runs import Runs
 from drtool.engine.observe import observe
 from drtool.model.errors import DrtoolError, NotFound
+from drtool.model.hold import QUARANTINE, Hold
 from drtool.model.inventory import Listing
+from drtool.model.label import UNKNOWN_MACHINE
 from drtool.model.plan import Plan
 from drtool.model.report import Report
 from drtool.model.standing import Adoption
@@ -54,6 +57,7 @@ def adopt(runtime: Runtime, adoption: Adoption) -> Report:
     with working(runtime):
         writable_state(runtime)
         run, now = fresh(runtime)
+        held = _keep_beside(runtime, adoption, run, now)
         runtime.notary.adopt(lambda known: planning.adopted(known, adoption, at=now))
         known = listings(runtime, refresh=True)
         unsigned = _counted_unsigned(runtime, adoption, known) if adoption.signer else frozenset()
@@ -61,7 +65,26 @@ def adopt(runtime: Runtime, adoption: Adoption) -> Report:
             runtime.notary.adopt(lambda known: planning.adopted(known, adoption, unsigned=unsigned, at=now))
             listings(runtime, refresh=True)
         note = planning.spell_adopted(adoption, unsigned=len(unsigned))
-        return carry_out(runtime, Plan("adopt", run, runtime.policy.name, now, (), notes=(note,)))
+        return carry_out(runtime, Plan("adopt", run, runtime.policy.name, now, (), notes=(note, *held)))
+
+
+def _keep_beside(runtime: Runtime, adoption: Adoption, run: str, now: datetime) -> tuple[str, ...]:
+    """Stop the forgetting of each set of which this machine has points of its own, and tell what to type when somebody has looked.
+
+    Before the others count: what it stored never saw them beside it, and of one `keep` for all they may be the oldest.
+    """
+    known, told = listings(runtime, refresh=True), []
+    for name in adoption.sets:
+        if not any(point.set == name for listing in known.values() for point in listing.points):
+            continue
+        reason = f"the points of {adoption.machine or UNKNOWN_MACHINE} count here since it was adopted: drtool points {name}"
+        identity, by = runtime.clock.fresh_id(), runtime.policy.name
+        hold = Hold(identity, name, by, reason, now, kind=QUARANTINE, run=run, machine=runtime.adapters.machine)
+        for repository in runtime.kept_in(name):
+            if known[repository].problem is None:
+                runtime.adapters.repositories[repository].append(hold)
+        told.append(f"nothing of {name} is forgotten until you have looked; if all is well: drtool hold release {identity}")
+    return tuple(told)
 
 
 def _machines_that_left(runtime: Runtime) -> frozenset[str]:

@@ -15,6 +15,8 @@ from drtool.model.point import RecoveryPoint
 from drtool.planning.memory import spell_vanished
 
 RECENT_SECONDS = 5.0
+LISTED_SECONDS = 3600.0
+"""Old enough for what was there before this run, as its plan listed it."""
 HOLD_SECONDS = 20.0
 """A record is a courtesy to others: in an incident nobody waits longer for it."""
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from statistics import median
 from typing import Any
 
+from drtool.model.hold import Looked
 from drtool.model.point import RecoveryPoint
 from drtool.model.policy import Quarantine
 from drtool.model.tolerance import FUTURE_TOLERANCE
@@ -43,20 +44,19 @@ def reasons_to_stop(
     *,
     point: str,
     now: datetime,
-    looked: datetime | None = None,
+    looked: Looked | None = None,
 ) -> tuple[Stop, ...]:
     """Return why nothing of a set may be forgotten in a repository; `points` are all of the set there, `point` the newest.
 
-    What was there at `looked`, when a person last released a quarantine, is taken as it should be: of it only the newest complete
-    point still says what is usual.
+    What was `looked` at is taken as it should be: of it only the newest complete point still says what is usual.
     """
     known = sorted(points, key=lambda each: (each.instant, each.point))
     future = [each for each in known if each.instant > now + FUTURE_TOLERANCE]
     stops = [Stop("future", f"point {future[-1].point} is dated in the future")] if future else []
     past = [each for each in known if each.instant <= now + FUTURE_TOLERANCE]
     fresh = next((each for each in past if each.point == point and each.complete), None)
-    if fresh is not None and (looked is None or fresh.sealed > looked):
-        usual = _usual(past, fresh, looked)
+    if fresh is not None and (looked is None or not looked.at(fresh.sealed)):
+        usual = _usual([each for each in past if each.complete], fresh, looked)
         stops += [*_gone(fresh, usual, rules), *_against_usual(fresh, usual, rules)]
     stops += _burst(past, rules, now=now, looked=looked)
     return tuple(stops)
@@ -90,24 +90,26 @@ def clip(workload: str, most: int) -> str:
     return workload if len(workload) <= most else f"…{workload[1 - most :]}"
 
 
-def measures(points: Iterable[RecoveryPoint], *, point: str, now: datetime, looked: datetime | None = None) -> tuple[RecoveryPoint, ...]:
+def measures(points: Iterable[RecoveryPoint], *, point: str, now: datetime, looked: Looked | None = None) -> tuple[RecoveryPoint, ...]:
     """Return the points with which the members of the newest one are compared: the one before it, and the oldest that makes the usual.
 
     None where a person has looked at the newest. The oldest says what was there when the one before was never compared, as its run died.
+    A partial point is compared and measures others by what it has; beside it stands the newest complete one.
     """
     past = [each for each in sorted(points, key=lambda each: (each.instant, each.point)) if each.instant <= now + FUTURE_TOLERANCE]
-    fresh = next((each for each in past if each.point == point and each.complete), None)
-    if fresh is None or (looked is not None and fresh.sealed <= looked):
+    fresh = next((each for each in past if each.point == point), None)
+    if fresh is None or (looked is not None and looked.at(fresh.sealed)):
         return ()
     usual = _usual(past, fresh, looked)
-    return tuple(dict.fromkeys((*usual[-1:], *usual[:1])))
+    whole = _usual([each for each in past if each.complete], fresh, looked)
+    return tuple(dict.fromkeys((*usual[-1:], *usual[:1], *whole[-1:])))
 
 
-def _usual(past: list[RecoveryPoint], fresh: RecoveryPoint, looked: datetime | None) -> list[RecoveryPoint]:
-    earlier = [each for each in past if each.complete and (each.instant, each.point) < (fresh.instant, fresh.point)]
+def _usual(past: list[RecoveryPoint], fresh: RecoveryPoint, looked: Looked | None) -> list[RecoveryPoint]:
+    earlier = [each for each in past if (each.instant, each.point) < (fresh.instant, fresh.point)]
     if looked is not None:
-        seen = [each for each in earlier if each.sealed <= looked]
-        earlier = [*seen[-1:], *(each for each in earlier if each.sealed > looked)]
+        seen = [each for each in earlier if looked.at(each.sealed)]
+        earlier = [*seen[-1:], *(each for each in earlier if looked.measures_by(each.sealed))]
     return earlier[-HISTORY:]
 
 
@@ -140,10 +142,10 @@ def _against_usual(fresh: RecoveryPoint, usual: list[RecoveryPoint], rules: Quar
     return [Stop(kind, f"{' and '.join(words)}{compare(usual[-1].point, fresh.point)}") for kind, words in found.items()]
 
 
-def _burst(past: list[RecoveryPoint], rules: Quarantine, *, now: datetime, looked: datetime | None) -> list[Stop]:
+def _burst(past: list[RecoveryPoint], rules: Quarantine, *, now: datetime, looked: Looked | None) -> list[Stop]:
     if rules.points_per_day is None:
         return []
-    recent = [each for each in past if each.instant > now - DAY and (looked is None or each.sealed > looked)]
+    recent = [each for each in past if each.instant > now - DAY and (looked is None or not looked.at(each.sealed))]
     days = Counter((now - each.instant) // DAY for each in past if each.instant <= now - DAY)
     limit = max(rules.points_per_day, _EXPLAINED * max(days.values(), default=0))
     return [Stop("burst", f"{len(recent)} points within a day, {limit} at most are explained")] if len(recent) > limit else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import signal
 import time
@@ -21,7 +22,7 @@ from drtool.model.plan import Destination, Forget, Guard, PlaceHold
 from drtool.planning.evidence import verified_points
 from drtool.planning.restore import RestoreRequest
 from drtool.planning.verify import plan_due_verify
-from tests.faults.fault_world import Running, World
+from tests.faults.fault_world import Ended, Running, World
 from tests.rig.disk import full_disk
 from tests.rig.opened import runtime_of
 from tests.rig.tree import assert_same
@@ -70,6 +71,8 @@ def an_heir(world: World, other: Path) -> int:
     assert oldest in world.points("near"), "of a machine that it did not take over it forgets nothing"
     app = world.app(other)
     app.adopt(app.choose_adoption(runtime_of(world.app()).notary.acceptance.machines[-1]))
+    for hold in app.hold_list():
+        app.hold_release(hold.id)
     return 2
 
 
@@ -260,6 +263,106 @@ def test_a_member_that_went_empty_pushes_nothing_out_either(world: World) -> Non
     world.app().hold_release(hold.id)
     world.must("run")
     assert not set(good) & set(world.points("offsite"))
+
+
+def with_members(world: World, *names: str, **more: Any) -> dict[str, Path]:  # noqa: ANN401 - keys of the set
+    """Let the set protect the tree and folders of eight files each, and make a point of them."""
+    folders = {name: world.root / name for name in names}
+    for folder in folders.values():
+        folder.mkdir()
+        fill_again(folder)
+    paths = [str(world.tree), *map(str, folders.values())]
+    documents = {**world.policy["sets"]["documents"], "protect": [{"here": {"paths": paths}}], **more}
+    world.write_policy({**world.policy, "sets": {"documents": documents}})
+    world.drtool("run")
+    for hold in world.app().hold_list():
+        world.app().hold_release(hold.id)
+    return folders
+
+
+def fill_again(folder: Path) -> None:
+    for number in range(8):
+        (folder / f"file {number}").write_text("dear" * 500)
+
+
+def empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        path.unlink()
+
+
+def said(ended: Ended) -> str:
+    assert ended.report is not None
+    return " ".join(ended.report["sets"][0]["warnings"])
+
+
+def test_a_release_says_nothing_of_what_was_lost_while_it_was_not_written(world: World) -> None:
+    folders = with_members(world, "photos", "music")
+    good = world.points("near")[-1]
+    empty(folders["photos"])
+    assert world.drtool("run").outcome == "partial"
+    (hold,) = holds(world)
+    empty(folders["music"])
+    for _day in range(3):
+        told = said(world.drtool("run"))
+        assert "and since then" in told
+        assert f"{folders['music']}: 0 files" in told
+    assert world.app().hold_release(hold.id)
+    assert world.drtool("run").outcome == "partial"
+    (second,) = holds(world)
+    assert f"{folders['music']}: 0 files where 8 were" in second.reason
+    assert good in world.points("near")
+    assert good in world.points("offsite")
+    world.app().hold_release(second.id)
+    world.must("run")
+    assert good not in world.points("offsite")
+
+
+def test_a_repository_that_is_new_goes_by_what_its_copies_have(world: World) -> None:
+    folders = with_members(world, "photos")
+    good = world.points("near")[-1]
+    empty(folders["photos"])
+    documents = json.loads(world.policy_file.read_text())["sets"]["documents"]
+    shutil.rmtree(world.root / "offsite")
+    world.write_policy({**world.policy, "sets": {"documents": {**documents, "to": "offsite", "copies": ["near"]}}})
+    app = world.app()
+    app.rebuild(accept="offsite")
+    app.initialise()
+    for _day in range(3):
+        assert world.drtool("run").outcome == "partial"
+        assert good in world.points("near")
+    assert f"{folders['photos']}: 0 files where 8 were" in holds(world, "near")[0].reason
+
+
+def test_a_set_that_is_partial_each_time_is_guarded_too(world: World) -> None:
+    folders = with_members(world, "photos", "unplugged")
+    shutil.rmtree(folders["unplugged"])
+    for _day in range(3):
+        assert world.drtool("run").outcome == "partial"
+    assert holds(world) == (), "what is missing is told by itself"
+    good = set(world.points("near"))
+    empty(folders["photos"])
+    for _day in range(4):
+        assert world.drtool("run").outcome == "partial"
+    (hold,) = holds(world)
+    assert f"{folders['photos']}: 0 files where 8 were" in hold.reason
+    assert good <= set(world.points("near"))
+
+
+def test_what_is_taken_over_is_not_forgotten_before_somebody_looked(world: World) -> None:
+    taken_over = set(world.points("near"))
+    other = world.root / "state of another"
+    for _day in range(3):
+        world.must("run", state=other)
+    app = world.app(other)
+    app.adopt(app.choose_adoption(runtime_of(world.app()).notary.acceptance.machines[-1]))
+    (hold,) = holds(world)
+    assert "since it was adopted" in hold.reason
+    assert len(holds(world, "offsite")) == 1
+    assert world.drtool("run", state=other).outcome == "partial"
+    assert taken_over <= set(world.points("near")), "keep: {last: 2} would have forgotten them"
+    world.app(other).hold_release(hold.id)
+    world.must("run", state=other)
+    assert not taken_over & set(world.points("near"))
 
 
 def test_a_copy_that_never_got_the_hold_forgets_nothing_either(world: World) -> None:

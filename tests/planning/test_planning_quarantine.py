@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drtool.model.hold import QUARANTINE, Hold, active_holds, looked_at
+from drtool.model.hold import QUARANTINE, Hold, Looked, active_holds, looked_at
 from drtool.model.plan import Forget, Guard
 from drtool.model.point import RecoveryPoint
 from drtool.model.policy import Quarantine, Retention, usual_quarantine
@@ -134,13 +134,13 @@ def test_the_future_stops_it_always() -> None:
 
 def test_what_was_looked_at_is_the_new_measure() -> None:
     small = point("SMALL", NOW - timedelta(hours=2), files=10, bytes=100)
-    looked = NOW - timedelta(hours=1)
+    looked = Looked(NOW - timedelta(hours=1))
     new = point("NEW", files=11, bytes=110)
     assert kinds(*USUAL, small, new) == ["cliff"]
     assert kinds(*USUAL, small, new, looked=looked) == []
     assert kinds(*USUAL, small, point("NEW", files=4, bytes=110), looked=looked) == ["cliff"]
     assert kinds(*USUAL, small, newest="SMALL", looked=looked) == []
-    assert kinds(*burst(51), newest="B000", looked=NOW - timedelta(minutes=30)) == []
+    assert kinds(*burst(51), newest="B000", looked=Looked(NOW - timedelta(minutes=30))) == []
 
 
 def test_a_run_guards_every_set_unless_it_is_turned_off() -> None:
@@ -192,7 +192,7 @@ def test_a_good_copy_outlives_any_number_of_empty_ones(days: list[tuple[str, int
         count = 1000 + extra if what == "good" else extra
         new = point(f"P{number:03d}", now, files=count, bytes=count)
         kept.append(new)
-        stops = reasons_to_stop(kept, Quarantine(), point=new.point, now=now, looked=looked_at(holds, "documents"))
+        stops = reasons_to_stop(kept, Quarantine(), point=new.point, now=now, looked=looked_at(holds, "documents", now=now))
         if stops and not any(hold.kind == QUARANTINE for hold in active_holds(holds, now)):
             holds += (Hold(f"H{number}", "documents", BY, stops[0].words, now, kind=QUARANTINE),)
         before = set(kept)

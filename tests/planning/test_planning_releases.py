@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from drtool.model.hold import PIN, QUARANTINE, Hold, active_holds, ending, looked_at, pinned_by, quarantines, spent_pins
+from drtool.model.hold import PIN, QUARANTINE, Hold, Looked, active_holds, ending, looked_at, pinned_by, quarantines, spent_pins
 from drtool.model.standing import Ours
 from drtool.planning.others import others_of
 from drtool.planning.repository_view import repository_views
@@ -71,8 +71,39 @@ def test_nobody_else_says_that_a_quarantine_was_looked_at() -> None:
     ahead = NOW + 1000 * DAY
     for held_by, released_by in (("SHA256:mine", "SHA256:thief"), ("SHA256:thief", "SHA256:thief"), ("", "")):
         held = replace(wrong, signer=held_by)
-        assert looked_at(_records(held, replace(_release(held, signer=released_by), created=ahead)), "documents") is None
-    assert looked_at(_records(wrong, _release(wrong, signer="SHA256:mine")), "documents") == NOW
+        forged = replace(_release(held, signer=released_by), created=ahead)
+        assert looked(*_records(held, forged)) == looked(*_records(held))
+    assert looked(*_records(replace(wrong, signer="SHA256:thief"))) is None, "what others hold was shown to nobody of ours"
+
+
+def looked(*records: Hold) -> Looked | None:
+    return looked_at(records, "documents", now=NOW)
+
+
+def test_what_came_while_a_quarantine_stood_was_not_looked_at() -> None:
+    wrong = replace(HELD, kind=QUARANTINE, point="", signer="SHA256:mine")
+    assert looked(*_records(wrong)) == Looked(wrong.created, ((wrong.created, NOW),)), "it stands"
+    release = _release(wrong, signer="SHA256:mine")
+    seen = looked(*_records(wrong, release))
+    assert seen == Looked(wrong.created, ((wrong.created, release.created),))
+    assert seen is not None
+    assert seen.at(wrong.created)
+    assert not seen.at(wrong.created + timedelta(seconds=1))
+    assert not seen.measures_by(release.created)
+    assert seen.measures_by(release.created + timedelta(seconds=1))
+    later = replace(wrong, id="H2", created=wrong.created + timedelta(hours=1))
+    both = looked(*_records(wrong, release, later, _release(later, signer="SHA256:mine")))
+    assert both is not None
+    assert both.until == later.created
+
+
+def test_a_clock_that_was_ahead_says_nothing_of_what_was_looked_at() -> None:
+    wrong = replace(HELD, kind=QUARANTINE, point="", signer="SHA256:mine")
+    ahead = NOW + 400 * DAY
+    released = replace(_release(wrong, signer="SHA256:mine"), created=ahead)
+    assert looked(*_records(wrong, released)) == Looked(wrong.created, ((wrong.created, ahead),))
+    assert looked(*_records(replace(wrong, created=ahead), released)) is None
+    assert looked(*_records(released)) is None, "its quarantine is not listed"
 
 
 def test_a_forged_hold_of_the_same_id_hides_none() -> None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drtool.model.hold import QUARANTINE, Hold, Looked, ending, looked_at, quarantines
 from drtool.model.native import NativeState
 from drtool.model.point import Artifact, Canary, Census, DataSnapshot, Manifest, Member, RecoveryPoint
-from drtool.model.policy import Quarantine
+from drtool.model.policy import Quarantine, Retention
 from drtool.model.quarantine import Stop, in_one, measures, reasons_to_stop
 from drtool.model.shrunk import FEW_BYTES, FEW_FILES, shrunk
+from drtool.planning.retention import verdicts
 from tests.planning.planning_values import BY, DAY, NOW, daily, point
 
 OFF = Quarantine(None, None, None)
@@ -127,8 +129,8 @@ def test_a_member_that_is_gone_stops_it_though_the_run_before_died_unseen() -> N
     assert kinds(BOTH, new, rules=OFF) == []
     assert kinds(BOTH, replace(new, complete=False)) == [], "what a partial point lacks is told by itself"
     assert kinds(replace(BOTH, complete=False), new) == []
-    assert kinds(BOTH, ONE, new, looked=NOW - timedelta(hours=1)) == [], "that it is gone was accepted"
-    assert kinds(BOTH, new, looked=NOW) == []
+    assert kinds(BOTH, ONE, new, looked=Looked(NOW - timedelta(hours=1))) == [], "that it is gone was accepted"
+    assert kinds(BOTH, new, looked=Looked(NOW)) == []
 
 
 def test_what_platforms_keep_is_gone_when_they_were_asked() -> None:
@@ -146,9 +148,12 @@ def test_members_are_compared_with_the_point_before_and_the_oldest_usual_one() -
     assert [each.point for each in measures((*usual, new), point="NEW", now=NOW)] == ["P009", "P003"]
     assert [each.point for each in measures((*usual[:1], new), point="NEW", now=NOW)] == ["P009"]
     assert measures((new,), point="NEW", now=NOW) == ()
-    assert measures((*usual, replace(new, complete=False)), point="NEW", now=NOW) == ()
-    assert measures((*usual, new), point="NEW", now=NOW, looked=NOW) == ()
-    looked = usual[0].instant
+    assert measures((*usual, replace(new, complete=False)), point="NEW", now=NOW) == measures((*usual, new), point="NEW", now=NOW)
+    partial = [replace(each, complete=False) for each in (*usual[:-1], new)]
+    assert [each.point for each in measures(partial, point="NEW", now=NOW)] == ["P009", "P003"], "a set that is always partial"
+    assert [each.point for each in measures((*partial, usual[-1]), point="NEW", now=NOW)] == ["P009", "P003", usual[-1].point]
+    assert measures((*usual, new), point="NEW", now=NOW, looked=Looked(NOW)) == ()
+    looked = Looked(usual[0].instant)
     assert [each.point for each in measures((*usual, new), point="NEW", now=NOW, looked=looked)] == ["P009"]
 
 
@@ -162,42 +167,68 @@ def test_all_reasons_are_one_that_ends_with_what_to_type(words: list[str]) -> No
     assert len(spelt) <= 200
 
 
-DAYS = st.lists(st.sampled_from(["full", "empty", "gone", "look", "died"]), max_size=30)
+MEMBERS = ("here:/usb", "here:/db")
+RUN = st.fixed_dictionaries(
+    {
+        "usb": st.sampled_from(["full", "empty", "gone"]),
+        "db": st.sampled_from(["full", "full", "empty"]),
+        "ends": st.sampled_from(["whole", "whole", "partial", "died"]),
+    }
+)
 
 
-@given(days=DAYS, last=st.integers(1, 4))
-def test_the_only_good_copy_of_a_member_outlives_any_number_of_others(days: list[str], last: int) -> None:
-    """A little machine: each day makes a point, looks at its members, and forgets by `keep: {last: …}`; some runs die before they look."""
-    now = NOW
-    sealed = {"GOOD": manifest(tree("here:/usb", 20, 160))}
-    kept = [holding("GOOD", "large", "here:/usb", instant=now)]
-    holding_back, accepted, died = False, False, 0
-    looked = None
-    for number, what in enumerate(days):
+def forgotten(kept: list[RecoveryPoint], holds: tuple[Hold, ...], last: int, now: datetime) -> list[RecoveryPoint]:
+    """Return what stays of them by `keep: {last: …}`."""
+    judged = verdicts(kept, Retention(last=last), repository="near", set="documents", now=now, holds=holds)
+    return [each for each in kept if each.point not in {verdict.point for verdict in judged if not verdict.reasons}]
+
+
+@given(days=st.lists(st.one_of(RUN, RUN, st.none()), max_size=30), last=st.integers(1, 4))
+def test_the_only_good_copy_of_a_member_outlives_any_number_of_others(days: list[dict[str, str] | None], last: int) -> None:
+    """A little machine: each day makes a point, looks at its members, and forgets by `keep: {last: …}`; some runs die before they look.
+
+    On other days a person releases what stands: that accepts what had been lost when it was written, and nothing that was lost since.
+    """
+    now, died = NOW, 0
+    sealed = {"GOOD": manifest(*(tree(name, 20, 160) for name in MEMBERS))}
+    kept = [holding("GOOD", "large", *MEMBERS, instant=now)]
+    holds: tuple[Hold, ...] = ()
+    lost: dict[str, datetime] = {}
+    accepted: set[str] = set()
+    for number, run in enumerate(days):
         now += DAY
-        if what == "look":
-            accepted, looked = accepted or holding_back, now if holding_back else looked
-            holding_back = False
+        if run is None:
+            for hold in quarantines(holds, "documents", now):
+                accepted |= {name for name, when in lost.items() if when <= hold.created}
+                holds += (ending(hold, id=f"R{number}", created=now, machine=""),)
             continue
-        name = f"P{number:03d}"
-        dies = what == "died"
-        died = died + 1 if dies else 0
-        gone, left = what == "gone", 20 if what == "full" else 0
-        kept.append(holding(name, *(["large"] if gone else ["large", "here:/usb"]), instant=now))
-        sealed[name] = replace(manifest(*([] if gone else [tree("here:/usb", left, left)])), point=name)
-        if dies:
+        name, states = f"P{number:03d}", dict(zip(MEMBERS, (run["usb"], run["db"]), strict=True))
+        died = died + 1 if run["ends"] == "died" else 0
+        there = {member: 20 if state == "full" else 0 for member, state in states.items() if state != "gone"}
+        whole = run["ends"] != "partial"
+        kept.append(replace(holding(name, "large", *there, instant=now), complete=whole))
+        members = tuple(tree(member, files, files) for member, files in there.items())
+        sealed[name] = replace(manifest(*members), point=name, complete=whole)
+        if whole or (not whole and "gone" not in states.values()):
+            lost |= {member: now for member, state in states.items() if state != "full" and member not in lost}
+        if run["ends"] == "died":
             if died > 5:
                 return  # what makes the usual was all made by runs that nobody saw to their end
             continue
-        stops = list(reasons_to_stop(kept, Quarantine(), point=name, now=now, looked=looked))
-        for each in measures(kept, point=name, now=now, looked=looked):
-            stops += shrunk(sealed[each.point], sealed[name].members, Quarantine(), point=name)
-        holding_back = holding_back or bool(stops)
-        if not holding_back:
-            kept = kept[-last:]
-        if not accepted:
-            assert any(_has_all(sealed[each.point]) for each in kept), "until somebody said that it may be gone"
+        seen = looked_at(holds, "documents", now=now)
+        stops = [*reasons_to_stop(kept, Quarantine(), point=name, now=now, looked=seen)]
+        compared = measures(kept, point=name, now=now, looked=seen)
+        stops += [stop for each in compared for stop in shrunk(sealed[each.point], members, Quarantine(), point=name)]
+        standing = quarantines(holds, "documents", now)
+        if stops and not standing:
+            holds += (Hold(f"H{number}", "documents", BY, in_one(stops), now, kind=QUARANTINE),)
+        if not stops and not standing:
+            judged = verdicts(kept, Retention(last=last), repository="near", set="documents", now=now, holds=holds)
+            kept = [each for each in kept if each.point not in {verdict.point for verdict in judged if not verdict.reasons}]
+        assert {*MEMBERS} - accepted <= {each for point in kept for each in _full(sealed[point.point])}, (
+            "until somebody said it may be gone"
+        )
 
 
-def _has_all(sealed: Manifest) -> bool:
-    return any(member.artifacts[0].census.files == 20 for member in sealed.members)
+def _full(sealed: Manifest) -> set[str]:
+    return {member.workload for member in sealed.members if member.artifacts[0].census.files == 20}

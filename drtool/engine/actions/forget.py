@@ -25,9 +25,9 @@ def forget(work: Work, action: Forget) -> Forgotten:
     if action.expected and action.expected not in points:
         raise Conflict(f"the point {action.expected} is not sealed in {action.repository}, so nothing is forgotten there")
     stops = reasons_to_stop(
-        own_points(listing, of_set).values(), action.rules, point=action.expected, now=now, looked=looked_at(listing.holds, of_set)
+        own_points(listing, of_set).values(), action.rules, point=action.expected, now=now, looked=looked_at(listing.holds, of_set, now=now)
     )
-    why = stops[0].words if stops else _why_guarded(work)
+    why = stops[0].words if stops else _why_guarded(work, action.repository)
     if why:
         return Forgotten((), dict.fromkeys(action.points, why))
     own = own_points(listing, of_set).values()
@@ -52,7 +52,7 @@ def forget(work: Work, action: Forget) -> Forgotten:
     return Forgotten(forgotten, kept, tuple(f"{name} stays in {action.repository}: {reason}" for name, reason in native.items()))
 
 
-def _why_guarded(work: Work) -> str:
+def _why_guarded(work: Work, repository: str) -> str:
     """Return what this run's own look at the new point says against forgetting: it alone compares members, and no hold has to arrive."""
     for step in work.plan.steps:
         if isinstance(step.action, Guard) and step.set == work.step.set:
@@ -61,6 +61,8 @@ def _why_guarded(work: Work) -> str:
                 return "the new point could not be compared with those before it"
             if seen.data.get("stops"):
                 return str(seen.data["reason"])
+            if repository in seen.data.get("unasked", ()):
+                return "what it has could not be compared with the new point"
     return ""
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from drtool.catalog import manifest as manifests
 from drtool.engine.actions.work import Work
-from drtool.engine.safeguard import RECENT_SECONDS, own_points
+from drtool.engine.safeguard import LISTED_SECONDS, RECENT_SECONDS, own_points
 from drtool.model.errors import DrtoolError, Interrupted
 from drtool.model.hold import QUARANTINE, Hold, looked_at, quarantines
 from drtool.model.inventory import Listing
@@ -25,17 +25,17 @@ def guard(work: Work, action: Guard) -> Done:
     now = adapters.clock.now()
     listing = repository.list(maximum_age_seconds=RECENT_SECONDS)
     standing = quarantines(listing.holds, of_set, now)
-    stops = reasons_to_stop(
-        own_points(listing, of_set).values(), action.rules, point=action.point, now=now, looked=looked_at(listing.holds, of_set)
-    )
-    if not standing:
-        stops = (*_shrunk(work, action, listing), *stops)
+    looked = looked_at(listing.holds, of_set, now=now)
+    stops = reasons_to_stop(own_points(listing, of_set).values(), action.rules, point=action.point, now=now, looked=looked)
+    shrunk_ones, unasked = _shrunk(work, action, listing)
+    stops = (*shrunk_ones, *stops)
     told = [f"nothing of it is forgotten: {stop.words}" for stop in stops]
     wrong = [stop for stop in stops if stop.kind != "future"]
-    warnings: list[str] = []
+    warnings = [f"what {name} has of it could not be compared with the new point: {why}" for name, why in unasked.items() if why]
     if standing:
         hold = standing[0]
-        told = [f"nothing of it is forgotten since {hold.created:%Y-%m-%d %H:%M} UTC: {hold.reason}"]
+        since = f"; and since then {in_one(wrong)}" if wrong else ""
+        told = [f"nothing of it is forgotten since {hold.created:%Y-%m-%d %H:%M} UTC: {hold.reason}{since}"]
     elif wrong:
         reason = in_one(wrong)
         hold = Hold(adapters.clock.fresh_id(), of_set, plan.policy, reason, now, kind=QUARANTINE, run=plan.run, machine=adapters.machine)
@@ -43,29 +43,54 @@ def guard(work: Work, action: Guard) -> Done:
     elif stops:
         return Done("a point is dated in the future", {"stops": True, "reason": in_one(stops), "warnings": told})
     else:
-        return Done("it looks as usual", {"warnings": []})
+        return Done("it looks as usual", {"warnings": warnings, "unasked": [*unasked]})
     for name in action.copies:
         warnings += _write(adapters.repositories[name], hold)
     told.append(f"when you have looked and it is right: drtool hold release {hold.id}")
     return Done("quarantined", {"stops": True, "hold": hold.id, "reason": hold.reason, "warnings": [*told, *warnings]})
 
 
-def _shrunk(work: Work, action: Guard, listing: Listing) -> tuple[Stop, ...]:
-    """Compare the members that this run stored with those of the points before; what a plan did not store it does not compare."""
-    if action.rules.shrinks_below is None:
-        return ()
+def _shrunk(work: Work, action: Guard, listing: Listing) -> tuple[tuple[Stop, ...], dict[str, str]]:
+    """Compare the members that this run stored with those of the points before, wherever these lie; return also what could not be asked.
+
+    A repository that is new, or was made anew, has none of them: its copies do. What a plan did not store it does not compare. Of what
+    could not be listed nothing is said here: the copying tells it.
+    """
     members, may_be_empty = _stored(work, action)
-    if not members:
-        return ()
+    if action.rules.shrinks_below is None or not members:
+        return (), {}
+    listings, unasked = _listings(work, action, listing)
     of_set, now = work.step.set, work.adapters.clock.now()
-    earlier = measures(own_points(listing, of_set).values(), point=action.point, now=now, looked=looked_at(listing.holds, of_set))
-    read = work.adapters.repositories[action.repository].read
-    for each in earlier:
-        before = manifests.read(read(each.manifest), digest=each.digest)
+    points = {name: (each.repository, point) for each in reversed(listings) for name, point in own_points(each, of_set).items()}
+    looked = looked_at(tuple(hold for each in listings for hold in each.holds), of_set, now=now)
+    for earlier in measures((point for _name, point in points.values()), point=action.point, now=now, looked=looked):
+        name = points[earlier.point][0]
+        try:
+            before = manifests.read(work.adapters.repositories[name].read(earlier.manifest), digest=earlier.digest)
+        except Interrupted:
+            raise
+        except DrtoolError as error:
+            if name == action.repository:
+                raise
+            unasked[name] = error.what
+            continue
         stops = shrunk(before, members, action.rules, point=action.point, may_be_empty=may_be_empty)
         if stops:
-            return stops
-    return ()
+            return stops, unasked
+    return (), unasked
+
+
+def _listings(work: Work, action: Guard, listing: Listing) -> tuple[list[Listing], dict[str, str]]:
+    """Return what is listed where the run stored, and in each copy that can be asked; the others by name."""
+    found, unasked = [listing], dict[str, str]()
+    for name in action.copies:
+        try:
+            found.append(work.adapters.repositories[name].list(maximum_age_seconds=LISTED_SECONDS))
+        except Interrupted:
+            raise
+        except DrtoolError:
+            unasked[name] = ""
+    return found, unasked
 
 
 def _stored(work: Work, action: Guard) -> tuple[list[Member], frozenset[str]]:
