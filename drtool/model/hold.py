@@ -93,7 +93,7 @@ class Looked:
     """What persons have looked at of a set, by the quarantines they released, or are asked to look at by one that stands.
 
     What was sealed up to `until` is as it should be. What was sealed in one of `unwatched`, from a quarantine to its release, was never
-    compared with what was there before: it is no measure of anything.
+    compared with what was there before: it is no measure of anything while a point from before is there.
     """
 
     until: datetime

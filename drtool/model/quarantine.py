@@ -48,13 +48,15 @@ def reasons_to_stop(
 ) -> tuple[Stop, ...]:
     """Return why nothing of a set may be forgotten in a repository; `points` are all of the set there, `point` the newest.
 
-    What was `looked` at is taken as it should be: of it only the newest complete point still says what is usual.
+    Where that is partial, the newest complete one before it is asked again: its run may have died before it was. What was `looked` at is
+    taken as it should be: of it only the newest complete point still says what is usual.
     """
     known = sorted(points, key=lambda each: (each.instant, each.point))
     future = [each for each in known if each.instant > now + FUTURE_TOLERANCE]
     stops = [Stop("future", f"point {future[-1].point} is dated in the future")] if future else []
     past = [each for each in known if each.instant <= now + FUTURE_TOLERANCE]
-    fresh = next((each for each in past if each.point == point and each.complete), None)
+    upto = [number for number, each in enumerate(past, 1) if each.point == point]
+    fresh = next((each for each in reversed(past[: upto[0]]) if each.complete), None) if upto else None
     if fresh is not None and (looked is None or not looked.at(fresh.sealed)):
         usual = _usual([each for each in past if each.complete], fresh, looked)
         stops += [*_gone(fresh, usual, rules), *_against_usual(fresh, usual, rules)]
@@ -91,10 +93,10 @@ def clip(workload: str, most: int) -> str:
 
 
 def measures(points: Iterable[RecoveryPoint], *, point: str, now: datetime, looked: Looked | None = None) -> tuple[RecoveryPoint, ...]:
-    """Return the points with which the members of the newest one are compared: the one before it, and the oldest that makes the usual.
+    """Return the points with which the members of the newest one are compared, newest first: that before it, and the oldest usual one.
 
     None where a person has looked at the newest. The oldest says what was there when the one before was never compared, as its run died.
-    A partial point is compared and measures others by what it has; beside it stands the newest complete one.
+    A partial point is compared and measures others by what it has; beside those stand the same two of the complete ones.
     """
     past = [each for each in sorted(points, key=lambda each: (each.instant, each.point)) if each.instant <= now + FUTURE_TOLERANCE]
     fresh = next((each for each in past if each.point == point), None)
@@ -102,14 +104,30 @@ def measures(points: Iterable[RecoveryPoint], *, point: str, now: datetime, look
         return ()
     usual = _usual(past, fresh, looked)
     whole = _usual([each for each in past if each.complete], fresh, looked)
-    return tuple(dict.fromkeys((*usual[-1:], *usual[:1], *whole[-1:])))
+    return tuple(sorted({*usual[-1:], *usual[:1], *whole[-1:], *whole[:1]}, key=lambda each: (each.instant, each.point), reverse=True))
+
+
+def beyond(
+    here: Mapping[str, RecoveryPoint], new: str, copies: Mapping[str, Mapping[str, RecoveryPoint]]
+) -> dict[str, tuple[str, RecoveryPoint]]:
+    """Return with its repository what copies have from before the oldest point here: the newest of it, or all where `new` is alone here.
+
+    A copy that keeps points for years is no reason to compare with one of years ago.
+    """
+    found = {name: (repository, point) for repository, points in copies.items() for name, point in points.items() if name not in here}
+    before = [point.instant for name, point in here.items() if name != new]
+    if not before:
+        return found
+    older = [name for name, (_repository, point) in found.items() if point.instant < min(before)]
+    return {name: found[name] for name in sorted(older, key=lambda name: found[name][1].instant)[-1:]}
 
 
 def _usual(past: list[RecoveryPoint], fresh: RecoveryPoint, looked: Looked | None) -> list[RecoveryPoint]:
     earlier = [each for each in past if (each.instant, each.point) < (fresh.instant, fresh.point)]
     if looked is not None:
         seen = [each for each in earlier if looked.at(each.sealed)]
-        earlier = [*seen[-1:], *(each for each in earlier if looked.measures_by(each.sealed))]
+        since = [each for each in earlier if looked.measures_by(each.sealed) or not (seen or looked.at(each.sealed))]
+        earlier = [*seen[-1:], *since]
     return earlier[-HISTORY:]
 
 

@@ -41,6 +41,11 @@ def shrunk(
     return (Stop("shrunk", clip(names[0], max(2, REASON_CHARACTERS - len(words))) + words),)
 
 
+def newest_of_each(members: Iterable[Member], before: Manifest) -> list[Member]:
+    """Return these, and of what is not among them what the point before has: it may be of a run that died before it compared that."""
+    return [*{member.workload: member for member in (*before.members, *members)}.values()]
+
+
 def holds_something(member: Member) -> bool:
     """Tell whether there was a file or a byte of a member; of what was empty nothing can be compared."""
     return any(artifact.census.files or artifact.census.bytes for artifact in member.artifacts)

@@ -14,8 +14,8 @@ from drtool.model.hold import QUARANTINE, Hold, Looked, ending, looked_at, quara
 from drtool.model.native import NativeState
 from drtool.model.point import Artifact, Canary, Census, DataSnapshot, Manifest, Member, RecoveryPoint
 from drtool.model.policy import Quarantine, Retention
-from drtool.model.quarantine import Stop, in_one, measures, reasons_to_stop
-from drtool.model.shrunk import FEW_BYTES, FEW_FILES, shrunk
+from drtool.model.quarantine import Stop, beyond, in_one, measures, reasons_to_stop
+from drtool.model.shrunk import FEW_BYTES, FEW_FILES, newest_of_each, shrunk
 from drtool.planning.retention import verdicts
 from tests.planning.planning_values import BY, DAY, NOW, daily, point
 
@@ -157,6 +157,16 @@ def test_members_are_compared_with_the_point_before_and_the_oldest_usual_one() -
     assert [each.point for each in measures((*usual, new), point="NEW", now=NOW, looked=looked)] == ["P009"]
 
 
+def test_copies_measure_from_before_the_oldest_point_of_the_repository() -> None:
+    new, *usual = (point("NEW"), *daily(9, newest=NOW - DAY))
+    far = {each.point: each for each in usual}
+    assert beyond({"NEW": new}, "NEW", {"far": far}) == {name: ("far", each) for name, each in far.items()}
+    here = {each.point: each for each in (new, *usual[:3])}
+    assert beyond(here, "NEW", {"far": far, "further": {"P001": far["P001"]}}) == {"P006": ("far", far["P006"])}
+    assert beyond(here, "NEW", {"far": {"LATER": replace(new, point="LATER")}}) == {}
+    assert beyond({**far, "NEW": new}, "NEW", {"far": far}) == {}
+
+
 @given(st.lists(st.text(min_size=1, max_size=150), min_size=1, max_size=4))
 def test_all_reasons_are_one_that_ends_with_what_to_type(words: list[str]) -> None:
     plain = [each.replace(":", "") for each in words]
@@ -189,7 +199,7 @@ def test_the_only_good_copy_of_a_member_outlives_any_number_of_others(days: list
 
     On other days a person releases what stands: that accepts what had been lost when it was written, and nothing that was lost since.
     """
-    now, died = NOW, 0
+    now, died, times = NOW, 0, 0
     sealed = {"GOOD": manifest(*(tree(name, 20, 160) for name in MEMBERS))}
     kept = [holding("GOOD", "large", *MEMBERS, instant=now)]
     holds: tuple[Hold, ...] = ()
@@ -203,31 +213,31 @@ def test_the_only_good_copy_of_a_member_outlives_any_number_of_others(days: list
                 holds += (ending(hold, id=f"R{number}", created=now, machine=""),)
             continue
         name, states = f"P{number:03d}", dict(zip(MEMBERS, (run["usb"], run["db"]), strict=True))
-        died = died + 1 if run["ends"] == "died" else 0
+        dies = run["ends"] == "died"
+        died, times = (died + 1, times + (died == 0)) if dies else (0, times)
         there = {member: 20 if state == "full" else 0 for member, state in states.items() if state != "gone"}
         whole = run["ends"] != "partial"
         kept.append(replace(holding(name, "large", *there, instant=now), complete=whole))
-        members = tuple(tree(member, files, files) for member, files in there.items())
+        members = [tree(member, files, files) for member, files in there.items()]
         sealed[name] = replace(manifest(*members), point=name, complete=whole)
-        if whole or (not whole and "gone" not in states.values()):
-            lost |= {member: now for member, state in states.items() if state != "full" and member not in lost}
-        if run["ends"] == "died":
-            if died > 5:
-                return  # what makes the usual was all made by runs that nobody saw to their end
+        new = {member for member, state in states.items() if state == "empty" or (state == "gone" and whole)}
+        lost |= dict.fromkeys(new - lost.keys(), now)
+        if dies and (died > 5 or times > 1):
+            return  # all that makes the usual is of runs that nobody saw to their end, or both points that are read are
+        if dies:
             continue
         seen = looked_at(holds, "documents", now=now)
         stops = [*reasons_to_stop(kept, Quarantine(), point=name, now=now, looked=seen)]
-        compared = measures(kept, point=name, now=now, looked=seen)
-        stops += [stop for each in compared for stop in shrunk(sealed[each.point], members, Quarantine(), point=name)]
+        for each in measures(kept, point=name, now=now, looked=seen):
+            stops += shrunk(sealed[each.point], members, Quarantine(), point=name)
+            members = newest_of_each(members, sealed[each.point])
         standing = quarantines(holds, "documents", now)
         if stops and not standing:
             holds += (Hold(f"H{number}", "documents", BY, in_one(stops), now, kind=QUARANTINE),)
         if not stops and not standing:
-            judged = verdicts(kept, Retention(last=last), repository="near", set="documents", now=now, holds=holds)
-            kept = [each for each in kept if each.point not in {verdict.point for verdict in judged if not verdict.reasons}]
-        assert {*MEMBERS} - accepted <= {each for point in kept for each in _full(sealed[point.point])}, (
-            "until somebody said it may be gone"
-        )
+            kept = forgotten(kept, holds, last, now)
+        held = {member for each in kept for member in _full(sealed[each.point])}
+        assert {*MEMBERS} - accepted <= held, "until somebody said that it may be gone"
 
 
 def _full(sealed: Manifest) -> set[str]:

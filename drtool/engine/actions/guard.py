@@ -10,8 +10,8 @@ from drtool.model.hold import QUARANTINE, Hold, looked_at, quarantines
 from drtool.model.inventory import Listing
 from drtool.model.plan import Done, Guard, Seal, Store, Stored
 from drtool.model.point import Member
-from drtool.model.quarantine import Stop, in_one, measures, reasons_to_stop
-from drtool.model.shrunk import shrunk
+from drtool.model.quarantine import Stop, beyond, in_one, measures, reasons_to_stop
+from drtool.model.shrunk import newest_of_each, shrunk
 from drtool.ports import Repository
 
 
@@ -56,15 +56,17 @@ def _shrunk(work: Work, action: Guard, listing: Listing) -> tuple[tuple[Stop, ..
     A repository that is new, or was made anew, has none of them: its copies do. What a plan did not store it does not compare. Of what
     could not be listed nothing is said here: the copying tells it.
     """
-    members, may_be_empty = _stored(work, action)
-    if action.rules.shrinks_below is None or not members:
+    stored, may_be_empty = _stored(work, action)
+    if action.rules.shrinks_below is None or not stored:
         return (), {}
     listings, unasked = _listings(work, action, listing)
     of_set, now = work.step.set, work.adapters.clock.now()
-    points = {name: (each.repository, point) for each in reversed(listings) for name, point in own_points(each, of_set).items()}
+    points = own_points(listing, of_set)
+    further = beyond(points, action.point, {each.repository: own_points(each, of_set) for each in listings[1:]})
     looked = looked_at(tuple(hold for each in listings for hold in each.holds), of_set, now=now)
-    for earlier in measures((point for _name, point in points.values()), point=action.point, now=now, looked=looked):
-        name = points[earlier.point][0]
+    known = (*points.values(), *(point for _name, point in further.values()))
+    for earlier in measures(known, point=action.point, now=now, looked=looked):
+        name = further[earlier.point][0] if earlier.point in further else action.repository
         try:
             before = manifests.read(work.adapters.repositories[name].read(earlier.manifest), digest=earlier.digest)
         except Interrupted:
@@ -74,9 +76,10 @@ def _shrunk(work: Work, action: Guard, listing: Listing) -> tuple[tuple[Stop, ..
                 raise
             unasked[name] = error.what
             continue
-        stops = shrunk(before, members, action.rules, point=action.point, may_be_empty=may_be_empty)
+        stops = shrunk(before, stored, action.rules, point=action.point, may_be_empty=may_be_empty)
         if stops:
             return stops, unasked
+        stored = newest_of_each(stored, before)
     return (), unasked
 
 
