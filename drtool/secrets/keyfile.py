@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import secrets
 
@@ -14,15 +13,22 @@ ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 GROUPS = 8
 GROUP_CHARACTERS = 4
 _PART = ".drtool-part"
-_FRESH = ".rotation-new"
-_ASIDE = ".rotation-old"
-_KEPT = ".replaced-by-"
+FRESH = ".rotation-new"
+ASIDE = ".rotation-old"
+KEPT = ".replaced-by-"
 
 
 def fresh_passphrase() -> Secret:
     """Make a passphrase that a person can type from paper: 160 bits in eight groups of four."""
     groups = ("".join(secrets.choice(ALPHABET) for _ in range(GROUP_CHARACTERS)) for _ in range(GROUPS))
     return Secret("-".join(groups))
+
+
+def is_fresh(data: bytes) -> bool:
+    """Tell whether a file's bytes are exactly what is written of a fresh passphrase."""
+    groups = data.decode("ascii", "replace").removesuffix("\n").split("-")
+    shaped = all(len(group) == GROUP_CHARACTERS and set(group) <= set(ALPHABET) for group in groups)
+    return shaped and len(groups) == GROUPS and data.endswith(b"\n")
 
 
 def beside(path: str) -> tuple[str, ...]:
@@ -32,7 +38,7 @@ def beside(path: str) -> tuple[str, ...]:
         names = os.listdir(folder or ".")
     except OSError:
         return ()
-    ours = tuple(f"{name}{suffix}" for suffix in (_FRESH, _ASIDE, _KEPT))
+    ours = tuple(f"{name}{suffix}" for suffix in (FRESH, ASIDE, KEPT))
     return tuple(sorted(os.path.join(folder, each) for each in names if each.startswith(ours)))
 
 
@@ -99,7 +105,7 @@ class NewKeyFile:
         try:
             self.require_free()
             os.rename(self.part, self.path)
-            _settle(self.path)
+            settle(self.path)
         except OSError as error:
             self.discard()
             raise self._refused(error) from None
@@ -136,78 +142,12 @@ def remove_key_file(reference: SecretReference) -> None:
     os.unlink(reference.value)
 
 
-class RotatingFile:
-    """A key file that is being replaced: the fresh key lies beside it before, the one before it beside it after.
-
-    Killed anywhere, the file itself is whole and holds the key from before or the fresh one; the two names beside it tell how far it came.
-    """
-
-    def __init__(self, reference: SecretReference) -> None:
-        self.path = os.path.realpath(os.path.expanduser(reference.value))
-        self.live = SecretReference("file", self.path)
-        self.fresh = SecretReference("file", self.path + _FRESH)
-        self.aside = SecretReference("file", self.path + _ASIDE)
-
-    @property
-    def is_begun(self) -> bool:
-        """An earlier rotation left one of the two beside it."""
-        return os.path.lexists(self.fresh.value) or self.is_aside
-
-    @property
-    def is_aside(self) -> bool:
-        """The key from before is kept beside it."""
-        return os.path.lexists(self.aside.value)
-
-    @property
-    def is_swapped(self) -> bool:
-        """The file holds the fresh key already."""
-        return self.is_aside and not os.path.lexists(self.fresh.value)
-
-    def make_fresh(self) -> None:
-        """Put a fresh key beside the file, with its owner; what lies there from an earlier attempt is used."""
-        if not os.path.lexists(self.fresh.value):
-            write_key_file(self.fresh.value, fresh_passphrase())
-
-    def read_fresh(self) -> Secret:
-        """Return the passphrase that lies beside the file."""
-        return _read(self.fresh.value)
-
-    def swap(self) -> None:
-        """Keep the file beside itself and put the fresh key in its place, at once."""
-        try:
-            before = os.stat(self.path)
-            if os.geteuid() == 0:
-                os.chown(self.fresh.value, before.st_uid, before.st_gid)
-            if not self.is_aside:
-                os.link(self.path, self.aside.value)
-            if not os.path.samefile(self.path, self.aside.value):
-                raise Refused(
-                    f"{self.aside.value} is in the way", hint="look which key it holds, and move it away", safe=f"{self.path} is as it was"
-                )
-            os.replace(self.fresh.value, self.path)
-            _settle(self.path)
-        except OSError as error:
-            raise Refused(
-                f"the key file {self.path} cannot be replaced: {error.strerror}",
-                hint="run as its owner or as root, where its folder can be written; then rotate again",
-                safe=f"{self.path} still opens the repository",
-            ) from None
-
-    def finish(self, fresh_id: str) -> str:
-        """End the rotation and return where the passphrase from before lies now: who else was opened with this file, nobody knows here."""
-        names = (f"{self.path}{_KEPT}{fresh_id}{-number or ''}" for number in itertools.count())
-        kept = next(name for name in names if not os.path.lexists(name))
-        os.rename(self.aside.value, kept)
-        _settle(self.path)
-        return kept
-
-
 def _read(path: str) -> Secret:
     with open(path, encoding="ascii") as stream:
         return Secret(stream.read().removesuffix("\n"))
 
 
-def _settle(path: str) -> None:
+def settle(path: str) -> None:
     """Have the folder's entries on the disk."""
     descriptor = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY)
     try:

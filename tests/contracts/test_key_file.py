@@ -9,7 +9,8 @@ import pytest
 
 from drtool.model.errors import Refused
 from drtool.model.secret import Secret, SecretReference
-from drtool.secrets.keyfile import ALPHABET, GROUP_CHARACTERS, GROUPS, RotatingFile, fresh_passphrase, is_same_file, write_key_file
+from drtool.secrets.keyfile import ALPHABET, GROUP_CHARACTERS, GROUPS, fresh_passphrase, is_fresh, is_same_file, write_key_file
+from drtool.secrets.rotating_file import RotatingFile
 
 
 def test_a_passphrase_is_strong_and_can_be_typed() -> None:
@@ -19,6 +20,16 @@ def test_a_passphrase_is_strong_and_can_be_typed() -> None:
     assert len(made) == 50
     assert {len(group) for passphrase in made for group in passphrase.split("-")} == {4}
     assert "Secret(" in repr(fresh_passphrase())
+    assert all(is_fresh(f"{passphrase}\n".encode()) for passphrase in made)
+    for other in (
+        "",
+        "\n",
+        "abcd\n",
+        fresh_passphrase().reveal(),
+        f"{fresh_passphrase().reveal()}\n\n",
+        f"{'-'.join(['l0o1'] * GROUPS)}\n",
+    ):
+        assert not is_fresh(other.encode())
 
 
 def test_a_key_file_is_private_and_never_written_over(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from drtool.model.policy import Policy
 from drtool.model.secret import Secret, SecretReference
 from drtool.planning.keys import other_secrets
 from drtool.ports import KeyRing, SecretStore
-from drtool.secrets.keyfile import RotatingFile, is_same_file
+from drtool.secrets.keyfile import is_same_file
+from drtool.secrets.rotating_file import RotatingFile
 
 RingWith = Callable[[SecretReference], KeyRing]
 
@@ -46,13 +47,25 @@ def rotate_key(policy: Policy, repository: str, *, ring_with: RingWith, secrets:
         )
     _require_alone(policy, repository, reference)
     file = RotatingFile(reference)
+    with file.alone():
+        for fault in file.faults():
+            raise fault
+        return _rotated(policy, repository, file, ring_with=ring_with, secrets=secrets)
+
+
+def _rotated(policy: Policy, repository: str, file: RotatingFile, *, ring_with: RingWith, secrets: SecretStore) -> RotatedKey:
     resumed = file.is_begun
     notes: tuple[str, ...] = ("every other copy of the old key opens nothing any more: keep a copy of the new one away from this machine",)
+    if file.is_fresh_lost:
+        notes += (f"the key of an earlier rotation may be left, whose passphrase was taken away: drtool key list {repository}",)
+        file.drop_aside()
     if not file.is_swapped:
         notes += _require_not_printed_elsewhere(policy, repository, secrets)
         notes += _require_no_copy_in_use(policy, repository, secrets)
         _bring_in_fresh(file, ring_with)
         file.swap()
+    if _same(secrets.resolve(file.live), secrets.resolve(file.aside)):
+        raise _holds_the_same(file)
     made = ring_with(file.live).current()
     removed = _close_to_the_old(file, ring_with, made)
     kept = file.finish(made)
@@ -67,7 +80,9 @@ def _close_to_the_old(file: RotatingFile, ring_with: RingWith, made: str) -> tup
     """
     removed: list[str] = []
     while (old := _opening(ring_with(file.aside))) is not None:
-        if not old or old == made or old in removed:
+        if old and old == made:
+            raise _holds_the_same(file)
+        if not old or old in removed:
             by = f"the key {old}" if old else "a key of unknown id"
             raise Refused(
                 f"the old passphrase of {ring_with(file.live).name} still opens it, by {by}",
@@ -77,6 +92,15 @@ def _close_to_the_old(file: RotatingFile, ring_with: RingWith, made: str) -> tup
         ring_with(file.live).remove(old)
         removed.append(old)
     return tuple(removed)
+
+
+def _holds_the_same(file: RotatingFile) -> Refused:
+    """Say that there is no old key to remove: the one that both open may be the only one."""
+    return Refused(
+        f"{file.path} and {file.aside.value} hold the same passphrase: there is no old one to remove",
+        hint=f"remove {file.aside.value}, not the key; then rotate again",
+        safe=f"{file.path} opens the repository as before",
+    )
 
 
 def _bring_in_fresh(file: RotatingFile, ring_with: RingWith) -> None:
