@@ -18,10 +18,12 @@ from drtool.engine.adapters import Adapters
 from drtool.engine.attest import evidence_folder
 from drtool.engine.hook import hook_openings
 from drtool.model.errors import DrtoolError
+from drtool.model.policy import Policy
 from drtool.openness import Opening, opening_of
 from drtool.planning.others import others_of, restless
 from drtool.planning.schedule import every_task
 from drtool.ports import Finding
+from drtool.secrets.rotating_file import RotatingFile
 
 _RECENT_SECONDS = 60.0
 
@@ -31,7 +33,8 @@ def examine_host(runtime: Runtime) -> list[Finding]:
     adapters, directory = runtime.adapters, runtime.state_directory
     unfinished = _unfinished(directory, runtime.policy.name)
     found = [_state(directory), *_dead(directory), *unfinished, *_signer(adapters), *_machine(adapters)]
-    return [*found, *_timers(runtime), *_power(runtime), *_open_to_others(adapters, directory, runtime.openings)]
+    found += [*_timers(runtime), *_power(runtime)]
+    return [*found, *_open_to_others(adapters, directory, runtime.openings), *_beside_keys(runtime.policy)]
 
 
 def asked(subject: str, examine_it: Callable[[], tuple[Finding, ...]]) -> tuple[Finding, ...]:
@@ -111,6 +114,13 @@ def _open_to_others(adapters: Adapters, state_directory: str, openings: tuple[Op
             )
             found += [(f"set {name}: hook", opening) for hook in own for opening in hook_openings(hook)]
     return [Finding(subject, good=False, text=opening.words, remedy=opening.remedy) for subject, opening in found]
+
+
+def _beside_keys(policy: Policy) -> list[Finding]:
+    """Tell who else may put a passphrase beside a repository's key file, and what lies there that no rotation left."""
+    keys = {name: repository.address.password for name, repository in policy.repositories.items()}
+    faults = [(name, fault) for name, key in keys.items() if key.scheme == "file" for fault in RotatingFile(key).faults()]
+    return [Finding(f"{name}: key file", good=False, text=fault.what, remedy=fault.hint) for name, fault in faults]
 
 
 def _dead(directory: str) -> list[Finding]:

@@ -109,6 +109,19 @@ def test_a_state_directory_that_anybody_may_write_is_not_worked_by(policy: Path)
     assert "may be written by anybody" in called(policy, "doctor").stdout
 
 
+def test_doctor_tells_who_may_plant_a_passphrase_beside_a_key_and_what_lies_there(policy: Path) -> None:
+    keys = policy.parent / "keys"
+    keys.mkdir()
+    policy.write_text(policy.read_text().replace(f"{policy.parent}/key", f"{keys}/near.key"))
+    (keys / "near.key").touch(mode=0o600)
+    assert "near.key.rotation" not in called(policy, "doctor").stdout
+    (keys / "near.key.rotation-new").symlink_to("near.key")
+    keys.chmod(0o1777)
+    told = called(policy, "doctor").stdout
+    assert f"{keys} may be written by anybody (mode 1777): a passphrase of somebody else's may be put beside {keys}/near.key" in told
+    assert f"{keys}/near.key.rotation-new was not left by a rotation of the key: it is a symbolic link" in told
+
+
 def test_a_signing_key_that_others_may_read_is_not_used(tmp_path: Path) -> None:
     path = tmp_path / "evidence" / "key"
     made = key_file_signer(str(path))
