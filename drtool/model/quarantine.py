@@ -96,15 +96,18 @@ def measures(points: Iterable[RecoveryPoint], *, point: str, now: datetime, look
     """Return the points with which the members of the newest one are compared, newest first: that before it, and the oldest usual one.
 
     None where a person has looked at the newest. The oldest says what was there when the one before was never compared, as its run died.
-    A partial point is compared and measures others by what it has; beside those stand the same two of the complete ones.
+    A partial point is compared and measures others by what it has; beside those stand the same two of the complete ones,
+    and the newest complete one, though it was sealed while a quarantine stood: by it the others are forgotten.
     """
     past = [each for each in sorted(points, key=lambda each: (each.instant, each.point)) if each.instant <= now + FUTURE_TOLERANCE]
     fresh = next((each for each in past if each.point == point), None)
     if fresh is None or (looked is not None and looked.at(fresh.sealed)):
         return ()
     usual = _usual(past, fresh, looked)
-    whole = _usual([each for each in past if each.complete], fresh, looked)
-    return tuple(sorted({*usual[-1:], *usual[:1], *whole[-1:], *whole[:1]}, key=lambda each: (each.instant, each.point), reverse=True))
+    whole = [each for each in past if each.complete]
+    usual_whole, before = _usual(whole, fresh, looked), _usual(whole, fresh, None)
+    chosen = {*usual[-1:], *usual[:1], *usual_whole[-1:], *usual_whole[:1], *before[-1:]}
+    return tuple(sorted(chosen, key=lambda each: (each.instant, each.point), reverse=True))
 
 
 def beyond(
