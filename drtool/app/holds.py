@@ -8,7 +8,7 @@ from datetime import datetime
 from drtool.app.listings import listings
 from drtool.app.runtime import Runtime
 from drtool.app.working import working
-from drtool.model.errors import Unavailable
+from drtool.model.errors import Conflict, Unavailable
 from drtool.model.hold import Hold, ending
 from drtool.model.inventory import Listing
 from drtool.planning.views import find_hold, find_point, holds_in_force, view_points
@@ -28,8 +28,9 @@ def hold_add(runtime: Runtime, target: str, *, until: datetime | None, reason: s
         runtime.clock.fresh_id(), set_name, runtime.policy.name, reason, runtime.clock.now(), until, point, machine=runtime.adapters.machine
     )
     left_out = _append(runtime, hold, known)
+    after = listings(runtime, refresh=True)  # what is remembered knows it, too
     if point:
-        find_point(point, listings(runtime, refresh=False), now=now)
+        find_point(point, after, now=now)
     _require_everywhere(f"the hold {hold.id} was written", left_out, hint=f"the same again when it answers: drtool hold add {target} …")
     return hold
 
@@ -40,15 +41,37 @@ def hold_list(runtime: Runtime) -> tuple[Hold, ...]:
 
 
 def hold_release(runtime: Runtime, name: str) -> Hold:
-    """End a hold by an appended release record."""
+    """End a hold by an appended release record, and look whether it is over.
+
+    Raises Unavailable when it is over, but not in every repository, and Conflict when it stands all the same, here or for whoever wrote it.
+    """
     known = listings(runtime, refresh=True)
     hold = find_hold(name, known, now=runtime.clock.now())
     if hold.signer:
         runtime.notary.sign(hold.id.encode())  # refused here: without a signature the release would end nothing
     ended = ending(hold, id=runtime.clock.fresh_id(), created=runtime.clock.now(), machine=runtime.adapters.machine)
     left_out = _append(runtime, ended, known)
+    _require_over(runtime, hold, listings(runtime, refresh=True))
     _require_everywhere(f"{hold.id} is released", left_out, hint=f"again when that answers: drtool hold release {hold.id}")
     return hold
+
+
+def _require_over(runtime: Runtime, hold: Hold, after: Mapping[str, Listing]) -> None:
+    """Raise Conflict where a hold stands although its release was written."""
+    read = {name: listing for name, listing in after.items() if listing.problem is None}
+    if any(each.id == hold.id for each in holds_in_force(read, now=runtime.clock.now())):
+        raise Conflict(
+            f"the release of {hold.id} was written, and the hold is still in force",
+            hint="drtool status (tells whose releases count); drtool doctor",
+            safe="nothing was forgotten",
+        )
+    if hold.signer and not runtime.notary.is_heard_by(hold.signer):
+        raise Conflict(
+            f"{hold.id} is released for the state directory {runtime.state_directory} alone: another wrote it, and goes on by it",
+            hint="the same with the state directory that wrote it (--state-directory or $DRTOOL_STATE_DIR, on the machine "
+            f"{hold.machine or 'that wrote it'}); where that is gone: drtool adopt",
+            safe="nothing was forgotten",
+        )
 
 
 def _append(runtime: Runtime, hold: Hold, known: Mapping[str, Listing]) -> tuple[str, ...]:
@@ -59,7 +82,6 @@ def _append(runtime: Runtime, hold: Hold, known: Mapping[str, Listing]) -> tuple
         for name in names:
             if known[name].problem is None:
                 runtime.adapters.repositories[name].append(hold)
-    listings(runtime, refresh=True)  # what is remembered knows it, too
     return tuple(name for name in names if known[name].problem is not None)
 
 

@@ -117,6 +117,16 @@ class Notary:
             require_sole(signer.fingerprint, known.rotations, but=frozenset(known.signers), ended=True)
         return signer
 
+    def is_heard_by(self, signer: str) -> bool:
+        """Tell whether whoever signs with a key accepts ours, as far as it is known here.
+
+        It does where it is our own or one that was taken over, with those that follow, or where the policy lists ours. One that was
+        only met first, or that the policy lists beside us, never heard of us.
+        """
+        known = self._file.load()
+        taken_over = ours_of(replace(known, first=""), by=self._policy.name, standing_in=self._standing_in).signers
+        return signer in taken_over or not set(known.signers).isdisjoint(self._policy.signers)
+
     def signer_of(self, text: bytes, signature: str) -> str:
         """Return the fingerprint of the key that signed exactly these tags; empty when none did."""
         from drtool.catalog.seal import signer_of_tags  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""What is said where a policy was named by `--policy`: a command to type next leads to the same policy, and not to the usual one."""
+"""What is said where options decide what is acted on: a command to type next leads to the same policy and the same state directory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from drtool.cli.options import Options
 
 _TYPED: Final = ("policy", "state_directory", "restic")
-_COMMAND: Final = re.compile(r"(?<![\w./-])drtool (?P<verb>[a-z]+)\b(?: (?P<second>[a-z]+)\b)?(?![^;,`]* --(?:policy|repository)\b)")
+_COMMAND: Final = re.compile(
+    r"(?<![\w./-])drtool (?P<verb>[a-z]+)\b(?: (?P<second>[a-z]+)\b)?(?![^;,`]* --(?:policy|repository|state-directory)\b)"
+)
 _OF_NO_POLICY: Final = frozenset({"schema", "lab", "completion", "new"})
 
 
@@ -29,11 +31,11 @@ class PolicyWords:
     options: tuple[str, ...]
 
     def said(self, text: str) -> str:
-        """Return a sentence or command that leads to the same policy."""
+        """Return a sentence or command that leads to the same."""
         return _COMMAND.sub(self._command, text) if self.options and "drtool " in text else text
 
     def value(self, value: Any) -> Any:  # noqa: ANN401 - whatever JSON has
-        """Return a JSON document whose words to people lead to the same policy."""
+        """Return a JSON document whose words to people lead to the same."""
         return told_people(value, self.said)
 
     def _command(self, found: re.Match[str]) -> str:
@@ -51,5 +53,5 @@ class PolicyWords:
 
 
 def policy_words(options: Options) -> PolicyWords:
-    """Return how things are said with these options; a policy that is found by itself is found by what is typed next, too."""
-    return PolicyWords(tuple(typed_again(options, *_TYPED)) if options.policy else ())
+    """Return how things are said with these options; what is found without being typed is found by what is typed next, too."""
+    return PolicyWords(tuple(typed_again(options, *_TYPED)))

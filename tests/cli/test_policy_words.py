@@ -1,4 +1,4 @@
-"""Where a policy was named, what is typed next leads to the same one."""
+"""Where a policy or a state directory was named, what is typed next leads to the same one."""
 
 from __future__ import annotations
 
@@ -41,9 +41,18 @@ def test_every_verb_is_a_command() -> None:
 
 
 def test_one_that_is_found_by_itself_is_not_named() -> None:
-    assert policy_words(Options(state_directory="/s")).said("drtool run") == "drtool run"
+    assert policy_words(Options(json=True)).said("drtool run") == "drtool run"
     named = policy_words(Options(policy="/p", state_directory="/s", restic="/r"))
     assert named == PolicyWords(("--policy", "/p", "--state-directory", "/s", "--restic", "/r"))
+
+
+def test_a_state_directory_is_named_without_a_policy_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DRTOOL_STATE_DIR", "/of the shell")
+    assert policy_words(Options()).said("drtool hold release ID") == "drtool hold release ID"
+    words = policy_words(Options(state_directory="/s"))
+    assert words.said("`drtool hold release ID`") == "`drtool hold release --state-directory /s ID`"
+    assert words.said(words.said("drtool run")) == "drtool run --state-directory /s"
+    assert policy_words(Options(restic="/r")).said("drtool run") == "drtool run --restic /r"
 
 
 def test_an_error_leads_to_the_policy_that_was_named(tmp_path: Path, home: Path, capsys: Capture) -> None:

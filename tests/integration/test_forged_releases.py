@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from drtool.engine.clock import SystemClock
-from drtool.model.errors import Refused
+from drtool.model.errors import Conflict, Refused
 from tests.integration.key_world import KeyWorld, make_key_world
 from tests.integration.signed_world import Thief, drtool, grown, machine
 
@@ -53,7 +53,8 @@ def test_a_second_machine_ends_no_hold_of_ours_but_its_own(world: KeyWorld) -> N
     app, other = world.app(), machine(world, "copied")
     mine = app.hold_add("documents", until=datetime.now(UTC) + timedelta(days=1), reason="ours")
     theirs = other.hold_add("documents", until=datetime.now(UTC) + timedelta(days=1), reason="theirs")
-    other.hold_release(mine.id)
+    with pytest.raises(Conflict, match="goes on by it"):
+        other.hold_release(mine.id)
     other.hold_release(theirs.id)
     assert [hold.id for hold in app.hold_list()] == [mine.id]
 
