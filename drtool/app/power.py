@@ -46,7 +46,7 @@ def heeding_power(runtime: Runtime, verb: str) -> Iterator[tuple[str, ...]]:
     if state.on_battery:
         raise NotNow(
             f"this is no time for `{verb}`: {_on_battery(runtime)}",
-            hint=f"wait for the mains, or go on all the same: drtool {verb} --on-battery",
+            hint="wait for the mains, or the same command with --on-battery, which goes on all the same",
             safe="nothing was started",
         )
     told = () if state.on_battery is not None else (f"The UPS {runtime.policy.ups} does not answer: {state.words}. The work goes on.",)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from drtool.model.command import Command
-from drtool.model.errors import DrtoolError
+from drtool.model.errors import DrtoolError, Interrupted
 from drtool.ports import Runner
 from drtool.process import Interrupt
 
@@ -31,12 +31,14 @@ class PowerState:
 
 
 def ask_ups(runner: Runner, ups: str) -> PowerState:
-    """Ask for the state of a UPS by its name as `upsc` takes it; never raises for one that does not answer.
+    """Ask for the state of a UPS by its name as `upsc` takes it; never raises for one that does not answer, but Interrupted.
 
     `ups.status` is a row of words: OL on line, OB on battery (https://networkupstools.org/docs/developer-guide.chunked/_status_data.html).
     """
     try:
         ended = runner.run(Command(("upsc", ups, "ups.status"), environment={"LC_ALL": "C"}, timeout_seconds=_ANSWER_SECONDS))
+    except Interrupted:
+        raise
     except DrtoolError as error:
         return PowerState(None, error.what)
     said = ended.standard_output.decode("utf-8", "replace").split()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -16,9 +17,9 @@ import pytest
 
 from drtool.app.kinds import KINDS
 from drtool.engine.power import PowerState, ask_ups, stopped_on_battery
-from drtool.model.errors import PolicyError
+from drtool.model.errors import Interrupted, PolicyError
 from drtool.policy.load import load
-from drtool.process import Interrupt
+from drtool.process import Interrupt, Scope, scope
 from drtool.runners.local import LocalRunner
 from tests.rig.cheap_key import make_cheap
 from tests.rig.ups import Ups
@@ -110,11 +111,12 @@ def test_what_is_due_waits_for_the_mains_and_is_no_attempt(host: Host, ups: Ups)
 
 def test_who_asks_for_it_is_told_and_may_go_on(host: Host, ups: Ups) -> None:
     until_it_says(ups, ON_BATTERY)
-    for words in (("run", "docs"), ("copy",), ("verify",), ("prune",)):
+    for words in (("run", "docs"), ("copy",), ("verify", "near"), ("prune",)):
         code, told = host.call(*words)
         assert code == 75, told
         assert f"this is no time for `{words[0]}`: the UPS {ups.address} runs on battery" in told
-        assert f"drtool {words[0]} --on-battery" in told
+        assert "the same command with --on-battery" in told
+        assert f"drtool {words[0]} --on-battery" not in told, "without its arguments it would act on everything"
     assert host.call("run", "--on-battery", "docs")[0] == 0
     assert host.call("drill", "monthly")[0] == 75
     assert host.call("restore", "docs", "--to", "directory", str(host.directory / "back"), "--yes")[0] == 0, "a way back never waits"
@@ -157,6 +159,17 @@ def test_each_answer_is_what_it_says(ups: Ups, monkeypatch: pytest.MonkeyPatch) 
     assert ask_ups(runner, ups.address.replace("sim", "other")).words == "Error: Unknown UPS"
     monkeypatch.setenv("PATH", "/nowhere")
     assert ask_ups(runner, ups.address).on_battery is None
+
+
+def test_a_stop_while_the_ups_is_asked_is_not_its_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hangs = tmp_path / "upsc"
+    hangs.write_text("#!/bin/sh\nexec sleep 60\n")
+    hangs.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    stop = Interrupt()
+    stop.request(signal.SIGINT)
+    with scope(Scope(interrupt=stop)), pytest.raises(Interrupted):
+        ask_ups(LocalRunner(), "sim@localhost")
 
 
 def test_a_short_look_at_the_battery_stops_nothing() -> None:
