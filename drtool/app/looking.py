@@ -25,6 +25,7 @@ from drtool.planning import explain as explaining
 from drtool.planning import mount as mounting
 from drtool.planning import own
 from drtool.planning.views import find_point, view_points
+from drtool.policy.find import is_read_from
 from drtool.policy.write import spell
 
 
@@ -113,6 +114,12 @@ def told_of_own_places(runtime: Runtime) -> tuple[str, ...]:
 
 
 def own_place_of(runtime: Runtime, path: str) -> str:
-    """Say which place of drtool's own on this machine a path is or lies in, links followed; empty: in none."""
+    """Say which place of drtool's own on this machine a path is or lies in, links followed; empty: in none.
+
+    Of a folder from which the policy was read that is what would be read with it: who typed `--policy .` keeps other things there, too.
+    """
     place = place_of_our_own(runtime.policy, runtime.state_directory, path)
-    return "" if place is None else place.words
+    if place is not None:
+        return place.words
+    real = os.path.realpath(path)
+    return own.POLICY if any(is_read_from(os.path.realpath(each), real) for each in runtime.policy_places) else ""

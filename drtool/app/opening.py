@@ -39,7 +39,7 @@ def open_policy(
     places = find(policy, os.environ)
     loaded = load(places, KINDS, cache_directory=os.path.join(state, "policy"))
     runtime = make_runtime(loaded, state_directory=state, listeners=listeners, binary=binary, deadline_seconds=deadline_seconds)
-    return App(replace(runtime, openings=openings(places), minds_power=minds_power))
+    return App(replace(runtime, policy_places=places, openings=openings(places), minds_power=minds_power))
 
 
 def policy_paths(policy: str | None) -> tuple[str, ...]:

@@ -45,6 +45,8 @@ class Runtime:
     """Whether nothing but a repository was named: what is said is about what lies there."""
     minds_power: bool = True
     """Whether what only protects waits while the UPS of the policy runs on battery."""
+    policy_places: tuple[str, ...] = ()
+    """The files and folders from which the policy was read."""
     openings: tuple[Opening, ...] = ()
     """By whom else the files of this policy may be written."""
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from drtool.model.location import LocationError, parse_location
 from drtool.model.policy import Policy
 
-REPOSITORY, STATE, SANDBOX, KEY = "the repository", "the state directory", "the sandbox", "the key"
+REPOSITORY, STATE, SANDBOX, KEY, POLICY = "the repository", "the state directory", "the sandbox", "the key", "the policy"
 IN_USE = frozenset({REPOSITORY, STATE})
 """What a restore itself reads or writes while it works: it cannot be moved meanwhile, not even for a moment."""
 
@@ -39,7 +39,7 @@ class OwnPlace:
 
 def own_places(policy: Policy, *, state_directory: str, policy_paths: Iterable[str] = ()) -> tuple[OwnPlace, ...]:
     """Return the repositories, the state directory, keys, sandboxes and policy that lie on this machine, each path once."""
-    found = [OwnPlace(STATE, state_directory), *(OwnPlace("the policy", path) for path in policy_paths)]
+    found = [OwnPlace(STATE, state_directory), *(OwnPlace(POLICY, path) for path in policy_paths)]
     references = [policy.evidence_key]
     for repository in policy.repositories.values():
         try:

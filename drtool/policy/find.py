@@ -44,5 +44,11 @@ def holds_policy(directory: Path) -> bool:
         return True  # it is there and closed to us: reading it will say so
 
 
+def is_read_from(place: str, path: str) -> bool:
+    """Tell whether a file of that path is, or would be, read from a place where a policy lies; links are not followed."""
+    file = Path(path)
+    return path == place or (str(file.parent) == place and file.suffix in _SUFFIXES and not file.name.startswith("."))
+
+
 def _nothing(place: str, message: str, hint: str) -> PolicyError:
     return PolicyError((PolicyProblem(Place(place, 0, 0), "", message),), what="there is no policy to go by", hint=hint)

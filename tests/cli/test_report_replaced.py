@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import subprocess
@@ -117,3 +118,25 @@ def test_nothing_starts_where_a_report_would_replace_something(machine: Machine)
     key.rename(key.with_suffix(".away"))
     refused = machine.call("run", "--report", f"html={key}")
     assert (refused.returncode, "the key" in refused.stderr, key.exists()) == (2, True, False)
+
+
+def test_a_report_does_not_become_part_of_the_policy_that_was_typed(machine: Machine) -> None:
+    machine.done("init")
+    folder = machine.directory / "rules"
+    folder.mkdir()
+    (machine.directory / "policy.yaml").rename(folder / "policy.yaml")
+    (machine.directory / "link").symlink_to("rules")
+    typed = ("--policy", str(folder))
+    machine.done("run", *typed, "--report", f"json={folder}/report.json")
+    run = json.loads((folder / "report.json").read_text(encoding="utf-8"))["run"]
+    for place in ("rules/r.yaml", "rules/r.yml", "link/r.yaml"):
+        for words in (
+            ("run", "--report", f"json={machine.directory}/{place}"),
+            ("report", run, "--output", str(machine.directory / place)),
+        ):
+            refused = machine.call(*words, *typed)
+            assert (refused.returncode, "lies in the policy" in refused.stderr) == (2, True), (words, refused.stderr)
+    new = machine.call("run", "--policy", str(folder / "policy.yaml"), "--report", f"json={folder}/r.yaml")
+    assert new.returncode == 0, "one file was named, and it is read alone"
+    (folder / "r.yaml").unlink()
+    machine.done("validate", *typed)
