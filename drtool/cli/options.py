@@ -36,6 +36,7 @@ def options_of(given: dict[str, Any]) -> Options:
     return Options(**{name: value for name, value in given.items() if name in known})
 
 
+_DEADLINE = "End the work after so long, such as 90m; what a restore had staged goes with the next run or `drtool sweep`."
 _PATHS = ("policy", "state_directory", "password_file", "ssh_config")
 """Options that another working directory would read otherwise."""
 
@@ -67,7 +68,7 @@ def shared_options() -> list[click.Parameter]:
         _option("--json", is_flag=True, default=None, help="One JSON document on standard output."),
         _option("--quiet", "-q", is_flag=True, default=None, help="No progress; errors are still told."),
         _option("--verbose", "-v", is_flag=True, default=None, help="Tell every step and command."),
-        _option("--deadline", type=Seconds(), metavar="DURATION", help="End the work after so long, such as 90m; then it tidies up."),
+        _option("--deadline", type=Seconds(), metavar="DURATION", help=_DEADLINE),
         _option("--restic", metavar="PATH", help="The restic program to use."),
     ]
 

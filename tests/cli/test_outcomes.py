@@ -58,6 +58,20 @@ def test_a_stopped_restore_tells_what_it_left_of_what_is_not_in_service() -> Non
     assert not left_behind(replace(stopped, verb="run"))
 
 
+LATE = Failure("TimedOut", "restic did not end before the deadline of the run")
+
+
+@pytest.mark.parametrize("verb", ["restore", "drill"])
+def test_a_deadline_asks_for_more_time_and_not_for_an_older_point(verb: str) -> None:
+    late = report(entry(Outcome.FAILED), verb=verb, steps=(step("here:/data", failure=LATE, outcome=Outcome.FAILED),), restored="none")
+    lines = "\n".join(report_lines(late, code=124))
+    assert "next: the same command with more time (--deadline)" in lines
+    assert "drtool points" not in lines
+    assert ("drtool sweep removes what it left" in lines) is (verb == "restore")
+    damaged = step("here:/other", failure=Failure("Corrupt", "no"), outcome=Outcome.DATA_WRONG)
+    assert "drtool points" in "\n".join(report_lines(replace(late, steps=(*late.steps, damaged)), code=5))
+
+
 def test_success_asks_for_nothing() -> None:
     assert not any("next: " in line for line in report_lines(report(entry(), verb="restore", restored="all"), code=0))
 

@@ -201,9 +201,10 @@ def closing(report: Report) -> tuple[str, str]:
     for entry in report.sets:
         if report.verb in RECOVERIES and (told := advice(report, entry)) is not None:
             return told
-    if was_stopped(report):
+    if was_stopped(report) or ran_out_of_time(report):
         rest = f"drtool sweep removes what it left; {look}" if left_behind(report) else look
-        return _untouched(report), f"the same command again; {rest}"
+        again = "again" if was_stopped(report) else "with more time (--deadline)"
+        return _untouched(report), f"the same command {again}; {rest}"
     names = " ".join(entry.set for entry in report.sets if entry.outcome is not Outcome.SUCCEEDED) or "SET"
     if report.verb not in RECOVERIES:
         shows = _to_look_at(report) or "drtool doctor (tells what stands in the way, and what to do about it)"
@@ -238,9 +239,17 @@ def was_stopped(report: Report) -> bool:
     return report.outcome is Outcome.INTERRUPTED
 
 
+def ran_out_of_time(report: Report) -> bool:
+    """Tell whether a restore or a drill met the deadline of the call, and nothing else was amiss."""
+    failures = (*report.failures, *(step.failure for step in report.steps if step.failure is not None))
+    late = (failure.kind == "TimedOut" and "the deadline" in failure.what for failure in failures)
+    return report.verb in RECOVERIES and bool(failures) and all(late)
+
+
 def left_behind(report: Report) -> tuple[str, ...]:
-    """Say what a restore that was stopped leaves beside the places it was pouring for; nothing where all it poured is in service."""
-    if report.verb != "restore" or not (was_stopped(report) or report.signal_number or report.ended is None):
+    """Say what a restore that was ended early leaves beside the places it was pouring for; nothing where all it poured is in service."""
+    early = was_stopped(report) or ran_out_of_time(report) or report.signal_number or report.ended is None
+    if report.verb != "restore" or not early:
         return ()
     served = {(step.set, step.workload) for step in report.steps if step.action == "cutover" and step.outcome is Outcome.SUCCEEDED}
     poured = [step for step in report.steps if step.action == "restore" and step.seconds + step.started_after_seconds > 0]

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from drtool import process
 from drtool.engine.actions.reserve import reserved_by
 from drtool.engine.actions.work import Work
 from drtool.engine.natives import natives_of, recall
@@ -31,6 +32,8 @@ def restore(work: Work, action: Restore) -> Fetched:
         except _ANOTHER_COPY_MAY_HELP as error:
             if isinstance(error, TimedOut) and len(action.copies) == 1:
                 raise
+            if not failed:
+                process.raise_at_deadline(error)
             failed[copy] = f"{error.kind}: {error.what}"
             last = error
     raise _worst_of(failed, last, member)
