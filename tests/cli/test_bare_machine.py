@@ -28,9 +28,8 @@ class Bare:
     def call(self, *arguments: str, variables: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("DRTOOL_", "RESTIC_"))}
         environment |= {"PYTHONPATH": str(ROOT), "DRTOOL_STATE_DIR": str(self.folder / "state"), **(variables or {})}
-        return subprocess.run(
-            self.machine.arguments(*arguments), capture_output=True, text=True, check=False, env=environment, cwd=self.folder
-        )
+        words = [*self.machine.arguments(*arguments), "--restic", str(self.machine.restic)]
+        return subprocess.run(words, capture_output=True, text=True, check=False, env=environment, cwd=self.folder)
 
     def told(self, *arguments: str) -> str:
         """Call it both ways; they say the same."""

@@ -57,17 +57,17 @@ class Machine:
         return self.directory / "data"
 
     def arguments(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "drtool.cli.main", *arguments, "--restic", str(self.restic)]
+        return [sys.executable, "-m", "drtool.cli.main", *arguments]
 
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "DRTOOL_POLICY": str(self.directory / "policy.yaml"), "PYTHONPATH": str(ROOT)}
+        """Its restic is on the path: what is typed is told again with every command to type next."""
+        places = {"DRTOOL_POLICY": str(self.directory / "policy.yaml"), "PYTHONPATH": str(ROOT)}
+        return {**os.environ, **places, "PATH": f"{self.restic.parent}:{os.environ['PATH']}"}
 
     def call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.arguments(*arguments), capture_output=True, text=True, check=False, env=self.environment(), cwd=self.directory
-        )
+        return self.call_with(None, *arguments)
 
-    def call_with(self, text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def call_with(self, text: str | None, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Call it with something on its standard input."""
         return subprocess.run(
             self.arguments(*arguments), capture_output=True, text=True, check=False, env=self.environment(), cwd=self.directory, input=text

@@ -50,8 +50,9 @@ class Machine:
         return self.directory / "policy.yaml"
 
     def call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "drtool.cli.main", *arguments, "--restic", str(self.restic)]
+        command = [sys.executable, "-m", "drtool.cli.main", *arguments]
         environment = {**os.environ, "DRTOOL_POLICY": str(self.policy), "PYTHONPATH": str(ROOT), "DRTOOL_STATE_DIR": str(self.state)}
+        environment["PATH"] = f"{self.restic.parent}:{os.environ['PATH']}"
         return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=self.directory)
 
     @property

@@ -88,8 +88,9 @@ def drtool(world: KeyWorld, name: str, *arguments: str) -> subprocess.CompletedP
         "DRTOOL_POLICY": str(world.policy_file if first else world.root / f"{name}.yaml"),
         "DRTOOL_STATE_DIR": str(world.root / ("state" if first else f"state-{name}")),
         "NO_COLOR": "1",
+        "PATH": f"{world.binary.parent}:{os.environ['PATH']}",
     }
-    argv = [sys.executable, "-m", "drtool.cli.main", "--restic", str(world.binary), *arguments]
+    argv = [sys.executable, "-m", "drtool.cli.main", *arguments]
     return subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
 
 

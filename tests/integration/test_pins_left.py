@@ -31,7 +31,7 @@ def stopped(bare: Bare, number: int, folder: Path) -> tuple[int, str]:
     (folder / "armed").touch()
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("DRTOOL_", "RESTIC_"))}
     environment |= {"PYTHONPATH": str(ROOT), "DRTOOL_STATE_DIR": str(bare.folder / "state")}
-    words = [*bare.machine.arguments("restore", "--yes", *bare.options)[:-1], str(wrapper)]
+    words = [*bare.machine.arguments("restore", "--yes", *bare.options), "--restic", str(wrapper)]
     running = subprocess.Popen(words, env=environment, cwd=bare.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     end = time.monotonic() + _LONGEST
     while not (folder / "written").exists():

@@ -66,7 +66,8 @@ class Host:
     def call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         (self.root / "policy.yaml").write_text(json.dumps(self.policy))
         places = {"DRTOOL_POLICY": f"{self.root}/policy.yaml", "DRTOOL_STATE_DIR": f"{self.root}/state", "HOME": str(self.root)}
-        argv = [sys.executable, "-m", "drtool.cli.main", *arguments, "--restic", str(self.root / "restic")]
+        places["PATH"] = f"{self.root}:{os.environ['PATH']}"
+        argv = [sys.executable, "-m", "drtool.cli.main", *arguments]
         return subprocess.run(argv, env={**os.environ, **places}, capture_output=True, text=True, check=False)
 
     def done(self, *arguments: str) -> str:
