@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _TYPED: Final = ("policy", "state_directory", "restic")
 _COMMAND: Final = re.compile(
-    r"(?<![\w./-])drtool (?P<verb>[a-z]+)\b(?: (?P<second>[a-z]+)\b)?(?![^;,`]* --(?:policy|repository|state-directory)\b)"
+    r"(?<![\w./-])drtool (?P<verb>[a-z]+)\b(?: (?P<second>[a-z]+)\b)?(?![^;,`]* --(?:policy|repository|state-directory|restic)\b)"
 )
 _OF_NO_POLICY: Final = frozenset({"schema", "lab", "completion", "new"})
 

@@ -52,7 +52,8 @@ def test_a_state_directory_is_named_without_a_policy_too(monkeypatch: pytest.Mon
     words = policy_words(Options(state_directory="/s"))
     assert words.said("`drtool hold release ID`") == "`drtool hold release --state-directory /s ID`"
     assert words.said(words.said("drtool run")) == "drtool run --state-directory /s"
-    assert policy_words(Options(restic="/r")).said("drtool run") == "drtool run --restic /r"
+    program = policy_words(Options(restic="/r"))
+    assert program.said(program.said("drtool run")) == "drtool run --restic /r"
 
 
 def test_an_error_leads_to_the_policy_that_was_named(tmp_path: Path, home: Path, capsys: Capture) -> None:

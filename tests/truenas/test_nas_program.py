@@ -48,8 +48,9 @@ class Program:
     source: TruenasSource
 
     def call(self, *words: str) -> subprocess.CompletedProcess[str]:
-        argv = [sys.executable, "-m", "drtool.cli.main", *words, "--restic", str(self.restic)]
+        argv = [sys.executable, "-m", "drtool.cli.main", *words]
         environment = {**os.environ, "DRTOOL_POLICY": str(self.directory / "policy.yaml"), "PYTHONPATH": str(ROOT)}
+        environment["PATH"] = f"{self.restic.parent}:{os.environ['PATH']}"
         return subprocess.run(argv, capture_output=True, text=True, check=False, env=environment, cwd=self.directory)
 
     def done(self, *words: str) -> str:
