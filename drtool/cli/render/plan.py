@@ -91,8 +91,9 @@ def _heading(plan: Plan, objective: Objective | None, steps: list[Step], *, name
     if instant is None:
         parts.append(f"point {point}")
     else:
-        lost = long_duration((declared - instant).total_seconds())
-        parts.append(f"point {point} of {clock_time(instant, declared)} ({lost} of data will be lost)")
+        age = long_duration((declared - instant).total_seconds())
+        goes = any(action.destination.form == "original" and not action.paths for action in restores)
+        parts.append(f"point {point} of {clock_time(instant, declared)} ({age} {'of data will be lost' if goes else 'old'})")
     copies = restores[0].copies
     others = copies[1:]
     also = f" ({' and '.join(map(printable, others))} also {'has' if len(others) == 1 else 'have'} it)" if others else ""
