@@ -23,15 +23,23 @@ def shown() -> list[list[str]]:
     return [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("drtool new")]
 
 
-def test_the_command_of_the_readme_writes_a_policy(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_commands_of_the_readme_print_a_policy(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     by_options = [words for words in shown() if "--name" in words]
     assert by_options
     for words in by_options:
-        assert main([*words, "-n"]) == 0
+        assert main([*words, *(() if "-n" in words else ("-n",))]) == 0
         policy = read_text(capsys.readouterr().out, KINDS)
         assert policy.name == words[words.index("--name") + 1]
         assert policy.sets["documents"].schedule
         assert policy.drills["monthly"].repository == "offsite"
+
+
+def test_the_example_of_a_dry_run_is_one() -> None:
+    promise = re.search(r"`-n` prints the policy and writes nothing:\n\n```sh\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)
+    assert promise is not None
+    words = shlex.split(promise[1])
+    assert "-n" in words
+    assert "--output" not in words
 
 
 def test_who_is_asked_is_shown_too() -> None:
