@@ -64,3 +64,9 @@ def test_nobody_installs_into_the_python_of_the_system(document: str) -> None:
     assert "python3 -m venv /opt/drtool" in text
     assert "/opt/drtool/bin/pip install ." in text
     assert not BARE_INSTALL.search(text), "Debian 12 refuses that, and so does who follows PEP 668"
+
+
+def test_a_new_machine_gets_its_timers_before_the_runbook_ends() -> None:
+    runbook = (ROOT / "runbooks" / "machine-gone.md").read_text(encoding="utf-8")
+    protect = runbook.partition("7. **Protect the new machine.**")[2].partition("\n## ")[0]
+    assert "drtool schedule install" in protect, "what has a schedule waits until somebody types it"
