@@ -68,12 +68,12 @@ def _repositories(answers: Answers) -> list[str]:
         elif name == "offsite":
             lines += ["    # a folder is off-site only if its disk is kept elsewhere"] if place.restic.startswith("/") else []
             lines.append("    site: away")
-        lines += ["    # when space is freed: Sundays, UTC", '    prune: "0 5 * * 0"']
-        if name == answers.first:
-            lines += [
-                "    # a slice each morning; within four weeks every byte is read again",
-                '    verify: {schedule: "0 6 * * *", cycle: 28d}',
-            ]
+        lines += [
+            "    # when space is freed: Sundays, UTC",
+            '    prune: "0 5 * * 0"',
+            "    # a slice each morning; within four weeks every byte is read again",
+            '    verify: {schedule: "0 6 * * *", cycle: 28d}',
+        ]
     return lines if answers.places else ["repositories: {}"]
 
 
@@ -131,7 +131,7 @@ def _sets(answers: Answers) -> list[str]:
         *lines,
         f"    to: {answers.first}",
         *([f"    copies: [{', '.join(copies)}]"] if copies else []),
-        "    # which points are kept; `verified`: so many of those that were proven",
+        "    # which are kept; `verified`: so many that were re-read whole, or drilled",
         f"    keep: {{{', '.join(f'{quoted(rule)}: {_rule(value)}' for rule, value in answers.keep.items())}}}",
         "    # rpo: so much, in time, may be lost; rto: so long may the way back take",
         f"    objectives: {{rpo: {quoted(answers.rpo)}, rto: {quoted(answers.rto)}}}",

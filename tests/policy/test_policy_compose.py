@@ -135,6 +135,19 @@ def test_what_belongs_to_a_kind() -> None:
     assert {name: str(value) for name, value in here.repositories["offsite"].address.environment.items()} == dict(FAR.environment)
 
 
+@pytest.mark.parametrize("answers", KINDS_OF_ANSWERS.values(), ids=KINDS_OF_ANSWERS)
+def test_every_copy_is_read_again_in_slices(answers: Answers) -> None:
+    policy = policy_of(answers)
+    assert [place.verify.schedule if place.verify else None for place in policy.repositories.values()] == ["0 6 * * *"] * len(
+        answers.places
+    )
+
+
+def test_the_comment_on_verified_says_what_retention_counts() -> None:
+    comment = next(line for line in compose(SIMPLE).splitlines() if "`verified`" in line)
+    assert "re-read" in comment, "a point may be verified and never drilled"
+
+
 @pytest.mark.parametrize(
     ("typed", "rules"),
     [
