@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from drtool.app.kept import KeptThing
 from drtool.cli.progress import ProgressDisplay
 from drtool.cli.render.document import document
 from drtool.cli.render.errors import SEPARATOR, error_lines, failures_lines
 from drtool.cli.render.inventory import inventory_lines
+from drtool.cli.render.kept import kept_lines
 from drtool.cli.render.listings import entry_line, findings_lines, holds_lines, manifest_lines, points_lines
 from drtool.cli.render.plan import plan_lines, restore_lines, verdict_lines
 from drtool.cli.render.report import history_lines, report_lines
@@ -43,7 +45,7 @@ from drtool.model.point import Artifact, Census, Manifest, Member, MissingMember
 from drtool.model.policy import CheckPolicy, Hook
 from drtool.model.report import Failure, ObjectiveReport, Report, SetReport, StepReport
 from drtool.model.view import PointView
-from drtool.model.workload import Workload
+from drtool.model.workload import Leftover, Workload
 from drtool.planning.status import SetStatus
 from drtool.ports import Entry, Finding
 
@@ -451,3 +453,10 @@ def test_what_is_named_by_a_digest_is_shortened(capsys: pytest.CaptureFixture[st
 def test_doctor_does_not_send_back_to_itself(remedy: str, told: str) -> None:
     lines = findings_lines((Finding("near", False, "does not answer", remedy),))
     assert [line.strip() for line in lines[1:-1]] == ([f"next: {told}"] if told else [])
+
+
+@pytest.mark.parametrize(("unheld", "words"), [(1, "1 file of 7 B of it is not in"), (2, "2 files of 7 B of it are not in")])
+def test_what_is_kept_aside_is_counted_in_whole_sentences(unheld: int, words: str) -> None:
+    aside = Leftover("here", "kept", "/srv/web.before-01JD", RUN, "home", target="/srv/web")
+    thing = KeptThing(aside, 60.0, files=2, bytes=7, unheld_files=unheld, unheld_bytes=7, point=POINT)
+    assert any(words in line for line in kept_lines([thing]))

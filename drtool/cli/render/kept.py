@@ -48,4 +48,4 @@ def _held(thing: KeptThing) -> str:
     if not thing.unheld_files:
         return f"all of it is in the newest whole point {short_id(thing.point)} as well"
     unheld = f"{counted(thing.unheld_files, 'file')} of {size(thing.unheld_bytes or 0)}"
-    return f"{unheld} of it are not in the newest whole point {short_id(thing.point)}"
+    return f"{unheld} of it {'is' if thing.unheld_files == 1 else 'are'} not in the newest whole point {short_id(thing.point)}"
