@@ -36,6 +36,14 @@ class TimerWish:
 
 
 def timer_files(runtime: Runtime, wish: TimerWish) -> tuple[TimerFile, ...]:
+    @property
+    def options(self) -> tuple[str, ...]:
+        """By which options of `schedule` this kind is meant."""
+        return (*(("--cron",) if self.by_cron else ()), *(("--user",) if self.of_a_user else ()))
+
+
+_KINDS: Final = (TimerWish(), TimerWish(of_a_user=True), TimerWish(by_cron=True))
+
     """Return the files that the timers of this policy have to be; Refused where it cannot be told how drtool is called."""
     wanted = _wanted(runtime, wish)
     return (cron.crontab(wanted),) if wish.by_cron else systemd.units(wanted)
@@ -53,8 +61,7 @@ def plan_schedule(runtime: Runtime, wish: TimerWish, *, remove: bool = False) ->
 
 def calling_folders(policy: str) -> tuple[str, ...]:
     """Return the folders of this machine in which timers of a policy lie: those of the system, of this user, and of cron."""
-    wishes = (TimerWish(), TimerWish(of_a_user=True), TimerWish(by_cron=True))
-    return tuple(_folder(wish) for wish in wishes if files.every_of(_folder(wish), _names(policy, wish)) is not None)
+    return tuple(_folder(wish) for wish in _KINDS if files.calling(_folder(wish), _names(policy, wish), ()))
 
 
 def schedule(runtime: Runtime, plan: SchedulePlan) -> tuple[str, ...]:

@@ -57,6 +57,29 @@ def every_of(folder: str, names: Iterable[str]) -> int | None:
     return None
 
 
+def calling(folder: str, names: Iterable[str], policy_paths: Iterable[str]) -> str:
+    """Return the path of a timer of ours under one of the names that calls with these files of a policy; empty: there is none.
+
+    What somebody else put under such a name calls nothing, and is no reason to refuse.
+    """
+    texts = _ours(folder, names)
+    if not all(any(path in text for text in texts.values()) for path in policy_paths):
+        return ""
+    return next((path for path, text in texts.items() if _ASKS.search(text)), "")
+
+
+def _ours(folder: str, names: Iterable[str]) -> dict[str, str]:
+    """Return what drtool wrote under the names, by path."""
+    found = {}
+    for name in names:
+        path = os.path.join(folder, name)
+        with contextlib.suppress(Refused):
+            text = _read(path) or ""
+            if text.startswith(MARK):
+                found[path] = text
+    return found
+
+
 def _policies(text: str) -> str:
     """Return with which files of a policy a unit or a line of cron calls drtool, as it spells them."""
     line = next((line for line in text.splitlines() if " --policy " in line), "")

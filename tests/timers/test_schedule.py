@@ -455,6 +455,14 @@ def test_doctor_says_whether_anything_wakes_it(host: Host) -> None:
     assert told() == [], "nothing is ever due"
 
 
+def test_a_mask_of_somebody_else_is_no_timer_and_stops_no_look(host: Host) -> None:
+    units = host.root / "config" / "systemd" / "user"
+    units.mkdir(parents=True)
+    (units / "drtool-home-run.timer").symlink_to("/dev/null")
+    ended = host.call("doctor", XDG_CONFIG_HOME=str(host.root / "config"))
+    assert "no timer of drtool's calls it here" in ended.stdout + ended.stderr
+
+
 @pytest.fixture
 def web() -> Iterator[Web]:
     with web_server() as server:
