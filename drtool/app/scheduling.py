@@ -142,4 +142,4 @@ def _tell(runtime: Runtime, plan: SchedulePlan, *words: str) -> tuple[str, ...]:
         completed = runtime.adapters.local.run(Command(argv))
     except DrtoolError as error:
         return (f"`{' '.join(argv)}` was not possible: {error.what}",)
-    return () if completed.exit_code == 0 else (f"`{' '.join(argv)}` said: {completed.said(300)}",)
+    return () if completed.exit_code == 0 else (f"`{' '.join(argv)}` said: {' '.join(completed.said().split())}",)

@@ -258,6 +258,7 @@ def systemd(host: Host) -> Path:
 echo "$@" >>{host.root}/told
 shift
 case $1 in
+daemon-reload) if [ -e {host.root}/deaf ]; then printf 'Failed to connect to bus:\n  Host is down\n' >&2; exit 1; fi;;
 is-active) grep -qx "$3" {host.root}/active 2>/dev/null;;
 enable) shift 2; printf '%s\\n' "$@" >>{host.root}/active;;
 disable) rm -f {host.root}/active;;
@@ -461,6 +462,15 @@ def test_a_mask_of_somebody_else_is_no_timer_and_stops_no_look(host: Host) -> No
     (units / "drtool-home-run.timer").symlink_to("/dev/null")
     ended = host.call("doctor", XDG_CONFIG_HOME=str(host.root / "config"))
     assert "no timer of drtool's calls it here" in ended.stdout + ended.stderr
+
+
+def test_what_systemctl_says_is_told_in_one_line(host: Host, systemd: Path) -> None:
+    del systemd
+    (host.root / "deaf").touch()
+    places = {"PATH": f"{host.root}/bin:{os.environ['PATH']}", "XDG_CONFIG_HOME": str(host.root / "config")}
+    ended = host.call("schedule", "install", "--user", "--yes", **places)
+    assert ended.returncode == 1
+    assert "said: Failed to connect to bus: Host is down" in ended.stderr
 
 
 @pytest.fixture
