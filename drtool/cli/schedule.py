@@ -24,11 +24,16 @@ if TYPE_CHECKING:
 _MINUTE = 60
 
 
+def _often(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a verb the option that says how often the timers ask."""
+    words = "How often it is asked what is due: 1m to 1h; else as installed."
+    return click.option("--every", type=Seconds(), metavar="5m", help=words)(function)
+
+
 def _wishes(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a verb the options that say which timers are meant."""
     for option in (
-        click.option("--every", type=Seconds(), metavar="5m", help="How often it is asked what is due: 1m to 1h; else as installed."),
-        click.option("--directory", metavar="DIRECTORY", help="Write the files there, and tell systemd nothing."),
+        click.option("--directory", metavar="DIRECTORY", help="The files lie there, and systemd is told nothing."),
         click.option("--user", is_flag=True, help="Timers of this user, not of the system."),
         click.option("--cron", is_flag=True, help="A file for /etc/cron.d instead of units of systemd."),
     ):
@@ -46,6 +51,7 @@ def command() -> None:
 
 @command.command("print")
 @_wishes
+@_often
 @click.pass_context
 def print_files(context: click.Context, cron: bool, user: bool, directory: str | None, every: float | None) -> int:  # noqa: FBT001 - click's shape
     """Print the files and change nothing."""
@@ -57,6 +63,7 @@ def print_files(context: click.Context, cron: bool, user: bool, directory: str |
 
 @command.command("install")
 @_wishes
+@_often
 @click.option("--yes", is_flag=True, help="Ask nothing.")
 @click.pass_context
 def install(context: click.Context, cron: bool, user: bool, directory: str | None, every: float | None, yes: bool) -> int:  # noqa: FBT001
@@ -68,13 +75,14 @@ def install(context: click.Context, cron: bool, user: bool, directory: str | Non
 @_wishes
 @click.option("--yes", is_flag=True, help="Ask nothing.")
 @click.pass_context
-def remove(context: click.Context, cron: bool, user: bool, directory: str | None, every: float | None, yes: bool) -> int:  # noqa: FBT001
+def remove(context: click.Context, cron: bool, user: bool, directory: str | None, yes: bool) -> int:  # noqa: FBT001 - click's shape
     """Stop the timers and remove their files."""
-    return _change(open_session(context), cron=cron, user=user, directory=directory, every=every, yes=yes, remove=True)
+    return _change(open_session(context), cron=cron, user=user, directory=directory, every=None, yes=yes, remove=True)
 
 
 @command.command("status")
 @_wishes
+@_often
 @click.pass_context
 def status(context: click.Context, cron: bool, user: bool, directory: str | None, every: float | None) -> int:  # noqa: FBT001
     """Compare what is installed with what has to be; ends 1 where that differs."""

@@ -473,6 +473,11 @@ def test_what_systemctl_says_is_told_in_one_line(host: Host, systemd: Path) -> N
     assert "said: Failed to connect to bus: Host is down" in ended.stderr
 
 
+def test_how_often_says_nothing_where_timers_are_removed(host: Host) -> None:
+    assert "--every" not in host.call("schedule", "remove", "--help").stdout
+    assert "--every" in host.call("schedule", "status", "--help").stdout
+
+
 @pytest.fixture
 def web() -> Iterator[Web]:
     with web_server() as server:
