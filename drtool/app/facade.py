@@ -305,6 +305,10 @@ class App:
         """Return what `schedule` would change where such files lie."""
         return verbs.scheduling.plan_schedule(self._runtime, wish, remove=remove)
 
+    def plan_install(self, wish: TimerWish) -> SchedulePlan:
+        """Return what `schedule` would install; Refused where timers of another kind call it already."""
+        return verbs.scheduling.plan_install(self._runtime, wish)
+
     def schedule(self, what: SchedulePlan) -> tuple[str, ...]:
         """Write and remove them, and let systemd know; returns what was not possible."""
         return verbs.scheduling.schedule(self._runtime, what)

@@ -11,7 +11,7 @@ from typing import Final
 from drtool.app.runtime import Runtime
 from drtool.model.command import Command
 from drtool.model.errors import DrtoolError, Refused
-from drtool.model.timer import Change, Credential, SchedulePlan, TimerFile, WantedTimers
+from drtool.model.timer import Change, Credential, OtherTimers, SchedulePlan, TimerFile, WantedTimers
 from drtool.planning import timers as planning
 from drtool.timers import cron, files, systemd
 
@@ -34,8 +34,6 @@ class TimerWish:
     """None: as what is installed does, every five minutes where nothing is."""
     policy_paths: tuple[str, ...] = ()
 
-
-def timer_files(runtime: Runtime, wish: TimerWish) -> tuple[TimerFile, ...]:
     @property
     def options(self) -> tuple[str, ...]:
         """By which options of `schedule` this kind is meant."""
@@ -44,6 +42,8 @@ def timer_files(runtime: Runtime, wish: TimerWish) -> tuple[TimerFile, ...]:
 
 _KINDS: Final = (TimerWish(), TimerWish(of_a_user=True), TimerWish(by_cron=True))
 
+
+def timer_files(runtime: Runtime, wish: TimerWish) -> tuple[TimerFile, ...]:
     """Return the files that the timers of this policy have to be; Refused where it cannot be told how drtool is called."""
     wanted = _wanted(runtime, wish)
     return (cron.crontab(wanted),) if wish.by_cron else systemd.units(wanted)
@@ -53,10 +53,24 @@ def plan_schedule(runtime: Runtime, wish: TimerWish, *, remove: bool = False) ->
     """Return what has to change where timers lie, or what goes with `remove`; Refused where somebody else's file lies in the way."""
     wanted = () if remove else timer_files(runtime, wish)
     changes = files.compare(_folder(wish), wanted, names=_names(runtime.policy.name, wish))
-    if wish.by_cron or wish.directory:
+    if wish.directory:
         return SchedulePlan(changes)
-    plan = SchedulePlan(changes, ("systemctl", *(("--user",) if wish.of_a_user else ())))
-    return replace(plan, asleep=tuple(name for name in plan.timers(Change.SAME) if _tell(runtime, plan, "is-active", "--quiet", name)))
+    plan = SchedulePlan(changes, () if wish.by_cron else ("systemctl", *wish.options), others=_others(runtime.policy.name, wish))
+    there = plan.timers(Change.SAME)
+    return replace(plan, asleep=tuple(name for name in there if _tell(runtime, plan, "is-active", "--quiet", name)))
+
+
+def plan_install(runtime: Runtime, wish: TimerWish) -> SchedulePlan:
+    """Return what has to change; Refused where timers of another kind call it already."""
+    plan = plan_schedule(runtime, wish)
+    if plan.others:
+        first = plan.others[0]
+        raise Refused(
+            f"{first.path} calls it already: with these timers, too, it would be called twice",
+            hint=f"{' '.join(('drtool schedule remove', *first.options))}, then this again",
+            safe="nothing was changed",
+        )
+    return plan
 
 
 def calling_folders(policy: str) -> tuple[str, ...]:
@@ -97,6 +111,13 @@ def _wanted(runtime: Runtime, wish: TimerWish) -> WantedTimers:
         writable=planning.writable(policy, own_places(policy, state_directory=state), FACTS),
         of_a_user=wish.of_a_user,
     )
+
+
+def _others(policy: str, wish: TimerWish) -> tuple[OtherTimers, ...]:
+    """Return what calls with the same files of the policy, of other kinds than the one wished for."""
+    others = [kind for kind in _KINDS if kind.options != wish.options]
+    found = [OtherTimers(files.calling(_folder(kind), _names(policy, kind), wish.policy_paths), kind.options) for kind in others]
+    return tuple(each for each in found if each.path)
 
 
 def _names(policy: str, wish: TimerWish) -> tuple[str, ...]:

@@ -88,10 +88,9 @@ def status(context: click.Context, cron: bool, user: bool, directory: str | None
     """Compare what is installed with what has to be; ends 1 where that differs."""
     session = open_session(context)
     plan = session.app().plan_schedule(_wish(session, cron=cron, user=user, directory=directory, every=every))
-    words = ["drtool", "schedule", "install", *("--cron",) * cron, *("--user",) * user, *(("--directory", directory) if directory else ())]
+    words = ["install", *("--cron",) * cron, *("--user",) * user, *(("--directory", directory) if directory else ())]
     words += [] if every is None else ["--every", f"{every / _MINUTE:.0f}m"]
-    said = ["as it has to be"] if plan.is_idle else ["", f"next: {shlex.join(words)}"]
-    session.answer("timers", plan.changes, lambda: [*_lines(plan), *said])
+    session.answer("timers", plan.changes, lambda: _standing(plan, words))
     return exits.SUCCEEDED if plan.is_idle else exits.NEEDS_ATTENTION
 
 
@@ -108,9 +107,10 @@ def failed(context: click.Context, unit: str) -> int:
 
 def _change(session: Invocation, *, cron: bool, user: bool, directory: str | None, every: float | None, yes: bool, remove: bool) -> int:
     app = session.app()
-    plan = app.plan_schedule(_wish(session, cron=cron, user=user, directory=directory, every=every), remove=remove)
+    wish = _wish(session, cron=cron, user=user, directory=directory, every=every)
+    plan = app.plan_schedule(wish, remove=True) if remove else app.plan_install(wish)
     if plan.is_idle:
-        session.answer("timers", plan.changes, lambda: ["nothing to change"])
+        session.answer("timers", plan.changes, lambda: ["nothing to change", *_others(plan)])
         return exits.SUCCEEDED
     if not yes:
         screen.words(_lines(plan, whole=True))
@@ -119,7 +119,7 @@ def _change(session: Invocation, *, cron: bool, user: bool, directory: str | Non
             screen.words(["Nothing was changed."])
             return exits.FAILED
     untold = app.schedule(plan)
-    session.answer("timers", plan.changes, lambda: _lines(plan))
+    session.answer("timers", plan.changes, lambda: [*_lines(plan), *_others(plan)])
     screen.words(printable(each) for each in untold)
     return exits.FAILED if untold else exits.SUCCEEDED
 
@@ -135,6 +135,20 @@ def _wish(session: Invocation, *, cron: bool, user: bool, directory: str | None,
     if cron and user:
         raise click.UsageError("a user has no folder of cron: print the lines (drtool schedule print --cron) and add them by `crontab -e`")
     return TimerWish(cron, user, directory or "", None if every is None else int(every), policy_paths(session.options.policy))
+
+
+def _standing(plan: SchedulePlan, words: list[str]) -> list[str]:
+    """Say how what is installed differs from what has to be, and what to type next: never what would have drtool called twice."""
+    if plan.others and not plan.is_installed:
+        return [*_others(plan), "", f"next: {shlex.join(('drtool', 'schedule', 'status', *plan.others[0].options))}"]
+    if plan.is_idle:
+        return [*_lines(plan), "as it has to be", *_others(plan)]
+    return [*_lines(plan), *_others(plan), "", f"next: {shlex.join(('drtool', 'schedule', *words))}"]
+
+
+def _others(plan: SchedulePlan) -> list[str]:
+    """Name the timers of other kinds that call with the same policy, and how they go."""
+    return [f"{printable(each.path)} is installed: {shlex.join(('drtool', 'schedule', 'remove', *each.options))}" for each in plan.others]
 
 
 def _lines(plan: SchedulePlan, *, whole: bool = False) -> list[str]:

@@ -76,6 +76,14 @@ class FileChange:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherTimers:
+    """A timer of another kind than the one asked for, which calls with the same policy; `options` of `schedule` mean its kind."""
+
+    path: str
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class SchedulePlan:
     """What installing or removing timers would do: files, and by which words systemd is told of it; empty: it is not.
 
@@ -85,11 +93,17 @@ class SchedulePlan:
     changes: tuple[FileChange, ...]
     systemctl: tuple[str, ...] = ()
     asleep: tuple[str, ...] = ()
+    others: tuple[OtherTimers, ...] = ()
 
     @property
     def is_idle(self) -> bool:
         """Whether everything is as it has to be."""
         return not self.asleep and all(change.change is Change.SAME for change in self.changes)
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether anything of the kind asked for is there, whatever it says."""
+        return any(change.change is not Change.ADD for change in self.changes)
 
     def timers(self, *changes: Change) -> tuple[str, ...]:
         """Name the timers among the files of which one of these is to be done."""

@@ -478,6 +478,34 @@ def test_how_often_says_nothing_where_timers_are_removed(host: Host) -> None:
     assert "--every" in host.call("schedule", "status", "--help").stdout
 
 
+@pytest.mark.parametrize("words", [(), ("--cron",)])
+def test_timers_of_another_kind_are_named_and_not_doubled(host: Host, systemd: Path, words: tuple[str, ...]) -> None:
+    places = {"PATH": f"{host.root}/bin:{os.environ['PATH']}", "XDG_CONFIG_HOME": str(host.root / "config")}
+    assert host.call("schedule", "install", "--user", "--yes", **places).returncode == 0
+    named, policy = f"{systemd}/drtool-home-run.timer is installed: drtool schedule remove", f"--policy {host.root}/policy.yaml"
+    status = host.call("schedule", "status", *words, **places)
+    assert status.returncode == 1
+    assert status.stdout.startswith(named)
+    assert status.stdout.endswith(f"next: drtool schedule status {policy} --user\n"), "nothing that would double them"
+    removed = host.call("schedule", "remove", *words, **places)
+    assert (removed.returncode, removed.stdout.splitlines()[0]) == (0, "nothing to change")
+    assert f"{named} {policy} --user" in removed.stdout
+    refused = host.call("schedule", "install", *words, **places)
+    assert refused.returncode == 6
+    assert f"{systemd}/drtool-home-run.timer calls it already" in refused.stderr
+    assert f"drtool schedule remove {policy} --user" in refused.stderr
+    assert host.schedule("install", "--yes", *words).returncode == 0, "where --directory says, whatever is installed"
+    assert host.call("schedule", "status", "--user", **places).stdout.endswith("as it has to be\n")
+
+
+def test_timers_of_another_policy_of_that_name_are_no_second_kind(host: Host, systemd: Path) -> None:
+    places = {"PATH": f"{host.root}/bin:{os.environ['PATH']}", "XDG_CONFIG_HOME": str(host.root / "config")}
+    host.call("schedule", "install", "--user", "--yes", **places)
+    (host.root / "policy.yaml").rename(host.root / "another.yaml")
+    told = host.call("schedule", "status", "--policy", str(host.root / "another.yaml"), **places)
+    assert str(systemd) not in told.stdout
+
+
 @pytest.fixture
 def web() -> Iterator[Web]:
     with web_server() as server:
