@@ -306,7 +306,7 @@ class App:
         return verbs.scheduling.plan_schedule(self._runtime, wish, remove=remove)
 
     def plan_install(self, wish: TimerWish) -> SchedulePlan:
-        """Return what `schedule` would install; Refused where timers of another kind call it already."""
+        """Return what `schedule` would install; Refused where it is called already by timers of another kind, or nothing starts these."""
         return verbs.scheduling.plan_install(self._runtime, wish)
 
     def schedule(self, what: SchedulePlan) -> tuple[str, ...]:

@@ -20,6 +20,8 @@ _CREDENTIALS: Final = "/etc/credstore"
 _ENCRYPTED: Final = "/etc/credstore.encrypted"
 _OF_THE_SYSTEM: Final = "/etc/systemd/system"
 _OF_CRON: Final = "/etc/cron.d"
+_NOT_BOOTED: Final = b"offline"
+"""What systemctl(1) answers where the machine was not booted with systemd."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +57,27 @@ def plan_schedule(runtime: Runtime, wish: TimerWish, *, remove: bool = False) ->
     changes = files.compare(_folder(wish), wanted, names=_names(runtime.policy.name, wish))
     if wish.directory:
         return SchedulePlan(changes)
-    plan = SchedulePlan(changes, () if wish.by_cron else ("systemctl", *wish.options), others=_others(runtime.policy.name, wish))
-    there = plan.timers(Change.SAME)
+    others, hindrance = _others(runtime.policy.name, wish), _hindrance(runtime, wish)
+    plan = SchedulePlan(changes, _systemctl(wish), others=others, hindrance=hindrance)
+    there = () if hindrance else plan.timers(Change.SAME)
     return replace(plan, asleep=tuple(name for name in there if _tell(runtime, plan, "is-active", "--quiet", name)))
 
 
 def plan_install(runtime: Runtime, wish: TimerWish) -> SchedulePlan:
-    """Return what has to change; Refused where timers of another kind call it already."""
+    """Return what has to change; Refused where timers of another kind call it already, or where there is no systemd to start any."""
     plan = plan_schedule(runtime, wish)
     if plan.others:
         first = plan.others[0]
         raise Refused(
             f"{first.path} calls it already: with these timers, too, it would be called twice",
             hint=f"{' '.join(('drtool schedule remove', *first.options))}, then this again",
+            safe="nothing was changed",
+        )
+    if plan.hindrance and not wish.by_cron:
+        crontab = "drtool schedule print --cron, and add the lines by `crontab -e`"
+        raise Refused(
+            plan.hindrance,
+            hint=crontab if wish.of_a_user else "drtool schedule install --cron; for a machine that is yet to start: --directory",
             safe="nothing was changed",
         )
     return plan
@@ -82,9 +92,11 @@ def schedule(runtime: Runtime, plan: SchedulePlan) -> tuple[str, ...]:
     """Write and remove what was planned, and let systemd know; returns in words what was not possible."""
     if plan.is_idle:
         return ()
-    gone = plan.timers(Change.REMOVE)
-    told = _tell(runtime, plan, "disable", "--now", *gone) if gone else ()
+    gone, now = plan.timers(Change.REMOVE), () if plan.hindrance else ("--now",)
+    told = _tell(runtime, plan, "disable", *now, *gone) if gone else ()
     files.carry_out(plan.changes)
+    if plan.hindrance:
+        return told
     told += _tell(runtime, plan, "daemon-reload")
     changed = plan.timers(Change.CHANGE)
     told += _tell(runtime, plan, "restart", *changed) if changed else ()  # enabled already, it would go on by its old calendar
@@ -118,6 +130,20 @@ def _others(policy: str, wish: TimerWish) -> tuple[OtherTimers, ...]:
     others = [kind for kind in _KINDS if kind.options != wish.options]
     found = [OtherTimers(files.calling(_folder(kind), _names(policy, kind), wish.policy_paths), kind.options) for kind in others]
     return tuple(each for each in found if each.path)
+
+
+def _hindrance(runtime: Runtime, wish: TimerWish) -> str:
+    """Say why nothing here would act on the files; empty: something does, as far as can be told."""
+    if wish.by_cron:
+        return "" if cron.is_read() else "no cron is running here: nothing will read this file"
+    answer = runtime.adapters.local.run(Command((*_systemctl(wish), "is-system-running"))) if shutil.which("systemctl") else None
+    is_down = answer is None or answer.standard_output.strip() == _NOT_BOOTED
+    return "systemd does not run here: nothing would start these timers" if is_down else ""
+
+
+def _systemctl(wish: TimerWish) -> tuple[str, ...]:
+    """Return by which words systemd is told something; empty: there is nobody to tell."""
+    return () if wish.by_cron or shutil.which("systemctl") is None else ("systemctl", *wish.options)
 
 
 def _names(policy: str, wish: TimerWish) -> tuple[str, ...]:

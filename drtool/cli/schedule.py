@@ -89,9 +89,11 @@ def status(context: click.Context, cron: bool, user: bool, directory: str | None
     session = open_session(context)
     plan = session.app().plan_schedule(_wish(session, cron=cron, user=user, directory=directory, every=every))
     words = ["install", *("--cron",) * cron, *("--user",) * user, *(("--directory", directory) if directory else ())]
+    if plan.hindrance and not cron:
+        words = ["print" if user else "install", "--cron"]
     words += [] if every is None else ["--every", f"{every / _MINUTE:.0f}m"]
     session.answer("timers", plan.changes, lambda: _standing(plan, words))
-    return exits.SUCCEEDED if plan.is_idle else exits.NEEDS_ATTENTION
+    return exits.SUCCEEDED if plan.is_idle and not plan.hindrance else exits.NEEDS_ATTENTION
 
 
 @command.command("failed", hidden=True)
@@ -109,19 +111,21 @@ def _change(session: Invocation, *, cron: bool, user: bool, directory: str | Non
     app = session.app()
     wish = _wish(session, cron=cron, user=user, directory=directory, every=every)
     plan = app.plan_schedule(wish, remove=True) if remove else app.plan_install(wish)
+    hindered = [plan.hindrance] if plan.hindrance and not remove else []
     if plan.is_idle:
         session.answer("timers", plan.changes, lambda: ["nothing to change", *_others(plan)])
-        return exits.SUCCEEDED
+        screen.words(hindered)
+        return exits.FAILED if hindered else exits.SUCCEEDED
     if not yes:
-        screen.words(_lines(plan, whole=True))
+        screen.words([*_lines(plan, whole=True), *hindered])
         refusal = Refused("nobody is there to ask", hint="look at the changes above, and add --yes", safe="nothing was changed")
         if not go_on("Do this?", refusal=refusal):
             screen.words(["Nothing was changed."])
             return exits.FAILED
     untold = app.schedule(plan)
     session.answer("timers", plan.changes, lambda: [*_lines(plan), *_others(plan)])
-    screen.words(printable(each) for each in untold)
-    return exits.FAILED if untold else exits.SUCCEEDED
+    screen.words(printable(each) for each in (*untold, *hindered))
+    return exits.FAILED if untold or hindered else exits.SUCCEEDED
 
 
 def _wish(session: Invocation, *, cron: bool, user: bool, directory: str | None, every: float | None) -> TimerWish:
@@ -141,9 +145,10 @@ def _standing(plan: SchedulePlan, words: list[str]) -> list[str]:
     """Say how what is installed differs from what has to be, and what to type next: never what would have drtool called twice."""
     if plan.others and not plan.is_installed:
         return [*_others(plan), "", f"next: {shlex.join(('drtool', 'schedule', 'status', *plan.others[0].options))}"]
+    hindered = [plan.hindrance] if plan.hindrance else []
     if plan.is_idle:
-        return [*_lines(plan), "as it has to be", *_others(plan)]
-    return [*_lines(plan), *_others(plan), "", f"next: {shlex.join(('drtool', 'schedule', *words))}"]
+        return [*_lines(plan), *(hindered or ["as it has to be"]), *_others(plan)]
+    return [*_lines(plan), *hindered, *_others(plan), "", f"next: {shlex.join(('drtool', 'schedule', *words))}"]
 
 
 def _others(plan: SchedulePlan) -> list[str]:

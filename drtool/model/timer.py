@@ -87,13 +87,15 @@ class OtherTimers:
 class SchedulePlan:
     """What installing or removing timers would do: files, and by which words systemd is told of it; empty: it is not.
 
-    `asleep` are timers whose files are there and which nothing wakes: systemd does not know them, or somebody stopped them.
+    `asleep` are timers whose files are there and which nothing wakes: systemd does not know them, or somebody stopped them. `hindrance`
+    says why nothing here would act on the files.
     """
 
     changes: tuple[FileChange, ...]
     systemctl: tuple[str, ...] = ()
     asleep: tuple[str, ...] = ()
     others: tuple[OtherTimers, ...] = ()
+    hindrance: str = ""
 
     @property
     def is_idle(self) -> bool:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shlex
+from collections.abc import Iterator
 from typing import Final
 
 from drtool.model.errors import Refused
@@ -10,6 +13,23 @@ from drtool.model.timer import TimerFile, WantedTimers
 from drtool.timers.systemd import MARK, one_line
 
 _PATH: Final = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_DAEMONS: Final = frozenset({"cron", "crond", "bcron-sched"})
+_GENERATOR: Final = "usr/lib/systemd/system-generators/systemd-crontab-generator"
+"""Of systemd-cron: it makes timers of the lines, and nothing of its own runs."""
+
+
+def is_read(root: str = "/") -> bool:
+    """Tell whether something on the machine below `root` reads files of cron; where processes are hidden from the caller, take it so."""
+    names = set(_running(os.path.join(root, "proc")))
+    is_hidden = not os.access(os.path.join(root, "proc/1/comm"), os.R_OK)
+    return is_hidden or bool(names & _DAEMONS) or os.path.exists(os.path.join(root, _GENERATOR))
+
+
+def _running(processes: str) -> Iterator[str]:
+    """Name what runs, as far as it may be looked at."""
+    for number in filter(str.isdigit, os.listdir(processes) if os.path.isdir(processes) else ()):
+        with contextlib.suppress(OSError), open(os.path.join(processes, number, "comm"), encoding="utf-8", errors="replace") as stream:
+            yield stream.read().strip()
 
 
 def crontab_name(policy: str) -> str:

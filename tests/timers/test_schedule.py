@@ -18,13 +18,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from drtool.app import scheduling
 from drtool.catalog.told import HeardBook
 from drtool.cli import service_manager
+from drtool.cli.main import main
 from drtool.model.errors import Refused
 from drtool.model.event import Event, EventKind
 from drtool.model.timer import Credential, WantedTimers
 from drtool.planning.timers import STEPS
-from drtool.timers.cron import crontab, crontab_name
+from drtool.timers import cron as cron_of
+from drtool.timers.cron import crontab, crontab_name, is_read
 from drtool.timers.files import every_of
 from drtool.timers.systemd import unit_names, units
 from tests.notify.notifier_servers import Web, web_server
@@ -258,6 +261,7 @@ def systemd(host: Host) -> Path:
 echo "$@" >>{host.root}/told
 shift
 case $1 in
+is-system-running) cat {host.root}/standing 2>/dev/null || echo degraded;;
 daemon-reload) if [ -e {host.root}/deaf ]; then printf 'Failed to connect to bus:\n  Host is down\n' >&2; exit 1; fi;;
 is-active) grep -qx "$3" {host.root}/active 2>/dev/null;;
 enable) shift 2; printf '%s\\n' "$@" >>{host.root}/active;;
@@ -277,7 +281,7 @@ def test_systemd_is_told_and_a_timer_that_nothing_wakes_is_no_success(host: Host
 
     assert schedule("install", "--yes").returncode == 0
     told = (host.root / "told").read_text().splitlines()
-    assert told == ["--user daemon-reload", "--user enable --now drtool-home-run.timer"]
+    assert told == ["--user is-system-running", "--user daemon-reload", "--user enable --now drtool-home-run.timer"]
     assert (systemd / "drtool-home-run.timer").exists()
     assert schedule("status").returncode == 0
     (host.root / "active").unlink()
@@ -456,28 +460,6 @@ def test_doctor_says_whether_anything_wakes_it(host: Host) -> None:
     assert told() == [], "nothing is ever due"
 
 
-def test_a_mask_of_somebody_else_is_no_timer_and_stops_no_look(host: Host) -> None:
-    units = host.root / "config" / "systemd" / "user"
-    units.mkdir(parents=True)
-    (units / "drtool-home-run.timer").symlink_to("/dev/null")
-    ended = host.call("doctor", XDG_CONFIG_HOME=str(host.root / "config"))
-    assert "no timer of drtool's calls it here" in ended.stdout + ended.stderr
-
-
-def test_what_systemctl_says_is_told_in_one_line(host: Host, systemd: Path) -> None:
-    del systemd
-    (host.root / "deaf").touch()
-    places = {"PATH": f"{host.root}/bin:{os.environ['PATH']}", "XDG_CONFIG_HOME": str(host.root / "config")}
-    ended = host.call("schedule", "install", "--user", "--yes", **places)
-    assert ended.returncode == 1
-    assert "said: Failed to connect to bus: Host is down" in ended.stderr
-
-
-def test_how_often_says_nothing_where_timers_are_removed(host: Host) -> None:
-    assert "--every" not in host.call("schedule", "remove", "--help").stdout
-    assert "--every" in host.call("schedule", "status", "--help").stdout
-
-
 @pytest.mark.parametrize("words", [(), ("--cron",)])
 def test_timers_of_another_kind_are_named_and_not_doubled(host: Host, systemd: Path, words: tuple[str, ...]) -> None:
     places = {"PATH": f"{host.root}/bin:{os.environ['PATH']}", "XDG_CONFIG_HOME": str(host.root / "config")}
@@ -504,6 +486,104 @@ def test_timers_of_another_policy_of_that_name_are_no_second_kind(host: Host, sy
     (host.root / "policy.yaml").rename(host.root / "another.yaml")
     told = host.call("schedule", "status", "--policy", str(host.root / "another.yaml"), **places)
     assert str(systemd) not in told.stdout
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_cron_that_nothing_reads_is_told(
+    host: Host, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, runs: bool
+) -> None:
+    del home
+    folder = host.root / "cron.d"
+    monkeypatch.setattr(scheduling, "_OF_CRON", str(folder))
+    monkeypatch.setattr(scheduling, "_OF_THE_SYSTEM", str(host.root / "system"))
+    monkeypatch.setattr(cron_of, "is_read", lambda: runs)
+    host.call("validate")
+
+    def schedule(*words: str) -> tuple[int, str]:
+        ended = main(["--policy", str(host.root / "policy.yaml"), "schedule", *words])
+        told = capsys.readouterr()
+        return ended, told.out + told.err
+
+    for words in (("install", "--cron", "--yes"), ("install", "--cron", "--yes"), ("status", "--cron")):
+        ended, told = schedule(*words)
+        assert ended == (0 if runs else 1), words
+        assert ("no cron is running here: nothing will read this file" in told) is not runs
+        assert "as it has to be" not in told or runs
+    (file,) = folder.iterdir()
+    ended, told = schedule("status")
+    assert ended == 1
+    assert f"{file} is installed: drtool schedule remove" in told
+    ended, told = schedule("install")
+    assert (ended, f"{file} calls it already" in told) == (6, True)
+    assert schedule("remove", "--cron", "--yes")[0] == 0
+    assert list(folder.iterdir()) == []
+
+
+def test_who_reads_files_of_cron_is_known_by_what_runs(tmp_path: Path) -> None:
+    def has(number: int, name: str) -> None:
+        (tmp_path / "proc" / str(number)).mkdir(parents=True)
+        (tmp_path / "proc" / str(number) / "comm").write_text(f"{name}\n")
+
+    assert is_read(str(tmp_path)), "processes of others are hidden: nobody can tell"
+    has(1, "init")
+    has(7, "crontab")
+    (tmp_path / "proc" / "8").mkdir()
+    assert not is_read(str(tmp_path))
+    has(9, "crond")
+    assert is_read(str(tmp_path))
+
+
+def test_systemd_cron_runs_nothing_and_reads_them(tmp_path: Path) -> None:
+    (tmp_path / "proc" / "1").mkdir(parents=True)
+    (tmp_path / "proc" / "1" / "comm").write_text("systemd\n")
+    generator = tmp_path / "usr" / "lib" / "systemd" / "system-generators" / "systemd-crontab-generator"
+    generator.parent.mkdir(parents=True)
+    generator.touch()
+    assert is_read(str(tmp_path))
+
+
+@pytest.mark.parametrize("how", ["offline", "no systemctl"])
+def test_without_systemd_nothing_is_written_and_cron_is_named(host: Host, systemd: Path, how: str) -> None:
+    places = {"PATH": f"{host.root}/bin:{os.environ['PATH']}", "XDG_CONFIG_HOME": str(host.root / "config")}
+    (host.root / "standing").write_text("offline\n")
+    if how == "no systemctl":
+        places["PATH"] = str(host.root / "empty")
+    refused = host.call("schedule", "install", "--user", "--yes", **places)
+    assert refused.returncode == 6, refused.stderr
+    assert "systemd does not run here: nothing would start these timers" in refused.stderr
+    assert "--cron" in refused.stderr
+    assert "\\x0a" not in refused.stderr
+    assert not systemd.exists()
+    status = host.call("schedule", "status", "--user", **places)
+    assert status.returncode == 1
+    assert "systemd does not run here" in status.stdout
+    assert "start   " not in status.stdout
+    assert host.call("schedule", "install", "--user", "--directory", str(systemd), "--yes").returncode == 0
+    removed = host.call("schedule", "remove", "--user", "--yes", **places)
+    assert removed.returncode == 0, removed.stderr
+    assert list(systemd.iterdir()) == []
+
+
+def test_what_systemctl_says_is_told_in_one_line(host: Host, systemd: Path) -> None:
+    del systemd
+    (host.root / "deaf").touch()
+    places = {"PATH": f"{host.root}/bin:{os.environ['PATH']}", "XDG_CONFIG_HOME": str(host.root / "config")}
+    ended = host.call("schedule", "install", "--user", "--yes", **places)
+    assert ended.returncode == 1
+    assert "said: Failed to connect to bus: Host is down" in ended.stderr
+
+
+def test_how_often_says_nothing_where_timers_are_removed(host: Host) -> None:
+    assert "--every" not in host.call("schedule", "remove", "--help").stdout
+    assert "--every" in host.call("schedule", "status", "--help").stdout
+
+
+def test_a_mask_of_somebody_else_is_no_timer_and_stops_no_look(host: Host) -> None:
+    units = host.root / "config" / "systemd" / "user"
+    units.mkdir(parents=True)
+    (units / "drtool-home-run.timer").symlink_to("/dev/null")
+    ended = host.call("doctor", XDG_CONFIG_HOME=str(host.root / "config"))
+    assert "no timer of drtool's calls it here" in ended.stdout + ended.stderr
 
 
 @pytest.fixture
