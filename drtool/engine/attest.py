@@ -182,10 +182,15 @@ def _append(adapters: Adapters, repository: Repository, document: SignedEvidence
 
 
 def _bring_the_rest(adapters: Adapters, folder: EvidenceFolder, repository: Repository, present: set[str]) -> None:
-    """Append what this repository did not take earlier, so that its chain has no gap; what it had once and lost is never put back."""
+    """Append what this repository did not take earlier, so that its chain has no gap; what it had once and lost is never put back.
+
+    Another policy of this state directory may call a repository of its own by the same name: its records wait for that one.
+    """
     for kept in folder.all():
         record = kept.record()
-        if record is None or kept.snapshot or record.repository != repository.name or record.id in present:
+        if record is None or kept.snapshot or record.id in present:
+            continue
+        if (record.by, record.repository) != (adapters.policy.name, repository.name):
             continue
         try:
             folder.save(kept.id, kept.document, snapshot=_append(adapters, repository, kept.document))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -13,9 +15,11 @@ from drtool.engine.adapters import Adapters
 from drtool.engine.attest import Attested, attest
 from drtool.engine.clock import SystemClock
 from drtool.model.errors import Refused
-from drtool.model.evidence import Evidence
+from drtool.model.evidence import Evidence, SignedEvidence
+from drtool.model.inventory import Listing
 from drtool.model.plan import Plan
 from drtool.model.policy import Policy
+from drtool.ports import Guarantees, Repository
 from drtool.runners.local import LocalRunner
 
 CLOCK = SystemClock()
@@ -50,6 +54,37 @@ def test_a_repository_that_the_policy_lost_keeps_nothing_from_being_signed(tmp_p
     assert "no repository gone" in attested.on_disk_only
     (kept,) = EvidenceFolder(str(tmp_path)).all()
     assert (kept.snapshot, kept.document.summary()) == ("", attested.evidence)
+
+
+class _Taking:
+    """A repository that takes every record."""
+
+    name = "near"
+
+    def __init__(self) -> None:
+        self.taken: list[SignedEvidence] = []
+
+    def list(self, *, maximum_age_seconds: float = 0.0) -> Listing:
+        del maximum_age_seconds
+        return Listing(repository=self.name, taken=CLOCK.now())
+
+    def guarantees(self) -> Guarantees:
+        return Guarantees(encrypted=True, site="", identity="", program_version="1")
+
+    def append(self, body: SignedEvidence) -> str:
+        self.taken.append(body)
+        return "5" * 64
+
+
+def test_what_waits_for_another_policys_repository_is_not_brought_into_ours_of_that_name(tmp_path: Path) -> None:
+    folder, near = EvidenceFolder(str(tmp_path)), _Taking()
+    office = Adapters(replace(POLICY, name="office"), {}, {}, {}, CLOCK, LocalRunner(), evidence=folder)
+    for asked, by in ((office, "office"), (adapters(folder), "homelab")):
+        attest(asked, replace(statement(), by=by, repository="near"), plan=PLAN, events=())
+    ours = Adapters(POLICY, {}, {"near": cast("Repository", near)}, {}, CLOCK, LocalRunner(), evidence=folder)
+    attest(ours, replace(statement(), repository="near"), plan=PLAN, events=())
+    assert [each.by for each in near.taken] == ["homelab", "homelab"]
+    assert [kept.document.by for kept in folder.all() if not kept.snapshot] == ["office"]
 
 
 def test_without_a_state_directory_nothing_is_signed() -> None:
