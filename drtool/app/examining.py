@@ -98,7 +98,9 @@ def _stored(runtime: Runtime, listings: Mapping[str, Listing]) -> Iterator[Exhib
 
 def _kept(runtime: Runtime, listings: Mapping[str, Listing]) -> Iterator[Exhibit]:
     for kept in evidence_folder(runtime.adapters).all():
-        yield Exhibit(DISK, kept.id, document=kept.document, gone_from=_gone_from(kept, listings))
+        elsewhere = _other_policy(kept, runtime.policy.name)
+        gone_from = "" if elsewhere else _gone_from(kept, listings)
+        yield Exhibit(DISK, kept.id, document=kept.document, gone_from=gone_from, elsewhere=elsewhere)
     for identifier in evidence_folder(runtime.adapters).damaged():
         yield Exhibit(DISK, identifier, problem=f"{identifier}.json cannot be read")
 
@@ -131,6 +133,15 @@ def _signed_or_ours(listing: Listing) -> Iterator[RecoveryPoint]:
     """Return whose manifests are heard of chains: ours, and what another machine of our name signed; anybody else would only cry wolf."""
     yield from (each for each in listing.others if each.standing == Standing.ANOTHER_MACHINE)
     yield from listing.points
+
+
+def _other_policy(kept: KeptEvidence, name: str) -> str:
+    """Return the other policy that this piece was signed for, empty if it is this one's: a repository's name means something else there.
+
+    What bears no good signature says of nobody whose it is.
+    """
+    record: EvidenceRecord | None = kept.record()
+    return record.by if record is not None and record.by != name else ""
 
 
 def _gone_from(kept: KeptEvidence, listings: Mapping[str, Listing]) -> str:

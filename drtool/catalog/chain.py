@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -18,7 +19,8 @@ Allowed = Callable[[EvidenceRecord], bool]
 class Exhibit:
     """One copy of a piece of evidence: where it lies, what its tags say (in a repository), and the document.
 
-    `problem` tells why the document could not be read; `gone_from` names the repository that had it and has it no more.
+    `problem` tells why the document could not be read; `gone_from` names the repository that had it and has it no more. `elsewhere` is
+    the other policy that it was signed for, where it lies on this disk: it keeps its place in the chain, and is not judged here.
     """
 
     place: str
@@ -27,6 +29,7 @@ class Exhibit:
     document: SignedEvidence | None = None
     problem: str = ""
     gone_from: str = ""
+    elsewhere: str = ""
 
 
 @dataclass(slots=True)
@@ -55,6 +58,7 @@ def examine(
     unsigned: dict[str, Evidence] = {}
     untold: set[str] = set()
     good: dict[str, EvidenceRecord] = {}
+    elsewhere: dict[str, EvidenceRecord] = {}
     for exhibit in exhibits:
         if exhibit.listed is not None and not exhibit.listed.signer:
             unsigned[exhibit.listed.id] = exhibit.listed
@@ -62,25 +66,25 @@ def examine(
         record = _opened(exhibit, chains, faults)
         if record is not None and exhibit.document is not None:
             chains.setdefault(record.signer, _Chain()).records.setdefault(record.number, {})[exhibit.document.digest] = record
-            good[exhibit.document.digest] = record
+            (elsewhere if exhibit.elsewhere else good)[exhibit.document.digest] = record
             faults += _labels(exhibit, exhibit.document, record)
             untold |= {record.id} if exhibit.listed is not None and exhibit.listed.untold else set()
+    apart = [record for digest, record in elsewhere.items() if digest not in good]
     if allowed is not None:
         faults += [_fault("stranger", "its signer may not sign for it", record) for record in good.values() if not allowed(record)]
     for signer, chain in sorted(chains.items()):
         faults += _links(signer, chain)
     seen = tuple(heads)
     faults += _heads(seen, chains)
-    faults += _unsigned_after(unsigned.values(), good.values())
+    faults += _unsigned_after(unsigned.values(), (*good.values(), *apart))
     return Examination(
         records=len(good),
         heads=len({(head.repository, head.point) for head in seen}),
-        signers=tuple(
-            _view(signer, chain, allowed, (replaced or {}).get(signer, "")) for signer, chain in sorted(chains.items()) if chain.records
-        ),
+        signers=tuple(_views(chains, good.values(), allowed, replaced or {})),
         unsigned=tuple(sorted(unsigned)),
         faults=tuple(dict.fromkeys(faults)),
         untold=tuple(sorted(untold)),
+        elsewhere=dict(sorted(Counter(record.by for record in apart).items())),
         unread=unread,
     )
 
@@ -191,8 +195,18 @@ def _fault(kind: str, what: str, record: EvidenceRecord, place: str = "") -> Evi
     return EvidenceFault(kind, what, record.signer, record.number, record.id, place)
 
 
-def _view(signer: str, chain: _Chain, allowed: Allowed | None, replaced_by: str) -> SignerView:
-    records = [record for copies in chain.records.values() for record in copies.values()]
+def _views(
+    chains: Mapping[str, _Chain], good: Iterable[EvidenceRecord], allowed: Allowed | None, replaced: Mapping[str, str]
+) -> Iterator[SignerView]:
+    """Describe every signer of records that were judged."""
+    signed: dict[str, list[EvidenceRecord]] = {}
+    for record in good:
+        signed.setdefault(record.signer, []).append(record)
+    for signer, records in sorted(signed.items()):
+        yield _view(signer, records, chains[signer], allowed, replaced.get(signer, ""))
+
+
+def _view(signer: str, records: list[EvidenceRecord], chain: _Chain, allowed: Allowed | None, replaced_by: str) -> SignerView:
     return SignerView(
         fingerprint=signer,
         public_key=records[0].public_key,

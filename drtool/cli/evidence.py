@@ -23,8 +23,9 @@ def list_evidence(context: click.Context, set_name: str | None) -> int:
     from drtool.cli.render.evidence import evidence_lines  # noqa: PLC0415
 
     session = open_session(context)
-    views, unread = session.app().evidence_list(set_name)
-    session.answer("evidence", views, lambda: evidence_lines(views), unread=unread)
+    app = session.app()
+    views, unread = app.evidence_list(set_name)
+    session.answer("evidence", views, lambda: evidence_lines(views, policy=app.policy.name), unread=unread)
     screen.words(f"failed  {printable(text)}  next: drtool doctor" for text in unread)
     return exits.FAILED if unread else exits.SUCCEEDED
 
@@ -37,8 +38,9 @@ def show(context: click.Context, evidence: str) -> int:
     from drtool.cli.render.evidence import record_lines  # noqa: PLC0415
 
     session = open_session(context)
-    shown = session.app().evidence_show(evidence)
-    session.answer("evidence_record", shown, lambda: record_lines(shown))
+    app = session.app()
+    shown = app.evidence_show(evidence)
+    session.answer("evidence_record", shown, lambda: record_lines(shown, policy=app.policy.name))
     return exits.DATA_WRONG if shown.fault else exits.SUCCEEDED
 
 

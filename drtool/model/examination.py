@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from drtool.model.evidence import Evidence, EvidenceHead
@@ -72,4 +73,6 @@ class Examination:
     faults: tuple[EvidenceFault, ...] = ()
     untold: tuple[str, ...] = ()
     """Ids of records by a replaced key for which its last word had no room: their signatures fit, and they count for nothing new."""
+    elsewhere: Mapping[str, int] = field(default_factory=dict)
+    """By other policies of this state directory, how many records on this disk were signed for them: they are judged there, not here."""
     unread: tuple[str, ...] = ()

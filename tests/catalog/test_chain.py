@@ -117,6 +117,20 @@ def test_what_this_disk_remembers_is_missed_in_its_repository() -> None:
     assert kinds(examine([*exhibits(documents[:1]), kept], [])) == [("deleted", 2)]
 
 
+def test_what_was_signed_for_another_policy_keeps_its_place_and_is_not_judged() -> None:
+    first, second = chain(2)
+    theirs = seal(ONE, replace(second.opened(), by="office"))
+    third = seal(ONE, record(ONE, 3, theirs.digest))
+    kept = Exhibit("this disk", theirs.summary().id, document=theirs, elsewhere="office")
+    found = examine([*exhibits([first, third]), kept], [head_of(theirs)], allowed=lambda each: each.by == "homelab")
+    assert (found.faults, found.records, found.elsewhere) == ((), 2, {"office": 1})
+    (signer,) = found.signers
+    assert (signer.by, signer.records, signer.allowed) == (("homelab",), 2, True)
+    judged = examine([*exhibits([first, theirs, third]), kept], [])
+    assert (judged.records, judged.elsewhere) == (3, {}), "what lies in a repository of ours is judged, whoever it speaks for"
+    assert examine([kept], []).signers == ()
+
+
 def test_reordered_is_found() -> None:
     documents = chain(3)
     swapped = [exhibit(documents[1], tags_of=documents[0]), exhibit(documents[0], tags_of=documents[1]), exhibit(documents[2])]

@@ -322,11 +322,11 @@ def use_listing(found: Any, folder: Path) -> None:  # noqa: ANN401
     views = tuple(PointView(point, ("near",), (), listing.holds) for point in listing.points)
     points_lines(views)
     holds_lines(listing.holds)
-    evidence_lines([EvidenceView(each, ("near",)) for each in listing.evidence])
+    evidence_lines([EvidenceView(each, ("near",)) for each in listing.evidence], policy="homelab")
     verified_points(listing)
     for each in listing.evidence:
         of_evidence(each)
-        record_lines(ShownEvidence(EvidenceView(each, ("near",))))
+        record_lines(ShownEvidence(EvidenceView(each, ("near",))), policy="homelab")
     inventory = Inventory(taken=later, repositories=both)
     repository_views(inventory, mine.repositories)
     reading_status(mine, both, now=later)
@@ -346,7 +346,7 @@ def use_record(document: Any, folder: Path) -> None:  # noqa: ANN401
     record = unseal(sealed)
     summary = sealed.summary()
     of_evidence(summary)
-    record_lines(ShownEvidence(EvidenceView(summary, ("near",)), record))
+    record_lines(ShownEvidence(EvidenceView(summary, ("near",)), record), policy="homelab")
     canonical(record)
     assert decode(EvidenceRecord, parse(canonical(record))) == record
     write_evidence_bundle(

@@ -24,20 +24,23 @@ def record(**changes: str) -> EvidenceRecord:
 def test_the_list_tells_where_it_lies_and_whether_it_is_signed() -> None:
     here = EvidenceView(PROOF, ())
     there = EvidenceView(replace(PROOF, signer="", number=0, outcome="data_wrong"), ("near", "offsite"))
-    lines = evidence_lines((here, there))
+    lines = evidence_lines((here, there), policy="homelab")
     assert lines[1].endswith("succeeded ✔   QkYf…MRI 7  on disk only")
     assert lines[2].endswith("data wrong ✖  unsigned ✖  near offsite")
-    assert "drtool drill" in evidence_lines(())[0]
+    assert evidence_lines((here, there), policy="office")[1].endswith("of policy homelab, not asked here")
+    assert "drtool drill" in evidence_lines((), policy="homelab")[0]
 
 
 def test_a_record_tells_what_is_wrong_with_its_signature() -> None:
-    good = record_lines(ShownEvidence(EvidenceView(PROOF, ("offsite",)), record()))
+    good = record_lines(ShownEvidence(EvidenceView(PROOF, ("offsite",)), record()), policy="homelab")
     assert good[-1] == "  signature ✔ fits"
     assert any("number 7 of SHA256:" in line for line in good)
-    bad = record_lines(ShownEvidence(EvidenceView(PROOF, ()), fault="the signature does not fit the record"))
+    bad = record_lines(ShownEvidence(EvidenceView(PROOF, ()), fault="the signature does not fit the record"), policy="homelab")
     assert bad[-1] == "  signature ✖ the signature does not fit the record"
     assert "on this disk only" in bad[-2]
-    assert "nobody vouches" in record_lines(ShownEvidence(EvidenceView(PROOF, ("near",))))[-1]
+    theirs = record_lines(ShownEvidence(EvidenceView(PROOF, ()), record()), policy="office")
+    assert "  lies on this disk, of policy homelab, not asked here" in theirs
+    assert "nobody vouches" in record_lines(ShownEvidence(EvidenceView(PROOF, ("near",))), policy="homelab")[-1]
 
 
 def test_an_examination_ends_with_its_verdict() -> None:
@@ -52,6 +55,9 @@ def test_an_examination_ends_with_its_verdict() -> None:
         f"truncated ✖  number 5, in near of {SIGNER}: the chain ends at 3",
         "3 records of 1 signer, heads in 2 manifests: 1 fault ✖",
     ]
+    apart = examination_lines(replace(whole, elsewhere={"office": 2}))
+    assert apart[1] == "of policy office, not asked here: 2 records on this disk"
+    assert apart[-1].endswith("none is missing ✔")
     unread = examination_lines(replace(whole, unread=("offsite: no answer",)))
     assert unread[-1].endswith("nothing wrong in what could be read ✖")
 
@@ -82,8 +88,8 @@ def test_foreign_words_are_escaped() -> None:
     fault = EvidenceFault("edited", HOSTILE, HOSTILE, 1, HOSTILE, HOSTILE)
     signer = SignerView(HOSTILE, HOSTILE, (HOSTILE,), 1, 1, NOW)
     words = [
-        *evidence_lines((view,)),
-        *record_lines(ShownEvidence(view, record(host=HOSTILE, run=HOSTILE, signer=HOSTILE, by=HOSTILE, plan=HOSTILE))),
+        *evidence_lines((view,), policy="homelab"),
+        *record_lines(ShownEvidence(view, record(host=HOSTILE, run=HOSTILE, signer=HOSTILE, by=HOSTILE, plan=HOSTILE)), policy="homelab"),
         *examination_lines(Examination(1, 1, (signer,), (HOSTILE,), (fault,), (HOSTILE,))),
         *export_lines(HOSTILE, {"records": [], "how_to_compare": "", "how_to_check": "", "left_out": {"unsigned": [HOSTILE]}}),
     ]

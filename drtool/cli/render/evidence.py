@@ -19,8 +19,8 @@ _GOOD_OUTCOMES = ("succeeded", "objective_missed")
 _SHOWN_ITEMS = 10
 
 
-def evidence_lines(views: Sequence[EvidenceView]) -> list[str]:
-    """Return one line per piece of evidence."""
+def evidence_lines(views: Sequence[EvidenceView], *, policy: str) -> list[str]:
+    """Return one line per piece of evidence, as the policy of this name sees it."""
     if not views:
         return ["There is no evidence.  next: drtool drill"]
     rows: list[Sequence[str]] = [("EVIDENCE", "ENDED", "WHAT", "SET", "POINT", "OUTCOME", "SIGNED", "WHERE")]
@@ -35,14 +35,19 @@ def evidence_lines(views: Sequence[EvidenceView]) -> list[str]:
                 short_id(each.point) if each.point else "-",
                 _outcome(each.outcome),
                 f"{short_id(each.signer.removeprefix('SHA256:'))} {each.number}" if each.signer else f"unsigned {BAD}",
-                " ".join(map(printable, view.repositories)) or "on disk only",
+                " ".join(map(printable, view.repositories)) or _on_disk(each, policy) or "on disk only",
             )
         )
     return table(rows)
 
 
-def record_lines(shown: ShownEvidence) -> list[str]:
-    """Return one record in words."""
+def _on_disk(evidence: Evidence, policy: str) -> str:
+    """Say whose a piece is that lies on the disk alone as far as this policy knows; empty: its own."""
+    return f"of policy {printable(evidence.by)}, not asked here" if evidence.by != policy else ""
+
+
+def record_lines(shown: ShownEvidence, *, policy: str) -> list[str]:
+    """Return one record in words, as the policy of this name sees it."""
     each, record = shown.view.evidence, shown.record
     lines = [
         f"{printable(each.subject)} of {printable(each.set) or printable(each.repository)}: {_outcome(each.outcome)}",
@@ -53,7 +58,9 @@ def record_lines(shown: ShownEvidence) -> list[str]:
         lines.insert(1, f"  point {printable(each.point)}")
     if each.rto_seconds is not None:
         lines.append(f"  back in {long_duration(each.rto_seconds)}")
-    lines.append(f"  lies in {' '.join(map(printable, shown.view.repositories)) or 'no repository: on this disk only'}")
+    here = f"on this disk, {whose}" if (whose := _on_disk(each, policy)) else "in no repository: on this disk only"
+    places = " ".join(map(printable, shown.view.repositories))
+    lines.append(f"  lies {f'in {places}' if places else here}")
     if record is None:
         words = printable(shown.fault) if shown.fault else "never signed: nobody vouches for it"
         return [*lines, f"  signature {BAD} {words}"]
@@ -75,6 +82,9 @@ def examination_lines(found: Examination) -> list[str]:
     if found.untold:
         told = f"{counted(len(found.untold), 'record')} for which the last word about a replaced key had no room"
         lines.append(f"not told: {told}: the signatures fit, and they prove nothing new  next: drtool drill, drtool verify")
+    lines += [
+        f"of policy {printable(by)}, not asked here: {counted(count, 'record')} on this disk" for by, count in found.elsewhere.items()
+    ]
     lines += [_fault_line(fault) for fault in found.faults]
     lines += [f"not read: {printable(text)} {BAD}" for text in found.unread]
     examined = f"{counted(found.records, 'record')} of {counted(len(found.signers), 'signer')}, heads in {counted(found.heads, 'manifest')}"
