@@ -27,7 +27,7 @@ def command(context: click.Context, name: str | None, refresh: bool) -> int:  # 
         app.named(name, {*app.policy.sets, *(view.point.set for view in every)}, "set")
     others = tuple(view for view in views_of_others(listings) if name in (None, view.point.set))
     known = known_as_of(app.age_of(listings).total_seconds())
-    shown = [*points_lines(views), f"{counted(len(views), 'point')}, {known}"] if views or not unread else []
+    shown = [*points_lines(views, others), f"{counted(len(views), 'point')}, {known}"] if views or not unread else []
     lines = lambda: [*shown, *others_lines(others)]  # noqa: E731 - one use
     session.answer("points", views, lines, others=others)
     screen.words(

@@ -204,7 +204,7 @@ def _about_points(
     elif age is None and seen.unasked:
         advice.append((f"whether {name} has a complete recovery point is not known: {_UNASKED}", "drtool doctor"))
     elif age is None:
-        advice.append((f"{name} has no complete recovery point", again))
+        advice.append(_about_none(name, seen, again=again))
     elif age > backup_set.objectives.rpo.total_seconds():
         objective = spell_duration(backup_set.objectives.rpo)
         known = f" that is known without {', '.join(silent)}" if silent else " that is known to be whole" if seen.unasked else ""
@@ -216,6 +216,21 @@ def _about_points(
         count = spell_count(seen.future, "point")
         advice.append((f"{count} of {name} dated in the future: nothing of it is forgotten", f"drtool points {name}"))
     return advice
+
+
+def _about_none(name: str, seen: SetSummary, *, again: str) -> tuple[str, str]:
+    """Say that a set has no point, and what to do: look first at what another machine of our name made, for a machine may be made anew."""
+    words = f"{name} has no complete recovery point"
+    made = sum(machine.points for machine in seen.others.machines.values())
+    if seen.partial is not None or not (made or seen.others.strangers or seen.others.retired):
+        return words, again
+    if not made:
+        return f"{words} of ours", f"drtool points {name}"
+    lie = "lies" if made == 1 else "lie"
+    return (
+        f"{words} of ours; {spell_count(made, 'point')} {lie} here that another machine of this name made (new state directory?)",
+        "drtool adopt",
+    )
 
 
 def _about_broken(name: str, seen: SetSummary) -> list[tuple[str, str]]:

@@ -92,7 +92,7 @@ def test_the_table_of_forecasts() -> None:
         "  web from near: never measured and not counted: web/ask/tcp 1",
         "Past forecasts were off by: median 10%, worst 50% (3 restores and drills)",
     ]
-    assert forecast_lines([], (), now=NOW) == ["There is no recovery point to forecast.  next: drtool run"]
+    assert forecast_lines([], (), now=NOW) == ["There is no recovery point to forecast.  next: drtool status"]
 
 
 def status(**changes: Any) -> str:  # noqa: ANN401

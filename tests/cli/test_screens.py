@@ -323,7 +323,7 @@ def test_a_report_step_by_step() -> None:
 
 def test_a_history() -> None:
     assert RUN in history_lines((report(),))[1]
-    assert "drtool run" in history_lines(())[0]
+    assert history_lines(()) == ["No run is known here.  next: drtool status"], "a run may be the wrong thing to do"
 
 
 def test_points_show_where_they_lie() -> None:
@@ -334,6 +334,11 @@ def test_points_show_where_they_lie() -> None:
     assert "near offsite" in text
     assert "partial ✖, verified in near ✔, held until 2026-12-23 14:02:11 UTC: audit" in text
     assert "drtool run" in points_lines(())[0]
+    theirs = PointView(replace(point, standing="another_machine", machine="nas"), ("near",))
+    (line,) = points_lines((), (theirs, theirs))
+    assert line.endswith("2 points lie here that another machine of this name made (new state directory?).  next: drtool adopt")
+    strange = PointView(replace(point, standing="stranger"), ("near",))
+    assert "1 point lies here that nobody of ours sealed" in points_lines((), (strange,))[0]
     assert "audit" in "\n".join(holds_lines((held,)))
     assert holds_lines(()) == ["Nothing is held."]
 

@@ -21,7 +21,7 @@ from drtool.planning.backup import plan_run
 from drtool.planning.choose import choose_point
 from drtool.planning.others import about_choice, others_of, restless
 from drtool.planning.standing import judged, left_here, ours_of, proves, standing
-from drtool.planning.status import assess
+from drtool.planning.status import Beyond, assess
 from drtool.planning.sweep import plan_sweep
 from drtool.planning.undo import plan_undo
 from tests.planning.planning_values import BY, DAY, NOW, WORKLOADS, daily, evidence, inventory, listing, point, policy
@@ -102,6 +102,36 @@ def test_a_leftover_of_another_machine_is_left() -> None:
     assert left_here(replace(mine, machine="nas"), by=BY, machines=frozenset({"nas"}))
     assert not left_here(replace(mine, machine="laptop"), by=BY, machines=frozenset({"nas"}))
     assert not left_here(replace(mine, by="another"), by=BY, machines=frozenset({"nas"}))
+
+
+@pytest.mark.parametrize(
+    ("others", "words", "following"),
+    [
+        (
+            [{"standing": "another_machine", "machine": "laptop"}],
+            "; 1 point lies here that another machine of this name made (new state directory?)",
+            "drtool adopt",
+        ),
+        (
+            [{"standing": "another_machine", "machine": name} for name in ("nas", "laptop")],
+            "; 2 points lie here that another",
+            "drtool adopt",
+        ),
+        ([{"standing": "stranger"}], " of ours", "drtool points documents"),
+    ],
+)
+def test_a_machine_without_a_point_looks_first_at_what_lies_there(others: list[dict[str, str]], words: str, following: str) -> None:
+    theirs = tuple(point(f"T{number}", NOW - DAY, **each) for number, each in enumerate(others))
+    near = replace(listing("near"), others=theirs)
+    failed = Beyond(after_failure={"documents": "drtool run documents"})
+    for beyond in (None, failed):
+        (found,) = assess(policy(), inventory(near, listing("offsite")), now=NOW, beyond=beyond)
+        assert found.attention[0].startswith("documents has no complete recovery point of ours")
+        assert words in found.attention[0]
+        assert found.next == following
+    partial = replace(near, points=(point("P", NOW, complete=False),))
+    (found,) = assess(policy(), inventory(partial, listing("offsite")), now=NOW)
+    assert found.next == "drtool run documents", "it runs here, so it is no machine made anew"
 
 
 def test_others_are_told_count_for_nothing_and_are_never_forgotten() -> None:

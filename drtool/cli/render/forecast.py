@@ -21,7 +21,7 @@ def forecast_lines(rto_forecasts: Sequence[RtoForecast], past: Sequence[PastFore
     """Return one line per set and copy, and how far past forecasts were off."""
     rows: list[Sequence[str]] = [("SET", "COPY", "SIZE", "P50", "P90", "OBJECTIVE", "MEASURED")]
     rows += [_row(rto_forecast, now) for rto_forecast in rto_forecasts]
-    lines = table(rows, right=frozenset({2, 3, 4})) if rto_forecasts else ["There is no recovery point to forecast.  next: drtool run"]
+    lines = table(rows, right=frozenset({2, 3, 4})) if rto_forecasts else ["There is no recovery point to forecast.  next: drtool status"]
     for rto_forecast in rto_forecasts:
         if rto_forecast.forecast.unmeasured:
             names = ", ".join(map(printable, rto_forecast.forecast.unmeasured))

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 _FINDING_MARKS: Final = {True: GOOD, False: BAD, None: "!"}
 
 
-def points_lines(views: Sequence[PointView]) -> list[str]:
-    """Return one line per point: its full id, what is in it, and where it lies."""
+def points_lines(views: Sequence[PointView], others: Sequence[PointView] = ()) -> list[str]:
+    """Return one line per point: its full id, what is in it, and where it lies; where there is none, what to do about `others`."""
     if not views:
-        return ["There is no recovery point.  next: drtool run"]
+        return [_no_point_but(others) if others else "There is no recovery point.  next: drtool run"]
     rows: list[Sequence[str]] = [("POINT", "SET", "INSTANT", "SIZE", "FILES", "REPOSITORIES", "NOTES")]
     for view in views:
         point = view.point
@@ -47,6 +47,15 @@ def points_lines(views: Sequence[PointView]) -> list[str]:
             )
         )
     return table(rows, right=frozenset({3, 4}))
+
+
+def _no_point_but(others: Sequence[PointView]) -> str:
+    """Say that what lies there comes first: on a machine that has lost its state or its data, a run is the wrong advice."""
+    made = sum(1 for view in others if view.point.standing == "another_machine")
+    whose = "another machine of this name made (new state directory?)" if made else "nobody of ours sealed"
+    count = made or len(others)
+    lie = "lies" if count == 1 else "lie"
+    return f"There is no recovery point of ours: {counted(count, 'point')} {lie} here that {whose}.  next: drtool adopt"
 
 
 def _kept(point: RecoveryPoint) -> str:

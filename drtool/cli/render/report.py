@@ -141,7 +141,7 @@ def _step_lines(steps: Sequence[StepReport]) -> list[str]:
 def history_lines(reports: Sequence[Report]) -> list[str]:
     """Return one line per run, newest last as given."""
     if not reports:
-        return ["No run is known here.  next: drtool run"]
+        return ["No run is known here.  next: drtool status"]
     rows: list[Sequence[str]] = [("RUN", "STARTED", "VERB", "OUTCOME", "TOOK", "SETS")]
     rows += [
         (
