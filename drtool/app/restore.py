@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from drtool.app.composition import FACTS
 from drtool.app.forecasts import Forecasts
-from drtool.app.listings import choose, find, listings
+from drtool.app.listings import choose, listings
 from drtool.app.own_places import place_of_our_own
 from drtool.app.runtime import Runtime
 from drtool.app.sweeping import sweep_quietly
@@ -31,6 +31,7 @@ from drtool.planning.own_policy import Joined, join
 from drtool.planning.restore import RestoreRequest
 from drtool.planning.room import with_sizes
 from drtool.planning.survey import with_surveys
+from drtool.planning.views import set_of_point
 from drtool.planning.whose import signed_by
 
 
@@ -137,7 +138,7 @@ def gone(runtime: Runtime) -> tuple[str, ...]:
 def _restorable(runtime: Runtime, request: RestoreRequest) -> tuple[str, ...]:
     """Return the sets that a restore is about: those named, that of a point named alone, else all; one may live in its points only."""
     if not request.sets and request.point:
-        return (find(runtime, request.point, refresh=True).point.set,)
+        return (set_of_point(request.point, listings(runtime, refresh=True), now=runtime.clock.now()),)
     if all(name in runtime.policy.sets for name in request.sets):
         return runtime.sets_named(request.sets)
     known = (*runtime.policy.sets, *gone(runtime))

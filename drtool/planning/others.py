@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+from drtool.model.errors import NotFound
 from drtool.model.hold import Hold, still_kept
 from drtool.model.inventory import Listing
 from drtool.model.point import RecoveryPoint
@@ -13,6 +14,7 @@ from drtool.model.standing import Standing
 from drtool.model.summary import MachineSummary, OthersSummary
 from drtool.model.view import PointView
 from drtool.planning.choose import ChosenPoint
+from drtool.planning.names import fitting
 from drtool.planning.told import Told, tell_of_others
 from drtool.planning.words import spell_instant
 
@@ -149,3 +151,25 @@ def views_of_others(listings: Mapping[str, Listing]) -> tuple[PointView, ...]:
                 places.setdefault((point.point, point.digest), []).append(name)
     newest_first = sorted(points.items(), key=lambda item: (item[1].instant, item[1].point), reverse=True)
     return tuple(PointView(point, tuple(places[key])) for key, point in newest_first)
+
+
+def others_called(name: str, listings: Mapping[str, Listing]) -> tuple[PointView, ...]:
+    """Return what is in our name and not ours and has that id, or an id that begins or ends so."""
+    views = views_of_others(listings)
+    names = set(fitting((view.point.point for view in views), name))
+    return tuple(view for view in views if view.point.point in names)
+
+
+def refused_as_not_ours(views: tuple[PointView, ...]) -> NotFound:
+    """Return the refusal of a point that is not ours: whose it is, and how it is taken all the same."""
+    point = views[0].point
+    if len({view.point.point for view in views}) > 1:
+        return NotFound("several points that are not ours are called so", hint=f"name one by its whole id: drtool points {point.set}")
+    adopt = f"drtool adopt {point.machine}".rstrip()
+    first = (
+        f"if that machine is gone: {adopt}; to take it as it is" if point.standing == Standing.ANOTHER_MACHINE else "to take it as it is"
+    )
+    return NotFound(
+        f"{point.point} is not ours: {_whose(point)}",
+        hint=f"{first}: drtool restore {point.set} --point {point.point} --to directory PATH",
+    )

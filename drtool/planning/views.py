@@ -14,6 +14,7 @@ from drtool.model.tolerance import FUTURE_TOLERANCE
 from drtool.model.view import PointView
 from drtool.planning.evidence import verified_points
 from drtool.planning.names import fitting
+from drtool.planning.others import others_called, refused_as_not_ours
 
 LATEST = "latest"
 """What names the newest complete point, of whatever set."""
@@ -67,7 +68,7 @@ def find_hold(name: str, listings: Mapping[str, Listing], *, now: datetime) -> H
 def find_point(name: str, listings: Mapping[str, Listing], *, now: datetime) -> PointView:
     """Return a point by its id, the beginning or end of it, the name of its set (the newest complete one), or `latest`.
 
-    Raises NotFound when there is none, or more than one.
+    Raises NotFound when there is none, or more than one, or when it is not ours.
     """
     views = view_points(listings, now=now)
     sets = {view.point.set for view in views}
@@ -77,12 +78,26 @@ def find_point(name: str, listings: Mapping[str, Listing], *, now: datetime) -> 
         raise NotFound("an empty name names no point", hint="drtool points")
     names = set(fitting((view.point.point for view in views), name))
     matches = [view for view in views if view.point.point in names]
+    others = () if matches else others_called(name, listings)
+    if others:
+        raise refused_as_not_ours(others)
     if len(matches) != 1:
         count = "no point is" if not matches else f"{len(matches)} points are"
         unread = [repository for repository, listing in listings.items() if listing.problem is not None]
         told = f"{', '.join(unread)} could not be read: drtool doctor" if unread else _nearest(name, sets)
         raise NotFound(f"{count} called {name}", hint=told)
     return matches[0]
+
+
+def set_of_point(name: str, listings: Mapping[str, Listing], *, now: datetime) -> str:
+    """Return the set of the point that a name means as in `find_point`, or of one in our name that is not ours and is named by its id."""
+    try:
+        return find_point(name, listings, now=now).point.set
+    except NotFound:
+        others = {view.point.set for view in others_called(name, listings)}
+        if len(others) != 1 or fitting((view.point.point for view in view_points(listings, now=now)), name):
+            raise
+        return others.pop()
 
 
 def newest_before(instant: datetime, set_name: str, listings: Mapping[str, Listing], *, now: datetime) -> PointView | None:

@@ -52,12 +52,13 @@ def test_a_strangers_point_goes_in_place_only_by_an_answer(world: KeyWorld, tmp_
     assert taken.returncode == 0, taken.stderr
 
 
-def test_a_rebuilt_machine_drills_at_once_and_restores_after_an_adoption(world: KeyWorld) -> None:
+def test_a_rebuilt_machine_drills_at_once_and_restores_after_an_adoption(world: KeyWorld, tmp_path: Path) -> None:
     gone = world.app().machine()
     machine(world, "rebuilt")
     refused = drtool(world, "rebuilt", "restore", "documents", "--yes")
     assert refused.returncode == 1
     assert f"drtool adopt {gone}" in refused.stderr
+    _advises_to_look_first(world, tmp_path, gone)
     assert drtool(world, "rebuilt", "drill", "documents").returncode == 0
     listed = drtool(world, "rebuilt", "adopt")
     assert gone in listed.stdout
@@ -68,6 +69,25 @@ def test_a_rebuilt_machine_drills_at_once_and_restores_after_an_adoption(world: 
     assert drtool(world, "rebuilt", "restore", "documents", "--yes").returncode == 0
     status = drtool(world, "rebuilt", "status", "--refresh")
     assert "drill" in status.stdout
+
+
+def _advises_to_look_first(world: KeyWorld, tmp_path: Path, gone: str) -> None:
+    """What has just lost its state is told to adopt, never to run; and a point it was shown is known by its id."""
+    (theirs,) = (row.labels["point"] for row in Thief(world).rows("manifest"))
+    points = drtool(world, "rebuilt", "points").stdout
+    assert "1 point lies here that another machine of this name made (new state directory?).  next: drtool adopt" in points
+    assert theirs in points
+    for told in (points, drtool(world, "rebuilt", "status").stdout, drtool(world, "rebuilt", "history").stdout):
+        assert "next: drtool run" not in told
+    assert "next: drtool adopt" in drtool(world, "rebuilt", "status").stdout
+    for verb in ("show", "ls"):
+        refused = drtool(world, "rebuilt", verb, theirs)
+        assert refused.returncode == 1
+        assert f"{theirs} is not ours: another machine, {gone}, made it" in refused.stderr
+        assert f"drtool adopt {gone}" in refused.stderr
+    taken = drtool(world, "rebuilt", "restore", "--point", theirs, "--to", "directory", str(tmp_path / "taken"), "--yes")
+    assert taken.returncode == 0, taken.stderr
+    assert any(each.is_file() for each in (tmp_path / "taken").rglob("*"))
 
 
 def test_a_bare_machine_takes_the_only_machine_or_asks_which(world: KeyWorld, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from drtool.model.errors import NotFound
 from drtool.model.hold import Hold
 from drtool.model.inventory import Problem
-from drtool.planning.views import LATEST, find_hold, find_point, newest_before, view_points
+from drtool.planning.views import LATEST, find_hold, find_point, newest_before, set_of_point, view_points
 from tests.planning.planning_values import BY, DAY, NOW, evidence, listing, point
 
 OLD = point("01JDAAAAAAAAAAAAAAAAAAAAAA", NOW - 2 * DAY)
@@ -67,6 +67,25 @@ def test_a_name_that_means_none_or_several_is_refused(name: str, told: str, hint
     with pytest.raises(NotFound, match=told) as caught:
         find_point(name, THERE, now=NOW)
     assert hint in caught.value.hint
+
+
+def test_a_point_that_is_not_ours_is_refused_as_whose_it_is_and_found_for_a_restore() -> None:
+    theirs = point("01JE000000000000000000THEIRS", standing="another_machine", machine="nas", set="documents")
+    strange = point("01JE00000000000000000STRANGE", standing="stranger", set="photos")
+    there = {"near": replace(listing("near"), others=(theirs, strange))}
+    with pytest.raises(NotFound, match="is not ours: another machine, nas, made it") as caught:
+        find_point(theirs.point, there, now=NOW)
+    assert "drtool adopt nas" in caught.value.hint
+    assert f"drtool restore documents --point {theirs.point} --to directory PATH" in caught.value.hint
+    with pytest.raises(NotFound, match="is not ours: its signature does not fit its tags") as caught:
+        find_point("STRANGE", there, now=NOW)
+    assert "adopt" not in caught.value.hint
+    assert (set_of_point(theirs.point, there, now=NOW), set_of_point("STRANGE", there, now=NOW)) == ("documents", "photos")
+    for name, told in (("01JE", "several points that are not ours"), ("ZZZ", "no point is called ZZZ")):
+        with pytest.raises(NotFound, match=told):
+            set_of_point(name, there, now=NOW)
+    with pytest.raises(NotFound, match="points are called 01J"):
+        set_of_point("01J", {**THERE, "far": there["near"]}, now=NOW)
 
 
 def test_a_repository_that_could_not_be_read_is_named_where_a_point_is_missed() -> None:
