@@ -14,6 +14,7 @@ from drtool.model.identifier import instant_of
 from drtool.model.workload import Leftover
 from drtool.planning.standing import left_here
 from drtool.trees.contents import Facts, contents, held_facts
+from drtool.trees.filesystem import FileSystem
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class KeptThing:
     unheld_files: int | None = None
     unheld_bytes: int | None = None
     point: str = ""
+    gone: bool = False
+    """Whether it is not there any more: somebody removed it, and only its label was left."""
 
 
 def kept(runtime: Runtime) -> tuple[KeptThing, ...]:
@@ -53,16 +56,18 @@ def _age(leftover: Leftover, now: datetime) -> float | None:
 
 def _look(runtime: Runtime, leftover: Leftover, now: datetime) -> KeptThing:
     age = _age(leftover, now)
-    there = None
+    there, gone = None, False
     if leftover.locator.startswith("/"):
+        runner = runtime.adapters.sources[leftover.source].runner
         try:
-            there = contents(runtime.adapters.sources[leftover.source].runner, leftover.locator)
+            there = contents(runner, leftover.locator)
+            gone = there is None and not FileSystem(runner).exists(leftover.locator)
         except Interrupted:
             raise
         except DrtoolError:
             there = None
     if there is None:
-        return KeptThing(leftover, age)
+        return KeptThing(leftover, age, gone=gone)
     point, held = _held(runtime, leftover)
     unheld = [facts for path, facts in there.items() if path not in held or not facts.tells_the_same_as(held[path])]
     sizes = sum(facts.bytes for facts in there.values())

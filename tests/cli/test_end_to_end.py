@@ -414,3 +414,11 @@ def test_the_ways_back_that_go_are_listed_before(machine: Machine) -> None:
     machine.done("restore", "documents", "--path", str(letter), "--yes")
     alone = machine.call("sweep", "--kept")
     assert (alone.returncode, "gone for good" in alone.stderr, "the way back of restore" in alone.stderr) == (6, False, True)
+    machine.done("restore", "documents", "--path", str(machine.data / "deep"), "--yes")
+    (aside,) = machine.data.glob("deep.before-*")
+    shutil.rmtree(aside)
+    gone = machine.call("sweep", "--kept").stderr
+    assert f"{aside} is not there any more; only its label is removed" in gone
+    assert "unknown size" not in gone
+    machine.done("sweep", "--kept", "--yes")
+    assert str(aside) not in machine.done("sweep", "--kept", "--yes")

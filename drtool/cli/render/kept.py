@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def kept_lines(things: Sequence[KeptThing]) -> list[str]:
     """Return each thing with its age and size, and below it what would be lost with it."""
-    aside = [thing for thing in things if thing.leftover.what != "placed"]
+    aside = [thing for thing in things if thing.leftover.what != "placed" and not thing.gone]
     lines = ["Kept aside by restores, and gone for good when it is removed:"] if aside else []
     for thing in aside:
         amount = f", {counted(thing.files, 'file')} of {size(thing.bytes or 0)}" if thing.files is not None else ", of unknown size"
@@ -26,6 +26,11 @@ def kept_lines(things: Sequence[KeptThing]) -> list[str]:
             lines.append(f"    to put it back instead: {printable(thing.leftover.way_back)}")
         elif thing.leftover.target:
             lines.append(f"    to put it back instead: drtool restore --undo {printable(thing.leftover.run)}")
+    lines += [
+        f"  {printable(thing.leftover.source)}: {printable(thing.leftover.locator)} is not there any more; only its label is removed"
+        for thing in things
+        if thing.gone
+    ]
     ways = [thing for thing in things if thing.leftover.what == "placed"]
     if ways:
         lines.append("Restored where nothing was; it stays, and cannot be taken back any more when this is removed:")
