@@ -301,13 +301,9 @@ class App:
         """Return the files by which this machine calls drtool by itself."""
         return verbs.scheduling.timer_files(self._runtime, wish)
 
-    def plan_schedule(self, wish: TimerWish, *, remove: bool = False) -> SchedulePlan:
-        """Return what `schedule` would change where such files lie."""
-        return verbs.scheduling.plan_schedule(self._runtime, wish, remove=remove)
-
-    def plan_install(self, wish: TimerWish) -> SchedulePlan:
-        """Return what `schedule` would install; Refused where it is called already by timers of another kind, or nothing starts these."""
-        return verbs.scheduling.plan_install(self._runtime, wish)
+    def plan_schedule(self, wish: TimerWish, *, install: bool = False, remove: bool = False) -> SchedulePlan:
+        """Return what `schedule` would change where such files lie; with `install` Refused where that would start nothing, or twice."""
+        return verbs.scheduling.plan_schedule(self._runtime, wish, install=install, remove=remove)
 
     def schedule(self, what: SchedulePlan) -> tuple[str, ...]:
         """Write and remove them, and let systemd know; returns what was not possible."""

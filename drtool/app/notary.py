@@ -118,10 +118,9 @@ class Notary:
         return signer
 
     def is_heard_by(self, signer: str) -> bool:
-        """Tell whether whoever signs with a key accepts ours, as far as it is known here.
+        """Tell whether whoever signs with a key accepts ours: it is ours, was taken over, follows one of these, or the policy lists ours.
 
-        It does where it is our own or one that was taken over, with those that follow, or where the policy lists ours. One that was
-        only met first, or that the policy lists beside us, never heard of us.
+        One that was only met first, or that the policy lists beside us, never heard of us.
         """
         known = self._file.load()
         taken_over = ours_of(replace(known, first=""), by=self._policy.name, standing_in=self._standing_in).signers

@@ -51,21 +51,25 @@ def timer_files(runtime: Runtime, wish: TimerWish) -> tuple[TimerFile, ...]:
     return (cron.crontab(wanted),) if wish.by_cron else systemd.units(wanted)
 
 
-def plan_schedule(runtime: Runtime, wish: TimerWish, *, remove: bool = False) -> SchedulePlan:
-    """Return what has to change where timers lie, or what goes with `remove`; Refused where somebody else's file lies in the way."""
+def plan_schedule(runtime: Runtime, wish: TimerWish, *, install: bool = False, remove: bool = False) -> SchedulePlan:
+    """Return what has to change where timers lie, or what goes with `remove`; Refused where somebody else's file lies in the way.
+
+    With `install` also where timers of another kind call it already, or where there is no systemd to start any.
+    """
     wanted = () if remove else timer_files(runtime, wish)
     changes = files.compare(_folder(wish), wanted, names=_names(runtime.policy.name, wish))
     if wish.directory:
         return SchedulePlan(changes)
     others, hindrance = _others(runtime.policy.name, wish), _hindrance(runtime, wish)
     plan = SchedulePlan(changes, _systemctl(wish), others=others, hindrance=hindrance)
+    if install:
+        _require_startable(plan, wish)
     there = () if hindrance else plan.timers(Change.SAME)
     return replace(plan, asleep=tuple(name for name in there if _tell(runtime, plan, "is-active", "--quiet", name)))
 
 
-def plan_install(runtime: Runtime, wish: TimerWish) -> SchedulePlan:
-    """Return what has to change; Refused where timers of another kind call it already, or where there is no systemd to start any."""
-    plan = plan_schedule(runtime, wish)
+def _require_startable(plan: SchedulePlan, wish: TimerWish) -> None:
+    """Refuse what would be called twice, or started by nothing."""
     if plan.others:
         first = plan.others[0]
         raise Refused(
@@ -80,7 +84,6 @@ def plan_install(runtime: Runtime, wish: TimerWish) -> SchedulePlan:
             hint=crontab if wish.of_a_user else "drtool schedule install --cron; for a machine that is yet to start: --directory",
             safe="nothing was changed",
         )
-    return plan
 
 
 def calling_folders(policy: str) -> tuple[str, ...]:

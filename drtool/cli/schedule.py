@@ -110,7 +110,7 @@ def failed(context: click.Context, unit: str) -> int:
 def _change(session: Invocation, *, cron: bool, user: bool, directory: str | None, every: float | None, yes: bool, remove: bool) -> int:
     app = session.app()
     wish = _wish(session, cron=cron, user=user, directory=directory, every=every)
-    plan = app.plan_schedule(wish, remove=True) if remove else app.plan_install(wish)
+    plan = app.plan_schedule(wish, install=not remove, remove=remove)
     hindered = [plan.hindrance] if plan.hindrance and not remove else []
     if plan.is_idle:
         session.answer("timers", plan.changes, lambda: ["nothing to change", *_others(plan)])

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from statistics import median
 from typing import Any
 
-from drtool.model.hold import Looked
+from drtool.model.looked import Looked
 from drtool.model.point import RecoveryPoint
 from drtool.model.policy import Quarantine
 from drtool.model.tolerance import FUTURE_TOLERANCE

@@ -57,7 +57,9 @@ class Machine:
         return self.directory / "data"
 
     def arguments(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "drtool.cli.main", *arguments]
+        """Another program than one called restic cannot be found by the path: it is named."""
+        named = [] if self.restic.name == "restic" else ["--restic", str(self.restic)]
+        return [sys.executable, "-m", "drtool.cli.main", *arguments, *named]
 
     def environment(self) -> dict[str, str]:
         """Its restic is on the path: what is typed is told again with every command to type next."""

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drtool.model.hold import QUARANTINE, Hold, Looked, active_holds, looked_at
+from drtool.model.hold import QUARANTINE, Hold, active_holds
+from drtool.model.looked import Looked, looked_at
 from drtool.model.plan import Forget, Guard
 from drtool.model.point import RecoveryPoint
 from drtool.model.policy import Quarantine, Retention, usual_quarantine

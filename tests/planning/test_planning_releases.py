@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from drtool.model.hold import PIN, QUARANTINE, Hold, Looked, active_holds, ending, looked_at, pinned_by, quarantines, spent_pins
+from drtool.model.hold import PIN, QUARANTINE, Hold, active_holds, ending, pinned_by, quarantines, spent_pins
+from drtool.model.looked import Looked, looked_at
 from drtool.model.standing import Ours
 from drtool.planning.others import others_of
 from drtool.planning.repository_view import repository_views

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drtool.model.hold import QUARANTINE, Hold, Looked, ending, looked_at, quarantines
+from drtool.model.hold import QUARANTINE, Hold, ending, quarantines
+from drtool.model.looked import Looked, looked_at
 from drtool.model.native import NativeState
 from drtool.model.point import Artifact, Canary, Census, DataSnapshot, Manifest, Member, RecoveryPoint
 from drtool.model.policy import Quarantine, Retention

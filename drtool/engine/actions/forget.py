@@ -5,8 +5,9 @@ from drtool.engine.adapters import Adapters
 from drtool.engine.safeguard import own_points, require_unchanged
 from drtool.engine.unclaim import unclaim
 from drtool.model.errors import Conflict
-from drtool.model.hold import looked_at, spent_pins
+from drtool.model.hold import spent_pins
 from drtool.model.inventory import Listing
+from drtool.model.looked import looked_at
 from drtool.model.plan import Done, Forget, Forgotten, Guard, Verdict
 from drtool.model.quarantine import reasons_to_stop
 from drtool.planning.believed import believed, standing_holds

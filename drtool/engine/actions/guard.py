@@ -6,8 +6,9 @@ from drtool.catalog import manifest as manifests
 from drtool.engine.actions.work import Work
 from drtool.engine.safeguard import LISTED_SECONDS, RECENT_SECONDS, own_points
 from drtool.model.errors import DrtoolError, Interrupted
-from drtool.model.hold import QUARANTINE, Hold, looked_at, quarantines
+from drtool.model.hold import QUARANTINE, Hold, quarantines
 from drtool.model.inventory import Listing
+from drtool.model.looked import looked_at
 from drtool.model.plan import Done, Guard, Seal, Store, Stored
 from drtool.model.point import Member
 from drtool.model.quarantine import Stop, beyond, in_one, measures, reasons_to_stop
