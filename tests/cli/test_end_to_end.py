@@ -277,9 +277,10 @@ def test_a_bare_machine_restores_from_s3_with_a_key_file_and_credentials_alone(
     for gone in (policy, directory / "near.key"):
         gone.unlink()
     home.mkdir()
+    bare = {"PATH": machine.environment()["PATH"], "HOME": str(home), "DRTOOL_STATE_DIR": str(home), "PYTHONPATH": str(ROOT)}
     ended = subprocess.run(
         machine.arguments("restore", "--repository", location, "--password-file", str(directory / "offsite.key"), "--yes"),
-        env={"PATH": os.environ["PATH"], "HOME": str(home), "DRTOOL_STATE_DIR": str(home), "PYTHONPATH": str(ROOT), **credentials},
+        env={**bare, **credentials},
         capture_output=True,
         text=True,
         check=False,
