@@ -6,13 +6,12 @@ import importlib
 import re
 import shlex
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from drtool.cli.options import typed_again
 from drtool.cli.render.words import printable
-from drtool.cli.told_people import told_people
 
 if TYPE_CHECKING:
     from drtool.cli.options import Options
@@ -61,10 +60,6 @@ class BareWords:
         text = _ADOPT.sub(lambda found: f"--machine {found['machine'] or 'MACHINE'}", text)
         text = _DRILL.sub(lambda found: f"drtool restore {found['name'] or ''}".rstrip() + " --to directory PATH", text)
         return _COMMAND.sub(self._command, text)
-
-    def value(self, value: Any) -> Any:  # noqa: ANN401 - whatever JSON has
-        """Return a JSON document whose words to people lead somewhere here."""
-        return told_people(value, self.said)
 
     def _without_doctor(self, text: str) -> str:
         ssh = self.place.startswith("sftp:") and "--ssh-config" not in self.options

@@ -16,6 +16,7 @@ from drtool.cli import exits, screen
 from drtool.cli.options import Verb, typed_again
 from drtool.cli.render.folded import folded, folded_command
 from drtool.cli.render.words import printable
+from drtool.cli.saying import say_as
 from drtool.cli.session import Invocation, open_session
 from drtool.model.errors import DrtoolError, Interrupted, PolicyError, Refused
 from drtool.openness import opening_of
@@ -88,7 +89,7 @@ def command(context: click.Context, /, output: str | None, no_check: bool, dry_r
     screen.words(folded(["", f"{printable(path)} is written.", *_told(answers)]))
     app = replace(session, options=replace(session.options, policy=path)).app()
     if _is_found(path):
-        screen.say_as(str)
+        say_as(str)
     following = _next(session, path)
     findings = () if no_check else _examined(app)
     session.answer("first-policy", said, lambda: _lines(app, findings, following), findings=findings, next=following)

@@ -6,13 +6,12 @@ import importlib
 import re
 import shlex
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from drtool.cli.options import typed_again
 from drtool.cli.render.words import printable
-from drtool.cli.told_people import told_people
 
 if TYPE_CHECKING:
     from drtool.cli.options import Options
@@ -34,10 +33,6 @@ class PolicyWords:
         """Return a sentence or command that leads to the same."""
         return _COMMAND.sub(self._command, text) if self.options and "drtool " in text else text
 
-    def value(self, value: Any) -> Any:  # noqa: ANN401 - whatever JSON has
-        """Return a JSON document whose words to people lead to the same."""
-        return told_people(value, self.said)
-
     def _command(self, found: re.Match[str]) -> str:
         """Put the options behind the verb, where they are taken whatever follows."""
         from drtool.cli.main import VERBS  # noqa: PLC0415 - it imports this
@@ -53,5 +48,9 @@ class PolicyWords:
 
 
 def policy_words(options: Options) -> PolicyWords:
-    """Return how things are said with these options; what is found without being typed is found by what is typed next, too."""
-    return PolicyWords(tuple(typed_again(options, *_TYPED)))
+    """Return how things are said with these options; what is found without being typed is found by what is typed next, too.
+
+    Another restic alone changes nothing of what is acted on: whoever types it knows it.
+    """
+    decides = options.policy or options.state_directory
+    return PolicyWords(tuple(typed_again(options, *_TYPED)) if decides else ())

@@ -7,13 +7,14 @@ import io
 import locale
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Final, TextIO
 
 import click
 
 from drtool.cli.render.folded import folded
 from drtool.cli.render.words import BAD, EMPTY, FULL, GOOD
+from drtool.cli.saying import said, say_as
 
 _ERROR = 2
 _COLOURS = {GOOD: "green", BAD: "red"}
@@ -35,19 +36,9 @@ _PLAIN: Final = {
 """What stands for our own marks where the terminal has no such character: as wide, and good differs from bad."""
 
 
-_said: Callable[[str], str] = str
-"""How a sentence is said here; a bare machine has commands of its own."""
-
-
-def say_as(said: Callable[[str], str]) -> None:
-    """Say from now on what is told a person, and what `told` answers, as `said` does."""
-    global _said  # noqa: PLW0603 - there is one screen
-    _said = said
-
-
 def told(lines: Iterable[str]) -> list[str]:
     """Return lines of our own as they are said here; never for what lies in a point."""
-    return [_said(line) for line in lines]
+    return [said(line) for line in lines]
 
 
 def data(lines: Iterable[str], *, as_sentences: bool = False) -> None:
@@ -75,10 +66,14 @@ def is_colourful(*, error: bool) -> bool:
 
 
 def prepare() -> None:
-    """Make both streams fit to be written to: closed ones lead nowhere, and no character that a terminal has not ends anything."""
+    """Make both streams fit to be written to: closed ones lead nowhere, and no character that a terminal has not ends anything.
+
+    What an earlier call of the same process said in a way of its own is said plainly again.
+    """
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _ERROR:  # else the next file that is opened would be printed into
         continue
     os.close(descriptor)
+    say_as(str)
     sys.stdout = sys.stdout or _nowhere()
     sys.stderr = sys.stderr or _nowhere()
     for stream in (sys.stdout, sys.stderr):

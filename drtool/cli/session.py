@@ -11,6 +11,7 @@ import click
 from drtool.cli import exits, screen
 from drtool.cli.options import LookVerb, Options, options_of
 from drtool.cli.render.words import printable
+from drtool.cli.saying import say_as
 from drtool.model.signal import UNTOLD
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
     from drtool.app.facade import App
     from drtool.cli.bare import BareRepository
-    from drtool.cli.bare_words import BareWords
-    from drtool.cli.policy_words import PolicyWords
     from drtool.cli.progress import ProgressDisplay
     from drtool.cli.report_files import ReportFile
     from drtool.engine.session import Listener
@@ -58,7 +57,7 @@ class Invocation:
         given = self.bare()
         if given is not None:
             return self.open_bare(given)
-        _say_as(policy_words(self.options))
+        say_as(policy_words(self.options).said)
         app = open_policy(
             self.options.policy,
             state_directory=self.options.state_directory,
@@ -85,7 +84,7 @@ class Invocation:
         from drtool.cli.bare_words import bare_words  # noqa: PLC0415
 
         words = bare_words(self.options, place=given.repository, trust_commands=trust_commands)
-        _say_as(words)
+        say_as(words.said)
         app = open_repository(
             given.repository,
             given.password_file,
@@ -98,7 +97,7 @@ class Invocation:
             asked=self.asked,
             deadline_seconds=self.options.deadline,
         )
-        _say_as(words.choosing(app.chosen_by))
+        say_as(words.choosing(app.chosen_by).said)
         if not self.options.quiet:
             screen.words(f"note  {printable(each)}" for each in app.told)
         return app
@@ -151,13 +150,6 @@ class Invocation:
         else:
             own = name not in _OF_POINTS
             screen.data(screen.told(lines()) if own else lines(), as_sentences=own)
-
-
-def _say_as(words: BareWords | PolicyWords) -> None:
-    from drtool.cli.render.document import write_as  # noqa: PLC0415
-
-    screen.say_as(words.said)
-    write_as(words.value)
 
 
 def open_session(context: click.Context) -> Invocation:

@@ -9,6 +9,7 @@ import pytest
 from drtool.cli.bare_words import BareWords, bare_words
 from drtool.cli.main import VERBS
 from drtool.cli.options import Options
+from drtool.cli.saying import told_people
 
 WORDS = BareWords("/srv/backup", ("--repository", "/srv/backup", "--password-file", "/root/my key"))
 TYPED = "--repository /srv/backup --password-file '/root/my key'"
@@ -86,6 +87,6 @@ def test_no_verb_is_named_that_takes_no_repository() -> None:
 
 def test_json_says_the_same() -> None:
     value = {"sets": [{"next": "drtool drill a", "name": "drtool drill a", "attention": ["the repository repository is shut"]}]}
-    (entry,) = WORDS.value(value)["sets"]
+    (entry,) = told_people(value, WORDS.said)["sets"]
     assert entry["next"].startswith("drtool restore ")
     assert (entry["name"], entry["attention"]) == ("drtool drill a", ["the repository /srv/backup is shut"])

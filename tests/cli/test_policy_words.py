@@ -10,6 +10,7 @@ import pytest
 from drtool.cli.main import VERBS, main
 from drtool.cli.options import Options
 from drtool.cli.policy_words import PolicyWords, policy_words
+from drtool.cli.saying import told_people
 from tests.cli.test_program import POLICY, Capture
 
 WORDS = PolicyWords(("--policy", "/a b/p.yaml"))
@@ -32,7 +33,8 @@ WORDS = PolicyWords(("--policy", "/a b/p.yaml"))
 )
 def test_commands_lead_to_the_same_policy(text: str, said: str) -> None:
     assert WORDS.said(text) == said
-    assert WORDS.value({"next": text, "path": text, "steps": [{"hint": text}]}) == {"next": said, "path": text, "steps": [{"hint": said}]}
+    document = {"next": text, "path": text, "steps": [{"hint": text}]}
+    assert told_people(document, WORDS.said) == {"next": said, "path": text, "steps": [{"hint": said}]}
 
 
 def test_every_verb_is_a_command() -> None:
@@ -52,8 +54,9 @@ def test_a_state_directory_is_named_without_a_policy_too(monkeypatch: pytest.Mon
     words = policy_words(Options(state_directory="/s"))
     assert words.said("`drtool hold release ID`") == "`drtool hold release --state-directory /s ID`"
     assert words.said(words.said("drtool run")) == "drtool run --state-directory /s"
-    program = policy_words(Options(restic="/r"))
-    assert program.said(program.said("drtool run")) == "drtool run --restic /r"
+    both = policy_words(Options(state_directory="/s", restic="/r"))
+    assert both.said(both.said("drtool run")) == "drtool run --state-directory /s --restic /r"
+    assert policy_words(Options(restic="/r")).said("drtool run") == "drtool run"
 
 
 def test_an_error_leads_to_the_policy_that_was_named(tmp_path: Path, home: Path, capsys: Capture) -> None:

@@ -3,19 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
+from drtool.cli.saying import said, told_people
 from drtool.model.codec import encode
-
-_written: Callable[[Any], Any] = dict
-"""How the words to people in a document are said here."""
-
-
-def write_as(written: Callable[[Any], Any]) -> None:
-    """Write the words to people in documents as `written` does from now on."""
-    global _written  # noqa: PLW0603 - there is one output
-    _written = written
 
 
 def document(name: str, value: Any, **further: Any) -> str:  # noqa: ANN401 - any noun of the model
@@ -23,4 +14,4 @@ def document(name: str, value: Any, **further: Any) -> str:  # noqa: ANN401 - an
     body = encode(value)
     fields = body if isinstance(body, dict) else {name: body}
     more = {key: encode(item) for key, item in further.items()}
-    return json.dumps({"format": f"drtool.{name}/1", **_written({**fields, **more})}, indent=2)
+    return json.dumps({"format": f"drtool.{name}/1", **told_people({**fields, **more}, said)}, indent=2)
