@@ -237,6 +237,8 @@ def test_the_owner_names_one_successor_and_no_second(world: KeyWorld) -> None:
     assert world.app().run().outcome == "succeeded"
     for each in reader.adoptable():  # the key of before is another one, and no rotation leads from it
         reader.adopt(reader.choose_adoption(each.machine, signer=each.signer))
+    for hold in reader.hold_list():
+        reader.hold_release(hold.id)
     world.app().rotate_signer(references["a"])
     said = len(Thief(world).rows("rotation"))
     with pytest.raises(Refused, match="of two successors neither would count") as refused:
