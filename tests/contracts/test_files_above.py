@@ -18,6 +18,8 @@ from tests.contracts.test_files_cutover import DyingElsewhere, DyingRunner, land
 from tests.rig.by_commands import ByCommands
 
 HOUSE = ("a house", "of: 'mine'", "docs")
+OWNERS = (1234, 4321) if os.geteuid() == 0 else (os.getuid(), os.getuid())
+"""Only root gives folders away."""
 
 
 class Elsewhere(ByCommands, LocalRunner):
@@ -32,15 +34,15 @@ def base(tmp_path: Path) -> Path:
 
 def stored(root: Path, base: Path) -> None:
     """Let what lies above the data in staging be as restic leaves it."""
-    for name, mode, owner in ((HOUSE[0], 0o2711, 1234), (f"{HOUSE[0]}/{HOUSE[1]}", 0o700, 4321)):
+    for name, mode, owner in ((HOUSE[0], 0o2711, OWNERS[0]), (f"{HOUSE[0]}/{HOUSE[1]}", 0o700, OWNERS[1])):
         path = Path(f"{root}{base}") / name
-        os.chown(path, owner, owner)
+        os.chown(path, owner, -1)
         path.chmod(mode)
 
 
-def seen(path: Path) -> tuple[int, int, int]:
+def seen(path: Path) -> tuple[int, int]:
     status = path.stat()
-    return status.st_mode & 0o7777, status.st_uid, status.st_gid
+    return status.st_mode & 0o7777, status.st_uid
 
 
 def left(base: Path) -> list[str]:
@@ -54,8 +56,8 @@ def test_they_are_made_as_they_were(base: Path, runner: type[LocalRunner]) -> No
     landed = landed_in(source, request_for(str(target)), lambda root: stored(root, base))
     assert source.cutover(landed).note == ""
     assert (target / "file").read_bytes() == b"restored"
-    assert seen(base / HOUSE[0]) == (0o2711, 1234, 1234)
-    assert seen(base / HOUSE[0] / HOUSE[1]) == (0o700, 4321, 4321)
+    assert seen(base / HOUSE[0]) == (0o2711, OWNERS[0])
+    assert seen(base / HOUSE[0] / HOUSE[1]) == (0o700, OWNERS[1])
     assert left(base) == [HOUSE[0]]
 
 
@@ -64,8 +66,8 @@ def test_those_that_are_there_stay_as_they_are(base: Path) -> None:
     (base / HOUSE[0]).mkdir(mode=0o755)
     source = source_at(base)
     source.cutover(landed_in(source, request_for(str(target)), lambda root: stored(root, base)))
-    assert seen(base / HOUSE[0]) == (0o755, os.getuid(), os.getgid())
-    assert seen(base / HOUSE[0] / HOUSE[1]) == (0o700, 4321, 4321)
+    assert seen(base / HOUSE[0]) == (0o755, os.getuid())
+    assert seen(base / HOUSE[0] / HOUSE[1]) == (0o700, OWNERS[1])
 
 
 @pytest.mark.parametrize("dying", [DyingRunner, DyingElsewhere])
@@ -81,7 +83,7 @@ def test_killed_at_any_command_they_are_whole_in_the_end(base: Path, dying: type
             with contextlib.suppress(NotFound):  # killed after its end
                 source_at(base).cutover(landed)
         assert (target / "file").read_bytes() == b"restored"
-        assert (seen(base / HOUSE[0]), seen(target.parent)) == ((0o2711, 1234, 1234), (0o700, 4321, 4321))
+        assert (seen(base / HOUSE[0]), seen(target.parent)) == ((0o2711, OWNERS[0]), (0o700, OWNERS[1]))
         assert left(base) == [HOUSE[0]]
         shutil.rmtree(base / HOUSE[0])
         if not died:
