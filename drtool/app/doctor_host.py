@@ -79,7 +79,7 @@ def _machine(adapters: Adapters) -> tuple[Finding, ...]:
 def _timers(runtime: Runtime) -> tuple[Finding, ...]:
     """Tell whether this machine calls drtool by itself: a schedule in a policy wakes nobody."""
     policy = runtime.policy
-    if not any(every_task(policy)):
+    if not every_task(policy):
         return ()
     folders = calling_folders(policy.name)
     if folders:

@@ -129,7 +129,7 @@ def _usual(past: list[RecoveryPoint], fresh: RecoveryPoint, looked: Looked | Non
     earlier = [each for each in past if (each.instant, each.point) < (fresh.instant, fresh.point)]
     if looked is not None:
         seen = [each for each in earlier if looked.at(each.sealed)]
-        since = [each for each in earlier if looked.measures_by(each.sealed) or not (seen or looked.at(each.sealed))]
+        since = [each for each in earlier if not seen or looked.measures_by(each.sealed)]
         earlier = [*seen[-1:], *since]
     return earlier[-HISTORY:]
 
