@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from datetime import datetime
 
+from drtool.app.holding import append_hold
 from drtool.app.listings import listings, read_manifest
 from drtool.app.runtime import Runtime
 from drtool.app.working import carry_out, fresh, working, writable_state
@@ -19,7 +19,7 @@ from drtool.model.plan import Plan
 from drtool.model.report import Report
 from drtool.model.standing import Adoption
 from drtool.planning import adopt as planning
-from drtool.planning.views import view_points
+from drtool.planning.views import holds_in_force, view_points
 
 
 def adoptable(runtime: Runtime) -> tuple[Adoption, ...]:
@@ -57,7 +57,7 @@ def adopt(runtime: Runtime, adoption: Adoption) -> Report:
     with working(runtime):
         writable_state(runtime)
         run, now = fresh(runtime)
-        held = _keep_beside(runtime, adoption, run, now)
+        held = _keep_beside(runtime, adoption, run)
         runtime.notary.adopt(lambda known: planning.adopted(known, adoption, at=now))
         known = listings(runtime, refresh=True)
         unsigned = _counted_unsigned(runtime, adoption, known) if adoption.signer else frozenset()
@@ -68,22 +68,23 @@ def adopt(runtime: Runtime, adoption: Adoption) -> Report:
         return carry_out(runtime, Plan("adopt", run, runtime.policy.name, now, (), notes=(note, *held)))
 
 
-def _keep_beside(runtime: Runtime, adoption: Adoption, run: str, now: datetime) -> tuple[str, ...]:
+def _keep_beside(runtime: Runtime, adoption: Adoption, run: str) -> tuple[str, ...]:
     """Stop the forgetting of each set of which this machine has points of its own, and tell what to type when somebody has looked.
 
     Before the others count: what it stored never saw them beside it, and of one `keep` for all they may be the oldest.
     """
-    known, told = listings(runtime, refresh=True), []
+    known, now, told = listings(runtime, refresh=True), runtime.clock.now(), []
+    standing = holds_in_force(known, now=now)
     for name in adoption.sets:
         if not any(point.set == name for listing in known.values() for point in listing.points):
             continue
         reason = f"the points of {adoption.machine or UNKNOWN_MACHINE} count here since it was adopted: drtool points {name}"
-        identity, by = runtime.clock.fresh_id(), runtime.policy.name
-        hold = Hold(identity, name, by, reason, now, kind=QUARANTINE, run=run, machine=runtime.adapters.machine)
-        for repository in runtime.kept_in(name):
-            if known[repository].problem is None:
-                runtime.adapters.repositories[repository].append(hold)
-        told.append(f"nothing of {name} is forgotten until you have looked; if all is well: drtool hold release {identity}")
+        hold = next((each for each in standing if (each.set, each.kind, each.reason) == (name, QUARANTINE, reason)), None)
+        if hold is None:
+            identity, by = runtime.clock.fresh_id(), runtime.policy.name
+            hold = Hold(identity, name, by, reason, now, kind=QUARANTINE, run=run, machine=runtime.adapters.machine)
+        append_hold(runtime, hold, known)
+        told.append(f"nothing of {name} is forgotten until you have looked; if all is well: drtool hold release {hold.id}")
     return tuple(told)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
+from drtool.app.holding import append_hold
 from drtool.app.listings import listings
 from drtool.app.runtime import Runtime
-from drtool.app.working import working
 from drtool.model.errors import Conflict, Unavailable
 from drtool.model.hold import Hold, ending
 from drtool.model.inventory import Listing
@@ -27,7 +27,7 @@ def hold_add(runtime: Runtime, target: str, *, until: datetime | None, reason: s
     hold = Hold(
         runtime.clock.fresh_id(), set_name, runtime.policy.name, reason, runtime.clock.now(), until, point, machine=runtime.adapters.machine
     )
-    left_out = _append(runtime, hold, known)
+    left_out = append_hold(runtime, hold, known)
     after = listings(runtime, refresh=True)  # what is remembered knows it, too
     if point:
         find_point(point, after, now=now)
@@ -50,7 +50,7 @@ def hold_release(runtime: Runtime, name: str) -> Hold:
     if hold.signer:
         runtime.notary.sign(hold.id.encode())  # refused here: without a signature the release would end nothing
     ended = ending(hold, id=runtime.clock.fresh_id(), created=runtime.clock.now(), machine=runtime.adapters.machine)
-    left_out = _append(runtime, ended, known)
+    left_out = append_hold(runtime, ended, known)
     _require_over(runtime, hold, listings(runtime, refresh=True))
     _require_everywhere(f"{hold.id} is released", left_out, hint=f"again when that answers: drtool hold release {hold.id}")
     return hold
@@ -72,17 +72,6 @@ def _require_over(runtime: Runtime, hold: Hold, after: Mapping[str, Listing]) ->
             f"{hold.machine or 'that wrote it'}); where that is gone: drtool adopt",
             safe="nothing was forgotten",
         )
-
-
-def _append(runtime: Runtime, hold: Hold, known: Mapping[str, Listing]) -> tuple[str, ...]:
-    """Write a hold wherever its set is kept, its end wherever it is listed, too; returns the repositories that could not be asked."""
-    listed = (name for name, listing in known.items() if hold.releases and any(each.id == hold.releases for each in listing.holds))
-    names = tuple(dict.fromkeys((*runtime.kept_in(hold.set), *listed)))
-    with working(runtime):  # it locks: killed, it must be known whose that lock was
-        for name in names:
-            if known[name].problem is None:
-                runtime.adapters.repositories[name].append(hold)
-    return tuple(name for name in names if known[name].problem is not None)
 
 
 def _require_everywhere(done: str, left_out: tuple[str, ...], *, hint: str) -> None:

@@ -22,6 +22,8 @@ from drtool.model.plan import Destination, Forget, Guard, PlaceHold
 from drtool.planning.evidence import verified_points
 from drtool.planning.restore import RestoreRequest
 from drtool.planning.verify import plan_due_verify
+from drtool.ports import Body
+from drtool.repositories.restic.repository import ResticRepository
 from tests.faults.fault_world import Ended, Running, World
 from tests.rig.disk import full_disk
 from tests.rig.opened import runtime_of
@@ -363,6 +365,34 @@ def test_what_is_taken_over_is_not_forgotten_before_somebody_looked(world: World
     world.app(other).hold_release(hold.id)
     world.must("run", state=other)
     assert not taken_over & set(world.points("near"))
+
+
+def test_an_adoption_that_died_half_way_is_repeated_and_holds_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = world.root / "state of another"
+    for _day in range(2):
+        world.must("run", state=other)
+    app = world.app(other)
+    adoption = app.choose_adoption(runtime_of(world.app()).notary.acceptance.machines[-1])
+    append = ResticRepository.append
+    written: list[str] = []
+
+    def once(repository: ResticRepository, body: Body) -> str:
+        if written:
+            raise KeyboardInterrupt
+        written.append(append(repository, body))
+        return written[0]
+
+    with monkeypatch.context() as dying:
+        dying.setattr(ResticRepository, "append", once)
+        with pytest.raises(KeyboardInterrupt):
+            app.adopt(adoption)
+    assert sorted(len(holds(world, name)) for name in ("near", "offsite")) == [0, 1]
+    app = world.app(other)
+    app.adopt(app.choose_adoption(adoption.machine))
+    (near,), (offsite,) = holds(world), holds(world, "offsite")
+    assert near.id == offsite.id
+    world.app(other).hold_release(near.id)
+    assert world.app(other).hold_list() == ()
 
 
 def test_a_copy_that_never_got_the_hold_forgets_nothing_either(world: World) -> None:
