@@ -21,6 +21,8 @@ Draft = TypeVar("Draft")
 _TOLD: Final = 3
 _BESIDE_ERROR: Final = 80 - len("Error: ")
 _HEARD_WITHIN_SECONDS: Final = 0.2
+_YES: Final = frozenset({"y", "yes"})
+_NO: Final = frozenset({"", "n", "no"})
 
 
 def go_on(question: str, *, refusal: Refused) -> bool:
@@ -28,7 +30,19 @@ def go_on(question: str, *, refusal: Refused) -> bool:
     if not sys.stdin.isatty():
         raise refusal
     _drop_typed_ahead()
-    return click.confirm(question, default=False, err=True)
+    while (answer := _answer_to(f"{question} [y/N]: ")) not in _YES | _NO:
+        click.echo("Error: type y or n", err=True)
+    return answer in _YES
+
+
+def _answer_to(prompt: str) -> str:
+    click.echo(prompt, nl=False, err=True)
+    try:
+        return _line().strip().lower()
+    except EOFError:
+        raise click.Abort from None
+    except UnicodeDecodeError:
+        return "\0"
 
 
 def _drop_typed_ahead() -> None:
