@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import shlex
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 _MODELESS: Final = frozenset({"vfat", "msdos", "exfat", "ntfs", "ntfs3", "fuseblk", "cifs", "smb3", "9p", "drvfs"})
 """File systems whose files have the mode that they were mounted with: nothing can be changed there by chmod."""
+_MOST_LINKS: Final = 40  # as the kernel: path_resolution(7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +35,71 @@ class Opening:
 def opening_of(path: str, *, private: bool = False) -> Opening | None:
     """Return the first way by which anybody but this user and root may write a file or folder, or put another in its place; None: nobody.
 
-    Asked of the thing itself and of every folder above it; a folder with the sticky bit keeps what belongs to others from being replaced.
+    Asked of the thing itself, of every folder above it, and of every symbolic link that leads to it with the folders above that; a folder
+    with the sticky bit keeps what belongs to others from being replaced.
     With `private` nobody else may read the thing either. What does not exist yet is judged by the folder it would be made in.
     """
+    if (found := opening_of_links(path)) is not None:
+        return found
     real = os.path.realpath(path)
-    is_itself = True
-    while True:
-        try:
-            facts = os.stat(real)
-        except OSError:
-            facts = None
-        if facts is not None and (found := _judge(real, facts, private=private and is_itself, above=not is_itself)) is not None:
+    try:
+        found = _judge(real, os.stat(real), private=private, above=False)
+    except OSError:
+        found = None
+    return found or _opening_above(real)
+
+
+def opening_of_links(path: str) -> Opening | None:
+    """Return the first way by which anybody but this user and root may have a path lead elsewhere by a link on it; None: nobody."""
+    for link in _links_to(path):
+        if (found := _opening_of_link(link) or _opening_above(link)) is not None:
             return found
-        parent = os.path.dirname(real)
-        if parent == real:
-            return None
-        real, is_itself = parent, False
+    return None
+
+
+def _opening_above(path: str) -> Opening | None:
+    """Judge the folders above a path without links."""
+    while (parent := os.path.dirname(path)) != path:
+        path = parent
+        try:
+            facts = os.stat(path)
+        except OSError:
+            continue
+        if (found := _judge(path, facts, private=False, above=True)) is not None:
+            return found
+    return None
+
+
+def _opening_of_link(link: str) -> Opening | None:
+    try:
+        owner = os.lstat(link).st_uid
+    except OSError:
+        return None
+    if owner in (0, os.geteuid()):
+        return None
+    remedy = f"name what it leads to: {shlex.quote(os.path.realpath(link))}"
+    return Opening(link, f"is a link of {_user(owner)}, who may change it", remedy, anybody=False)
+
+
+def _links_to(path: str) -> Iterator[str]:
+    """Yield the symbolic links by which the kernel comes to a path, each without links above it."""
+    here, left = "/", os.path.join(os.getcwd(), path).split("/")[::-1]
+    followed = 0
+    while left and followed < _MOST_LINKS:
+        part = left.pop()
+        if part == "..":
+            here = os.path.dirname(here)
+        elif part not in ("", "."):
+            there = os.path.join(here, part)
+            try:
+                target = os.readlink(there)
+            except OSError:
+                here = there
+                continue
+            yield there
+            followed += 1
+            here = "/" if target.startswith("/") else here
+            left.extend(target.split("/")[::-1])
 
 
 def mode_remedy(path: str, mode: str) -> str:

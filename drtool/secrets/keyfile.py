@@ -6,6 +6,7 @@ import secrets
 
 from drtool.model.errors import Refused
 from drtool.model.secret import Secret, SecretReference
+from drtool.openness import opening_of
 
 KEY_BYTES = 32
 ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
@@ -78,12 +79,20 @@ class NewKeyFile:
         self.part = f"{path}{_PART}"
 
     def require_free(self) -> None:
-        """Refuse a name that is taken."""
+        """Refuse a name that is taken, and one where anybody may put another file in the key's place."""
         if os.path.lexists(self.path):
             raise self._refused(FileExistsError(17, "File exists"))
+        opening = opening_of(self.path)
+        if opening is not None and opening.anybody:
+            raise Refused(
+                f"{opening.words}: another key may be put in the place of {self.path}",
+                hint=f"{opening.remedy}; or keep the key in a folder where nobody else may write",
+                safe="nothing was changed",
+            )
 
     def write(self, passphrase: Secret) -> None:
         """Write the passphrase to the part, over one that an earlier attempt left."""
+        self.require_free()
         try:
             os.makedirs(os.path.dirname(self.path) or ".", mode=0o700, exist_ok=True)
             with contextlib.suppress(FileNotFoundError):

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from drtool.model.errors import Locked, Refused
 from drtool.model.secret import Secret, SecretReference
-from drtool.openness import opening_of
+from drtool.openness import opening_of, opening_of_links
 from drtool.secrets.keyfile import ASIDE, FRESH, KEPT, fresh_passphrase, is_fresh, settle, write_key_file
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -27,7 +27,8 @@ class RotatingFile:
     """
 
     def __init__(self, reference: SecretReference) -> None:
-        self.path = os.path.realpath(os.path.expanduser(reference.value))
+        self._named = os.path.expanduser(reference.value)
+        self.path = os.path.realpath(self._named)
         self.live = SecretReference("file", self.path)
         self.fresh = SecretReference("file", self.path + FRESH)
         self.aside = SecretReference("file", self.path + ASIDE)
@@ -90,7 +91,7 @@ class RotatingFile:
     def faults(self) -> tuple[Refused, ...]:
         """Say what a rotation is refused for: who else may write beside the file, and what lies there that no rotation of ours left."""
         found = []
-        opening = opening_of(os.path.dirname(self.path))
+        opening = opening_of(os.path.dirname(self.path)) or opening_of_links(self._named)
         if opening is not None:
             found.append(
                 Refused(

@@ -71,6 +71,35 @@ def test_a_sticky_folder_keeps_what_is_in_it(policy: Path) -> None:
     assert opening_of(str(policy.parent)) is not None, "but what is made there later is anybody's"
 
 
+@pytest.mark.parametrize("leads", ["{file}", "../{folder}/policy.yaml", "folder/policy.yaml", "link/policy.yaml"])
+def test_who_may_exchange_a_link_may_write_what_it_leads_to(policy: Path, tmp_path_factory: pytest.TempPathFactory, leads: str) -> None:
+    shared = tmp_path_factory.mktemp("shared")
+    (shared / "folder").mkdir()
+    (shared / "folder" / "policy.yaml").symlink_to(policy)
+    (shared / "link").symlink_to(policy.parent)
+    named = shared / "named.yaml"
+    named.symlink_to(leads.format(file=policy, folder=os.path.relpath(policy.parent, shared.parent)))
+    assert opening_of(str(named)) is None
+    shared.chmod(0o777)
+    found = opening_of(str(named))
+    assert found is not None
+    assert (found.anybody, found.path, found.remedy) == (True, str(shared), f"chmod go-w {shared}")
+    ended = called(named, "validate")
+    assert (ended.returncode, "may be written by anybody" in ended.stderr) == (2, True), ended.stderr
+    shared.chmod(0o1777)
+    assert opening_of(str(named)) is None
+    if os.geteuid() == 0:
+        os.chown(named, NOBODY, NOBODY, follow_symlinks=False)
+        assert (found := opening_of(str(named))) is not None
+        assert found.words == f"{named} is a link of nobody (user {NOBODY}), who may change it"
+
+
+def test_links_that_lead_in_a_circle_end(tmp_path: Path) -> None:
+    (tmp_path / "one").symlink_to("two")
+    (tmp_path / "two").symlink_to("one")
+    assert opening_of(str(tmp_path / "one" / "policy.yaml")) is None
+
+
 @ROOT_ONLY
 def test_who_owns_a_policy_or_shares_its_group_is_told(policy: Path) -> None:
     os.chown(policy, NOBODY, 0)

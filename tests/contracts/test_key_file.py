@@ -47,6 +47,19 @@ def test_a_key_file_is_private_and_never_written_over(tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path / "new")) == ["key"]
 
 
+@pytest.mark.parametrize("where", ["", "made/below"])
+def test_no_key_is_written_where_anybody_may_put_another_in_its_place(tmp_path: Path, where: str) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    with pytest.raises(Refused, match="may be written by anybody") as caught:
+        write_key_file(str(shared / where / "key"), Secret("a passphrase"))
+    assert caught.value.hint.startswith(f"chmod go-w {shared}; or")
+    assert os.listdir(shared) == []
+    shared.chmod(0o1777)
+    write_key_file(str(shared / where / "key"), Secret("a passphrase"))
+
+
 def test_a_rotating_file_is_whole_at_every_moment(tmp_path: Path) -> None:
     real = tmp_path / "real.key"
     real.touch(mode=0o600)

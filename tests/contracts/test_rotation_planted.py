@@ -118,6 +118,21 @@ def test_no_key_is_rotated_where_others_may_write(key: Path, owner: int, group: 
     assert repository.keys == {"old0": "before"}
 
 
+@pytest.mark.parametrize("mode", [0o777, 0o707])
+def test_no_key_is_rotated_that_anybody_may_have_led_to_by_a_link(key: Path, tmp_path: Path, mode: int) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    (shared / "near.key").symlink_to(key)
+    shared.chmod(mode)
+    repository = Repository({"old0": "before"})
+    with pytest.raises(Refused, match="in its place") as caught:
+        rotate(shared / "near.key", repository)
+    assert str(shared) in caught.value.what
+    shared.chmod(0o755)
+    rotate(shared / "near.key", repository)
+    assert list(repository.keys.values()) == [key.read_text().strip()]
+
+
 def test_a_fresh_key_that_went_before_the_swap_is_made_anew(key: Path) -> None:
     """Killed between the two links; then somebody took the fresh passphrase for rubbish."""
     key.with_name("near.key.rotation-old").hardlink_to(key)
