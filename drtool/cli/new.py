@@ -15,6 +15,7 @@ from drtool.catalog.storage import write_new
 from drtool.cli import exits, screen
 from drtool.cli.options import Verb, typed_again
 from drtool.cli.render.folded import folded, folded_command
+from drtool.cli.render.table import Row
 from drtool.cli.render.words import printable
 from drtool.cli.saying import say_as
 from drtool.cli.session import Invocation, open_session
@@ -196,7 +197,7 @@ def _lines(app: App, findings: tuple[Finding, ...], following: tuple[str, str, s
 
 def _folded_but_commands(lines: Iterable[str]) -> list[str]:
     """Break lines that are too long, but for remedies that begin with a command: half of one does something else where it is pasted."""
-    return [part for line in lines for part in ([line] if _COMMAND.match(line) else folded([line]))]
+    return [part for line in lines for part in ([line] if _COMMAND.match(line) or isinstance(line, Row) else folded([line]))]
 
 
 _FIRST: Final = "makes the repositories and their keys; keep what it prints elsewhere"

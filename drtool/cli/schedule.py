@@ -57,7 +57,9 @@ def print_files(context: click.Context, cron: bool, user: bool, directory: str |
     """Print the files and change nothing."""
     session = open_session(context)
     files = session.app().timer_files(_wish(session, cron=cron, user=user, directory=directory, every=every))
-    session.answer("timers", files, lambda: [line for file in files for line in (f"# {file.name}", *file.text.splitlines(), "")])
+    session.answer(
+        "timers", files, lambda: [line for file in files for line in (f"# {file.name}", *file.text.splitlines(), "")], to_copy=True
+    )
     return exits.SUCCEEDED
 
 

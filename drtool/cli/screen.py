@@ -7,13 +7,14 @@ import io
 import locale
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final, TextIO
 
 import click
 
 from drtool.cli.render.folded import folded
-from drtool.cli.render.words import BAD, EMPTY, FULL, GOOD
+from drtool.cli.render.table import Row
+from drtool.cli.render.words import BAD, EMPTY, FULL, GOOD, width
 from drtool.cli.saying import said, say_as
 
 _ERROR = 2
@@ -38,7 +39,7 @@ _PLAIN: Final = {
 
 def told(lines: Iterable[str]) -> list[str]:
     """Return lines of our own as they are said here; never for what lies in a point."""
-    return [said(line) for line in lines]
+    return [line.said(said) if isinstance(line, Row) else said(line) for line in lines]
 
 
 def data(lines: Iterable[str], *, as_sentences: bool = False) -> None:
@@ -112,7 +113,7 @@ def _nowhere() -> TextIO:
 def _print(lines: Iterable[str], *, error: bool, as_sentences: bool) -> None:
     colourful, most = is_colourful(error=error), columns(error=error) if as_sentences else None
     try:
-        for line in lines if most is None else folded(lines, columns=most):
+        for line in lines if most is None else _laid_out(lines, most):
             # Named, as click would write UTF-8 where the terminal has ASCII alone.
             click.echo(_coloured(line) if colourful else line, file=sys.stderr if error else sys.stdout, color=colourful)
     except BrokenPipeError:  # who read it has read enough
@@ -121,6 +122,14 @@ def _print(lines: Iterable[str], *, error: bool, as_sentences: bool) -> None:
         _give_up(error=error)
         if not error:
             words([f"        the output could not be written: {failed.strerror}; what was done stays done"])
+
+
+def _laid_out(lines: Iterable[str], columns: int) -> Iterator[str]:
+    for line in lines:
+        if width(line) > columns or isinstance(line, Row):
+            yield from line.within(columns) if isinstance(line, Row) else folded([line], columns=columns)
+        else:
+            yield line
 
 
 def _give_up(*, error: bool) -> None:

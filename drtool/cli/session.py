@@ -141,15 +141,23 @@ class Invocation:
             screen.words([note for note in report.notes if note.startswith(UNTOLD)])
         return code
 
-    def answer(self, name: str, value: Any, lines: Callable[[], Iterable[str]], **further: Any) -> None:  # noqa: ANN401
-        """Print what was asked for: the lines, or with --json the noun as `drtool.NAME/1`."""
+    def answer(
+        self,
+        name: str,
+        value: Any,  # noqa: ANN401 - any noun
+        lines: Callable[[], Iterable[str]],
+        *,
+        to_copy: bool = False,
+        **further: Any,  # noqa: ANN401 - likewise
+    ) -> None:
+        """Print what was asked for: the lines, or with --json the noun as `drtool.NAME/1`; lines `to_copy` are never broken."""
         if self.options.json:
             from drtool.cli.render.document import document  # noqa: PLC0415
 
             screen.data([document(name, value, **further)])
         else:
             own = name not in _OF_POINTS
-            screen.data(screen.told(lines()) if own else lines(), as_sentences=own)
+            screen.data(screen.told(lines()) if own else lines(), as_sentences=own and not to_copy)
 
 
 def open_session(context: click.Context) -> Invocation:

@@ -8,11 +8,12 @@ import shutil
 from collections.abc import Iterable
 from typing import Final
 
-from drtool.cli.render.words import width
+from drtool.cli.render.words import BAD, GOOD, width
 
 _USUAL: Final = 80
 _DEEPER: Final = 2
 _GOES_ON: Final = " \\"
+_MARKS: Final = (GOOD, BAD)
 _WORDS: Final = re.compile(
     r"( *)("
     r"(?<=: )(?:sudo )?(?:drtool|restic|systemctl|upsc|chmod|umount|apt-get) (?:(?!  |, |; ).)+[,;]?"  # a command that a remedy names
@@ -41,6 +42,30 @@ def folded_command(command_line: str, *, depth: int = 0, columns: int | None = N
         else:
             current = f"{current} {word}" if current else word
     return [*lines, f"{margin}{current}"]
+
+
+def pieces(text: str) -> list[str]:
+    """Return what of a cell of a table stays together: words, commands to type, and a mark with the word before it."""
+    found: list[str] = []
+    for _gap, word in _WORDS.findall(text):
+        if word in _MARKS and found:
+            found[-1] += f" {word}"
+        else:
+            found.append(word)
+    return found
+
+
+def broken(text: str, most: int) -> list[str]:
+    """Break a cell of a table between its pieces so that no line is wider than `most`, but for a piece that is; at least one line."""
+    if width(text) <= most:
+        return [text]
+    lines = [""]
+    for piece in pieces(text):
+        if lines[-1] and width(lines[-1]) + 1 + width(piece) > most:
+            lines.append(piece)
+        else:
+            lines[-1] = f"{lines[-1]} {piece}".lstrip(" ")
+    return lines
 
 
 def _columns() -> int:
