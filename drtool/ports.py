@@ -41,12 +41,18 @@ ProgressListener = Callable[["Progress"], None]
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a long step is; totals are 0 while unknown."""
+    """How far a long step is; totals are 0 while unknown.
+
+    Where nobody tells bytes, `done_parts` of `total_parts` are what `phase` says (`packs copied`); each phase counts from the beginning.
+    """
 
     done_bytes: int = 0
     total_bytes: int = 0
     done_files: int = 0
     total_files: int = 0
+    done_parts: int = 0
+    total_parts: int = 0
+    phase: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -660,7 +666,7 @@ class Repository(Protocol):
     def discard(self, snapshots: tuple[str, ...]) -> None:
         """Remove unsealed data snapshots of ours by their ids; one that belongs to a sealed point is Refused."""
 
-    def prune(self) -> None:
+    def prune(self, *, on_progress: ProgressListener | None = None) -> None:
         """Free the space that nothing claims."""
 
     def verify(self, request: VerifyRequest | None = None, *, on_progress: ProgressListener | None = None) -> int:

@@ -34,7 +34,11 @@ class _Lane:
     seen: float
     done_bytes: int = 0
     total_bytes: int = 0
-    done_files: int = 0
+    done_parts: int = 0
+    total_parts: int = 0
+    phase: str = ""
+    phase_began: tuple[float, int] = (0.0, 0)
+    """When the phase was first seen, and how much of it was done then."""
     expected: float | None = None
     """Seconds, by the forecast."""
 
@@ -137,7 +141,10 @@ class ProgressDisplay:
         lane.seen = event.elapsed_seconds
         lane.done_bytes = _number(event.data.get("done_bytes"))
         lane.total_bytes = _number(event.data.get("total_bytes"))
-        lane.done_files = _number(event.data.get("done_files"))
+        phase, parts, total = str(event.data.get("phase") or ""), *(_number(event.data.get(f"{each}_parts")) for each in ("done", "total"))
+        if (phase, total) != (lane.phase, lane.total_parts) or parts < lane.done_parts:
+            lane.phase_began = (event.elapsed_seconds, parts)
+        lane.phase, lane.done_parts, lane.total_parts = phase, parts, total
 
     def _expect(self, forecast: Any) -> None:  # noqa: ANN401 - a plan's forecast as JSON
         told = forecast if isinstance(forecast, dict) else {}
@@ -171,6 +178,8 @@ def _lane_row(lane: _Lane, elapsed: float) -> tuple[str, ...]:
     so_far = max(0.0, elapsed - lane.started)
     step = with_short_digests(lane.step)
     by_forecast = f"~{long_duration(lane.expected - so_far)} left" if lane.expected is not None and lane.expected > so_far else ""
+    if lane.phase:
+        return _phase_row(lane, so_far, by_forecast, step)
     if not lane.done_bytes:
         return "", "", "", by_forecast or duration(so_far), "", step
     part = min(1.0, lane.done_bytes / lane.total_bytes) if lane.total_bytes else None
@@ -184,6 +193,20 @@ def _lane_row(lane: _Lane, elapsed: float) -> tuple[str, ...]:
     early = lane.done_bytes < _MIN_PART_FOR_A_RATE * lane.total_bytes
     by_rate = f"~{long_duration(left)} left" if left else ""
     return percent, bar, f"{size(rate)}/s", (by_forecast or by_rate) if early else by_rate, amount, step
+
+
+def _phase_row(lane: _Lane, so_far: float, by_forecast: str, step: str) -> tuple[str, ...]:
+    """Return the same of a step that tells no bytes: parts of a phase where it counts them, else only which phase, and since when."""
+    phase = printable(lane.phase)
+    if not lane.total_parts:
+        return "", "", "", by_forecast or duration(so_far), phase, step
+    part = min(1.0, lane.done_parts / lane.total_parts)
+    seconds, done = lane.seen - lane.phase_began[0], lane.done_parts - lane.phase_began[1]
+    rate = done / seconds if seconds >= _MIN_SECONDS_FOR_A_RATE else 0.0
+    left = (lane.total_parts - lane.done_parts) / rate if rate > 0 else 0.0
+    told = f"~{long_duration(left)} left" if left else by_forecast or duration(so_far)
+    amount = f"{lane.done_parts} of {lane.total_parts} {phase}"
+    return f"{int(100 * part)}%", _bar(part), f"{rate:.1f}/s" if rate else "", told, amount, step
 
 
 def _bar(part: float) -> str:

@@ -189,9 +189,9 @@ class Remembered:
         self._require_apart()
         return made
 
-    def prune(self) -> None:
+    def prune(self, *, on_progress: ProgressListener | None = None) -> None:
         with self._noting():
-            self._repository.prune()
+            self._repository.prune(on_progress=on_progress)
 
     def packs(self, slices: int) -> tuple[frozenset[str], ...]:
         return self._repository.packs(slices)

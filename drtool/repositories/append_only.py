@@ -68,7 +68,8 @@ class AppendOnly:
         del snapshots
         self._refuse("remove data")
 
-    def prune(self) -> None:
+    def prune(self, *, on_progress: ProgressListener | None = None) -> None:
+        del on_progress
         self._refuse("free space")
 
     def verify(self, request: VerifyRequest | None = None, *, on_progress: ProgressListener | None = None) -> int:

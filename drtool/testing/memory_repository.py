@@ -235,7 +235,8 @@ class MemoryRepository:
         for snapshot in snapshots:
             self._remove(snapshot)
 
-    def prune(self) -> None:
+    def prune(self, *, on_progress: ProgressListener | None = None) -> None:
+        del on_progress
         self._require()
         claimed = {str(entry["tree"]) for entry in self.storage.snapshots.values()}
         for name in self.storage.trees.keys() - claimed:

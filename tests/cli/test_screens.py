@@ -21,7 +21,7 @@ from drtool.cli.render.report import history_lines, report_lines
 from drtool.cli.render.status import status_lines
 from drtool.cli.render.words import with_short_digests
 from drtool.model.codec import decode
-from drtool.model.errors import Bug, Locked, Place, PolicyError, PolicyProblem
+from drtool.model.errors import Bug, Locked, NotFound, Place, PolicyError, PolicyProblem, Refused, WrongKey
 from drtool.model.event import Event, EventKind
 from drtool.model.evidence import Evidence
 from drtool.model.hold import Hold
@@ -250,6 +250,14 @@ def test_an_error_says_what_is_safe_and_what_to_type() -> None:
     ]
 
 
+def test_where_waiting_does_not_help_nobody_is_told_to_try_again() -> None:
+    for hopeless in (Refused("it exists already", hint="choose another"), NotFound("no point x"), WrongKey("the key opens nothing")):
+        text = "\n".join(error_lines(hopeless))
+        assert "again" not in text
+        assert "exit" in text
+    assert error_lines(NotFound("no point `x`")) == ["failed  no point `x`", "        exit 1"]
+
+
 def test_a_policy_error_shows_every_mistake_with_its_place() -> None:
     problems = (
         PolicyProblem(Place("p.yaml", 3, 5), "sets.a.to", "no repository `neer`", "did you mean `near`?"),
@@ -416,6 +424,22 @@ def test_progress_shows_rate_and_time_left_against_the_objective() -> None:
     assert clock == "1 min since the start of 1 h ✔"
     progress(event(EventKind.STEP_ENDED, 61.0, seconds=61.0, result={"kind": "stored"}))
     assert progress.lane_lines(4000.0) == ["1 h 6 min since the start of 1 h ✖"]
+
+
+def test_progress_by_parts_shows_their_rate_and_time_left_and_a_phase_without_a_number_only_its_name() -> None:
+    progress = ProgressDisplay(live=False, quiet=True)
+    progress(event(EventKind.STEP_STARTED, 0.0))
+    progress(event(EventKind.PROGRESS, 5.0, phase="load indexes"))
+    assert progress.lane_lines(7.0)[0].split("  ")[-3:] == ["7s", "load indexes", "d/store/here:/home"]
+    progress(event(EventKind.PROGRESS, 10.0, done_parts=2, total_parts=10, phase="packs"))
+    assert progress.lane_lines(10.0)[0].split("  ")[1:] == ["20%", "██░░░░░░░░", "", "10s", "2 of 10 packs", "d/store/here:/home"], (
+        "no rate yet"
+    )
+    progress(event(EventKind.PROGRESS, 14.0, done_parts=4, total_parts=10, phase="packs"))
+    lane = progress.lane_lines(14.0)[0].split("  ")[1:]
+    assert lane == ["40%", "████░░░░░░", "0.5/s", "~12 s left", "4 of 10 packs", "d/store/here:/home"]
+    progress(event(EventKind.PROGRESS, 15.0, done_parts=0, total_parts=3, phase="indexes \x1b[2J"))
+    assert progress.lane_lines(15.0)[0].split("  ")[1:] == ["0%", "░░░░░░░░░░", "", "15s", "0 of 3 indexes \\x1b[2J", "d/store/here:/home"]
 
 
 def test_without_a_terminal_a_finished_step_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

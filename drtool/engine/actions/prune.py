@@ -34,5 +34,5 @@ def prune(work: Work, action: Prune) -> Done:
             f" and drtool rebuild --accept {action.repository}",
             safe="nothing was removed",
         )
-    repository.prune()
+    repository.prune(on_progress=work.on_progress)
     return Done("pruned")

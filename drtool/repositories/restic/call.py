@@ -6,6 +6,7 @@ from typing import Protocol
 from drtool.ports import Runner
 from drtool.repositories.restic import command as commands
 from drtool.repositories.restic.address import Access
+from drtool.repositories.restic.phases import PhaseReader
 
 
 class Origin(Protocol):
@@ -34,4 +35,5 @@ class Call:
     nice: bool = False
     timeout_seconds: float | None = None
     directory: str | None = None
+    phases: PhaseReader | None = None  # it tells in words how far it is: what else it says is its standard output
     may_rest: bool = False  # it waits for a person: standing still is its work

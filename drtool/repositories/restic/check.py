@@ -6,19 +6,21 @@ import re
 
 from drtool.model.errors import Corrupt, NotFound, Refused
 from drtool.model.reading import NAME_CHARACTERS
-from drtool.ports import VerifyRequest
+from drtool.ports import ProgressListener, VerifyRequest
 from drtool.repositories.restic import command as commands
 from drtool.repositories.restic.call import Call
 from drtool.repositories.restic.client import ResticClient
 from drtool.repositories.restic.errors import is_damage, translate
-from drtool.repositories.restic.output import Message, number, parse_document, parse_line, words
+from drtool.repositories.restic.output import number, parse_document, words
+from drtool.repositories.restic.phases import PhaseReader
 
 _FAILED = 1
 _PACK = re.compile(r"[0-9a-f]{64}")
+_BROKEN = re.compile(r"^(?:error: |error for tree [0-9a-f]+: )?pack ([0-9a-f]{64}) contains", re.MULTILINE | re.IGNORECASE)
 _NAMED = 5
 
 
-def verify(client: ResticClient, request: VerifyRequest) -> int:
+def verify(client: ResticClient, request: VerifyRequest, on_progress: ProgressListener | None = None) -> int:
     """Read what is asked for and return how many stored bytes that were; restic uses a cache of its own for it, empty at first.
 
     Raises:
@@ -28,15 +30,13 @@ def verify(client: ResticClient, request: VerifyRequest) -> int:
     """
     snapshots = _snapshots_of(client, request.point) if request.point else ()
     arguments = commands.check(snapshots=snapshots, slice_of=(request.slice, request.slices) if request.slices else None)
-    completed = client.run(Call(arguments, "read everything", accept=(0, _FAILED)))
+    completed = client.run(Call(arguments, "read everything", accept=(0, _FAILED), phases=PhaseReader(on_progress)))
     said = words(completed)
-    summary = next((found for line in completed.standard_output.splitlines() if (found := _summary(line)) is not None), None)
-    errors = number(summary, "num_errors") if summary is not None else 0
-    if errors or is_damage(said):
-        raise _damage(client, said, summary)
+    if is_damage(said):
+        raise _damage(client, said)
     if completed.exit_code != 0:
         raise translate(completed, repository=client.name, verb="read everything")
-    if summary is None and "no errors were found" not in said:
+    if "no errors were found" not in said:
         raise Refused(f"restic did not say that {client.name} is whole: {said[-500:]}", hint=f"drtool verify {client.name} again")
     if request.slices:
         return 0
@@ -72,14 +72,8 @@ def _snapshots_of(client: ResticClient, point: str) -> tuple[str, ...]:
     return tuple(row.id for row in rows)
 
 
-def _summary(line: bytes) -> Message | None:
-    message = parse_line(line)
-    return message if message is not None and message.get("message_type") == "summary" else None
-
-
-def _damage(client: ResticClient, said: str, summary: Message | None) -> Corrupt:
-    packs = (summary or {}).get("broken_packs")
-    named = [f"pack {pack}" for pack in packs if _PACK.fullmatch(str(pack))][:_NAMED] if isinstance(packs, list) else []
+def _damage(client: ResticClient, said: str) -> Corrupt:
+    named = [f"pack {pack}" for pack in dict.fromkeys(_BROKEN.findall(said))][:_NAMED]
     named = named or [line for line in said.splitlines() if is_damage(line)][:_NAMED]
     return Corrupt(
         f"the repository {client.name} is damaged: {'; '.join(named) or said[-500:]}",

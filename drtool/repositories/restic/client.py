@@ -111,10 +111,11 @@ class ResticClient:
 
         def once() -> Completed:
             runner, command = self._prepare(call)
-            on_disk = self._on_disk(runner, call)
-            watch = self._watch(on_output, on_error, on_disk=on_disk)
-            completed = runner.run(command, on_output=watch.output if on_output else None, on_error=watch.error)
-            return as_of_disk(completed) if on_disk else completed
+            listener = call.phases.take if call.phases else on_output
+            watch = self._watch(listener, on_error, on_disk=(on_disk := self._on_disk(runner, call)))
+            ended = runner.run(command, on_output=watch.output if listener else None, on_error=watch.error)
+            heard = call.phases.heard(ended) if call.phases else ended
+            return as_of_disk(heard) if on_disk else heard
 
         completed = past_gone_locks(once)
         if completed.exit_code != 0 and (self._has_new_key(call, completed) or self._clear_locks(call, completed)):
@@ -137,8 +138,7 @@ class ResticClient:
 
         def once() -> Piped:
             runner, command = self._prepare(call)
-            on_disk = self._on_disk(runner, call)
-            watch = self._watch(on_output, on_error, consume, on_disk=on_disk)
+            watch = self._watch(on_output, on_error, consume, on_disk=(on_disk := self._on_disk(runner, call)))
             listener, chunks = watch.output if on_output else None, watch.chunk if consume else None
             piped = runner.pipe(
                 command, producer=producer, producer_runner=producer_runner, consume=chunks, on_output=listener, on_error=watch.error

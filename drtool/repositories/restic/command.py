@@ -139,10 +139,10 @@ def mount(directory: str, *, point: str) -> Arguments:
 
 
 def check(*, snapshots: Iterable[str] = (), slice_of: tuple[int, int] | None = None) -> Arguments:
-    """Read every byte, that of one slice, or (since 0.19) that of some snapshots."""
+    """Read every byte, that of one slice, or (since 0.19) that of some snapshots; in JSON restic would not tell how far it is."""
     subset = f"--read-data-subset={slice_of[0]}/{slice_of[1]}" if slice_of else "--read-data"
     named = tuple(snapshots)
-    return ("check", "--json", subset, *(("--", *named) if named else ()))
+    return ("check", subset, *(("--", *named) if named else ()))
 
 
 def stored_bytes(snapshots: Iterable[str] = ()) -> Arguments:

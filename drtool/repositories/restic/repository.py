@@ -38,6 +38,7 @@ from drtool.repositories.restic.client import ResticClient
 from drtool.repositories.restic.errors import translate_words
 from drtool.repositories.restic.labels import body_name
 from drtool.repositories.restic.output import words
+from drtool.repositories.restic.phases import PhaseReader
 from drtool.repositories.restic.versions import losses
 
 
@@ -131,8 +132,7 @@ class ResticRepository:
 
     def copy(self, points: tuple[str, ...], origin: Repository, *, on_progress: ProgressListener | None = None) -> int:
         """Copy points; restic does not tell how many bytes it wrote, so the answer is 0."""
-        del on_progress
-        transfer.copy_points(self._client, _client_of(origin), points)
+        transfer.copy_points(self._client, _client_of(origin), points, on_progress)
         return 0
 
     def forget(self, points: tuple[str, ...], *, pins: tuple[str, ...] = ()) -> None:
@@ -141,12 +141,11 @@ class ResticRepository:
     def discard(self, snapshots: tuple[str, ...]) -> None:
         remove.discard_snapshots(self._client, snapshots)
 
-    def prune(self) -> None:
-        self._client.run(Call(commands.PRUNE, "free space"))
+    def prune(self, *, on_progress: ProgressListener | None = None) -> None:
+        self._client.run(Call(commands.PRUNE, "free space", phases=PhaseReader(on_progress)))
 
     def verify(self, request: VerifyRequest | None = None, *, on_progress: ProgressListener | None = None) -> int:
-        del on_progress
-        return check.verify(self._client, request or VerifyRequest())
+        return check.verify(self._client, request or VerifyRequest(), on_progress)
 
     def packs(self, slices: int) -> tuple[frozenset[str], ...]:
         return check.packs(self._client, slices)

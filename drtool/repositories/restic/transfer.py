@@ -6,15 +6,17 @@ from collections.abc import Iterable, Iterator
 
 from drtool.model.errors import Corrupt, NotFound, Refused
 from drtool.model.memory import SAME_HINT, same_repository
+from drtool.ports import ProgressListener
 from drtool.repositories.restic import command as commands
 from drtool.repositories.restic.call import Call
 from drtool.repositories.restic.client import ResticClient
+from drtool.repositories.restic.phases import PhaseReader
 
 RECENT_SECONDS = 5.0
 IDS_PER_CALL = 200
 
 
-def copy_points(target: ResticClient, origin: ResticClient, points: Iterable[str]) -> None:
+def copy_points(target: ResticClient, origin: ResticClient, points: Iterable[str], on_progress: ProgressListener | None = None) -> None:
     """Copy points in order and see in the target's next listing that each is whole there, with the same digest.
 
     Of a point that is sealed in the target already, but not whole, what is gone is brought again.
@@ -43,9 +45,12 @@ def copy_points(target: ResticClient, origin: ResticClient, points: Iterable[str
         for point in wanted
         if present.get(point) != known[point].digest
     ]
+    begun = 0
     for batch in batches(groups):
         try:
-            target.run(Call(commands.copy(batch), f"copy from {origin.name}", origin=origin))
+            phases = PhaseReader(on_progress, snapshots=begun, of=sum(map(len, groups)))
+            target.run(Call(commands.copy(batch), f"copy from {origin.name}", origin=origin, phases=phases))
+            begun += len(batch)
         except Corrupt as error:
             raise Corrupt(
                 f"copying from {origin.name} to {target.name} met damage: {error.what}",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from drtool.model.errors import Unavailable
 from drtool.ports import Clock, LineListener
 from drtool.repositories.restic.errors import RETRYING, is_damage, is_permanent, last_words, of_disk, translate_words
 from drtool.repositories.restic.output import number, parse_line
+from drtool.repositories.restic.phases import COUNTED
 
 type_variable = TypeVar("type_variable")
 
@@ -51,6 +52,7 @@ class Watch:
         self._retrying_since: float | None = None
         self._said = ""
         self._moved = 0
+        self._counted: tuple[bytes | Any, ...] = ()
         self._refused = 0
         self._on_disk = on_disk
 
@@ -64,6 +66,9 @@ class Watch:
                 self._retrying_since = None
             else:
                 self._judge()
+        elif (counted := COUNTED.match(line.rstrip())) is not None and counted.groups() != self._counted:
+            self._counted = counted.groups()
+            self._retrying_since = None
         if self._on_output is not None:
             self._on_output(line)
 
