@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from drtool.planning.restore import RestoreRequest
 
 _OPTION: Final = "--to"
+_WHERE_TO: Final = "Where it goes: back to where it was (original), into a sandbox, or into a directory of this machine."
 FORMS: Final = ("original", "sandbox", "directory")
 
 
@@ -72,7 +73,9 @@ def restore_options(function: Callable[..., Any]) -> Callable[..., Any]:
                 metavar="PATH",
                 help="Only what lies below, absolute or inside the workload; may be repeated.",
             ),
-            click.option("--to", "form", default="original", type=click.Choice(FORMS), metavar="original|sandbox|directory PATH"),
+            click.option(
+                "--to", "form", default="original", type=click.Choice(FORMS), metavar="original|sandbox|directory PATH", help=_WHERE_TO
+            ),
             click.option("--directory", hidden=True),
             click.option("--sandbox", metavar="SANDBOX", help="Which sandbox, where the policy has several."),
             click.option(

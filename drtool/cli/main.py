@@ -124,12 +124,22 @@ def _print_version(context: click.Context, _parameter: click.Parameter, value: b
         context.exit()
 
 
+def _print_manual(context: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's shape
+    if value and not context.resilient_parsing:
+        from drtool import __version__  # noqa: PLC0415
+        from drtool.cli.manual import manual  # noqa: PLC0415
+
+        screen.data(manual(program, SECTIONS.items(), version=__version__))
+        context.exit()
+
+
 program = LazyGroup(
     name="drtool",
     help="Disaster recovery with proof: backup sets, off-site copies, and drills that measure the time until service is back.",
     params=[
         *shared_options(),
         click.Option(["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Print the version."),
+        click.Option(["--man"], is_flag=True, is_eager=True, expose_value=False, callback=_print_manual, help="Print the manual page."),
     ],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )

@@ -50,7 +50,7 @@ def _understood(words: list[str]) -> bool:
     command: click.Command = program
     context = click.Context(program)
     options = {name for parameter in program.params for name in parameter.opts}
-    rest = list(words)
+    rest = words[: words.index(">")] if ">" in words else list(words)
     while rest:
         word = rest.pop(0).partition("=")[0]
         if word.startswith("-"):
