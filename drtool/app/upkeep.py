@@ -87,12 +87,12 @@ def rebuild(runtime: Runtime, *, accept: str | None = None) -> Report:
     missed no longer, and that is written down.
     """
     with working(runtime):
+        begun, (run, now) = runtime.clock.monotonic(), fresh(runtime)
         notes = () if accept is None else accept_missed(runtime.adapters, named(accept, runtime.policy.repositories, "repository"))
         runtime.index.clear()
         listings(runtime, refresh=True)
         Lanes(runtime.state_directory).rebuild()
-        run, now = fresh(runtime)
-        return carry_out(runtime, Plan("rebuild", run, runtime.policy.name, now, (), notes=notes), needs_state=False)
+        return carry_out(runtime, Plan("rebuild", run, runtime.policy.name, now, (), notes=notes), needs_state=False, begun=begun)
 
 
 def _swept(runtime: Runtime, plan: Callable[[], Plan]) -> Report:

@@ -76,8 +76,10 @@ def require_closed_state(runtime: Runtime) -> None:
         )
 
 
-def carry_out(runtime: Runtime, plan: Plan, *, adapters: Adapters | None = None, needs_state: bool = True) -> Report:
-    """Carry a plan out, bring the index up to date, and drop the journals of long ago.
+def carry_out(
+    runtime: Runtime, plan: Plan, *, adapters: Adapters | None = None, needs_state: bool = True, begun: float | None = None
+) -> Report:
+    """Carry a plan out, bring the index up to date, and drop the journals of long ago; `begun`: as for a session.
 
     Refused before anything is stored where nobody could sign the points.
     """
@@ -99,7 +101,7 @@ def carry_out(runtime: Runtime, plan: Plan, *, adapters: Adapters | None = None,
         timetable.begin(plan)  # before anything of it is done: killed right after this, it is repeated later and not at once
         plan = replace(plan, notes=(*plan.notes, *told, *exposed, *power))
         telling.begun(plan)
-        report = session.carry_out(plan, adapters=adapters, needs_state=needs_state)
+        report = session.carry_out(plan, adapters=adapters, needs_state=needs_state, begun=begun)
     timetable.end(plan, report)
     Lanes(runtime.state_directory).take(plan, report)
     _refresh_index(runtime, plan)

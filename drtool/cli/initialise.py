@@ -35,7 +35,7 @@ def command(context: click.Context, repositories: tuple[str, ...]) -> int:
     code = session.carry_out(work)
     there = tuple(step.id.rpartition("/")[2] for step in reports[0].steps if step.outcome is Outcome.SUCCEEDED)
     if there and not session.options.json:
-        screen.data([*sheet_lines(app.policy, there), *signer_lines(app)], as_sentences=True)
+        screen.data([*sheet_lines(app.policy, there, at=reports[0].started), *signer_lines(app)], as_sentences=True)
         lacking = [name for name in repositories or app.policy.repositories if name not in there]
         screen.words(f"  {printable(name)} was not made: the next `drtool init` that makes it prints its part" for name in lacking)
     return code

@@ -6,7 +6,7 @@ import click
 
 from drtool.cli import exits, screen
 from drtool.cli.options import VerbGroup
-from drtool.cli.recovery_sheet import sheet_lines, signer_lines
+from drtool.cli.recovery_sheet import other_keys, sheet_lines, signer_lines
 from drtool.cli.session import open_session
 
 
@@ -60,11 +60,14 @@ def add(context: click.Context, repository: str, file: str, name: str, show: boo
 def sheet(context: click.Context) -> int:
     """Print the recovery sheet of all repositories on standard output, as init does for those that it makes.
 
-    Nothing is changed. Print it anew when a key, an address or the machine has changed, and destroy the old one.
+    Nothing is changed; the repositories are asked which keys open them. Print it anew when a key, an address or the machine has
+    changed, and destroy the old one.
     """
+    from drtool.engine.clock import SystemClock  # noqa: PLC0415
+
     session = open_session(context)
     app = session.app()
-    lines = [*sheet_lines(app.policy, ()), *signer_lines(app)]
+    lines = [*sheet_lines(app.policy, (), at=SystemClock().now(), keys=other_keys(app)), *signer_lines(app)]
     session.answer("recovery_sheet", lines, lambda: lines)
     return exits.SUCCEEDED
 

@@ -5,28 +5,62 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from drtool.cli.render.words import printable
-from drtool.model.errors import Refused
+from drtool.cli.render.words import printable, stamp
+from drtool.model.errors import DrtoolError, Interrupted, Refused
+from drtool.model.key import KeyListing
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
     from drtool.app.facade import App
     from drtool.model.policy import Address, Policy
 
 
-def sheet_lines(policy: Policy, names: tuple[str, ...]) -> list[str]:
-    """Return the recovery sheet: what to keep elsewhere, and how to restore with it on a bare machine."""
-    lines = ["", f"Recovery sheet of {printable(policy.name)}: print it, and keep it with the keys away from this machine."]
+def sheet_lines(policy: Policy, names: tuple[str, ...], *, at: datetime, keys: Iterable[KeyListing] = ()) -> list[str]:
+    """Return the recovery sheet of an instant: what to keep elsewhere, and how to restore with it on a bare machine.
+
+    `keys` are those of its repositories: each that is not in use here is named, as it opens everything too.
+    """
+    others = {listing.repository: listing for listing in keys}
+    lines = ["", f"Recovery sheet of {printable(policy.name)}, {stamp(at)}: print it, and keep it with the keys away from this machine."]
     for name, repository in policy.repositories.items():
         if names and name not in names:
             continue
         address = repository.address
         lines.append(f"  {printable(name)}  {printable(address.location)}")
         lines.append(f"      its key is {printable(str(address.password))}: keep a copy of what is in it, without it nothing can be read")
+        lines += [f"      {text}" for text in _other_keys(others.get(name))]
         lines += [f"      {text}" for text in (*_environment_lines(address), *_ssh_lines(address), *_rclone_lines(address))]
         words = ["--repository", shlex.quote(address.location), "--password-file", "KEYFILE"]
         words += ["--ssh-config", "SSHCONFIG"] if address.ssh_config else []
         lines.append(f"      on a bare machine: drtool restore {printable(' '.join(words))}")
     return lines
+
+
+def _other_keys(listing: KeyListing | None) -> list[str]:
+    """Name the keys that open a repository besides the one in use: whoever has the sheet must know what to look for in which safe."""
+    if listing is None:
+        return []
+    if listing.problem:
+        return [f"which other keys open it could not be asked: {printable(listing.problem)}"]
+    said = []
+    for key in listing.keys:
+        if not key.current:
+            proven = f"last proven {stamp(key.last_proven)}" if key.last_proven else "never proven"
+            whose = printable(f"{key.user}@{key.host}")
+            said.append(f"the key {printable(key.id)} ({whose}) of {stamp(key.created)} opens it too, {proven}")
+    return said or ["no other key opens it"]
+
+
+def other_keys(app: App) -> tuple[KeyListing, ...]:
+    """Ask the repositories for their keys; one that does not answer is no reason to print no sheet."""
+    try:
+        return app.key_list()
+    except Interrupted:
+        raise
+    except DrtoolError as error:
+        return tuple(KeyListing(name, problem=error.what) for name in app.policy.repositories)
 
 
 def _environment_lines(address: Address) -> list[str]:

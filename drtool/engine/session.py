@@ -43,14 +43,17 @@ class RunSession:
     limits: Limits = field(default_factory=Limits)
     deadline: float | None = None
 
-    def carry_out(self, plan: Plan, *, adapters: Adapters | None = None, needs_state: bool = True) -> Report:
-        """Carry out a plan and return its report; never raises for a step that failed."""
+    def carry_out(self, plan: Plan, *, adapters: Adapters | None = None, needs_state: bool = True, begun: float | None = None) -> Report:
+        """Carry out a plan and return its report; never raises for a step that failed.
+
+        `begun`: when by the monotonic clock the work began that is told of, where that was before this.
+        """
         adapters = adapters or self.adapters
         with contextlib.ExitStack() as stack:
             folder = self._folder(plan, stack, needs_state=needs_state)
             journal = Journal(folder.journal if folder else None, fallback=sys.stderr)
             stack.callback(journal.close)
-            recorder = _Recorder(plan, adapters, journal, self.listeners)
+            recorder = _Recorder(plan, adapters, journal, self.listeners, begun=begun)
             recorder.emit(EventKind.RUN_STARTED, "", _facts(plan))
             execute(
                 plan,
@@ -113,9 +116,9 @@ class RunSession:
 class _Recorder:
     """The one `emit`: journal first, then whoever listens."""
 
-    def __init__(self, plan: Plan, adapters: Adapters, journal: Journal, listeners: Sequence[Listener]) -> None:
+    def __init__(self, plan: Plan, adapters: Adapters, journal: Journal, listeners: Sequence[Listener], *, begun: float | None) -> None:
         self._plan, self._adapters, self._journal, self._listeners = plan, adapters, journal, list(listeners)
-        self._started = adapters.clock.monotonic()
+        self._started = adapters.clock.monotonic() if begun is None else begun
         self._lock = threading.Lock()
         self.events: list[Event] = []
 

@@ -279,7 +279,7 @@ def _start_steps(draft: Draft, name: str, items: tuple[Selected, ...]) -> list[S
 
 def _why_cutover(item: Selected, *, in_place: bool) -> str:
     if not in_place:
-        return "it is put where the checks can see it"
+        return "what is in service stays as it is"
     if item.member.by_hand:
         return f"a person puts it back: {item.member.by_hand}"
     own = item.member.kind == "stream"  # of other kinds a stream becomes what it was

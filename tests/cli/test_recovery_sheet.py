@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
+import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +16,7 @@ from drtool.model.policy import Policy
 from tests.cli.test_end_to_end import Machine, machine
 from tests.docs.small_policy import make_small_policy
 from tests.integration.test_look_inside import arguments, environment
-from tests.planning.planning_values import policy
+from tests.planning.planning_values import NOW, policy
 from tests.rig.sshd import SshServer
 
 __all__ = ["machine"]
@@ -25,7 +27,7 @@ def sheet(location: str, ssh_config: str = "", **environment: str) -> str:
     near = given.repositories["near"]
     address = replace(near.address, location=location, ssh_config=ssh_config, environment=environment)
     changed: Policy = replace(given, repositories={"near": replace(near, address=address)})
-    return "\n".join(sheet_lines(changed, ()))
+    return "\n".join(sheet_lines(changed, (), at=NOW))
 
 
 def test_an_sftp_repository_is_reached_with_its_settings() -> None:
@@ -87,6 +89,19 @@ def test_it_goes_to_standard_output_when_repositories_are_made_and_whenever_it_i
     assert "Recovery sheet of homelab" in made.stdout, made.stderr
     asked = machine.call("key", "sheet")
     assert asked.returncode == 0, asked.stderr
-    assert asked.stdout == made.stdout
+    first, second = made.stdout.splitlines(), asked.stdout.splitlines()
+    today = r"Recovery sheet of homelab, \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC: print it, .*"
+    assert re.fullmatch(today, first[1]), first
+    assert re.fullmatch(today, second[1]), second
+    assert [line for line in second if "no other key opens it" not in line][2:] == first[2:]
+    safe = machine.directory / "safe.key"
+    machine.done("key", "add", "offsite", "--file", str(safe), "--name", "the safe")
+    told = machine.call("key", "sheet").stdout.splitlines()
+    (key,) = (key for key in machine.json("key", "list")["keys"][1]["keys"] if not key["current"])
+    (escrow,) = (number for number, text in enumerate(told) if f"the key {key['id']} (drtool@the safe)" in text)
+    assert "opens it too, never proven" in told[escrow]
+    assert any(text.startswith("  offsite ") for text in told[:escrow])
+    shutil.rmtree(machine.directory / "near")
+    assert "which other keys open it could not be asked" in machine.done("key", "sheet"), "a sheet is printed all the same"
     (line,) = (line for line in machine.json("key", "sheet")["recovery_sheet"] if "this machine is" in line)
     assert line in asked.stdout

@@ -115,6 +115,12 @@ def _poured(*paths: str) -> Report:
 def test_a_restore_into_a_directory_ends_with_where_it_lies() -> None:
     lines = report_lines(_poured(), code=0)
     assert lines.count("  it lies in /out") == 1
+    poured = _poured()
+    (step,) = poured.steps
+    within = replace(poured, steps=(replace(step, result={**step.result, "path": "/out/here/home"}),))
+    assert report_lines(within, code=0).count("  it lies in /out/here/home") == 1
+    twice = replace(within, steps=(*within.steps, replace(step, id="b", result={**step.result, "path": "/out/here/srv"})))
+    assert report_lines(twice, code=0).count("  it lies in /out") == 1
     assert any("data lost 2 h" in line for line in lines)
 
 

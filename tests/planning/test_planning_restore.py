@@ -334,7 +334,7 @@ def test_what_a_person_puts_back_is_told_before_and_how_it_is_taken_out() -> Non
     ]
     assert plan.notes == ("documents: what a person puts back is taken out by: drtool restore documents --to directory /root/recovered",)
     elsewhere = _restore(RestoreRequest(("documents",), Destination("directory", "/root/recovered")), manifests)
-    assert [step.why for step in elsewhere.steps if isinstance(step.action, Cutover)] == ["it is put where the checks can see it"]
+    assert [step.why for step in elsewhere.steps if isinstance(step.action, Cutover)] == ["what is in service stays as it is"]
     assert not any("person" in note for note in elsewhere.notes)
 
 

@@ -83,6 +83,12 @@ class Terminal(Server):
         """Press keys: text as it is, or tmux's names such as Enter and C-c."""
         self._tmux("send-keys", *keys)
 
+    def clear(self) -> None:
+        """Forget what a shell has shown."""
+        self.send("C-l")
+        time.sleep(0.2)
+        self._tmux("clear-history")
+
     def wait_for(self, text: str, *, seconds: float = 20) -> str:
         """The screen, once it shows the text."""
         deadline = time.monotonic() + seconds

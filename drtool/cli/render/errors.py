@@ -24,6 +24,16 @@ _LABEL_WIDTH: Final = 8
 SEPARATOR: Final = " \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} "
 
 
+_WAITING_HELPS: Final = frozenset({"Unavailable", "TimedOut", "Locked", "NotNow", "Interrupted"})
+
+
+def again_words(failure: Failure) -> str:
+    """Say whether to try again; empty where only what is told to do next, or another state of things, brings another end."""
+    if not failure.again_is_harmless:
+        return "Do not simply try again: look first."
+    return "Trying again is harmless." if failure.kind in _WAITING_HELPS else ""
+
+
 def failure_lines(failure: Failure, *, code: int | None = None) -> list[str]:
     """Return the block of one failure; `code` is told at its end when the program ends with it."""
     label = _LABELS.get(failure.kind, "failed")
@@ -34,10 +44,11 @@ def failure_lines(failure: Failure, *, code: int | None = None) -> list[str]:
     lines.append(f"{head}{place}    {printable(failure.what)}" if place else f"{head}{printable(failure.what)}")
     if failure.safe:
         lines.append(f"{indent}safe: {printable(failure.safe)}")
-    again = "Trying again is harmless." if failure.again_is_harmless else "Do not simply try again: look first."
-    last = f"{indent}next: {_sentence(printable(failure.hint))}  {again}" if failure.hint else f"{indent}{again}"
-    lines.append(last if code is None else f"{last}        exit {code}")
-    return lines
+    again = again_words(failure)
+    last = f"next: {_sentence(printable(failure.hint))}  {again}".rstrip() if failure.hint else again
+    exit_code = "" if code is None else f"exit {code}"
+    last = f"{last}        {exit_code}".strip()
+    return [*lines, f"{indent}{last}"] if last else lines
 
 
 def error_lines(error: DrtoolError) -> list[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from drtool.cli.render.errors import again_words
 from drtool.cli.render.markup import element, xml_text
 from drtool.cli.render.verdict import check_words, control_words, detected_words, failures_of, other_failures, outcome_words, sentence
 from drtool.cli.render.words import long_duration
@@ -95,8 +96,7 @@ def _failure_case(name: str, place: str, failure: Failure) -> Element:
 
 
 def _told(tag: str, failure: Failure) -> Element:
-    again = "Trying again is harmless." if failure.again_is_harmless else "Do not simply try again: look first."
-    parts = {"where": failure.where, "safe": failure.safe, "next": failure.hint, "": again}
+    parts = {"where": failure.where, "safe": failure.safe, "next": failure.hint, "": again_words(failure)}
     lines = [failure.what, *(f"{name}: {text}" if name else text for name, text in parts.items() if text)]
     return element(tag, "; ".join(lines), message=failure.what, type=failure.kind)
 

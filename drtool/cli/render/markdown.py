@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from drtool.cli.render.errors import again_words
 from drtool.cli.render.verdict import (
     UNTIL_SWEPT,
     advice,
@@ -130,9 +131,9 @@ def _set_lines(report: Report, entry: SetReport) -> list[str]:
 def _failure_lines(failures: Iterable[Failure]) -> list[str]:
     lines: list[str] = []
     for failure in failures:
-        again = "trying again is harmless" if failure.again_is_harmless else "do not simply try again: look first"
+        again = again_words(failure)
         told = [("still safe", failure.safe), ("next", failure.hint)]
         lines.append(f"- **failed** {foreign(failure.what)}")
         lines += [f"  - {name}: {foreign(text)}" for name, text in told if text]
-        lines.append(f"  - {again}")
+        lines += [f"  - {again}"] if again else []
     return [*lines, ""] if lines else []

@@ -67,9 +67,13 @@ def _set_row(entry: SetReport) -> tuple[str, ...]:
 
 
 def _directories(report: Report) -> list[str]:
-    """Name the directories of this machine that something was restored into."""
-    into = (step.result.get("destination") for step in report.steps if step.action == "cutover" and step.outcome is Outcome.SUCCEEDED)
-    return list(dict.fromkeys(str(where["path"]) for where in into if isinstance(where, dict) and where.get("form") == "directory"))
+    """Name the directories of this machine that something was restored into; of one thing alone where in there it lies."""
+    into: dict[str, list[str]] = {}
+    for step in report.steps:
+        where = step.result.get("destination")
+        if step.action == "cutover" and step.outcome is Outcome.SUCCEEDED and isinstance(where, dict) and where.get("form") == "directory":
+            into.setdefault(str(where["path"]), []).append(str(step.result.get("path") or where["path"]))
+    return [places[0] if len(places) == 1 else directory for directory, places in into.items()]
 
 
 def _only_paths(report: Report, entry: SetReport) -> bool:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 from xml.etree.ElementTree import Element
 
+from drtool.cli.render.errors import again_words
 from drtool.cli.render.history import bygone, history
 from drtool.cli.render.markup import element
 from drtool.cli.render.page import Page, facts, kept_together, section, table
@@ -55,8 +56,7 @@ def tone(outcome: Outcome) -> str:
 
 def failure_block(failure: Failure, place: str = "") -> Element:
     """Return one failure: what, where, what is still safe, what to type, whether trying again is harmless."""
-    again = "Trying again is harmless." if failure.again_is_harmless else "Do not simply try again: look first."
-    return _trouble(failure.what, place or failure.where, failure.safe, failure.hint, again)
+    return _trouble(failure.what, place or failure.where, failure.safe, failure.hint, again_words(failure))
 
 
 def _trouble(what: str, where: str, safe: str, hint: str, again: str = "") -> Element:
