@@ -77,6 +77,7 @@ def _big_tree(here: World, sizes: Sizes) -> Iterator[Row]:
     world.make_tree(tree, int(sizes.gib * GIBIBYTE))
     ours: dict[str, list[float]] = {"run": [], "restore": []}
     theirs: dict[str, list[float]] = {"run": [], "restore": []}
+    synced: dict[str, list[float]] = {"restore": []}
     for number in range(sizes.rounds):
         mine, bare = here.root / f"mine-{number}", here.root / f"bare-{number}"
         policy = here.policy(f"tree-{number}", mine, {"tree": [tree]})
@@ -94,7 +95,9 @@ def _big_tree(here: World, sizes: Sizes) -> Iterator[Row]:
             ours["restore"].append(here.drtool(policy, "restore", "tree", "--to", "directory", str(back), "--yes").wall)
 
         def bare_restore(bare: Path = bare, back: Path = bare_back) -> None:
-            theirs["restore"].append(here.bare(bare, "restore", "latest", "--target", str(back)).wall)
+            restored = here.bare(bare, "restore", "latest", "--target", str(back)).wall
+            theirs["restore"].append(restored)
+            synced["restore"].append(restored + here.measure(["sync", "-f", str(back)]).wall)
 
         _alternate(number, run, bare_run)
         _alternate(number, restore, bare_restore)
@@ -103,6 +106,9 @@ def _big_tree(here: World, sizes: Sizes) -> Iterator[Row]:
     shutil.rmtree(tree)
     for verb, words in (("run", "first backup of the tree, s"), ("restore", "restore of the tree with its checks, s")):
         yield _compared(words, statistics.median(ours[verb]), statistics.median(theirs[verb]))
+    yield _compared(
+        "   the same, bare restic and a sync behind it", statistics.median(ours["restore"]), statistics.median(synced["restore"])
+    )
 
 
 def _many_workloads(here: World, sizes: Sizes) -> Iterator[Row]:
@@ -154,12 +160,15 @@ def _many_restored(here: World, sizes: Sizes) -> Iterator[Row]:
             ours.append(here.drtool(policy, "restore", "small", "--yes").wall)
 
         def loop(count: int = count, theirs: list[float] = theirs) -> None:
-            words = script.format(f'restore latest --path "$path" --target "{here.root}/restored-back"')
+            words = (
+                script.format(f'restore latest --path "$path" --target "{here.root}/restored-back"')
+                + f'; sync -f "{here.root}/restored-back"'
+            )
             theirs.append(here.measure([*looped, words, "loop", *map(str, paths[:count])]).wall)
 
         for number in range(sizes.rounds):
             _alternate(number, restore, loop)
-        yield _compared(f"restore of {count} workloads in place / a shell loop, s", statistics.median(ours), statistics.median(theirs))
+        yield _compared(f"restore of {count} workloads in place / a loop and a sync, s", statistics.median(ours), statistics.median(theirs))
 
 
 def _cold_and_many_points(here: World, sizes: Sizes) -> Iterator[Row]:

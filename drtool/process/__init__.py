@@ -5,6 +5,7 @@ from drtool.process.carry import execute, pipe
 from drtool.process.child import SILENCE_SECONDS
 from drtool.process.frame import shown
 from drtool.process.labelled import end_commands, find_labelled, owner_of, process_exists
+from drtool.process.meanwhile import meanwhile
 from drtool.process.pipes import read_pipe_once
 from drtool.process.scope import (
     Interrupt,
@@ -40,6 +41,7 @@ __all__ = [
     "environment_of",
     "execute",
     "find_labelled",
+    "meanwhile",
     "owner_of",
     "patiently",
     "pipe",

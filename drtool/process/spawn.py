@@ -21,6 +21,7 @@ INHERITED = (
 """What a child may inherit; a stray RESTIC_HOST or AWS_PROFILE would change what a command means."""
 
 _GATE = 'read -r go <"$0" || exit 125; exec "$@"'
+_known_programs: dict[tuple[str, str], str] = {}
 PRIORITY = ("nice", "-n", "10", "ionice", "-c", "3")
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -79,7 +80,7 @@ def _spawn(command: Command, *, stdin: int, gate: int | None = None) -> subproce
     try:
         if gate is not None:
             _require_startable(argv, command, environment)
-            argv = ("/bin/sh", "-c", _GATE, f"/dev/fd/{gate}", *argv)
+            argv = _gated(argv, f"/dev/fd/{gate}")
         return subprocess.Popen(
             argv,
             env=environment,
@@ -101,13 +102,32 @@ def _spawn(command: Command, *, stdin: int, gate: int | None = None) -> subproce
         raise Refused(f"{command.argv[0]} cannot be started: {error}") from None
 
 
+def _gated(argv: tuple[str, ...], gate: str) -> tuple[str, ...]:
+    """Return the shell that waits at a gate and becomes the program; before a script of the shell it is the script's own that waits."""
+    match argv:
+        case ("sh", "-c", script, *rest):
+            return ("/bin/sh", "-c", f"read -r go <{gate} || exit 125; {script}", *rest)
+        case _:
+            return ("/bin/sh", "-c", _GATE, gate, *argv)
+
+
 def _require_startable(argv: tuple[str, ...], command: Command, environment: Mapping[str, str]) -> None:
     """Raise what starting would raise: behind the gate it is the shell that starts, and it always can."""
     for program in (argv[0], command.argv[0]):
-        path = os.path.join(command.directory or ".", program) if "/" in program else shutil.which(program, path=environment["PATH"])
+        path = os.path.join(command.directory or ".", program) if "/" in program else _found(program, environment["PATH"])
         if path is None or not os.path.exists(path):
             raise FileNotFoundError(2, "No such file or directory", program)
         if not os.access(path, os.X_OK) or os.path.isdir(path):
             raise PermissionError(13, "Permission denied", program)
     if command.directory is not None and not os.path.isdir(command.directory):
         raise FileNotFoundError(2, "No such file or directory", command.directory)
+
+
+def _found(program: str, path: str) -> str | None:
+    """Return where a program lies: there, where it was found before and is still one, as the search may cost more than the program."""
+    known = _known_programs.get((program, path))
+    if known is None or not os.access(known, os.X_OK):
+        known = shutil.which(program, path=path)
+        if known is not None:
+            _known_programs[program, path] = known
+    return known

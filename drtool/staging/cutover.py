@@ -105,8 +105,7 @@ def finish(owner: Owner, staging: str, marker: Marker, *, told: Callable[[str], 
         write_marker(owner, marker_path, replace(marker, state="done"))
     if marker.undone:
         _forget_undone(owner, marker)
-    file_system.remove_tree(staging)
-    remove_spent(owner, marker_path)
+    remove_spent(owner, marker_path, staging=staging)
     return marker.moves
 
 

@@ -18,7 +18,7 @@ from drtool.staging.marker import (
     read_marker,
     write_marker,
 )
-from drtool.staging.settle import note_landed
+from drtool.staging.settle import note_landed, written_early
 from drtool.staging.staged import Staged, locator_of
 from drtool.staging.unfinished import refuse_unfinished
 from drtool.trees.filesystem import below, is_inside, require_plain
@@ -86,28 +86,28 @@ def land(owner: Owner, *, request: LandRequest, site: Site) -> Iterator[Landing]
         within=request.within,
         left_out=left_out_of(owner, request) if request.destination.form == "original" and not request.leave_excluded else None,
     )
-    write_marker(owner, marker_path, marker)
     try:
-        file_system.make_directory(staging, private=True)
-        yield Landing(
-            way=LandingWay(file_system.runner, staging),
-            landed=Landed(
-                workload=request.member.workload,
-                source=owner.source,
-                destination=request.destination,
-                target=site.target,
-                locator=locator_of(
-                    Staged(
-                        staging=staging,
-                        content=moves[0].content if moves else "",
-                        target=site.target,
-                        marker=marker_path,
-                        moves=moves,
-                        sandbox=site.home if request.destination.form == "sandbox" else "",
-                    )
+        write_marker(owner, marker_path, marker, then_make=staging)
+        with written_early(owner.settling, file_system, site.home, expected_bytes=request.bytes):
+            yield Landing(
+                way=LandingWay(file_system.runner, staging),
+                landed=Landed(
+                    workload=request.member.workload,
+                    source=owner.source,
+                    destination=request.destination,
+                    target=site.target,
+                    locator=locator_of(
+                        Staged(
+                            staging=staging,
+                            content=moves[0].content if moves else "",
+                            target=site.target,
+                            marker=marker_path,
+                            moves=moves,
+                            sandbox=site.home if request.destination.form == "sandbox" else "",
+                        )
+                    ),
                 ),
-            ),
-        )
+            )
     except Interrupted:
         raise  # told to stop: the marker hands it to the sweep
     except DrtoolError:

@@ -99,21 +99,25 @@ class Marker:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A file that may be a label, as it was read last: what it holds, what that says, and the key by which it was found proven."""
+    """A file that may be a label, as it was read last: what it holds, what that says, as written and where it lies, by which key proven."""
 
     body: bytes
     marker: Marker | None
+    here: Marker | None
     said: Mapping[str, Any]
     proven_by: bytes = field(default=b"", repr=False)
 
 
-def write_marker(owner: Owner, path: str, marker: Marker) -> None:
-    """Write a marker, whole or not at all, with its proof; one that names no machine is this machine's from here on."""
+def write_marker(owner: Owner, path: str, marker: Marker, *, then_make: str = "") -> None:
+    """Write a marker, whole or not at all, with its proof, then make the new private directory that it labels.
+
+    One that names no machine is this machine's from here on.
+    """
     named = marker if marker.machine else replace(marker, machine=owner.machine())
     told = encode(named)
     del told["unproven"], told["spent"]
     proof = prove(owner.proofs(), posixpath.basename(path), told)
-    owner.file_system.write(path, canonical({**told, "proof": proof}) + b"\n")
+    owner.file_system.write(path, canonical({**told, "proof": proof}) + b"\n", then_make=then_make)
 
 
 def read_markers(owner: Owner, directories: Iterable[str], *, as_written: bool = False) -> dict[str, Marker]:
@@ -152,10 +156,13 @@ def _where_it_lies(marker: Marker, path: str) -> Marker:
     return replace(marker, aside=there(marker.aside), target=there(marker.target), base=there(marker.base), moves=moves)
 
 
-def remove_spent(owner: Owner, path: str) -> None:
-    """Remove the label of an exchange that has ended; it is remembered, so that a copy of it which comes back does nothing."""
+def remove_spent(owner: Owner, path: str, *, staging: str = "") -> None:
+    """Remove the label of an exchange that has ended, behind its staging place; a copy of it which comes back does nothing."""
     owner.proofs().spend(posixpath.basename(path))
-    owner.file_system.remove_file(path)
+    if staging:
+        owner.file_system.remove_tree(staging, label=path)
+    else:
+        owner.file_system.remove_file(path)
 
 
 def read_marker(owner: Owner, path: str) -> Marker | None:
@@ -176,7 +183,8 @@ def _read(owner: Owner, places: Iterable[str], *, inside: bool, as_written: bool
     for path, body in bodies(owner.file_system, places, inside=inside).items():
         known = owner.read.get(path)
         if known is None or known.body != body:
-            known = owner.read[path] = Read(body, *(_parse(body) or (None, {})))
+            parsed, said = _parse(body) or (None, {})
+            known = owner.read[path] = Read(body, parsed, parsed and _where_it_lies(parsed, path), said)
         marker, said = known.marker, known.said
         if marker is None or (marker.by, marker.source) != (owner.by, owner.source):
             continue
@@ -189,7 +197,9 @@ def _read(owner: Owner, places: Iterable[str], *, inside: bool, as_written: bool
             spent = not doubt and is_spent(proofs, name, said)
             if doubt or spent:
                 marker = replace(marker, unproven=digest_of(name, said) if spent else doubt, spent=spent)
-        markers[path] = marker if as_written else _where_it_lies(marker, path)
+                markers[path] = marker if as_written else _where_it_lies(marker, path)
+                continue
+        markers[path] = marker if as_written or known.here is None else known.here
     return markers
 
 

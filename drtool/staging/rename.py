@@ -52,7 +52,7 @@ for old, new in zip(fields[0::2], fields[1::2]):
         sys.exit({errno.EXDEV: 3, errno.EEXIST: 4}.get(error.errno, 5))
 """
 _EITHER: Final = (
-    'if command -v perl >/dev/null; then exec perl -e "$1" "$(uname -m 2>/dev/null)"; fi; '
+    'if command -v perl >/dev/null; then exec perl -e "$1" "${4:-$(uname -m 2>/dev/null)}"; fi; '
     'for python in python3 "$3"; do if command -v "$python" >/dev/null; then exec "$python" -c "$2"; fi; done; exit 127'
 )
 _ELSEWHERE: Final = 3
@@ -73,7 +73,8 @@ def rename_all(file_system: FileSystem, pairs: Iterable[tuple[str, str]]) -> tup
     if not joined:
         return ()
     own = sys.executable if file_system.runner.name == "local" else "python3"
-    completed = file_system.run("sh", "-c", _EITHER, "drtool-rename", _PERL, _PYTHON, own, standard_input=joined)
+    machine = os.uname().machine if file_system.near is not None else ""
+    completed = file_system.run("sh", "-c", _EITHER, "drtool-rename", _PERL, _PYTHON, own, machine, standard_input=joined)
     if completed.exit_code == 0:
         return tuple(os.fsdecode(name) for name in completed.standard_output.split(b"\0") if name)
     if completed.exit_code == _NO_PROGRAM:

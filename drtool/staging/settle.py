@@ -1,14 +1,25 @@
-"""On its disk before it is called so: one sync for all that was landed in a folder, and behind it only the renames of each exchange."""
+"""On its disk before it is called so: one sync for all that was landed in a folder, and behind it only the renames of each exchange.
+
+That sync need not wait for the last landing: while more comes, what came already is written back beside it.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import posixpath
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
+from drtool import process
 from drtool.model.plan import Move
 from drtool.trees.filesystem import FileSystem
+
+EARLY_BYTES: Final = 64 << 20
+"""What is smaller is on its disk as quickly at the end."""
+EARLY_SECONDS: Final = 2.0
+"""So long data comes before it is written back beside what still comes, and so long between two such syncs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +55,39 @@ def settle(settling: Settling, files: FileSystem, staging: str, *, moves: Collec
             files.settle_directories(sorted(around | {posixpath.dirname(move.content) for move in moves}))
         else:
             home = posixpath.dirname(staging)
-            covered = {each for each in settling.landed.copy() if posixpath.dirname(each) == home} if staging in settling.landed else set()
+            covered = _landed_in(settling, home) if staging in settling.landed else set()
             for directory in sorted(around):
                 files.settle(directory)
-            settling.settled.update(covered)
-            settling.landed.difference_update(covered)
+            _note_settled(settling, covered)
         settling.settled.discard(staging)
+
+
+@contextlib.contextmanager
+def written_early(settling: Settling, files: FileSystem, home: str, *, expected_bytes: int) -> Iterator[None]:
+    """Write back what was restored in a folder while more comes: there is less to wait for when the last of it is there.
+
+    Such a sync settles what was landed before it began, and nothing of what came after that.
+    """
+    if expected_bytes < EARLY_BYTES:
+        yield
+        return
+
+    def write_back() -> None:
+        with settling.one_at_a_time:
+            covered = _landed_in(settling, home)
+            files.settle(home)
+            _note_settled(settling, covered)
+
+    with process.meanwhile(write_back, seconds=EARLY_SECONDS):
+        yield
+
+
+def _landed_in(settling: Settling, home: str) -> set[str]:
+    return {each for each in settling.landed.copy() if posixpath.dirname(each) == home}
+
+
+def _note_settled(settling: Settling, covered: set[str]) -> None:
+    """Note that a sync which began when these were landed has ended; what was changed meanwhile is not landed any more, nor settled."""
+    still = covered & settling.landed
+    settling.settled.update(still)
+    settling.landed.difference_update(still)

@@ -22,8 +22,10 @@ LONGEST_FIELD_BYTES = 1 << 20
 _GONE = (b"No such file or directory", b"Not a directory")
 _MAKE_WHOLE = (
     'set -eu; umask 077; new="$1.new"; if [ -e "$new" ] || [ -L "$new" ]; then rm -f -- "$new"; fi; '
-    'dd of="$new" bs=64k conv=excl,fsync status=none; mv -T -- "$new" "$1"; exec sync -- "${1%/*}/"'
+    'dd of="$new" bs=64k conv=excl,fsync status=none; mv -T -- "$new" "$1"; '
+    'if [ "$#" -eq 1 ]; then exec sync -- "${1%/*}/"; fi; sync -- "${1%/*}/"; exec mkdir -m 700 -- "$2"'
 )
+_REMOVE_BOTH = 'rm -rf --one-file-system -- "$1" && exec rm -f -- "$2"'
 
 _MOUNTS = 'realpath -z -m -- "$1" && exec cat -- /proc/self/mountinfo'
 
@@ -142,9 +144,14 @@ class FileSystem:
         """Make the missing directories above `path`."""
         self.require(f"making the directories above {path}", "mkdir", "-p", "--", posixpath.dirname(path))
 
-    def write(self, path: str, content: bytes) -> None:
-        """Write a small file whole or not at all, readable by this user only."""
-        self.require(f"writing {path}", "sh", "-c", _MAKE_WHOLE, "drtool", path, standard_input=content)
+    def write(self, path: str, content: bytes, *, then_make: str = "") -> None:
+        """Write a small file whole or not at all, readable by this user only; once it is on its disk, make a new directory as private.
+
+        Refused, with the file written, when anything stands where that directory should be.
+        """
+        what = f"writing {path}" + (f" and making {then_make}" if then_make else "")
+        made = (then_make,) if then_make else ()
+        self.require(what, "sh", "-c", _MAKE_WHOLE, "drtool", path, *made, standard_input=content)
 
     def remove_file(self, path: str) -> None:
         """Remove one file; already gone is success."""
@@ -156,13 +163,14 @@ class FileSystem:
         if completed.exit_code != 0 and self.exists(path):
             raise Refused(f"removing {path} failed: {completed.said(300)}")
 
-    def remove_tree(self, path: str) -> None:
-        """Remove a tree without crossing into another file system or following a link; already gone is success.
+    def remove_tree(self, path: str, *, label: str = "") -> None:
+        """Remove a tree without crossing into another file system or following a link, then its label; already gone is success.
 
         Refused while anything is mounted in it: what is bound there from the same file system has no device number of its own.
         """
         self.refuse_mounted(path)
-        removal = ("rm", "-rf", "--one-file-system", "--", path)
+        both = ("sh", "-c", _REMOVE_BOTH, "drtool", path, label)
+        removal = both if label else ("rm", "-rf", "--one-file-system", "--", path)
         if self.run(*removal).exit_code == 0:
             return
         # restored directories may forbid their owner to change them

@@ -20,6 +20,7 @@ _LETTERS: Final = {
     stat.S_IFBLK: "b",
     stat.S_IFCHR: "c",
 }
+_CHUNK_BYTES: Final = 1 << 16
 _NOT_THERE: Final = (errno.ENOENT, errno.ENOTDIR)
 
 
@@ -108,11 +109,21 @@ def read_private(path: str, *, most_bytes: int) -> bytes | None:
         if not _is_private(os.lstat(path), most_bytes):  # a device is not even opened
             return None
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY)
-        with open(descriptor, "rb") as stream:
-            body = stream.read(most_bytes + 1) if _is_private(os.fstat(descriptor), most_bytes) else b""
+        try:
+            body = _read(descriptor, most_bytes + 1) if _is_private(os.fstat(descriptor), most_bytes) else b""
+        finally:
+            os.close(descriptor)
     except (OSError, ValueError):
         return None
     return body if 0 < len(body) <= most_bytes else None
+
+
+def _read(descriptor: int, most_bytes: int) -> bytes:
+    """Return the first bytes of a small file; there are hundreds, and a stream for each costs more than what is in it."""
+    body = b""
+    while len(body) < most_bytes and (chunk := os.read(descriptor, min(most_bytes - len(body), _CHUNK_BYTES))):
+        body += chunk
+    return body
 
 
 def regular_files(root: str, paths: Iterable[str]) -> dict[str, int]:

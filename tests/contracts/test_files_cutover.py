@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -95,7 +96,7 @@ def live(tmp_path: Path) -> Path:
     return directory
 
 
-@pytest.mark.parametrize(("dying", "most"), [(DyingRunner, 8), (DyingElsewhere, 16)])
+@pytest.mark.parametrize(("dying", "most"), [(DyingRunner, 7), (DyingElsewhere, 15)])
 def test_a_cutover_killed_anywhere_is_finished_forward_by_repeating_or_sweeping(
     live: Path, dying: Callable[[int], DyingRunner], most: int
 ) -> None:
@@ -125,6 +126,60 @@ def test_a_cutover_killed_anywhere_is_finished_forward_by_repeating_or_sweeping(
             assert count >= most
             return
     pytest.fail("the cutover never ended")
+
+
+class DyingInside(LocalRunner):
+    """The process dies with its command, where that is killed in the middle."""
+
+    def run(
+        self,
+        command: Command,
+        *,
+        on_output: LineListener | None = None,
+        on_error: LineListener | None = None,
+        keep_bytes: int = 64 * 1024 * 1024,
+    ) -> Completed:
+        completed = super().run(command, on_output=on_output, on_error=on_error, keep_bytes=keep_bytes)
+        if completed.exit_code == -signal.SIGKILL:
+            raise Interrupted
+        return completed
+
+
+def killed_in(folder: Path, program: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a program kill itself before it does anything, where its words begin so."""
+    folder.mkdir()
+    (folder / program).write_text(f'#!/bin/sh\ncase "$*" in "{words}"*) kill -9 $$;; esac\nexec {shutil.which(program)} "$@"\n')
+    (folder / program).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+
+def test_a_label_that_was_written_and_whose_folder_was_not_made_is_swept(
+    live: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        killed_in(tmp_path / "programs", "mkdir", "-m 700", patch)
+        with pytest.raises(Interrupted):
+            landed_in(source_at(live, runner=DyingInside()), request_for(str(live)))
+    (label,) = {*os.listdir(live.parent)} - {live.name}
+    assert label.endswith(".json")
+    for leftover in source_at(live).leftovers(()):
+        source_at(live).release(leftover)
+    assert os.listdir(live.parent) == [live.name]
+
+
+def test_a_label_whose_staging_place_was_removed_is_swept(live: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    landed = landed_in(source_at(live), request_for(str(live)))
+    with monkeypatch.context() as patch:
+        killed_in(tmp_path / "programs", "rm", "-f -- ", patch)
+        with pytest.raises(Interrupted):
+            source_at(live, runner=DyingInside()).cutover(landed)
+    assert not Path(staged(landed).staging).exists()
+    assert Path(staged(landed).marker).exists()
+    for leftover in source_at(live).leftovers(()):
+        if leftover.what == "staging":
+            source_at(live).release(leftover)
+    assert not Path(staged(landed).marker).exists()
+    assert (live / "file").read_bytes() == b"restored"
 
 
 @pytest.mark.parametrize("dying", [DyingRunner, DyingElsewhere])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,10 +16,11 @@ from drtool.model.command import Command, Completed
 from drtool.model.plan import Landed, Move
 from drtool.model.policy import SourcePolicy
 from drtool.ports import Piped, Runner
+from drtool.process import Interrupt, Scope, scope
 from drtool.runners.local import LocalRunner
 from drtool.runners.ssh import SshRunner
 from drtool.sources.files.source import FilesSource
-from drtool.staging.settle import Settling, forget_landed, note_landed, settle
+from drtool.staging.settle import EARLY_BYTES, Settling, forget_landed, note_landed, settle, written_early
 from drtool.staging.staged import staged
 from drtool.testing.fixed_clock import FixedClock
 from drtool.testing.source_contract import BY
@@ -28,7 +30,7 @@ from tests.rig.sshd import SshServer
 from tests.rig.starts import Starts
 
 COUNT = 20
-MOST_COMMANDS_HERE, MOST_PROCESSES_HERE, MOST_COMMANDS_ELSEWHERE = 12, 30, 24
+MOST_COMMANDS_HERE, MOST_PROCESSES_HERE, MOST_COMMANDS_ELSEWHERE = 10, 22, 22
 
 
 class Counting:
@@ -140,6 +142,68 @@ def test_one_sync_serves_all_that_was_landed_before_it(tmp_path: Path) -> None:
     assert [is_whole(argv) for argv in syncs_of(runner)] == [True, False, False]
     source.cutover(land(source, last))
     assert [is_whole(argv) for argv in syncs_of(runner)] == [True, False, False, True], "its data came after that sync"
+
+
+def until(condition: Callable[[], bool]) -> None:
+    while not condition():
+        time.sleep(0.01)
+
+
+def test_what_came_is_written_back_while_more_comes_and_no_more_than_that_is_settled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("drtool.staging.settle.EARLY_SECONDS", 0.01)
+    runner = CountingHere()
+    first, second, small = make_workloads(tmp_path, 3)
+    source = source_at(first, second, runner=runner)
+    came_before = land(source, first)
+    with source.land(replace(request_for(str(second)), bytes=EARLY_BYTES)) as landing:
+        until(lambda: len(syncs_of(runner)) > 1)  # the first of them has ended
+        root = Path(landing.way_of("").directory + str(second))
+        root.mkdir(parents=True)
+        (root / "file").write_bytes(b"restored")
+    assert all(map(is_whole, syncs_of(runner)))
+    runner.heard.clear()
+    source.cutover(came_before)
+    assert [is_whole(argv) for argv in syncs_of(runner)] == [False]
+    source.cutover(landing.landed)
+    assert [is_whole(argv) for argv in syncs_of(runner)] == [False, True], "its last byte came after each sync beside it had begun"
+    assert (second / "file").read_bytes() == b"restored"
+    runner.heard.clear()
+    with source.land(replace(request_for(str(small)), bytes=EARLY_BYTES - 1)):
+        time.sleep(0.1)
+    assert syncs_of(runner) == []
+
+
+def test_what_is_taken_back_while_a_sync_runs_is_not_settled_by_it(tmp_path: Path) -> None:
+    settling, place = Settling(), f"{tmp_path}/one"
+    Path(place).mkdir()
+    note_landed(settling, place)
+
+    class TakenBackMeanwhile(CountingHere):
+        def run(self, command: Command, **more: Any) -> Completed:  # noqa: ANN401 - passed on
+            if not self.heard:
+                forget_landed(settling, place)
+            return super().run(command, **more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("drtool.staging.settle.EARLY_SECONDS", 0.01)
+        runner = TakenBackMeanwhile()
+        with written_early(settling, FileSystem(runner), str(tmp_path), expected_bytes=EARLY_BYTES):
+            until(lambda: len(runner.heard) > 1)
+    assert settling == Settling(one_at_a_time=settling.one_at_a_time)
+
+
+def test_a_stop_ends_what_is_written_back_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("drtool.staging.settle.EARLY_SECONDS", 0.01)
+    (tmp_path / "sync").write_text("#!/bin/sh\nexec sleep 600\n")
+    (tmp_path / "sync").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    interrupt, runner = Interrupt(), CountingHere()
+    with scope(Scope(interrupt=interrupt)), written_early(Settling(), FileSystem(runner), str(tmp_path), expected_bytes=EARLY_BYTES):
+        until(lambda: bool(runner.heard))
+        interrupt.request(2)
+    assert len(runner.heard) == 1
 
 
 def test_each_is_on_its_disk_before_it_is_called_so(tmp_path: Path) -> None:

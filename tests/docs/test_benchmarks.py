@@ -26,7 +26,8 @@ def test_the_benchmark_prints_its_table(home: Path) -> None:
     assert rows["its listing calls"] == ["1"]
     assert len(rows["first backup of the tree, s"]) == 3
     assert len(rows["3 small workloads / a shell loop, s"]) == 3
-    assert len(rows["restore of 2 workloads in place / a shell loop, s"]) == 3
+    assert len(rows["restore of 2 workloads in place / a loop and a sync, s"]) == 3
+    assert len(rows["the same, bare restic and a sync behind it"]) == 3
     assert "`drtool status` with 20 points, CPU ms" in rows
     assert "plan of 100 workloads, 1000 points, CPU s" in rows
 

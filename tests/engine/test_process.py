@@ -211,6 +211,15 @@ def test_children_are_announced() -> None:
     assert announced == [(int(done.standard_output), "sh")]
 
 
+@pytest.mark.parametrize("script", ['echo "$0,$#,$*"; no-such-program', "\n# words\nset -eu; echo $nothing", 'exec cat -- "$1"', "if"])
+def test_a_script_does_behind_the_gate_what_it_does_at_once(script: str) -> None:
+    at_once = process.execute(shell(script, "a b", "c"))
+    with process.scope(process.Scope(on_start=lambda _pid, _program: None)):
+        behind = process.execute(shell(script, "a b", "c"))
+    assert (behind.exit_code, behind.standard_output) == (at_once.exit_code, at_once.standard_output)
+    assert behind.standard_error == at_once.standard_error or script == "if"  # what cannot be read is said in other words
+
+
 def test_nice() -> None:
     assert process.execute(Command(("nice",), nice=True)).standard_output == b"10\n"
 
@@ -292,9 +301,10 @@ def test_standard_input_comes_before_the_producer_and_is_not_hashed(tmp_path: Pa
     assert (piped.bytes, piped.sha256) == (4, hashlib.sha256(b"body").hexdigest())
 
 
-def test_a_child_begins_only_after_it_was_written_down(tmp_path: Path) -> None:
+@pytest.mark.parametrize("what", ["in on_start", "in on_start of a program"])
+def test_a_child_begins_only_after_it_was_written_down(tmp_path: Path, what: str) -> None:
     target = tmp_path / "target"
-    ended = subprocess.run([sys.executable, "-c", DIES, "in on_start", str(target)], check=False)
+    ended = subprocess.run([sys.executable, "-c", DIES, what, str(target)], check=False)
     assert ended.returncode == -signal.SIGKILL
     time.sleep(0.5)
     assert not target.exists()
@@ -316,7 +326,9 @@ from drtool.model.command import Command
 when, target = sys.argv[1:]
 def die(*_words):
     os.kill(os.getpid(), signal.SIGKILL)
-on_start = die if when == "in on_start" else lambda pid, program: threading.Timer(0.1, die).start()
+on_start = die if when.startswith("in on_start") else lambda pid, program: threading.Timer(0.1, die).start()
 with process.scope(process.Scope(label="dies", on_start=on_start)):
+    if when == "in on_start of a program":
+        process.execute(Command(("touch", target)))
     process.execute(Command(("sh", "-c", 'sleep 0.3; cat >"$1.new"; mv "$1.new" "$1"', "sh", target), standard_input=b"x" * 300_000))
 """
