@@ -40,16 +40,17 @@ SOURCES: Mapping[str, SourceKind] = {
 FACTS: Mapping[str, KindFacts] = {name: kind.facts for name, kind in SOURCES.items()}
 
 
-def make_notary(policy: Policy, *, state_directory: str, standing_in: Adoption | None = None) -> Notary:
-    """Build what tells who we are; whose key signs is asked only when something is signed."""
+def make_notary(policy: Policy, *, state_directory: str, standing_in: Adoption | None = None, for_another: bool = False) -> Notary:
+    """Build what tells who we are, or `for_another` whose points a trusted side forgets; who signs is asked when something is signed."""
     from drtool.app.notary import Notary
+    from drtool.app.trusted_notary import TrustedNotary
 
     def folder() -> EvidenceFolder:
         from drtool.catalog.evidence_folder import EvidenceFolder
 
         return EvidenceFolder(state_directory, key=policy.evidence_key, resolve=lambda reference: make_secrets().resolve(reference))
 
-    return Notary(
+    return (TrustedNotary if for_another else Notary)(
         policy,
         state_directory,
         os.environ,
@@ -116,6 +117,7 @@ def make_adapters(
             by=policy.name,
             clock=clock,
             met=lambda name=name: met(name),  # type: ignore[misc]
+            others_forget=policy.repositories[name].append_only,
             complete=natives.complete,
         )
         for name, each in bare.items()

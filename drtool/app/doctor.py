@@ -23,6 +23,7 @@ from drtool.model.secret import SecretReference
 from drtool.planning.damaged import spell_damage
 from drtool.planning.evidence import damage
 from drtool.planning.memory import spell_vanished
+from drtool.planning.only_taking import spell_append_only
 from drtool.planning.words import spell_count
 from drtool.ports import Finding, Runner, WorkPlace
 from drtool.process import shown
@@ -142,7 +143,17 @@ def _asked_of(names: Iterable[str], subjects: tuple[str, ...]) -> list[str]:
 
 
 def _repository(adapters: Adapters, name: str, coming: int) -> tuple[Finding, ...]:
-    return asked(f"repository {name}", lambda: adapters.repositories[name].examine(_work_places(adapters, name), coming_bytes=coming))
+    found = asked(f"repository {name}", lambda: adapters.repositories[name].examine(_work_places(adapters, name), coming_bytes=coming))
+    return (*found, *_trust(adapters, name))
+
+
+def _trust(adapters: Adapters, name: str) -> tuple[Finding, ...]:
+    """Say who forgets in a store that only takes, and for whom this machine does."""
+    policy = adapters.policy.repositories[name]
+    subject = f"repository {name}"
+    taking = (Finding(subject, good=True, text=spell_append_only(name)),) if policy.append_only else ()
+    forgets = (Finding(subject, good=True, text=f"this machine forgets there for {of}: drtool forget {of}") for of in policy.forget_for)
+    return (*taking, *forgets)
 
 
 def _sets_about(adapters: Adapters, subjects: tuple[str, ...]) -> list[str]:

@@ -98,6 +98,14 @@ class App:
         """Free the space that nothing claims any more."""
         return verbs.upkeep.prune(self._runtime, what)
 
+    def plan_forget(self, names: Iterable[str] = ()) -> Plan:
+        """Return what `forget` would forget now, with what keeps every other point."""
+        return verbs.forgetting.plan_forget(self._runtime, names)
+
+    def forget(self, what: Plan | Iterable[str] = (), *, looked: bool = False) -> Report:
+        """Forget, as the trusted side of a store, points of another policy (its name, and the repository, where several are meant)."""
+        return verbs.forgetting.forget(self._runtime, what, looked=looked)
+
     # recover and prove
     def plan_restore(self, request: RestoreRequest) -> Plan:
         """Return what `restore` would do: the points are chosen, their manifests read, and places, room and paths looked at."""

@@ -49,6 +49,8 @@ class StatusView:
     """Runs of this machine that died, and after which nobody has tidied up."""
     unfinished: tuple[Unfinished, ...] = ()
     """Exchanges of places that lie in pieces, and that no sweep could finish yet."""
+    append_only: tuple[str, ...] = ()
+    """Repositories from which nothing can be removed from here."""
 
 
 def checked_status(runtime: Runtime, *, refresh: bool = False) -> StatusView:
@@ -84,6 +86,7 @@ def status(runtime: Runtime, *, refresh: bool = False) -> StatusView:
         untimed=untimed,
         dead=dead_runs(runtime.state_directory),
         unfinished=UnfinishedFile(runtime.state_directory, by=policy.name).load(),
+        append_only=tuple(name for name, each in policy.repositories.items() if each.append_only),
     )
 
 

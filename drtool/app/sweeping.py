@@ -120,6 +120,7 @@ def _plan(
 ) -> Plan:
     """Plan to release what runs that are over left behind, as found after `dead` was told."""
     swept = frozenset(runtime.origin.swept(runtime.policy))
+    removable = {name for name in swept if not runtime.policy.repositories[name].append_only}
     return plan_what_to_sweep(
         found.leftovers,
         run=runtime.clock.fresh_id(),
@@ -132,7 +133,7 @@ def _plan(
         over_runs=frozenset(runtime.notary.acceptance.over_runs),
         kept=kept,
         # Where a manifest is missed, what it claims looks unsealed.
-        unsealed={name: () if listing.vanished or name not in swept else listing.unsealed for name, listing in found.repositories.items()},
+        unsealed={name: each.unsealed for name, each in found.repositories.items() if name in removable and not each.vanished},
         holds={name: listing.holds for name, listing in found.repositories.items()},
         claims=found.claims if found.repositories.keys() <= swept else None,
         problems=problems,

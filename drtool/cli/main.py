@@ -28,6 +28,7 @@ SECTIONS: Final = {
         "copy": ("copy", "Bring the copies up to date."),
         "verify": ("verify", "Read every stored byte against its digests."),
         "prune": ("prune", "Free the space that nothing claims."),
+        "forget": ("forget", "Forget, as the trusted side, for who may only add."),
     },
     "Recover and prove": {
         "restore": ("restore", "Bring sets back; shows the plan and asks."),

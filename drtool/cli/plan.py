@@ -29,6 +29,16 @@ def run(context: click.Context, sets: tuple[str, ...], due: bool) -> int:  # noq
     return _show(session, session.app().plan_run(sets, due=due))
 
 
+@command.command("forget")
+@click.argument("name", required=False)
+@click.argument("repository", required=False)
+@click.pass_context
+def forget(context: click.Context, name: str | None, repository: str | None) -> int:
+    """Print what `drtool forget` would do, and what keeps every point (-v)."""
+    session = open_session(context)
+    return _show(session, session.app().plan_forget(tuple(filter(None, (name, repository)))))
+
+
 @command.command("restore", cls=DestinationVerb)
 @restore_options
 @click.pass_context

@@ -79,4 +79,5 @@ def _lines(view: StatusView) -> list[str]:
         gone=view.gone,
         untimed=view.untimed,
         dead=(*view.dead, *view.unfinished),
+        append_only=view.append_only,
     )

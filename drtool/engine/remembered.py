@@ -45,6 +45,7 @@ class Remembered:
         by: the policy's name; only its own points are remembered.
         clock: time.
         met: tells whether one was ever listed at its address, whatever is remembered.
+        others_forget: whether a trusted side forgets there what this machine has sealed.
         complete: adds to a listing what platforms say of what they keep of its points.
     """
 
@@ -56,11 +57,12 @@ class Remembered:
         by: str,
         clock: Clock,
         met: Callable[[], bool] = lambda: False,
+        others_forget: bool = False,
         complete: Callable[[Listing, Callable[[str], bytes]], Listing] = lambda listing, _read: listing,
     ) -> None:
         self.name = repository.name
         self._repository, self._folder, self._by, self._clock, self._met = repository, folder, by, clock, met
-        self._complete = complete
+        self._complete, self._others_forget = complete, others_forget
         self._written: dict[str, str] = {}
         self._unlisted: tuple[Vanished, ...] = ()
 
@@ -93,7 +95,7 @@ class Remembered:
         with self._noting():
             listing = self._repository.list(maximum_age_seconds=maximum_age_seconds)
         if listing.taken >= began:  # else one that was taken earlier is given again
-            after = self._change(lambda known: decide.remember(before, known, listing, by=self._by))
+            after = self._change(lambda known: decide.remember(before, known, listing, by=self._by, others_forget=self._others_forget))
             if after.vanished and not before.vanished:
                 self._identify()
             self._unlisted = self._contradictions(written, listing)

@@ -243,6 +243,8 @@ class Forget:
     points: tuple[str, ...]
     expected: str = ""
     rules: Quarantine = field(default_factory=Quarantine)
+    late: tuple[str, ...] | None = None
+    """Of what this machine forgets for another: what came long after its date, and takes nobody's place. None: it forgets its own."""
 
 
 @dataclass(frozen=True, slots=True)

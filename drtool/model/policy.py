@@ -47,6 +47,10 @@ class RepositoryPolicy:
     download_limit: int | None = None
     timeout: timedelta = timedelta(seconds=60)
     """How long an unreachable or locked repository is waited for."""
+    append_only: bool = False
+    """Whether its store lets nothing be removed from here."""
+    forget_for: Mapping[str, ForgetFor] = field(default_factory=dict)
+    """Whose points this machine forgets there, as the trusted side of a store that lets them only add; by the name of their policy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +174,16 @@ class Quarantine:
     shrinks_below: float | None = 0.5
     grows_above: float | None = None
     points_per_day: int | None = 50
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetFor:
+    """Whose points a trusted machine forgets: of these machines, signed by these keys, by these rules for each of their sets."""
+
+    machines: tuple[str, ...]
+    signers: tuple[str, ...]
+    keep: Retention
+    quarantine: Quarantine = Quarantine()
 
 
 _SCHEDULED: Final = Quarantine(points_per_day=12)

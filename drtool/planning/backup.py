@@ -17,6 +17,7 @@ from drtool.planning.copy import copy_step, lacking
 from drtool.planning.forget import ForgetDecision, decide_forget, forget_step
 from drtool.planning.hooks import Gate, hook_steps
 from drtool.planning.limits import used_of, with_limits
+from drtool.planning.only_taking import spell_append_only
 from drtool.planning.order import set_of
 from drtool.planning.others import others_of
 from drtool.planning.quarantine import explained, guard_steps
@@ -246,6 +247,9 @@ def _after_seal(
     leap = _leap(policy, backup_set, held, now=now)
     draft.notes += [f"{backup_set.name}: {leap.words}"] if leap else []
     for repository, needs in arrived.items():
+        if policy.repositories[repository].append_only:
+            draft.notes.append(f"{backup_set.name}: {spell_append_only(repository)}")
+            continue
         decision = decide_forget(policy, backup_set, held[repository], fresh=fresh, now=now, stopped=leap.reason if leap else "")
         if decision is None:
             draft.notes.append(f"{backup_set.name}: nothing is forgotten in {repository}, which could not be listed")

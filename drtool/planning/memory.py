@@ -29,12 +29,13 @@ _WHOLE = "all of it"
 """Given up last, when the repository itself is."""
 
 
-def remember(before: Memory, known: Memory, listing: Listing, *, by: str) -> Memory:
+def remember(before: Memory, known: Memory, listing: Listing, *, by: str, others_forget: bool = False) -> Memory:
     """Return what is known once a repository was listed, with what is missed marked.
 
     `before` was known when the listing began and `known` is known now: only what both expect is missed, since others write and
     forget meanwhile. What this machine sealed or copied there is missed whenever it is gone. What was only seen there belongs to
-    others too, whose retention never removes the newest: it is missed while nothing newer of its set is listed.
+    others too, whose retention never removes the newest: it is missed while nothing newer of its set is listed. Where `others_forget`
+    for this machine, that is so of its own.
     """
     listed = {point.point: point for point in listing.points if point.by == by}
     newest = _newest(listed.values())
@@ -48,7 +49,7 @@ def remember(before: Memory, known: Memory, listing: Listing, *, by: str) -> Mem
             continue
         elif each.point not in expected:  # written down while the listing was taken
             points.append(each)
-        elif each.ours or each.missing_since is not None or newest.get(each.set, each.instant) <= each.instant:
+        elif (each.ours and not others_forget) or each.missing_since is not None or newest.get(each.set, each.instant) <= each.instant:
             points.append(replace(each, missing_since=each.missing_since or listing.taken))
     have = {each.point for each in known.points}
     points += [_seen(each) for each in listed.values() if each.point not in have and each.instant <= listing.taken + FUTURE_TOLERANCE]

@@ -7,6 +7,7 @@ from drtool.model.nearest import nearest
 from drtool.policy.document import SECTIONS
 from drtool.policy.stores import one_repository_twice, same_credentials, slips_in_names, whole_logins
 from drtool.policy.subjects import one_check_each
+from drtool.policy.trusted import trusted_sides
 from drtool.policy.units import shorten
 from drtool.policy.validate import entry_of, source_kinds
 
@@ -297,6 +298,7 @@ _RULES: tuple[Callable[[Document], None], ...] = (
     one_repository_twice,
     whole_logins,
     slips_in_names,
+    trusted_sides,
     _keeping,
     _cycles,
     _drills,

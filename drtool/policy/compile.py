@@ -12,6 +12,7 @@ from drtool.model.policy import (
     CopyPolicy,
     DrillPolicy,
     Exclusion,
+    ForgetFor,
     Hook,
     Hooks,
     NotifierPolicy,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from drtool.policy.schema import (
         DefaultsSchema,
         DrillSchema,
+        ForgetForSchema,
         HookSchema,
         KeepSchema,
         PolicySchema,
@@ -130,7 +132,14 @@ def _repository(name: str, body: RepositorySchema, *, site: str) -> RepositoryPo
         upload_limit=body.upload_limit,
         download_limit=body.download_limit,
         timeout=body.timeout,
+        append_only=body.append_only,
+        forget_for={of: _forget_for(each) for of, each in body.forget_for.items()},
     )
+
+
+def _forget_for(body: ForgetForSchema) -> ForgetFor:
+    rules = _quarantine(Quarantine(), body.quarantine)
+    return ForgetFor(tuple(dict.fromkeys(body.machines)), tuple(dict.fromkeys(body.signers)), Retention(**_said(body.keep)), rules)
 
 
 def _said(model: Any) -> dict[str, Any]:  # noqa: ANN401 - any of our schemas, or None

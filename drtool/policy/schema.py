@@ -74,6 +74,10 @@ class RepositorySchema(Strict):
     upload_limit: Size | None = Field(default=None, description="per second")
     download_limit: Size | None = Field(default=None, description="per second")
     timeout: Duration = timedelta(seconds=60)
+    append_only: bool = Field(default=False, description="nothing can be removed there from here: a trusted machine forgets and prunes")
+    forget_for: dict[Name, ForgetForSchema] = Field(
+        default_factory=dict, description="this machine is the trusted side: policies, by their `name:`, whose points it forgets here"
+    )
 
 
 class LimitsSchema(Strict):
@@ -141,6 +145,15 @@ class QuarantineSchema(Strict):
 
 
 Rules = Annotated[Annotated[Literal["off"], Tag("~name")] | Annotated[QuarantineSchema, Tag("~mapping")], Discriminator(_shape)]
+
+
+class ForgetForSchema(Strict):
+    """What a machine that may only add cannot do itself: whose points are forgotten for it, and by which rules."""
+
+    machines: Annotated[list[NonEmpty], Field(min_length=1)] = Field(description="the ids of the machines, as `drtool doctor` tells them")
+    signers: Annotated[list[Fingerprint], Field(min_length=1)] = Field(description="whose signatures on points count, no others")
+    keep: KeepSchema
+    quarantine: Rules | None = None
 
 
 class DefaultsSchema(Strict):

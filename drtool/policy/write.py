@@ -13,6 +13,7 @@ from drtool.model.policy import (
     CheckPolicy,
     DrillPolicy,
     Exclusion,
+    ForgetFor,
     Hook,
     Policy,
     Quarantine,
@@ -67,7 +68,14 @@ def _repository(repository: RepositoryPolicy, policy: Policy) -> dict[str, Any]:
         **({"verify": _verify(repository)} if repository.verify else {}),
         **_given(upload_limit=_size(repository.upload_limit), download_limit=_size(repository.download_limit)),
         "timeout": duration(repository.timeout),
+        **({"append_only": True} if repository.append_only else {}),
+        **_given(forget_for={name: _forget_for(each) for name, each in repository.forget_for.items()}),
     }
+
+
+def _forget_for(each: ForgetFor) -> dict[str, Any]:
+    rules = _quarantine(each.quarantine)
+    return {"machines": [*each.machines], "signers": [*each.signers], "keep": _retention(each.keep), "quarantine": rules}
 
 
 def _address(address: Address) -> dict[str, Any]:

@@ -68,3 +68,14 @@ def test_the_benchmark_of_a_nas_finds_everything_again(zfs_programs: str, home: 
     assert done.stdout.count("5 of 5 checks passed") == 2
     assert rows["pool.snapshot.create"] == ["1", "0.17"]
     assert int(rows["run: calls, per dataset"][0]) <= 26 + 11 * 6  # a few for the run, and so many for each
+
+
+def test_hosts_that_share_a_repository_lose_nothing(home: Path) -> None:
+    """Two of them, for a quarter of a minute, with calls that are killed; the program judges itself by bare restic."""
+    words = ["--minutes=0.25", "--hosts=2", "--one-in=3", f"--restic={restic.binary(restic.NEWEST)}"]
+    done = subprocess.run([sys.executable, str(ROOT / "benchmarks" / "hosts.py"), *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "errors: 0" in done.stdout
+    assert "; lost: 0" in done.stdout
+    assert "restic check --read-data: no errors were found" in done.stdout
+    assert "is gone and taken over by host 0" in done.stdout

@@ -66,6 +66,14 @@ def test_what_this_machine_forgets_is_not_missed_at_any_instant_of_the_forgettin
     assert kept == {"P001": False, "P002": True, "P003": False}, "a forgetting that failed holds for its own points only"
 
 
+def test_where_a_trusted_side_forgets_only_the_newest_of_a_set_is_missed() -> None:
+    points = days(4)
+    memory = decide.sealed(EMPTY, points)
+    for gone in points:
+        found = remember(memory, memory, listing("near", (each for each in points if each != gone)), by=BY, others_forget=True)
+        assert missing(found) == ([gone.point] if gone == points[-1] else [])
+
+
 def test_what_is_written_while_a_listing_is_taken_is_not_missed() -> None:
     before = decide.sealed(EMPTY, days(2))
     known = decide.sealed(before, [point("NEW")])

@@ -33,6 +33,7 @@ def status_lines(
     gone: Sequence[GoneSet] = (),
     untimed: Sequence[TaskStatus] = (),
     dead: Sequence[DeadRun | Unfinished] = (),
+    append_only: Sequence[str] = (),
 ) -> list[str]:
     """Return the table of sets, what needs attention, and the commands to type next."""
     rows: list[Sequence[str]] = [("SET", "POINT", "AGE", "RPO", "COPIES", "LAST PROOF", "RTO")]
@@ -52,6 +53,7 @@ def status_lines(
     lines += [f"  {printable(entry.attention)}" for entry in late]
     lines += [f"  {printable(entry.words)} {BAD}" for entry in dead]
     lines += [line for entry in sets for line in _never(entry)]
+    lines += [f"  {printable(name)} is append_only: nothing is forgotten there from here, its trusted side does" for name in append_only]
     if unscheduled:
         lines.append(f"  no schedule: {', '.join(map(printable, unscheduled))} (`drtool run --due` never takes {_them(unscheduled)})")
     commands = (*(entry.next for entry in troubled), *(entry.next for entry in late), *(SWEEP for _entry in dead))

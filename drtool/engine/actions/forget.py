@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from drtool.engine.actions.work import Work
-from drtool.engine.adapters import Adapters
 from drtool.engine.safeguard import own_points, require_unchanged
 from drtool.engine.unclaim import unclaim
 from drtool.model.errors import Conflict
@@ -12,6 +11,7 @@ from drtool.model.plan import Done, Forget, Forgotten, Guard, Verdict
 from drtool.model.quarantine import reasons_to_stop
 from drtool.planning.believed import believed, standing_holds
 from drtool.planning.evidence import damage, verified_points
+from drtool.planning.late import verdicts_for_another
 from drtool.planning.retention import verdicts
 
 
@@ -35,9 +35,7 @@ def forget(work: Work, action: Forget) -> Forgotten:
     holds = standing_holds(listing.holds, own, now=now)
     kept = {name: hold.reason for name in action.points for hold in holds if hold.set == of_set and hold.point in ("", name)}
     # The plan took the new point for complete and whole, and other points for what they were then.
-    kept |= {
-        each.point: ", ".join(each.reasons) for each in _judged(adapters, listing, of_set) if each.reasons and each.point in action.points
-    }
+    kept |= {each.point: ", ".join(each.reasons) for each in _judged(work, action, listing) if each.reasons and each.point in action.points}
     # What a platform keeps goes before the claim on it: killed in between, the next run forgets the rest.
     native = unclaim(
         adapters,
@@ -67,16 +65,21 @@ def _why_guarded(work: Work, repository: str) -> str:
     return ""
 
 
-def _judged(adapters: Adapters, listing: Listing, set: str) -> tuple[Verdict, ...]:  # noqa: A002 - the vocabulary's word
-    backup_set = adapters.policy.sets.get(set)
+def _judged(work: Work, action: Forget, listing: Listing) -> tuple[Verdict, ...]:
+    adapters, of_set = work.adapters, work.step.set
+    backup_set, own = adapters.policy.sets.get(of_set), own_points(listing, of_set)
     if backup_set is None:
         return ()
+    keep, now = adapters.policy.retention_in(backup_set, listing.repository), adapters.clock.now()
+    if action.late is not None:  # what came since the plan was made may have come late as well
+        late = {*action.late, *(own.keys() - {each.point for each in work.plan.verdicts})}
+        return verdicts_for_another(own.values(), keep, listing=listing, set=of_set, now=now, late=late)
     return verdicts(
-        own_points(listing, set).values(),
-        adapters.policy.retention_in(backup_set, listing.repository),
+        own.values(),
+        keep,
         repository=listing.repository,
-        set=set,
-        now=adapters.clock.now(),
+        set=of_set,
+        now=now,
         verified=verified_points(listing),
         damaged=damage(listing) is not None,
     )
