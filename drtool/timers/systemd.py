@@ -123,7 +123,6 @@ def _timer(wanted: WantedTimers, call: str) -> str:
         "[Timer]",
         f"OnCalendar=*-*-* *:{minutes}:{wanted.seconds:02}",
         "AccuracySec=1s",
-        "Persistent=yes",
         f"Unit={unit_name(wanted.policy, call, 'service')}",
         "",
         "[Install]",
