@@ -152,7 +152,7 @@ def _looks(hosts: list[Host]) -> list[str]:
     """Ask each host what it sees: its own as its own, those of its name as others'."""
     problems = []
     for host in hosts:
-        answer = json.loads(host.call("points", "--json")[1])
+        answer = json.loads(host.call("points", "--refresh", "--json")[1])
         own = {each["point"]["point"] for each in answer["points"]}
         if own != host.expected():
             problems.append(f"host {host.number} lists {len(own)} points as its own, and {len(host.expected())} are")
@@ -169,7 +169,7 @@ def _taken_over(hosts: list[Host], there: dict[str, Sealed]) -> list[str]:
     machine, expected = gone.machine, gone.expected()
     shutil.rmtree(gone.root / "state")
     first.insist("adopt", machine, "--yes")
-    own = {each["point"]["point"] for each in json.loads(first.call("points", "--json")[1])["points"]}
+    own = {each["point"]["point"] for each in json.loads(first.call("points", "--refresh", "--json")[1])["points"]}
     print(
         f"host {gone.number} is gone and taken over by host {first.number}: {len(own & expected)} of its {len(expected)} points count there"
     )

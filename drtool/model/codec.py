@@ -141,17 +141,12 @@ def _exactly(cls: type) -> Decoder:
 
 
 def _dataclass_decoder(cls: type) -> Decoder:
-    hints = get_type_hints(cls)
-    readers: list[tuple[str, Any, Decoder]] = []
-    required: set[str] = set()
+    made: list[tuple[list[tuple[str, Any, Decoder]], frozenset[str]]] = []
 
     def read(data: Any) -> Any:  # noqa: ANN401
-        if not readers:  # filled on first use: nouns may contain themselves
-            for field in fields(cls):
-                hint = hints[field.name]
-                readers.append((field.name, hint if hint in _EXACT else None, _decoder(hint)))
-                if field.default is MISSING and field.default_factory is MISSING:
-                    required.add(field.name)
+        if not made:  # on first use: nouns may contain themselves; whole at once: another thread may read the same noun just now
+            made.append(_readers(cls))
+        readers, required = made[0]
         values = {}
         for name, exact, reader in readers:
             if name in data:
@@ -163,6 +158,14 @@ def _dataclass_decoder(cls: type) -> Decoder:
         return cls(**values)
 
     return read
+
+
+def _readers(cls: type) -> tuple[list[tuple[str, Any, Decoder]], frozenset[str]]:
+    """Return what reads each field (with its type where JSON says that as it is), and which fields have to be there."""
+    hints = get_type_hints(cls)
+    typed = [(field.name, hints[field.name]) for field in fields(cls)]
+    readers = [(name, hint if hint in _EXACT else None, _decoder(hint)) for name, hint in typed]
+    return readers, frozenset(each.name for each in fields(cls) if each.default is MISSING and each.default_factory is MISSING)
 
 
 def _union_decoder(hint: Any) -> Decoder:  # noqa: ANN401
