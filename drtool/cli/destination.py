@@ -97,8 +97,8 @@ def restore_options(function: Callable[..., Any]) -> Callable[..., Any]:
 def request_of(app: App, given: dict[str, Any]) -> RestoreRequest:
     """Return what was asked for; raises Refused when it is not clear which sandbox is meant."""
     from drtool.model.plan import Destination  # noqa: PLC0415
+    from drtool.planning.names import LATEST  # noqa: PLC0415
     from drtool.planning.restore import RestoreRequest  # noqa: PLC0415
-    from drtool.planning.views import LATEST  # noqa: PLC0415
 
     if LATEST in given["sets"] and LATEST not in app.policy.sets:
         raise click.UsageError(f"`{LATEST}` names no set: each SET comes from its newest complete point anyway; type drtool restore SET")

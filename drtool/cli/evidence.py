@@ -31,7 +31,7 @@ def list_evidence(context: click.Context, set_name: str | None) -> int:
 
 
 @command.command("show")
-@click.argument("evidence", metavar="ID")
+@click.argument("evidence", metavar="EVIDENCE")
 @click.pass_context
 def show(context: click.Context, evidence: str) -> int:
     """Show one record, and whether its signature fits."""

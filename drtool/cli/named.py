@@ -14,7 +14,7 @@ from drtool.model.errors import DrtoolError
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-_KINDS: Final = ("SET", "DRILL", "REPOSITORY", "SOURCE", "SANDBOX", "POINT", "RUN", "HOLD")
+_KINDS: Final = ("SET", "DRILL", "REPOSITORY", "SOURCE", "SANDBOX", "POINT", "RUN", "HOLD", "WORKLOAD", "MACHINE", "EVIDENCE")
 _WORDS: Final = {"RUN": "last", "POINT": "latest"}
 
 

@@ -29,6 +29,8 @@ _PLAIN: Final = {
     "\N{EN DASH}": "-",
     "\N{EM DASH}": "-",
     "→": ">",
+    "\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}": ">",
+    "\N{REPLACEMENT CHARACTER}": "?",
     "─": "-",
     "│": "|",
     "├": "|",

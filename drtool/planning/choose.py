@@ -9,7 +9,7 @@ from drtool.model.inventory import Listing
 from drtool.model.point import RecoveryPoint
 from drtool.model.standing import Standing
 from drtool.model.tolerance import FUTURE_TOLERANCE
-from drtool.planning.names import fitting
+from drtool.planning.names import LATEST, counted_back, fitting
 from drtool.planning.words import spell_instant
 
 _SHOWN = 5
@@ -47,9 +47,10 @@ def choose_point(
     """Choose the point of a set to restore: the newest that is complete, whole somewhere, and not dated in the future.
 
     The order of `listings` is the order of preference; those that could not be read, or do not hold the point whole, come last. `point` is
-    an id, its beginning, its end, or both around an ellipsis; `at` asks for the newest at or before it. A point that is partial, or whole
-    nowhere, is chosen only by name, or when a repository lists all the `workloads` asked for. Only what counts here is chosen, and with
-    `signers` what these sealed on any machine of our name; by name also what another machine or a stranger sealed in the name `by`.
+    an id, its beginning, its end, or both around an ellipsis, or `latest`, `latest~1` and so on; `at` asks for the newest at or before it.
+    A point that is partial, or whole nowhere, is chosen only by name, or when a repository lists all the `workloads` asked for. Only what
+    counts here is chosen, and with `signers` what these sealed on any machine of our name; by name also what another machine or a stranger
+    sealed in the name `by`.
     Raises NotFound with what there is, Conflict when two repositories tell different things of one point.
     """
     readable_first = sorted(listings.items(), key=lambda item: item[1].problem is not None)
@@ -62,7 +63,7 @@ def choose_point(
         places, every = left_aside, _newest_first(left_aside)
     if not every:
         raise NotFound(f"there is no recovery point of {set}", hint=_nothing_there(listings, set, by=by))
-    chosen = _by_name(every, point, set_name=set) if point else _newest(every, set_name=set, at=at, now=now, workloads=asked)
+    chosen = _by_name(every, point, set_name=set, now=now) if point else _newest(every, set_name=set, at=at, now=now, workloads=asked)
     held = places[chosen.point]
     if len({(found.digest, found.instant, found.complete) for found in held.values()}) > 1:
         raise Conflict(
@@ -130,7 +131,11 @@ def _nothing_there(listings: Mapping[str, Listing], set_name: str, *, by: str) -
     return f"there are points of {', '.join(names)}" if names else f"`drtool run {set_name}` makes the first one"
 
 
-def _by_name(every: list[RecoveryPoint], text: str, *, set_name: str) -> RecoveryPoint:
+def _by_name(every: list[RecoveryPoint], text: str, *, set_name: str, now: datetime) -> RecoveryPoint:
+    base, back = counted_back(text)
+    usable = [found for found in every if found.counts and found.instant <= now + FUTURE_TOLERANCE]
+    if base in (LATEST, set_name) and back < len(usable):
+        return usable[back]
     names = set(fitting((found.point for found in every), text))
     matches = [found for found in every if found.point in names]
     if len(matches) == 1:

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from typing import Final
 
 ELLIPSIS = "…"
+LATEST: Final = "latest"
+"""What names the newest complete point, of whatever set."""
+_BACK: Final = re.compile(r"(.+)~(\d{1,4})")
+
+
+def counted_back(text: str) -> tuple[str, int]:
+    """Return what a name counts from and how many points back: `latest~1` is the one before the latest, any other name none back."""
+    found = _BACK.fullmatch(text)
+    return (found[1], int(found[2])) if found else (text, 0)
 
 
 def fitting(names: Iterable[str], text: str) -> list[str]:

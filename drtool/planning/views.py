@@ -13,11 +13,9 @@ from drtool.model.point import RecoveryPoint
 from drtool.model.tolerance import FUTURE_TOLERANCE
 from drtool.model.view import PointView
 from drtool.planning.evidence import verified_points
-from drtool.planning.names import fitting
+from drtool.planning.names import LATEST, counted_back, fitting
 from drtool.planning.others import others_called, refused_as_not_ours
-
-LATEST = "latest"
-"""What names the newest complete point, of whatever set."""
+from drtool.planning.words import spell_count
 
 
 def view_points(listings: Mapping[str, Listing], *, now: datetime) -> tuple[PointView, ...]:
@@ -68,12 +66,14 @@ def find_hold(name: str, listings: Mapping[str, Listing], *, now: datetime) -> H
 def find_point(name: str, listings: Mapping[str, Listing], *, now: datetime) -> PointView:
     """Return a point by its id, the beginning or end of it, the name of its set (the newest complete one), or `latest`.
 
+    `latest~1` is the complete one before that, `SET~2` the second before the newest of a set.
     Raises NotFound when there is none, or more than one, or when it is not ours.
     """
     views = view_points(listings, now=now)
     sets = {view.point.set for view in views}
-    if name in sets or name == LATEST:
-        return _newest([view for view in views if name in (view.point.set, LATEST)], name, now=now)
+    base, back = (name, 0) if name in sets else counted_back(name)
+    if base in sets or base == LATEST:
+        return _newest([view for view in views if base in (view.point.set, LATEST)], base, back=back, now=now)
     if not name:
         raise NotFound("an empty name names no point", hint="drtool points")
     names = set(fitting((view.point.point for view in views), name))
@@ -108,11 +108,14 @@ def newest_before(instant: datetime, set_name: str, listings: Mapping[str, Listi
     return next(before, None)
 
 
-def _newest(views: list[PointView], name: str, *, now: datetime) -> PointView:
+def _newest(views: list[PointView], name: str, *, back: int, now: datetime) -> PointView:
     usable = [view for view in views if view.point.complete and view.point.instant <= now + FUTURE_TOLERANCE]
     if not usable:
         raise NotFound(f"there is no complete point for {name}", hint="drtool points shows what there is; name one by its id")
-    return usable[0]
+    if back >= len(usable):
+        there = spell_count(len(usable), "complete point")
+        raise NotFound(f"{name}~{back} names no point: there {'is' if len(usable) == 1 else 'are'} {there}", hint="drtool points")
+    return usable[back]
 
 
 def _nearest(name: str, sets: Iterable[str]) -> str:

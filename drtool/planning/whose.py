@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from drtool.model.errors import Conflict, NotFound
 from drtool.model.point import RecoveryPoint
 from drtool.model.rotation import Rotation
-from drtool.planning.names import fitting
+from drtool.planning.names import LATEST, counted_back, fitting
 from drtool.planning.succession import at_once, chains, follow
 from drtool.planning.words import spell_count, spell_instant, spell_some
 
 UNSIGNED = "unsigned"
 """What `--machine` says for what nobody signed."""
-LATEST = "latest"
 _SAFE = "nothing was changed"
 _SHOWN = 10
 _SETS_SHOWN = 5
@@ -214,7 +213,7 @@ def _holding(meant: list[Keeper], asked: Sequence[str], *, among: list[Keeper]) 
     whom one key signs, or where nobody signs at all.
     """
     for word in asked:
-        if word.strip().lower() == LATEST:
+        if counted_back(word.strip().lower())[0] == LATEST:
             continue  # it is everybody's, whatever somebody calls a set or point of his
         named = _having(meant, word)
         if not any(word in each.sets for each in among):

@@ -53,6 +53,8 @@ def bare(machine: Machine, tmp_path: Path) -> Bare:
 
 def test_everything_that_looks_needs_a_repository_and_its_key(bare: Bare) -> None:
     listed = bare.told("points")
+    assert "1 point, the newest 1 shown, as of " in bare.told("points", "--last", "1")
+    assert bare.call("points", "--last", "0").returncode == 2
     point = listed.splitlines()[1].split()[0]
     data = str(bare.machine.data)
     for name in (point, "latest", "documents"):

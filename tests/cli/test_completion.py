@@ -96,6 +96,32 @@ def test_points_and_runs_are_those_that_are_known_here(desk: Desk) -> None:
     assert "last" in desk.offered("drtool report ")
     assert len(desk.offered("drtool report 0")) == 2
     assert desk.offered("drtool hold release ") == {}
+    assert desk.offered("drtool restore --workload here") == {f"here\\:{desk.directory}/data": "of documents"}, "as zsh takes a colon"
+    assert desk.offered("drtool ls latest --workload h").keys() == {f"here\\:{desk.directory}/data"}
+
+
+def test_holds_evidence_and_machines_are_those_that_were_heard_of(desk: Desk) -> None:
+    for name in ("near", "offsite"):
+        (desk.directory / f"{name}.key").write_text("secret\n")
+        (desk.directory / f"{name}.key").chmod(0o600)
+    desk.done("init", "near")
+    make_cheap(desk.directory / "near", "secret")
+    desk.done("run", "documents")
+    desk.done("hold", "add", "documents", "--until", "30d", "--reason", "somebody looks")
+    desk.done("verify", "near")
+    desk.call("points", "--refresh", "--restic", str(desk.restic))
+    hold, reason = next(iter(desk.offered("drtool hold release ").items()))
+    assert (len(hold), reason) == (26, "somebody looks")
+    assert desk.offered("drtool evidence show x") == {}
+    ((evidence, what),) = desk.offered("drtool evidence show 0").items()
+    assert len(evidence) == 26
+    assert what.startswith("verify, ")
+    (desk.directory / "state" / "machine").unlink()
+    for file in (desk.directory / "state").glob("*"):
+        shutil.rmtree(file) if file.is_dir() and file.name != "cache" else file.unlink()
+    desk.call("points", "--refresh", "--restic", str(desk.restic))
+    (machine,) = desk.offered("drtool adopt ")
+    assert machine
 
 
 def test_whatever_is_wrong_is_told_by_the_verb_and_not_while_somebody_types(desk: Desk) -> None:

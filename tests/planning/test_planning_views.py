@@ -10,7 +10,9 @@ import pytest
 from drtool.model.errors import NotFound
 from drtool.model.hold import Hold
 from drtool.model.inventory import Problem
-from drtool.planning.views import LATEST, find_hold, find_point, newest_before, set_of_point, view_points
+from drtool.planning.choose import choose_point
+from drtool.planning.names import LATEST
+from drtool.planning.views import find_hold, find_point, newest_before, set_of_point, view_points
 from tests.planning.planning_values import BY, DAY, NOW, evidence, listing, point
 
 OLD = point("01JDAAAAAAAAAAAAAAAAAAAAAA", NOW - 2 * DAY)
@@ -98,6 +100,27 @@ def test_a_repository_that_could_not_be_read_is_named_where_a_point_is_missed() 
 def test_a_set_of_partial_points_alone_has_no_newest_one() -> None:
     with pytest.raises(NotFound, match="no complete point for documents"):
         find_point("documents", {"near": listing("near", (PARTIAL,))}, now=NOW)
+
+
+def test_points_are_counted_back_from_the_latest_complete_one() -> None:
+    meant = {"latest~0": NEW, "latest~1": OLD, "latest~2": PHOTOS, "documents~1": OLD, "photos~0": PHOTOS}
+    assert {name: find_point(name, THERE, now=NOW).point.point for name in meant} == {name: each.point for name, each in meant.items()}
+    for name, count in (("latest~3", "3 complete points"), ("photos~1", "1 complete point")):
+        with pytest.raises(NotFound, match=f"{name} names no point: there (is|are) {count}$"):
+            find_point(name, THERE, now=NOW)
+    for name in ("latest~", "latest~-1", "latest~1x", "latest~99999", "~1"):
+        with pytest.raises(NotFound, match="called"):
+            find_point(name, THERE, now=NOW)
+
+
+def test_a_restore_takes_them_by_the_same_names() -> None:
+    names = ("latest", "latest~1", "documents~1")
+    chosen = [choose_point(THERE, set="documents", point=name, now=NOW).point for name in names]
+    assert chosen == [NEW.point, OLD.point, OLD.point]
+    with pytest.raises(NotFound, match="documents has no point `latest~2`"):
+        choose_point(THERE, set="documents", point="latest~2", now=NOW)
+    with pytest.raises(NotFound, match="documents has no point `photos~0`"):
+        choose_point(THERE, set="documents", point="photos~0", now=NOW)
 
 
 def test_a_hold_is_found_by_its_id_or_a_unique_beginning() -> None:
