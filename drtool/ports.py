@@ -681,8 +681,12 @@ class Repository(Protocol):
     def append(self, body: Body) -> str:
         """Write a manifest, evidence or hold as one small snapshot; returns its id."""
 
-    def read(self, snapshot: str) -> bytes:
-        """Return the bytes of a manifest, evidence or hold by its snapshot id."""
+    def read(self, snapshot: str, *, unlisted: bool = False) -> bytes:
+        """Return the bytes of a manifest, evidence or hold by its snapshot id.
+
+        `unlisted`: those of a manifest, whether or not it is listed, without the time of a listing. They are whatever lies there: who asks
+        so compares them with the digest that a listing of today tells.
+        """
 
     def guarantees(self) -> Guarantees: ...
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from drtool.app.backup import informed, remembering, telling_of
 from drtool.app.keys.opening import require_open
@@ -91,7 +92,8 @@ def _plan(runtime: Runtime, opened: Runtime, drill: DrillPolicy) -> Plan:
     """Plan a drill by what `opened` reads, and by the whole policy."""
     declared = runtime.clock.now()
     # It goes to a sandbox, so it needs no machine to be adopted.
-    read = {each: choose(opened, each, (drill.repository,), signers=lambda: runtime.notary.ours().signers)[1] for each in drill.sets}
+    choice = partial(choose, opened, repositories=(drill.repository,), signers=lambda: runtime.notary.ours().signers, guess=True)
+    read = {each: choice(each)[1] for each in drill.sets}
     older = read_before(opened, read.values(), drill.repository) if drill.negative_control else {}
     joined = joined_with_own(runtime, read, copies=dict.fromkeys(read, (drill.repository,)), form="sandbox")
     plan = planning.plan_drill(

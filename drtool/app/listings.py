@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 
 from drtool.app.runtime import Runtime
 from drtool.catalog import manifest as manifests
 from drtool.engine.observe import observe
-from drtool.model.errors import Corrupt, DrtoolError, NotFound
+from drtool.model.errors import Corrupt, DrtoolError, Interrupted, NotFound
 from drtool.model.inventory import Listing
 from drtool.model.nearest import named
 from drtool.model.point import Manifest
@@ -52,11 +54,16 @@ def found_with_manifest(runtime: Runtime, name: str, *, refresh: bool) -> tuple[
     return view, read_manifest(runtime, view, known)
 
 
-def read_manifest(runtime: Runtime, view: PointView, known: Mapping[str, Listing]) -> Manifest:
-    """Read the manifest of a point from the first repository that gives it as it was sealed."""
+def read_manifest(
+    runtime: Runtime, view: PointView, known: Mapping[str, Listing], *, early: Mapping[tuple[str, str], bytes] | None = None
+) -> Manifest:
+    """Read the manifest of a point from the first repository that gives it as it was sealed; what came `early` if it is that."""
     last: DrtoolError | None = None
     for name in view.listed:
         point = next((each for each in reversed(known[name].every_point) if each.digest == view.point.digest), view.point)
+        came = (early or {}).get((name, point.manifest), b"")
+        if hashlib.sha256(came).hexdigest() == view.point.digest:
+            return manifests.read(came, digest=view.point.digest)
         try:
             return manifests.read(runtime.adapters.repositories[name].read(point.manifest), digest=view.point.digest)
         except DrtoolError as error:
@@ -73,11 +80,18 @@ def choose(
     at: datetime | None = None,
     workloads: tuple[str, ...] = (),
     signers: Callable[[], frozenset[str]] = frozenset,
+    guess: bool = False,
 ) -> tuple[ChosenPoint, Manifest]:
-    """Choose the point of a set to restore and read its manifest; when no repository can be read, raises what the first one says."""
+    """Choose the point of a set to restore and read its manifest; when no repository can be read, raises what the first one says.
+
+    `guess`: while it is listed, read the manifest of the point that was the newest when this machine listed it last. If it is no more,
+    that was in vain.
+    """
     asked = runtime.adapters.repositories
     names = tuple(named(name, asked, "repository") for name in dict.fromkeys(repositories))
-    known = observe(runtime.adapters, repositories=names).repositories
+    early: dict[tuple[str, str], bytes] = {}
+    meanwhile = partial(_read_early, runtime, set_name, names, early) if guess else None
+    known = observe(runtime.adapters, repositories=names, meanwhile=meanwhile).repositories
     for listing in known.values():
         runtime.index.save(listing)
     if all(listing.problem is not None for listing in known.values()):
@@ -93,10 +107,24 @@ def choose(
         signers=signers(),
     )
     try:
-        return chosen, read_manifest(runtime, PointView(chosen.recovery_point, chosen.copies), known)
+        return chosen, read_manifest(runtime, PointView(chosen.recovery_point, chosen.copies), known, early=early)
     except Corrupt as error:  # an older point is never taken unless somebody says so; which one that would be is said
         error.hint = "; ".join(filter(None, (error.hint, name_older(chosen.recovery_point, known))))
         raise
+
+
+def _read_early(runtime: Runtime, set_name: str, names: Iterable[str], early: dict[tuple[str, str], bytes]) -> None:
+    """Read the manifest that will be wanted if nothing changed since the last listing; what fails is asked again in its time."""
+    remembered = runtime.index.load()
+    known = {name: remembered[name] for name in names if name in remembered}
+    try:
+        chosen = choose_point(known, set=set_name, by=runtime.policy.name, now=runtime.clock.now())
+        (name, point) = chosen.copies[0], chosen.recovery_point
+        early[name, point.manifest] = runtime.adapters.repositories[name].read(point.manifest, unlisted=True)
+    except Interrupted:
+        raise
+    except DrtoolError:
+        return
 
 
 def read_before(runtime: Runtime, later: Iterable[Manifest], repository: str) -> dict[str, Manifest]:

@@ -26,18 +26,22 @@ def observe(
     repositories: Iterable[str] = (),
     leftovers: bool = False,
     places: Iterable[tuple[str, str]] = (),
+    meanwhile: Callable[[], None] | None = None,
 ) -> Inventory:
     """Ask sources and repositories at once what exists; what cannot be asked is a problem in the answer, not an error.
 
-    Leftovers are also looked for in `places`: directories, each with its source, that no policy names.
+    Leftovers are also looked for in `places`: directories, each with its source, that no policy names. `meanwhile` is done beside it.
     """
     names = tuple(dict.fromkeys(sets))
     stores = tuple(dict.fromkeys(repositories))
     with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
         listed = [_begin(pool, partial(list_repository, adapters, name)) for name in stores]
+        beside = _begin(pool, meanwhile) if meanwhile is not None else None
         left, unasked = _leftovers(adapters, tuple(places)) if leftovers else ((), ())  # asked anew, and what is protected may come of it
         found = [_begin(pool, partial(_set, adapters, adapters.policy.sets[name])) for name in names]
         listings = {name: future.result() for name, future in zip(stores, listed, strict=True)}
+        if beside is not None:
+            beside.result()
         asks = any(each.what == NATIVE for each in left) and not adapters.repositories.keys() - listings.keys()
         return Inventory(
             taken=adapters.clock.now(),

@@ -92,8 +92,8 @@ class AppendOnly:
     def _may_release(self, body: Hold) -> bool:
         return body.releases in self._placed
 
-    def read(self, snapshot: str) -> bytes:
-        return self._repository.read(snapshot)
+    def read(self, snapshot: str, *, unlisted: bool = False) -> bytes:
+        return self._repository.read(snapshot, unlisted=unlisted)
 
     def guarantees(self) -> Guarantees:
         return self._repository.guarantees()

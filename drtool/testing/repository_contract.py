@@ -103,6 +103,7 @@ class RepositoryContract(ABC):
         assert point.whole
         assert [(data.id, data.tree, data.workload) for data in point.data] == [(stored.id, stored.tree, WORKLOAD)]
         assert pair.repository.read(point.manifest) == canonical(manifest)
+        assert pair.repository.read(point.manifest, unlisted=True) == canonical(manifest)
 
         artifact = manifest.members[0].artifacts[0]
         out = empty_directory(pair, "out")
@@ -256,8 +257,11 @@ class RepositoryContract(ABC):
         found = next(record for record in listing.evidence if record.id == "e3")
         assert pair.repository.read(found.snapshot) == canonical(signed)
         assert {record.id: record for record in listing.holds} == {"h1": held, "h2": release, "h3": pin}
-        with pytest.raises(NotFound):
-            pair.repository.read("0" * 64)
+        for unlisted in (False, True):
+            with pytest.raises(NotFound):
+                pair.repository.read("0" * 64, unlisted=unlisted)
+            with pytest.raises(NotFound):
+                pair.repository.read("latest", unlisted=unlisted)
 
     def test_it_is_read_in_slices_and_one_point_alone(self, pair: RepositoryPair) -> None:
         pair.repository.initialise()

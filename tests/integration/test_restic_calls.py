@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,8 +45,23 @@ class World:
         environment = {**os.environ, "DRTOOL_STATE_DIR": str(self.root / "state")}
         called = subprocess.run([*command, *words], env=environment, capture_output=True, text=True, check=False)
         assert called.returncode == 0, called.stderr
+        self._said = called.stdout
         lines = self._calls.read_text().splitlines() if self._calls.exists() else []
         return [name for line in lines if (name := _named(line.split())) != "version"]
+
+    def told(self, *words: str) -> dict[str, Any]:
+        self.asked("--json", *words)
+        told: dict[str, Any] = json.loads(self._said)
+        return told
+
+    def let_wait_for_each_other(self, *verbs: str) -> None:
+        """Let restic, asked for one of these, begin when it was asked for the other too, and fail where that never is."""
+        (self.root / "meet").mkdir()
+        lines = self._restic.read_text().splitlines()
+        there = " && ".join(f"test -e {self.root}/meet/{each}" for each in verbs)
+        wait = f"until {there}; do sleep 0.05; n=$((n+1)); test $n -lt 200 || exit 9; done"
+        lines[-1:] = [f'n=0; case "$1" in {"|".join(verbs)}) touch "{self.root}/meet/$1"; {wait};; esac', lines[-1]]
+        self._restic.write_text("\n".join(lines) + "\n")
 
 
 def _named(words: list[str]) -> str:
@@ -71,6 +88,23 @@ def test_a_drill_lists_at_its_begin_and_where_its_pin_was_written_and_never_afte
     world.asked("drill", "weekly", "-q")  # the first of a chain looks for records of this key in every repository
     asked = world.asked("drill", "weekly", "-q")
     assert sorted(asked) == ["backup evidence", "backup hold", "backup hold", "dump", "restore", "snapshots", "snapshots"]
+
+
+def test_a_drill_reads_its_manifest_while_it_lists(world: World) -> None:
+    """Each waits until the other has begun: one behind the other never would."""
+    world.let_wait_for_each_other("snapshots", "dump")
+    assert world.asked("drill", "weekly", "-q").count("dump") == 1
+
+
+def test_a_drill_reads_what_a_listing_tells_and_not_what_it_guessed(world: World) -> None:
+    (world.root / "documents" / "letter").write_text("dear all, again")
+    index = {each: each.read_bytes() for each in (world.root / "state" / "index").rglob("*") if each.is_file()}
+    world.asked("run", "-q")
+    for path, content in index.items():
+        path.write_bytes(content)  # as where somebody else of our name made the newer point
+    assert world.asked("drill", "weekly", "-q").count("dump") == 2
+    newest = world.told("points")["points"][0]["point"]["point"]
+    assert world.told("report", "last")["sets"][0]["point"] == newest
 
 
 def test_what_a_drill_left_is_known_without_a_listing(world: World) -> None:

@@ -19,6 +19,7 @@ from drtool.model.rotation import SignedRotation
 from drtool.ports import Body, Labels
 
 MARK = "drtool"
+MANIFEST_NAME = "/manifest.json"
 SIGNATURE = "signature"
 ROLES = ("data", "manifest", "evidence", "hold", "rotation")
 _REASON_CHARACTERS = 200
@@ -90,7 +91,7 @@ def body_name(body: Body) -> str:
     """Return the file name under which a record is stored."""
     match body:
         case Manifest():
-            return "/manifest.json"
+            return MANIFEST_NAME
         case Evidence() | SignedEvidence():
             return "/evidence.json"
         case Hold():

@@ -39,6 +39,7 @@ from drtool.repositories.restic.errors import translate_words
 from drtool.repositories.restic.labels import body_name
 from drtool.repositories.restic.output import words
 from drtool.repositories.restic.phases import PhaseReader
+from drtool.repositories.restic.unlisted import read_unlisted
 from drtool.repositories.restic.versions import losses
 
 
@@ -159,8 +160,8 @@ class ResticRepository:
         self._client.wrote(snapshot, name=body_name(body), tags=tags)
         return snapshot
 
-    def read(self, snapshot: str) -> bytes:
-        return fetch.read_record(self._client, snapshot)
+    def read(self, snapshot: str, *, unlisted: bool = False) -> bytes:
+        return (read_unlisted if unlisted else fetch.read_record)(self._client, snapshot)
 
     def guarantees(self) -> Guarantees:
         version = self._client.version()
