@@ -18,6 +18,7 @@ from drtool.model.command import Command, Completed
 from drtool.model.errors import Refused
 from drtool.model.evidence import Evidence, SignedEvidence
 from drtool.model.hold import Hold
+from drtool.model.immutable import BucketLock, History, Lock, ObjectVersion
 from drtool.model.inventory import Listing
 from drtool.model.key import RepositoryKey
 from drtool.model.kind import KindFacts
@@ -717,6 +718,62 @@ class KeyRing(Protocol):
 
     def remove(self, key: str) -> None:
         """Remove a key; the one that opened the repository is Refused."""
+
+
+class ImmutableStore(Protocol):
+    """The bucket that a repository lies in, with every version of what is in it. Not part of Repository: no run and no drill may use it.
+
+    Nothing is deleted: a version stays whatever is done, a delete marker is laid or lifted. `part` is one of `PARTS` or `locks`.
+    """
+
+    name: str
+
+    @property
+    def requests(self) -> int:
+        """How many were sent so far."""
+
+    @property
+    def foreign(self) -> int:
+        """How many names were listed that are none of a repository's."""
+
+    def bucket(self) -> BucketLock:
+        """Return how the bucket protects what is in it."""
+
+    def histories(self, part: str) -> Iterator[History]:
+        """Yield every object of a part with its versions, by name, a page at a time; Conflict where the listing makes no sense."""
+
+    def lock_of(self, name: str, version: str) -> Lock | None:
+        """Return the lock of a version; None where it has none."""
+
+    def extend(self, name: str, version: str, lock: Lock) -> None:
+        """Lock a version until then; Refused where that would shorten a lock, or is not allowed."""
+
+    def content(self, name: str, version: ObjectVersion) -> str:
+        """Read a version and return the SHA-256 of what is in it, in hexadecimal."""
+
+    def uncover(self, name: str, marker: str) -> None:
+        """Lift a delete marker, and nothing else."""
+
+    def bring_back(self, name: str, version: ObjectVersion) -> None:
+        """Copy a version over, so that it is the current one; what was current stays below it."""
+
+    def set_aside(self, name: str) -> None:
+        """Lay a delete marker: what is current stays below it."""
+
+    def close(self) -> None:
+        """Close its connections; another question opens them again."""
+
+
+class PackIndex(Protocol):
+    """What a repository says of its own packs, by its own program."""
+
+    name: str
+
+    def packs_in(self, index: str) -> Iterator[str]:
+        """Yield the names of the packs that one file of the index tells of."""
+
+    def unsound(self, point: str = "") -> str:
+        """Say what is missing for all points, or one; empty where nothing is. No data is read. Refused where one cannot be asked alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from drtool.app.notary import Notary
     from drtool.catalog.evidence_folder import EvidenceFolder
     from drtool.engine.adapters import Adapters
-    from drtool.model.policy import Policy, SourcePolicy
+    from drtool.model.policy import Policy, RepositoryPolicy, SourcePolicy
     from drtool.model.standing import Adoption
     from drtool.planning.own import OwnPlace
-    from drtool.ports import Check, Clock, Notifier, RemoteRunner, Runner, SecretStore
+    from drtool.ports import Check, Clock, ImmutableStore, Notifier, RemoteRunner, Runner, SecretStore
     from drtool.repositories.restic.repository import ResticRepository
 
 
@@ -75,6 +75,7 @@ def make_adapters(
     from drtool.model.point import MANIFEST_FORMAT
     from drtool.planning.memory import knows
     from drtool.repositories.append_only import AppendOnly
+    from drtool.repositories.restic.indexed import ResticIndex
     from drtool.repositories.restic.keys import ResticKeys
     from drtool.runners.local import LocalRunner
     from drtool.secrets.wrong_passwords import WrongPasswords
@@ -136,6 +137,7 @@ def make_adapters(
         sandbox_only={name: SandboxOnly(source) for name, source in sources.items()},
         locked_out={name: AppendOnly(repository) for name, repository in open_with(WrongPasswords(store, passwords)).items()},
         key_rings={name: ResticKeys(repository) for name, repository in bare.items()},
+        pack_indexes={name: ResticIndex(repository) for name, repository in bare.items()},
         notary=notary,
         natives=natives,
     )
@@ -147,6 +149,13 @@ def make_secrets() -> SecretStore:
     from drtool.secrets.store import Secrets
 
     return Secrets(os.environ, LocalRunner())
+
+
+def make_immutable_store(policy: RepositoryPolicy, clock: Clock) -> ImmutableStore:
+    """Build what speaks to the bucket of a repository, by the credentials that its `immutable:` names."""
+    from drtool.repositories.s3.store import S3Store
+
+    return S3Store(policy, secrets=make_secrets(), clock=clock)
 
 
 def _restic(

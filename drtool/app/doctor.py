@@ -8,6 +8,7 @@ from functools import partial
 
 from drtool.app.doctor_host import asked, examine_host
 from drtool.app.doctor_notifiers import examine_notifiers
+from drtool.app.immutable.looks import examine_locks
 from drtool.app.keys.opening import require_open
 from drtool.app.runtime import Runtime
 from drtool.app.working import working
@@ -54,6 +55,7 @@ def _examine(runtime: Runtime, subjects: tuple[str, ...]) -> tuple[Finding, ...]
     findings += _sets(adapters, subjects, protected)
     findings += _logins(adapters, subjects)
     findings += _remembered(adapters, subjects)
+    findings += [each for name in _asked_of(adapters.repositories, subjects) for each in examine_locks(runtime, name)]
     findings += _sandboxes_and_keys(runtime, subjects)
     findings += [] if subjects else examine_notifiers(runtime)
     return tuple(dict.fromkeys(findings))

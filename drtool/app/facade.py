@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from drtool.catalog.signer import Signer
     from drtool.model.examination import EvidenceView, Examination
     from drtool.model.hold import Hold
+    from drtool.model.immutable import Extended, ExtendPlan, ImmutableAudit, Recovered, RecoverPlan
     from drtool.model.inventory import Listing
     from drtool.model.key import AddedKey, KeyListing, KeyProof, RotatedKey
     from drtool.model.ledger import Ledger
@@ -336,6 +337,26 @@ class App:
     def hold_release(self, name: str) -> Hold:
         """End a hold by an appended release record; there is no plan, as for `hold_add`."""
         return verbs.holds.hold_release(self._runtime, name)
+
+    def immutable_audit(self, repository: str | None = None) -> ImmutableAudit:
+        """Look until when everything that a kept point needs of a bucket is locked."""
+        return verbs.immutable.immutable_audit(self._runtime, repository)
+
+    def plan_immutable_extend(self, repository: str | None = None) -> ExtendPlan:
+        """Return which locks `immutable_extend` would renew, and until when."""
+        return verbs.immutable.plan_immutable_extend(self._runtime, repository)
+
+    def immutable_extend(self, what: ExtendPlan) -> Extended:
+        """Renew the locks of what a kept point needs; none is ever shortened."""
+        return verbs.immutable.immutable_extend(self._runtime, what)
+
+    def plan_immutable_recover(self, repository: str | None = None, *, since: datetime) -> RecoverPlan:
+        """Return what was hidden or overwritten in a bucket since an instant, and what would bring it back."""
+        return verbs.immutable.plan_immutable_recover(self._runtime, repository, since=since)
+
+    def immutable_recover(self, what: RecoverPlan) -> Recovered:
+        """Bring back what was hidden or overwritten, and ask which points are whole again; no version of anything is deleted."""
+        return verbs.immutable.immutable_recover(self._runtime, what)
 
     def key_list(self, repositories: Iterable[str] = ()) -> tuple[KeyListing, ...]:
         """Return the keys of repositories, each with when it was last proven."""

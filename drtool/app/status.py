@@ -51,6 +51,8 @@ class StatusView:
     """Exchanges of places that lie in pieces, and that no sweep could finish yet."""
     append_only: tuple[str, ...] = ()
     """Repositories from which nothing can be removed from here."""
+    locks: tuple[str, ...] = ()
+    """What is amiss with the locks of repositories that promise some."""
 
 
 def checked_status(runtime: Runtime, *, refresh: bool = False) -> StatusView:
@@ -87,7 +89,21 @@ def status(runtime: Runtime, *, refresh: bool = False) -> StatusView:
         dead=dead_runs(runtime.state_directory),
         unfinished=UnfinishedFile(runtime.state_directory, by=policy.name).load(),
         append_only=tuple(name for name, each in policy.repositories.items() if each.append_only),
+        locks=_locks(runtime),
     )
+
+
+def _locks(runtime: Runtime) -> tuple[str, ...]:
+    """Say of each repository with a promise what is amiss with its locks, by what was last found: nobody is asked."""
+    if all(each.immutable is None for each in runtime.policy.repositories.values()):
+        return ()
+    from drtool.catalog.immutable_log import last_found
+    from drtool.planning.immutable import tell_of_locks
+
+    now, state = runtime.clock.now(), runtime.state_directory
+    promises = {name: each.immutable for name, each in runtime.policy.repositories.items() if each.immutable is not None}
+    told = (tell_of_locks(name, promised, last_found(state, name), now=now) for name, promised in promises.items())
+    return tuple(filter(None, told))
 
 
 def _asked(runtime: Runtime, *, refresh: bool) -> Mapping[str, Listing]:

@@ -51,7 +51,7 @@ def command(context: click.Context, check: bool, refresh: bool, nagios: bool) ->
     session.answer("status", view, lambda: _lines(view))
     late = (*view.schedules, *view.untimed)
     troubled = any(entry.attention for entry in view.sets) or any(entry.attention for entry in late) or bool(view.dead)
-    troubled = troubled or bool(view.unfinished)
+    troubled = troubled or bool(view.unfinished) or bool(view.locks)
     return exits.NEEDS_ATTENTION if check and troubled else exits.SUCCEEDED
 
 
@@ -80,4 +80,5 @@ def _lines(view: StatusView) -> list[str]:
         untimed=view.untimed,
         dead=(*view.dead, *view.unfinished),
         append_only=view.append_only,
+        locks=view.locks,
     )

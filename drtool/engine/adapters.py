@@ -8,7 +8,7 @@ from drtool.engine.natives import Natives, stores_of
 from drtool.model.errors import Refused
 from drtool.model.key import UsedKey
 from drtool.model.policy import Policy
-from drtool.ports import Check, Clock, KeyRing, NativeStore, Notary, Repository, Runner, Source
+from drtool.ports import Check, Clock, KeyRing, NativeStore, Notary, PackIndex, Repository, Runner, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,7 @@ class Adapters:
     read_only: Mapping[str, Repository] = field(default_factory=dict)
     sandbox_only: Mapping[str, Source] = field(default_factory=dict)
     key_rings: Mapping[str, KeyRing] = field(default_factory=dict)
+    pack_indexes: Mapping[str, PackIndex] = field(default_factory=dict)
     locked_out: Mapping[str, Repository] = field(default_factory=dict)
     """The same repositories, tried with passwords that are not theirs."""
     spell_policy: Callable[[Policy], str] = lambda _policy: ""
@@ -60,6 +61,17 @@ class Adapters:
                 safe="nothing was changed",
             ) from None
 
+    def pack_index(self, repository: str) -> PackIndex:
+        """Return what a repository says of its own packs; Refused for a policy that came out of it."""
+        try:
+            return self.pack_indexes[repository]
+        except KeyError:
+            raise Refused(
+                f"the locks of {repository} are looked after with a policy of your own, and there is none here",
+                hint="write one for this repository: its address, its key, and the credentials of its bucket",
+                safe="nothing was changed",
+            ) from None
+
     def for_drill(self, used_key: UsedKey | None = None) -> Adapters:
         """Return adapters that can read repositories, append evidence and holds, and touch a sandbox: nothing else."""
-        return replace(self, sources=self.sandbox_only, repositories=self.read_only, key_rings={}, used_key=used_key)
+        return replace(self, sources=self.sandbox_only, repositories=self.read_only, key_rings={}, pack_indexes={}, used_key=used_key)

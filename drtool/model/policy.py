@@ -51,6 +51,10 @@ class RepositoryPolicy:
     """Whether its store lets nothing be removed from here."""
     forget_for: Mapping[str, ForgetFor] = field(default_factory=dict)
     """Whose points this machine forgets there, as the trusted side of a store that lets them only add; by the name of their policy."""
+    immutable: timedelta | None = None
+    """For how long what a kept point needs is promised to be locked, from any moment on; None: nothing is promised."""
+    auditor: Mapping[str, SecretReference | str] = field(default_factory=dict)
+    """The credentials that look at locks and extend them; empty: those of the address."""
 
 
 @dataclass(frozen=True, slots=True)

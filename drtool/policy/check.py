@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from drtool.model.nearest import nearest
 from drtool.policy.document import SECTIONS
-from drtool.policy.stores import one_repository_twice, same_credentials, slips_in_names, whole_logins
+from drtool.policy.stores import locked_on_s3_only, one_repository_twice, same_credentials, slips_in_names, whole_logins
 from drtool.policy.subjects import one_check_each
 from drtool.policy.trusted import trusted_sides
 from drtool.policy.units import shorten
@@ -297,6 +297,7 @@ _RULES: tuple[Callable[[Document], None], ...] = (
     _destinations,
     one_repository_twice,
     whole_logins,
+    locked_on_s3_only,
     slips_in_names,
     trusted_sides,
     _keeping,

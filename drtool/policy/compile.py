@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from drtool.model.ladder import Level
@@ -134,12 +135,20 @@ def _repository(name: str, body: RepositorySchema, *, site: str) -> RepositoryPo
         timeout=body.timeout,
         append_only=body.append_only,
         forget_for={of: _forget_for(each) for of, each in body.forget_for.items()},
+        **_immutable(body),
     )
 
 
 def _forget_for(body: ForgetForSchema) -> ForgetFor:
     rules = _quarantine(Quarantine(), body.quarantine)
     return ForgetFor(tuple(dict.fromkeys(body.machines)), tuple(dict.fromkeys(body.signers)), Retention(**_said(body.keep)), rules)
+
+
+def _immutable(body: RepositorySchema) -> dict[str, Any]:
+    found = body.immutable
+    if found is None or isinstance(found, timedelta):
+        return {"immutable": found}
+    return {"immutable": found.at_least, "auditor": _environment(found.environment)}
 
 
 def _said(model: Any) -> dict[str, Any]:  # noqa: ANN401 - any of our schemas, or None

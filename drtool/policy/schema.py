@@ -17,6 +17,7 @@ from drtool.policy.values import (
     Fingerprint,
     HookPlace,
     Location,
+    LockTime,
     Name,
     PercentageOrOff,
     QuietTime,
@@ -60,6 +61,26 @@ class VerifySchema(Strict):
     cycle: Duration | None = Field(default=None, description="every byte is read within this time, a slice each time")
 
 
+class ImmutableSchema(Strict):
+    """For how long what a kept point needs stays locked in its bucket, and who looks after that."""
+
+    at_least: LockTime
+    environment: dict[VariableName, str] = Field(default_factory=dict, description="credentials that audit and extend; not those of runs")
+
+
+def _shape(value: object) -> str | None:
+    for shape, tag in ((list, "~list"), (dict, "~mapping"), (str, "~name")):
+        if isinstance(value, shape):
+            return tag  # a tilde is in no name, so positions skip it
+    return None
+
+
+Immutable = Annotated[
+    Annotated[LockTime, Tag("~name")] | Annotated[ImmutableSchema, Tag("~mapping")],
+    Discriminator(_shape, custom_error_type="form", custom_error_message="must be as 30d, or {at_least: 30d, environment: {…}}"),
+]
+
+
 class RepositorySchema(Strict):
     """A restic repository."""
 
@@ -78,6 +99,7 @@ class RepositorySchema(Strict):
     forget_for: dict[Name, ForgetForSchema] = Field(
         default_factory=dict, description="this machine is the trusted side: policies, by their `name:`, whose points it forgets here"
     )
+    immutable: Immutable | None = Field(default=None, description="of s3: only; what is needed is locked for at least so long")
 
 
 class LimitsSchema(Strict):
@@ -120,13 +142,6 @@ class CopySchema(Strict):
     """What differs in a copy."""
 
     keep: KeepSchema | None = None
-
-
-def _shape(value: object) -> str | None:
-    for shape, tag in ((list, "~list"), (dict, "~mapping"), (str, "~name")):
-        if isinstance(value, shape):
-            return tag  # a tilde is in no name, so positions skip it
-    return None
 
 
 CopyMapping = dict[Name, CopySchema | None]

@@ -62,13 +62,34 @@ def whole_logins(document: Document) -> None:
             document.complain(("repositories", name, "environment"), message, f"add {missing}")
 
 
+def locked_on_s3_only(document: Document) -> None:
+    """Note a promise of locks where nothing can lock, and credentials for it that are those of every run."""
+    for name in document.mapping("repositories"):
+        body = document.mapping("repositories", name)
+        if "immutable" not in body:
+            continue
+        if not document.text("repositories", name, "restic").startswith("s3:"):
+            message = "only a bucket has Object Lock, and this repository is not on s3:"
+            document.complain(
+                ("repositories", name, "immutable"), message, "take it out, or let the repository lie in a bucket", at_key=True
+            )
+        own, auditor = (document.mapping("repositories", name, *path, "environment") for path in ((), ("immutable",)))
+        if _SECRET_KEY in auditor and _credentials_of(auditor) == _credentials_of(own):
+            path = ("repositories", name, "immutable", "environment")
+            document.complain(path, "these are the credentials of every run", "give others, or leave `environment:` out here")
+
+
+_SECRET_KEY: Final = "AWS_SECRET_ACCESS_KEY"  # noqa: S105 - a name
+
+
 def slips_in_names(document: Document) -> None:
     """Note a name under `environment:` that is all but one that restic or rclone reads: nothing would read it, and nothing say so."""
-    for repository in document.mapping("repositories"):
-        for variable in document.mapping("repositories", repository, "environment"):
+    places = [("repositories", name, *path, "environment") for name in document.mapping("repositories") for path in ((), ("immutable",))]
+    for place in places:
+        for variable in document.mapping(*place):
             meant = _meant(str(variable))
             if meant is not None:
-                path = ("repositories", repository, "environment", variable)
+                path = (*place, variable)
                 document.complain(path, f"nothing reads {variable}", f"did you mean `{meant}`?", at_key=True)
 
 

@@ -27,6 +27,7 @@ from drtool.policy.units import (
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 HOOK_PLACE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}(:[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]{0,254})?$"
 LONGEST_QUIET = timedelta(minutes=10)
+LONGEST_LOCK = timedelta(days=1100)
 _CRON_NAMES = ("@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually")
 _CRON_HINT = 'five fields (minute hour day month weekday) as in "30 1 * * *", or @daily'
 _PLACE_HINT = "write `on: SOURCE`, or `on: SOURCE:WORKLOAD` as `drtool inventory` names it"
@@ -63,6 +64,14 @@ def _quiet_time(value: object) -> timedelta:
     found = parse_duration(value)
     if not timedelta(seconds=1) <= found <= LONGEST_QUIET:
         raise WrongValueError("must be from 1s to 10m: nobody who uses it gets an answer meanwhile", "as in `quiesce: 30s`")
+    return found
+
+
+def _lock_time(value: object) -> timedelta:
+    found = parse_duration(value)
+    if not timedelta(days=1) <= found <= LONGEST_LOCK:
+        hint = "as in `immutable: 30d`; what is locked in COMPLIANCE mode nobody can delete earlier, and it costs until then"
+        raise WrongValueError("must be from 1d to 1100d", hint)
     return found
 
 
@@ -197,6 +206,7 @@ VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]
 Reference = Annotated[SecretReference, PlainValidator(_reference), WithJsonSchema(_REFERENCE_SCHEMA)]
 Duration = Annotated[timedelta, PlainValidator(parse_duration), WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN})]
 QuietTime = Annotated[timedelta, PlainValidator(_quiet_time), WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN})]
+LockTime = Annotated[timedelta, PlainValidator(_lock_time), WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN})]
 Size = Annotated[int, PlainValidator(parse_size), WithJsonSchema({"type": "string", "pattern": SIZE_PATTERN})]
 Cron = Annotated[str, PlainValidator(_cron), WithJsonSchema({"type": "string", "examples": ["30 1 * * *", "@daily"]})]
 TimeZone = Annotated[str, PlainValidator(_time_zone), WithJsonSchema({"type": "string", "examples": ["Europe/Berlin"]})]

@@ -70,12 +70,19 @@ def _repository(repository: RepositoryPolicy, policy: Policy) -> dict[str, Any]:
         "timeout": duration(repository.timeout),
         **({"append_only": True} if repository.append_only else {}),
         **_given(forget_for={name: _forget_for(each) for name, each in repository.forget_for.items()}),
+        **_given(immutable=_immutable(repository)),
     }
 
 
 def _forget_for(each: ForgetFor) -> dict[str, Any]:
     rules = _quarantine(each.quarantine)
     return {"machines": [*each.machines], "signers": [*each.signers], "keep": _retention(each.keep), "quarantine": rules}
+
+
+def _immutable(repository: RepositoryPolicy) -> str | dict[str, Any] | None:
+    promised = _optional(repository.immutable)
+    auditor = {name: str(value) for name, value in repository.auditor.items()}
+    return {"at_least": promised, "environment": auditor} if auditor else promised
 
 
 def _address(address: Address) -> dict[str, Any]:

@@ -15,16 +15,17 @@ from tests.rig.missing import MissingToolError
 from tests.rig.ports import LOOPBACK
 from tests.rig.server import Server
 
-Identity = Literal["admin", "writer", "reader"]
+Identity = Literal["admin", "writer", "reader", "auditor"]
 _ACTIONS: dict[Identity, list[str]] = {
     "admin": ["Admin", "Read", "Write", "List", "Tagging"],
     "writer": ["Read", "Write", "List"],
     "reader": ["Read", "List"],
+    "auditor": ["Read", "List", "GetObjectRetention", "PutObjectRetention", "GetBucketObjectLockConfiguration"],
 }
 
 
 class S3Server(Server):
-    """SeaweedFS's one-process server with three identities whose throw-away keys are new for every server.
+    """SeaweedFS's one-process server with four identities whose throw-away keys are new for every server.
 
     `restic init` makes its bucket itself, as the admin.
     """

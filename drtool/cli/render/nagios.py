@@ -31,7 +31,7 @@ def nagios_lines(view: StatusView) -> tuple[State, list[str]]:
     late += [each.attention for each in (*view.schedules, *view.untimed) if each.attention]
     late += [*(each.words for each in view.dead), *(each.words for each in view.unfinished)]
     unread = sorted({name for each in view.sets for name in each.unread})
-    further = [sentence for each in view.sets for sentence in each.attention]
+    further = [*(sentence for each in view.sets for sentence in each.attention), *view.locks]
     if late:
         state, words = State.CRITICAL, late
     elif unread:

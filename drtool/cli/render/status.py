@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 SWEEP: Final = "drtool sweep"
+AUDIT: Final = "drtool immutable audit"
 
 
 def status_lines(
@@ -34,6 +35,7 @@ def status_lines(
     untimed: Sequence[TaskStatus] = (),
     dead: Sequence[DeadRun | Unfinished] = (),
     append_only: Sequence[str] = (),
+    locks: Sequence[str] = (),
 ) -> list[str]:
     """Return the table of sets, what needs attention, and the commands to type next."""
     rows: list[Sequence[str]] = [("SET", "POINT", "AGE", "RPO", "COPIES", "LAST PROOF", "RTO")]
@@ -42,7 +44,8 @@ def status_lines(
     troubled = [entry for entry in sets if entry.attention]
     late = [entry for entry in (*schedules, *untimed) if entry.attention]
     count = f"{len(troubled)} needs attention" if len(troubled) == 1 else f"{len(troubled)} need attention"
-    well = "look at what died:" if dead else f"all well {GOOD}"
+    well = "look at the locks:" if locks else f"all well {GOOD}"
+    well = "look at what died:" if dead else well
     well = f"look at what was tried last {BAD}:" if any(entry in untimed for entry in late) else well
     well = "look at the schedules:" if any(entry in schedules for entry in late) else well
     lines.append(f"{counted(len(sets), 'set')}, {known_as_of((now - as_of).total_seconds())} · " + (f"{count}:" if troubled else well))
@@ -52,11 +55,17 @@ def status_lines(
     lines += [f"  {text}" for text in dict.fromkeys(printable(sentence) for entry in troubled for sentence in entry.attention)]
     lines += [f"  {printable(entry.attention)}" for entry in late]
     lines += [f"  {printable(entry.words)} {BAD}" for entry in dead]
+    lines += [f"  {printable(sentence)} {BAD}" for sentence in locks]
     lines += [line for entry in sets for line in _never(entry)]
     lines += [f"  {printable(name)} is append_only: nothing is forgotten there from here, its trusted side does" for name in append_only]
     if unscheduled:
         lines.append(f"  no schedule: {', '.join(map(printable, unscheduled))} (`drtool run --due` never takes {_them(unscheduled)})")
-    commands = (*(entry.next for entry in troubled), *(entry.next for entry in late), *(SWEEP for _entry in dead))
+    commands = (
+        *(entry.next for entry in troubled),
+        *(entry.next for entry in late),
+        *(SWEEP for _entry in dead),
+        *(AUDIT for _entry in locks),
+    )
     lines += [f"  next: {command}" for command in dict.fromkeys(printable(command) for command in commands if command)]
     return lines
 

@@ -28,7 +28,7 @@ def verify(client: ResticClient, request: VerifyRequest, on_progress: ProgressLi
         Refused: this restic cannot read a single point.
         NotFound: the point is not in this repository.
     """
-    snapshots = _snapshots_of(client, request.point) if request.point else ()
+    snapshots = snapshots_of(client, request.point) if request.point else ()
     arguments = commands.check(snapshots=snapshots, slice_of=(request.slice, request.slices) if request.slices else None)
     completed = client.run(Call(arguments, "read everything", accept=(0, _FAILED), phases=PhaseReader(on_progress)))
     said = words(completed)
@@ -58,7 +58,8 @@ def packs(client: ResticClient, slices: int) -> tuple[frozenset[str], ...]:
     return tuple(map(frozenset, found))
 
 
-def _snapshots_of(client: ResticClient, point: str) -> tuple[str, ...]:
+def snapshots_of(client: ResticClient, point: str) -> tuple[str, ...]:
+    """Return the snapshots that a point consists of; Refused where this restic cannot check some alone, NotFound without the point."""
     version = client.version()
     if not version.reads_one_point:
         raise Refused(

@@ -145,6 +145,17 @@ def check(*, snapshots: Iterable[str] = (), slice_of: tuple[int, int] | None = N
     return ("check", subset, *(("--", *named) if named else ()))
 
 
+def check_structure(snapshots: Iterable[str] = ()) -> Arguments:
+    """Look whether everything that is needed is listed, of all snapshots or (since 0.19) of some; no data is read."""
+    named = tuple(snapshots)
+    return ("check", "--no-lock", *(("--", *named) if named else ()))
+
+
+def show_index(index: str) -> Arguments:
+    """Print one file of the index."""
+    return ("cat", "index", "--no-lock", "--", index)
+
+
 def stored_bytes(snapshots: Iterable[str] = ()) -> Arguments:
     """Count the bytes that all snapshots, or some, are stored in."""
     named = tuple(snapshots)

@@ -1,0 +1,114 @@
+"""What was learnt of locks, versions and the index, so that it need not be asked again: a cache, in one file of the state directory.
+
+A lock in COMPLIANCE mode only grows, so what was once told of it stays true as "at least". In GOVERNANCE mode it is believed for less
+than a day. What a version holds, and which packs a file of the index names, never changes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from drtool.catalog.storage import make_folder
+from drtool.model.immutable import COMPLIANCE, Lock
+
+_BELIEVED: Final = timedelta(hours=20)
+_TABLES: Final = """
+CREATE TABLE IF NOT EXISTS locks(name TEXT, version TEXT, mode TEXT, until REAL, asked REAL, PRIMARY KEY(name, version)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS contents(name TEXT, version TEXT, good INTEGER, PRIMARY KEY(name, version)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS indexes(number INTEGER PRIMARY KEY, name TEXT UNIQUE);
+CREATE TABLE IF NOT EXISTS packs(pack BLOB, number INTEGER, PRIMARY KEY(pack, number)) WITHOUT ROWID;
+"""
+
+
+class KnownLocks:
+    """What is known of one repository's bucket; used by one thread. One that cannot be read is made anew."""
+
+    def __init__(self, state_directory: str, repository: str, *, now: datetime) -> None:
+        self.path = os.path.join(state_directory, "immutable", f"{repository}.sqlite")
+        self._now = now
+        make_folder(os.path.dirname(self.path))
+        try:
+            self._open()
+        except sqlite3.DatabaseError:
+            for end in ("", "-wal", "-shm"):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(self.path + end)
+            self._open()
+
+    def _open(self) -> None:
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+        self._base = sqlite3.connect(self.path)
+        self._base.executescript(_TABLES)
+        self._base.execute("PRAGMA synchronous=OFF")  # a cache
+
+    def close(self) -> None:
+        """Keep what was learnt."""
+        self._base.commit()
+        self._base.close()
+
+    def lock_of(self, name: str, version: str) -> Lock | None:
+        """Return a lock that holds at least so long; None where it has to be asked for."""
+        row = self._base.execute("SELECT mode, until, asked FROM locks WHERE name=? AND version=?", (name, version)).fetchone()
+        if row is None or (row[0] != COMPLIANCE and self._now - datetime.fromtimestamp(row[2], UTC) > _BELIEVED):
+            return None
+        return Lock(row[0], datetime.fromtimestamp(row[1], UTC))
+
+    def learn_lock(self, name: str, version: str, lock: Lock) -> None:
+        """Remember what a lock is."""
+        row = (name, version, lock.mode, lock.until.timestamp(), self._now.timestamp())
+        self._base.execute("INSERT OR REPLACE INTO locks VALUES(?,?,?,?,?)", row)
+
+    def is_good(self, name: str, version: str) -> bool | None:
+        """Tell whether a version was read and is what its name says; None where it was not read."""
+        row = self._base.execute("SELECT good FROM contents WHERE name=? AND version=?", (name, version)).fetchone()
+        return None if row is None else bool(row[0])
+
+    def learn_content(self, name: str, version: str, *, good: bool) -> None:
+        """Remember what a version that was read is; kept at once, as reading costs."""
+        self._base.execute("INSERT OR REPLACE INTO contents VALUES(?,?,?)", (name, version, int(good)))
+        self._base.commit()
+
+    def knows_index(self, name: str) -> bool:
+        """Tell whether the packs of a file of the index are known."""
+        return self._base.execute("SELECT 1 FROM indexes WHERE name=?", (name,)).fetchone() is not None
+
+    def learn_index(self, name: str, packs: Iterable[str]) -> None:
+        """Remember all packs that a file of the index names, or none."""
+        number = self._base.execute("INSERT INTO indexes(name) VALUES(?)", (name,)).lastrowid
+        try:
+            self._base.executemany("INSERT OR IGNORE INTO packs VALUES(?,?)", ((bytes.fromhex(pack), number) for pack in packs))
+        except BaseException:
+            self._base.rollback()
+            raise
+        self._base.commit()
+
+    def forget_indexes_but(self, names: Iterable[str]) -> None:
+        """Forget the packs that only files of the index named that are not among these."""
+        kept = set(names)
+        over = [(number,) for number, name in self._base.execute("SELECT number, name FROM indexes") if name not in kept]
+        self._base.executemany("DELETE FROM packs WHERE number=?", over)
+        self._base.executemany("DELETE FROM indexes WHERE number=?", over)
+        self._base.commit()
+
+    def needs(self, pack: str) -> bool:
+        """Tell whether the index names a pack."""
+        return self._base.execute("SELECT 1 FROM packs WHERE pack=? LIMIT 1", (bytes.fromhex(pack),)).fetchone() is not None
+
+    def packs(self) -> int:
+        """Count the packs that the index names."""
+        return int(self._base.execute("SELECT COUNT(DISTINCT pack) FROM packs").fetchone()[0])
+
+
+@contextlib.contextmanager
+def known_locks(state_directory: str, repository: str, *, now: datetime) -> Iterator[KnownLocks]:
+    """Open what is known; it is kept whatever ends the work."""
+    known = KnownLocks(state_directory, repository, now=now)
+    try:
+        yield known
+    finally:
+        known.close()

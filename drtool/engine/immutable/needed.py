@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+from drtool.catalog.known_locks import KnownLocks
+from drtool.engine.immutable.side_by_side import asked_in_order
+from drtool.model.errors import DrtoolError, Interrupted
+from drtool.model.immutable import NAMED, PARTS, History, Lock, ObjectVersion
+from drtool.ports import ImmutableStore, PackIndex
+
+_EVERYTHING: Final = "every object that is listed"
+_ALWAYS: Final = frozenset({"config", "keys"})
+
+
+@dataclass(slots=True)
+class Needed:
+    """What a kept point may need of a bucket: every object that is listed, and every pack that the index names though it is hidden.
+
+    Which packs the trees of the kept points lead to only restic knows, by reading all of them; what is listed is never less. What is
+    read of the listing is a page at a time, and of the index what is not known yet.
+    """
+
+    store: ImmutableStore
+    index: PackIndex
+    known: KnownLocks
+    basis: str = _EVERYTHING
+    objects: int = 0
+    hidden: int = 0
+    changed: int = 0
+    hidden_names: list[str] = field(default_factory=list)
+    asked: int = 0
+    _named: int = 0
+    _knows: bool = True
+
+    def read_index(self) -> None:
+        """Learn which packs the index names; where it cannot be read, that is told, and nothing is called needless by it."""
+        files = [each.identity for each in self.store.histories("index") if each.current is not None]
+        self.known.forget_indexes_but(files)
+        try:
+            for name in files:
+                if not self.known.knows_index(name):
+                    self.known.learn_index(name, self.index.packs_in(name))
+        except Interrupted:
+            raise
+        except DrtoolError as error:
+            self._knows = False
+            self.basis = f"{_EVERYTHING}, hidden or not, as the index cannot be read: {error.what}"
+        else:
+            self.basis = f"{_EVERYTHING}, and the {self.known.packs()} packs that the index names"
+
+    @property
+    def gone(self) -> int:
+        """How many packs that the index names have no version left; only after everything was gone through."""
+        return max(0, self.known.packs() - self._named)
+
+    def versions(self) -> Iterator[tuple[str, ObjectVersion]]:
+        """Yield the versions that have to stay: the current one, and the oldest, which nobody overwrote."""
+        for part in PARTS:
+            for history in self.store.histories(part):
+                yield from ((history.name, each) for each in self._kept(part, history))
+
+    def locks(self, *, good_until: datetime | None) -> Iterator[tuple[str, ObjectVersion, Lock | None]]:
+        """Yield each of those with its lock: what is known to last until then is not asked for again."""
+
+        def ask(each: tuple[str, ObjectVersion]) -> Callable[[], Lock | None] | None:
+            known = self.known.lock_of(each[0], each[1].id)
+            if known is not None and (good_until is None or known.until >= good_until):
+                return None
+            self.asked += 1
+            return partial(self.store.lock_of, each[0], each[1].id)
+
+        for (name, version), told in asked_in_order(self.versions(), ask):
+            if told is not None:
+                self.known.learn_lock(name, version.id, told)
+            yield name, version, told or self.known.lock_of(name, version.id)
+
+    def _kept(self, part: str, history: History) -> tuple[ObjectVersion, ...]:
+        named = part == "data" and self.known.needs(history.identity)
+        data, current = history.data, history.current
+        if not data:
+            return ()
+        self._named += named
+        if len({(each.size, each.digest) for each in data}) > 1:
+            self.changed += 1
+        if current is None:
+            if not (named or part in _ALWAYS or (part == "data" and not self._knows)):
+                return ()
+            if part != "keys":  # a key that was removed is no loss, and locked all the same
+                self.hidden += 1
+                if len(self.hidden_names) < NAMED:
+                    self.hidden_names.append(history.name)
+        self.objects += 1
+        return (data[0],) if current is None or current is data[0] else (data[0], current)
