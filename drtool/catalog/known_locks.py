@@ -17,6 +17,7 @@ from drtool.catalog.storage import make_folder
 from drtool.model.immutable import COMPLIANCE, Lock
 
 _BELIEVED: Final = timedelta(hours=20)
+_KEPT_EACH: Final = 2000
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS locks(name TEXT, version TEXT, mode TEXT, until REAL, asked REAL, PRIMARY KEY(name, version)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS contents(name TEXT, version TEXT, good INTEGER, PRIMARY KEY(name, version)) WITHOUT ROWID;
@@ -62,6 +63,8 @@ class KnownLocks:
         """Remember what a lock is."""
         row = (name, version, lock.mode, lock.until.timestamp(), self._now.timestamp())
         self._base.execute("INSERT OR REPLACE INTO locks VALUES(?,?,?,?,?)", row)
+        if self._base.total_changes % _KEPT_EACH == 0:  # whoever is killed has asked for most of it
+            self._base.commit()
 
     def is_good(self, name: str, version: str) -> bool | None:
         """Tell whether a version was read and is what its name says; None where it was not read."""

@@ -41,6 +41,17 @@ def test_the_benchmark_of_forecasts_prints_each_beside_what_it_took(home: Path) 
     assert done.stdout.count("within the p90") == 2
 
 
+def test_the_benchmark_of_locks_asks_for_each_once(home: Path) -> None:
+    argv = [sys.executable, "-m", "benchmarks.immutable", "--objects=1200"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = {line[:12].strip(): line[14:].split() for line in done.stdout.splitlines()[1:]}
+    needed, requests, locks = map(int, rows["first audit"][:3])
+    pages, others = 2 + 4 + 1, 3  # of packs two, of each other part one, of the index once more; and how the bucket is
+    assert (needed, locks, requests) == (1302 + 1, 1302 + 1, 1303 + pages + others)
+    assert rows["second audit"][:3] == [str(needed), str(pages + others), "0"]
+
+
 @pytest.fixture(scope="module")
 def zfs_programs() -> str:
     """Asked for before a test changes the environment."""
