@@ -58,12 +58,16 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of `doctor`: what was asked, whether it is well (None: a loss that drtool works around), and the remedy."""
+    """One line of `doctor`: what was asked, whether it is well (None: it works, and a person should know), and the remedy.
+
+    `question` is the name of the question that it answers.
+    """
 
     subject: str
     good: bool | None
     text: str
     remedy: str = ""
+    question: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -324,7 +324,7 @@ class App:
 
     def notify_test(self, names: Iterable[str] = ()) -> tuple[Finding, ...]:
         """Send a message that says so to whoever the policy names; there is no plan, as nothing is changed."""
-        return verbs.doctor_notifiers.notify_test(self._runtime, names)
+        return verbs.doctor.notify_test(self._runtime, names)
 
     def hold_add(self, target: str, *, until: datetime | None, reason: str) -> Hold:
         """Keep a point, or every point of a set, from being forgotten; there is no plan, since it is one appended record."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -86,9 +87,19 @@ def _require_startable(plan: SchedulePlan, wish: TimerWish) -> None:
         )
 
 
-def calling_folders(policy: str) -> tuple[str, ...]:
-    """Return the folders of this machine in which timers of a policy lie: those of the system, of this user, and of cron."""
-    return tuple(_folder(wish) for wish in _KINDS if files.calling(_folder(wish), _names(policy, wish), ()))
+@dataclass(frozen=True, slots=True)
+class InstalledTimers:
+    """Timers of one kind as they lie on this machine: what kind, in which folder, and the text of each file by its path."""
+
+    wish: TimerWish
+    folder: str
+    texts: Mapping[str, str]
+
+
+def installed_timers(policy: str) -> tuple[InstalledTimers, ...]:
+    """Return the timers of this machine that call a policy: those of the system, of this user, and of cron."""
+    calling = (wish for wish in _KINDS if files.calling(_folder(wish), _names(policy, wish), ()))
+    return tuple(InstalledTimers(wish, _folder(wish), files.ours(_folder(wish), _names(policy, wish))) for wish in calling)
 
 
 def schedule(runtime: Runtime, plan: SchedulePlan) -> tuple[str, ...]:

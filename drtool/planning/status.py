@@ -282,8 +282,9 @@ def _about_drills(
     policy: Policy, backup_set: BackupSet, seen: SetSummary, moved: tuple[str, ...], unknown: tuple[str, ...]
 ) -> list[tuple[str, str]]:
     name = backup_set.name
-    drill = next((drill.name for drill in policy.drills.values() if name in drill.sets), name)
-    again = f"drtool drill {drill}"
+    again = f"drtool drill {next((drill.name for drill in policy.drills.values() if name in drill.sets), name)}"
+    if not _has_sandbox(policy, backup_set):
+        again = "drtool doctor"  # it says what to write in the policy before there can be a drill
     if seen.drill is not None and not passed(seen.drill):
         return [(f"the last drill of {name} ended {seen.drill.outcome.replace('_', ' ')}", again)]
     if seen.proof is None and unknown:
@@ -296,6 +297,13 @@ def _about_drills(
         took, limit = spell_duration(realised), spell_duration(objective)
         advice.append((f"the last drill of {name} took {took}, RTO {limit}", again))
     return advice
+
+
+def _has_sandbox(policy: Policy, backup_set: BackupSet) -> bool:
+    """Tell whether a drill of a set has somewhere to go."""
+    needed = {each.source for each in backup_set.protect}
+    is_drilled = any(backup_set.name in drill.sets for drill in policy.drills.values())
+    return is_drilled or any(needed <= set(sandbox.places) for sandbox in policy.sandboxes.values())
 
 
 def _moved(policy: Policy, backup_set: BackupSet, proof: Evidence, seen: SetSummary, beyond: Beyond, *, now: datetime) -> tuple[str, ...]:

@@ -62,13 +62,13 @@ def calling(folder: str, names: Iterable[str], policy_paths: Iterable[str]) -> s
 
     What somebody else put under such a name calls nothing, and is no reason to refuse.
     """
-    texts = _ours(folder, names)
+    texts = ours(folder, names)
     if not all(any(path in text for text in texts.values()) for path in policy_paths):
         return ""
     return next((path for path, text in texts.items() if _ASKS.search(text)), "")
 
 
-def _ours(folder: str, names: Iterable[str]) -> dict[str, str]:
+def ours(folder: str, names: Iterable[str]) -> dict[str, str]:
     """Return what drtool wrote under the names, by path."""
     found = {}
     for name in names:

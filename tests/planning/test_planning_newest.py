@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from drtool.app.doctor import _set
+from drtool.app.doctor.sets import examine_set
 from drtool.cli.render.plan import plan_lines
 from drtool.engine.protected import Protected
 from drtool.model.inventory import SetInventory
@@ -52,5 +52,5 @@ def test_the_words_tell_whose_snapshot_it_is(workload: Workload, taken: tuple[st
 def test_doctor_tells_a_doubt() -> None:
     doubtful = replace(THEIRS, doubt="tank/a has no snapshot but drtool's own")
     found = Protected({"set": SetInventory("set", workloads=(doubtful,))}, {})
-    (finding,) = _set("set", found)
+    (finding,) = examine_set("set", found)
     assert (finding.good, finding.text) == (False, doubtful.doubt)

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from drtool.model.command import Command
 from drtool.model.errors import DrtoolError, Locked, Unavailable
 from drtool.model.quantity import spell_bytes
-from drtool.ports import Finding, WorkPlace
+from drtool.ports import Finding, Owner, WorkPlace
 from drtool.process import shown
 from drtool.repositories.restic import command as commands
 from drtool.repositories.restic.call import Call
 from drtool.repositories.restic.client import ResticClient
+from drtool.repositories.restic.deleting import may_delete
 from drtool.repositories.restic.keyless import examine_without_key, refusal_of_ssh
 from drtool.repositories.restic.output import parse_document
 from drtool.repositories.restic.unmade import key_is_gone
-from drtool.repositories.restic.versions import losses
+from drtool.repositories.restic.versions import NEWEST_KNOWN, Version, losses
 
 _LOOK_SECONDS = 60.0
 _LEAST_FREE = 0.05
 _LARGEST_SKEW_SECONDS = 60.0
+_SLOW_SECONDS = 1.0
+_SILENT = "look at what it waits for: its disk, its server, or the network between"
+_DIGITS = 12
+_TIMED = frozenset({"sftp", "s3", "rest"})
 
 
 def examine(client: ResticClient, places: Sequence[WorkPlace] = (), *, coming_bytes: int = 0) -> tuple[Finding, ...]:
@@ -30,22 +37,49 @@ def examine(client: ResticClient, places: Sequence[WorkPlace] = (), *, coming_by
     try:
         version = client.version()
         findings.append(Finding(f"{name}: restic", good=True, text=f"version {version}"))
-        findings += [Finding(f"restic {version}", good=None, text=text) for text in losses(version)]
+        findings += _losses(version)
         if key_is_gone(client.policy.address):
             return (*findings, examine_without_key(client))
-        client.probe.look(client.access())
-        findings.append(Finding(f"{name}: address", good=True, text=f"{client.access().scheme} answers"))
+        findings.append(_address(client))
         findings.append(_key(client))
         findings += _locks(client)
         findings += _space(client, coming_bytes)
         findings += _clock(client)
-        findings += _tried(client, WorkPlace("", client.local, writes=True))
+        findings += [*_tried(client, WorkPlace("", client.local, writes=True)), *_deleting(client)]
     except DrtoolError as error:
         told = refusal_of_ssh(client, client.policy.address) or error if isinstance(error, Unavailable) else error
-        findings.append(Finding(f"{name}: {told.kind}", good=False, text=told.what, remedy=told.hint))
+        findings.append(Finding(f"{name}: {told.kind}", good=False, text=told.what, remedy=told.hint or _SILENT))
     for place in places:
         findings += _from_there(client, place)
     return tuple(findings)
+
+
+def _losses(version: Version, *, at: str = "") -> list[Finding]:
+    """Tell once of a version what is lost with it, whatever number of repositories it opens."""
+    lost = losses(version)
+    remedy = f"install restic {NEWEST_KNOWN.major}.{NEWEST_KNOWN.minor}{at}; its own builds do that by: restic self-update"
+    newer = version >= Version(NEWEST_KNOWN.major, NEWEST_KNOWN.minor + 1)
+    return [Finding(f"restic {version}{at}", good=None, text="; ".join(lost), remedy="" if newer else remedy)] if lost else []
+
+
+def _address(client: ResticClient) -> Finding:
+    """Look at the address, twice where that is slow: the first look may have waited for a name."""
+    access, clock = client.access(), client.clock
+    for _look in range(2):
+        began = clock.monotonic()
+        client.probe.look(access)
+        took = clock.monotonic() - began
+        if took <= _SLOW_SECONDS:
+            break
+    if access.scheme not in _TIMED:
+        return Finding(f"{client.name}: address", good=True, text=f"{access.scheme} answers")
+    if took <= _SLOW_SECONDS:
+        return Finding(f"{client.name}: address", good=True, text=f"{access.scheme} answers in {took * 1000:.0f} ms")
+    text = f"{access.scheme} answers in {took:.1f} s, and restic waits as long for everything that it asks"
+    remedy = (
+        f"look what is slow between here and there (ping, its name service); it is waited for no longer than `timeout:` of {client.name}"
+    )
+    return Finding(f"{client.name}: address", good=None, text=text, remedy=remedy)
 
 
 def _from_there(client: ResticClient, place: WorkPlace) -> list[Finding]:
@@ -56,7 +90,7 @@ def _from_there(client: ResticClient, place: WorkPlace) -> list[Finding]:
         version = client.version(place.runner)
         findings.append(Finding(f"{subject}: restic", good=True, text=f"version {version} on {place.runner.name}"))
         if version != client.version():
-            findings += [Finding(f"restic {version} at {place.source}", good=None, text=text) for text in losses(version)]
+            findings += _losses(version, at=f" at {place.source}")
         there, here = client.identity_from(place.runner, place.source), client.identity()
         if there != here:
             text = f"the address there leads to another repository ({there[:8]}) than the one from here ({here[:8]})"
@@ -106,6 +140,22 @@ def _writing(client: ResticClient, place: WorkPlace, subject: str) -> Finding:
     return Finding(f"{subject}: writing", good=True, text="tried: a lock was written and removed")
 
 
+def _deleting(client: ResticClient) -> list[Finding]:
+    """Tell of a store that only takes, which nobody has to have meant."""
+    subject, access = f"{client.name}: deleting", client.access()
+    allowed = may_delete(access)
+    if allowed is None and access.scheme != "path":  # the lock that was tried is gone again where it could be removed
+        own = [each for each in client.locks() if each.host == client.local.host_name()]
+        allowed = not any(client.local.owner(str(each.pid)) is Owner.GONE for each in own)
+    if allowed is not False:
+        return []
+    text = "it is append-only for this user: what is there stays, and a run that has something to forget there ends refused"
+    remedy = (
+        f"take `prune:` out of {client.name}, and let nothing be forgotten there: copies: [{{{client.name}: {{keep: {{within: 520w}}}}}}]"
+    )
+    return [Finding(subject, good=None if client.policy.prune else True, text=text, remedy=remedy if client.policy.prune else "")]
+
+
 def _key(client: ResticClient) -> Finding:
     subject, identity = f"{client.name}: key", client.identity()[:8]
     if not client.access().needs_white_space:
@@ -127,13 +177,35 @@ def _locks(client: ResticClient) -> list[Finding]:
         return [Finding(subject, good=True, text="none")]
     findings = []
     for lock in found:
+        age = (client.clock.now() - lock.since).total_seconds()
+        told = f"{lock}, {age / 60:.0f} min ago"
         if client.dead(lock):
-            text = f"left behind {lock}: its process is gone; the next command that it hinders removes it"
-            findings.append(Finding(subject, good=None, text=text))
+            text = f"left behind {told}: its process is gone; the next command that it hinders removes it"
+            findings.append(Finding(subject, good=None, text=text, remedy=_by_hand(client, "unlock")))
+        elif lock.host == client.local.host_name() and client.local.owner(str(lock.pid)) is Owner.GONE:
+            text = f"held {told}: no process of this machine has that number, so it is left behind, unless a container bears its name"
+            findings.append(Finding(subject, good=None, text=text, remedy=_by_hand(client, "unlock")))
         else:
-            remedy = f"wait for that run; if {lock.host} is gone for good: restic unlock"
-            findings.append(Finding(subject, good=None, text=f"held {lock}", remedy=remedy))
+            remedy = f"wait for that run; if {lock.host} is gone for good: {_by_hand(client, 'unlock')}"
+            findings.append(Finding(subject, good=None, text=f"held {told}", remedy=remedy))
     return findings
+
+
+def _by_hand(client: ResticClient, verb: str) -> str:
+    """Return a command of restic to be typed, as far as that can be done without a secret in it."""
+    address = client.policy.address
+    if address.password.scheme != "file" or address.environment or client.access().scheme not in ("path", "sftp"):
+        return f"restic {verb}, with the address, the password and the environment of {client.name}"
+    words = (
+        client.binary,
+        "-r",
+        address.location,
+        "--password-file",
+        os.path.expanduser(address.password.value),
+        *client.access().options,
+        verb,
+    )
+    return shlex.join(words)
 
 
 def _space(client: ResticClient, coming_bytes: int) -> list[Finding]:
@@ -154,13 +226,24 @@ def _space(client: ResticClient, coming_bytes: int) -> list[Finding]:
 
 
 def _clock(client: ResticClient) -> list[Finding]:
-    access = client.access()
-    if access.scheme not in ("s3", "rest"):
-        return []
-    there = client.probe.date(access)
+    there = _date_there(client)
     if there is None:
         return []
     skew = (there - client.clock.now()).total_seconds()
     good = abs(skew) <= _LARGEST_SKEW_SECONDS
     text = f"the server's clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} ours" if abs(skew) >= 1 else "agrees with ours"
-    return [Finding(f"{client.name}: clock", good=good, text=text, remedy="" if good else "let both machines keep time by NTP")]
+    remedy = "" if good else "let both machines keep time by NTP: timedatectl set-ntp true"
+    return [Finding(f"{client.name}: clock", good=good, text=text, remedy=remedy)]
+
+
+def _date_there(client: ResticClient) -> datetime | None:
+    """Return the clock of a repository's server; None where it tells none, as an account for SFTP alone does not."""
+    access = client.access()
+    if access.scheme in ("s3", "rest"):
+        return client.probe.date(access)
+    if access.scheme != "sftp":
+        return None
+    argv = shlex.split(access.options[1].partition("=")[2])[:-2]
+    completed = client.local.run(Command((*argv, "date", "+%s"), standard_input=b"", timeout_seconds=_LOOK_SECONDS))
+    told = completed.standard_output.strip()
+    return datetime.fromtimestamp(int(told), UTC) if completed.exit_code == 0 and told.isdigit() and len(told) < _DIGITS else None

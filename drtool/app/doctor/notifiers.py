@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable
 from functools import partial
 
-from drtool.app.doctor_host import asked
+from drtool.app.doctor.asking import Known, Part, asked
 from drtool.app.runtime import Runtime
 from drtool.engine.observe import side_by_side
 from drtool.model.errors import NotFound, Refused
@@ -15,10 +15,10 @@ from drtool.planning import signals
 from drtool.ports import Finding, Notifier
 
 
-def examine_notifiers(runtime: Runtime) -> list[Finding]:
+def notifiers(known: Known) -> Iterable[Part]:
     """Look at what is needed to tell somebody how things ended: alarms that cannot be sent are missed by nobody."""
-    told = runtime.origin.notifiers(runtime.policy)
-    return [finding for each in told for finding in asked(f"notify {each.name}", partial(_could_be_told, each))]
+    for each in known.runtime.origin.notifiers(known.policy):
+        yield Part(f"notify {each.name}", partial(_could_be_told, each))
 
 
 def _could_be_told(notifier: Notifier) -> tuple[Finding, ...]:
@@ -44,7 +44,7 @@ def notify_test(runtime: Runtime, names: Iterable[str] = ()) -> tuple[Finding, .
         raise NotFound(f"nobody is called {unknown[0]} in `notify:`", hint=f"there are: {', '.join(each.name for each in everybody)}")
     signal = signals.test(Occasion(runtime.policy.name, runtime.notary.machine, "", runtime.clock.now()))
     chosen = [each for each in everybody if not wanted or wanted & {each.name, each.kind}]
-    tries = [partial(asked, f"notify {each.name}", partial(_taken, each, signal)) for each in chosen]
+    tries = [partial(asked, Part(f"notify {each.name}", partial(_taken, each, signal))) for each in chosen]
     return tuple(itertools.chain.from_iterable(side_by_side(tries)))
 
 
