@@ -7,6 +7,8 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from drtool.openness import mode_remedy
+
 _FOLDERS = ("", "runs", "locks", "evidence", "memory", "index", "policy")
 _KEY = "evidence/key"
 
@@ -30,7 +32,7 @@ def exposure(path: str, *, secret: bool = False) -> Exposure | None:
     mode = stat.S_IMODE(found.st_mode)
     if found.st_uid not in (0, os.geteuid()):
         return Exposure(f"{path} has another owner (user {found.st_uid}), who can change it", f"chown {os.geteuid()} {path}")
-    closed = f"chmod go-{'rwx' if secret else 'w'} {path}; where the file system keeps no modes, move it to one that does"
+    closed = mode_remedy(path, "go-rwx" if secret else "go-w")
     if mode & (stat.S_IWGRP | stat.S_IWOTH):
         return Exposure(f"{path} can be written by others (mode {mode:04o})", closed)
     if secret and mode & (stat.S_IRGRP | stat.S_IROTH):

@@ -67,7 +67,7 @@ def leave_a_lock(world: Broken) -> None:
     """A restic that is killed in the middle of its work leaves its lock."""
     argv = ["restic", "-r", str(world.at("near")), "--password-file", f"{world.root}/near.key", "backup", "--stdin"]
     held = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while not any((world.at("near") / "locks").iterdir()):
+    while not any(re.fullmatch(r"[0-9a-f]{64}", lock.name) for lock in (world.at("near") / "locks").iterdir()):
         assert held.poll() is None
     held.kill()
     held.communicate()
