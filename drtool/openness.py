@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import shlex
 import stat
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 _MODELESS: Final = frozenset({"vfat", "msdos", "exfat", "ntfs", "ntfs3", "fuseblk", "cifs", "smb3", "9p", "drvfs"})
 """File systems whose files have the mode that they were mounted with: nothing can be changed there by chmod."""
+_OWNING_GROUP: Final = 0x04
+_MASK: Final = 0x10
+_NAMED: Final = {0x02: "user", 0x08: "group"}
 _MOST_LINKS: Final = 40  # as the kernel: path_resolution(7)
 
 
@@ -130,9 +134,41 @@ def _judge(path: str, facts: os.stat_result, *, private: bool, above: bool) -> O
         return None
     if private and mode & 0o077:
         return Opening(path, f"may be read by others (mode {mode:04o})", mode_remedy(path, "600"), anybody=bool(mode & 0o007))
-    if mode & 0o020 and not _is_own_group(facts.st_gid):
+    entries = access_list(path)
+    for who, number in sorted(entries.writers):
+        if (who == "user" and number in (0, os.geteuid())) or (who == "group" and _is_own_group(number)):
+            continue
+        named = _user(number) if who == "user" else f"the group {_group(number)}"
+        return Opening(path, f"may be written by {named} (its access list)", f"setfacl -b {shlex.quote(path)}", anybody=False)
+    if mode & 0o020 and entries.group_writes and not _is_own_group(facts.st_gid):
         return Opening(path, f"may be written by the group {_group(facts.st_gid)} (mode {mode:04o})", _narrowed(path, "g-w"), anybody=False)
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class AccessList:
+    """What a POSIX access list grants beyond the mode, whose bits of the group it turns into a mask: who may write by it.
+
+    `writers` are ("user" or "group", number); `group_writes`: whether the group of the file itself may, if the mode says so.
+    """
+
+    writers: frozenset[tuple[str, int]] = frozenset()
+    group_writes: bool = True
+
+
+def access_list(path: str) -> AccessList:
+    """Read the access list of a file; without one, or where file systems have none, the mode says everything. Layout: acl(5), xattr v2."""
+    try:
+        body = os.getxattr(path, "system.posix_acl_access")
+    except OSError:
+        return AccessList()
+    entries = [struct.unpack_from("<HHI", body, start) for start in range(4, len(body) - 7, 8)]
+    mask = next((granted for tag, granted, _number in entries if tag == _MASK), 0o7)
+    may_write = [(tag, number) for tag, granted, number in entries if granted & mask & 0o2]
+    return AccessList(
+        frozenset((_NAMED[tag], number) for tag, number in may_write if tag in _NAMED),
+        any(tag == _OWNING_GROUP for tag, _number in may_write),
+    )
 
 
 def _narrowed(path: str, change: str) -> str:
@@ -144,9 +180,9 @@ def _is_own_group(group: int) -> bool:
     import grp  # noqa: PLC0415 - rarely asked
     import pwd  # noqa: PLC0415
 
-    if group == 0:
-        return True
     try:
+        if group == 0:
+            return not set(grp.getgrgid(0).gr_mem) - {"root"}
         user, entry = pwd.getpwuid(os.geteuid()), grp.getgrgid(group)
     except KeyError:
         return False

@@ -29,13 +29,13 @@ def go_on(question: str, *, refusal: Refused) -> bool:
     """Ask a person whether to go on; what was typed before the question was read answers nothing. Raises `refusal` without a terminal."""
     if not sys.stdin.isatty():
         raise refusal
-    _drop_typed_ahead()
     while (answer := _answer_to(f"{question} [y/N]: ")) not in _YES | _NO:
         click.echo("Error: type y or n", err=True)
     return answer in _YES
 
 
 def _answer_to(prompt: str) -> str:
+    _drop_typed_ahead()
     click.echo(prompt, nl=False, err=True)
     try:
         return _line().strip().lower()

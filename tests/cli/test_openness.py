@@ -116,6 +116,33 @@ def test_who_owns_a_policy_or_shares_its_group_is_told(policy: Path) -> None:
     assert called(policy, "validate").stderr == "", "root's own group is root"
 
 
+@pytest.mark.parametrize("target", ["policy.yaml", "."])
+@pytest.mark.parametrize("who", [f"user:{NOBODY}", f"group:{NOBODY}"])
+def test_whom_an_access_list_lets_write_is_told(policy: Path, target: str, who: str) -> None:
+    place = policy.parent / target
+    subprocess.run(["setfacl", "-m", f"{who}:r-x", place], check=True)
+    assert opening_of(str(policy)) is None, "who may read only writes nothing"
+    subprocess.run(["setfacl", "-m", f"{who}:rwx", place], check=True)
+    found = opening_of(str(policy))
+    assert found is not None
+    assert (found.path, found.anybody) == (os.path.realpath(place), False)
+    named = f"nobody (user {NOBODY})" if who.startswith("user") else "the group nogroup"
+    assert f"may be written by {named} (its access list)" in called(policy, "validate").stderr
+    assert f"may be written by {named} (its access list)" in called(policy, "doctor").stdout
+    subprocess.run(["setfacl", "-m", "mask::r-x", place], check=True)
+    assert opening_of(str(policy)) is None, "beyond the mask nothing is granted"
+    subprocess.run(["setfacl", "-m", "mask::rwx", place], check=True)
+    subprocess.run(["sh", "-c", found.remedy], check=True)
+    assert opening_of(str(policy)) is None, "the remedy works"
+
+
+@pytest.mark.parametrize("user", [0, os.geteuid()])
+def test_an_access_list_of_this_user_or_root_opens_nothing(policy: Path, user: int) -> None:
+    subprocess.run(["setfacl", "-m", f"user:{user}:rw", policy], check=True)
+    assert policy.stat().st_mode & 0o060 == 0o060
+    assert opening_of(str(policy)) is None
+
+
 @ROOT_ONLY
 def test_that_anybody_may_write_is_said_whoever_owns_it(policy: Path) -> None:
     os.chown(policy, NOBODY, NOBODY)

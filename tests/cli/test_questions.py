@@ -64,13 +64,16 @@ def test_nothing_waits_inside_of_input_where_ctrl_c_may_come_too_early(
 
 @pytest.mark.parametrize(
     ("typed", "answer"),
-    [("y", True), ("YES", True), (" y ", True), ("n", False), ("", False), ("no", False), ("perhaps\ny", True), ("j\n\\xff\n", False)],
+    [("y", True), ("YES", True), (" y ", True), ("n", False), ("", False), ("no", False), ("perhaps\ny", False)],
 )
 def test_only_yes_goes_on_and_what_is_neither_is_asked_again(typist: int, was_there: list[bool], typed: str, *, answer: bool) -> None:
-    later = threading.Timer(0.1, os.write, (typist, f"{typed}\nn\n".encode()))
-    later.start()
+    """What was typed behind what is neither was typed before the question that it would answer."""
+    later = [threading.Timer(seconds, os.write, (typist, text.encode())) for seconds, text in ((0.1, f"{typed}\n"), (0.6, "n\n"))]
+    for each in later:
+        each.start()
     assert a_yes() is answer
-    later.join()
+    for each in later:
+        each.join()
     assert all(was_there)
 
 
