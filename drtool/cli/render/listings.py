@@ -168,7 +168,9 @@ def findings_lines(findings: Sequence[Finding]) -> list[str]:
     """Return what `doctor` found, each line with its remedy, and a sum."""
     bad = sum(1 for finding in findings if finding.good is False)
     verdict = f"{counted(bad, 'problem')} {BAD}" if bad else f"{_tried(findings)} {GOOD}"
-    return [*finding_rows(findings), f"{counted(len(findings), 'question')} asked: {verdict}"]
+    warnings = sum(1 for finding in findings if finding.good is None)
+    also = f"; {counted(warnings, 'warning')} !" if warnings else ""
+    return [*finding_rows(findings), f"{counted(len(findings), 'question')} asked: {verdict}{also}"]
 
 
 def finding_rows(findings: Sequence[Finding]) -> list[str]:
