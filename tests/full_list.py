@@ -34,6 +34,11 @@ _NESTED = "tests/faults/test_sigkill_nested.py::test"
 _CARRY = "tests/contracts/test_files_carry.py::test"
 
 FULL_LIST: Final[tuple[LeftOut, ...]] = (
+    LeftOut(
+        "tests/docs/test_quarter_of_an_hour.py::test_a_newcomer_comes_from_nothing_to_a_proof",
+        "everything that the README says to type, by the whole program in one terminal",
+        shown=("tests/cli/test_new_terminal.py::test_questions_and_answers", "tests/cli/test_end_to_end.py::*"),
+    ),
     # deaths
     LeftOut("tests/contracts/test_files_killed.py::TestKilledTwiceInFiles::*", _TWICE, shown=(_MEMORY,)),
     LeftOut("tests/contracts/test_stream_killed.py::TestKilledTwiceInStream::*", _TWICE, shown=(_MEMORY,)),
