@@ -106,7 +106,7 @@ def _end(hosts: list[Host], repository: Repository, root: Path) -> list[str]:
     checked = repository.call("check", "--read-data")
     print(f"restic check --read-data: {'no errors were found' if checked.returncode == 0 else 'ERRORS'}")
     problems += [f"restic check: {checked.stdout}{checked.stderr}"] if checked.returncode else []
-    problems += _looks(hosts)
+    problems += _looks(hosts, there)
     return problems + _taken_over(hosts, there)
 
 
@@ -143,21 +143,21 @@ def _found(back: Path, wanted: dict[str, str]) -> dict[str, str]:
 
 
 def _too_many(hosts: list[Host], there: dict[str, Sealed]) -> list[str]:
-    """Each host forgets its own: what is left is what `keep` says, and nothing is anybody's whom nobody knows."""
-    left = set(there) - {name for host in hosts for name in host.expected()}
-    return [f"point {name} of machine {there[name].machine} is still there" for name in sorted(left)]
+    """Each host forgets its own: what is left is what `keep` counts, and at most the newest verified ones beside that."""
+    kept = {name for host in hosts for name in host.expected() | host.read}
+    return [f"point {name} of machine {there[name].machine} is still there" for name in sorted(set(there) - kept)]
 
 
-def _looks(hosts: list[Host]) -> list[str]:
-    """Ask each host what it sees: its own as its own, those of its name as others'."""
+def _looks(hosts: list[Host], there: dict[str, Sealed]) -> list[str]:
+    """Ask each host what it sees: its own as its own, those of its name as others', as bare restic lists them."""
     problems = []
     for host in hosts:
         answer = json.loads(host.call("points", "--refresh", "--json")[1])
         own = {each["point"]["point"] for each in answer["points"]}
-        if own != host.expected():
-            problems.append(f"host {host.number} lists {len(own)} points as its own, and {len(host.expected())} are")
+        if own != host.left(there):
+            problems.append(f"host {host.number} lists {len(own)} points as its own, and {len(host.left(there))} are")
         others = {each["point"]["point"] for each in answer["others"]}
-        known = {name for each in hosts if each is not host and each.name == host.name for name in each.expected()}
+        known = {name for each in hosts if each is not host and each.name == host.name for name in each.left(there)}
         if others != known:
             problems.append(f"host {host.number} sees {len(others)} points of others in its name, and {len(known)} are")
     return problems
@@ -166,7 +166,7 @@ def _looks(hosts: list[Host]) -> list[str]:
 def _taken_over(hosts: list[Host], there: dict[str, Sealed]) -> list[str]:
     """Lose the state of the second host, and let the first, which has its policy's name, take it over."""
     first, gone = hosts[:2]
-    machine, expected = gone.machine, gone.expected()
+    machine, expected = gone.machine, gone.left(there)
     shutil.rmtree(gone.root / "state")
     first.insist("adopt", machine, "--yes")
     own = {each["point"]["point"] for each in json.loads(first.call("points", "--refresh", "--json")[1])["points"]}

@@ -101,6 +101,9 @@ class Host:
     stored: dict[str, dict[str, str]] = field(default_factory=dict)
     """What the tree held when a point was made, by point: SHA-256 by path."""
 
+    read: set[str] = field(default_factory=set)
+    """Points that were there when this host read everything or drilled: the newest verified ones stay beside what `keep` counts."""
+
     def __post_init__(self) -> None:
         for name in self.sets:
             (self.tree / name).mkdir(parents=True)
@@ -201,6 +204,12 @@ class Host:
         if not kill_within or code == LOCKED:
             self.insist(*words)
             self.note()
+        if verb in ("verify", "drill"):
+            self.read |= self.left(self.repository.sealed())
+
+    def left(self, there: dict[str, Sealed]) -> set[str]:
+        """Return what is there of this machine."""
+        return {name for name, point in there.items() if point.machine == self.machine}
 
     def note(self) -> None:
         """Write down what of this machine is sealed that was not before: only its own runs seal and forget it."""
