@@ -125,6 +125,7 @@ class FromRepository:
             read_only={name: AppendOnly(repository) for name, repository in bare.repositories.items()},
             sandbox_only={name: SandboxOnly(source) for name, source in sources.items()},
             key_rings={},
+            pack_indexes={},
         )
 
     def on_paper(self, plan: Plan, policy: Policy) -> Plan:

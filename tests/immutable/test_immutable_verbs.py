@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from drtool.app.facade import App
+from drtool.app.opening import as_bare
 from drtool.cli.main import main
+from drtool.model.errors import Refused
+from drtool.model.secret import SecretReference
 from tests.immutable.locked_world import PREFIX, make_locked_world
 from tests.rig.s3 import S3Server
 
@@ -58,3 +63,21 @@ def test_a_bucket_without_object_lock_is_told(tmp_path: Path, home: Path, restic
     told = {each.text: each.remedy for each in world.app().doctor(("off",)) if each.subject == "off: immutable" and each.good is False}
     assert "the bucket has no Object Lock, and immutable: 2d is promised" in told
     assert told["immutable: 2d is promised, and nobody looked whether it is so"] == "drtool immutable audit off"
+
+
+def test_a_policy_out_of_a_repository_leads_to_no_bucket(tmp_path: Path, home: Path, restic_newest: Path, s3_server: S3Server) -> None:
+    """Its credentials may be commands of whoever wrote it."""
+    world = make_locked_world(tmp_path, restic_newest, s3_server)
+    policy = world.app()._runtime.policy
+    ran = tmp_path / "ran"
+    auditor = {"AWS_SECRET_ACCESS_KEY": SecretReference("command", f"touch {ran}")}
+    stranger = replace(policy, repositories={"off": replace(policy.repositories["off"], auditor=auditor)})
+    app = App(as_bare(replace(world.app()._runtime, policy=stranger)))
+    for verb in (app.immutable_audit, app.plan_immutable_extend):
+        with pytest.raises(Refused, match="a policy of your own"):
+            verb()
+    app.doctor(("off",))
+    assert not ran.exists()
+    with pytest.raises(Refused):
+        App(replace(world.app()._runtime, policy=stranger)).immutable_audit()
+    assert ran.exists(), "the operator's own policy would have run it"

@@ -40,6 +40,7 @@ repositories:
     site: cloud
     password: "command:pass show 'a b'"
     environment: {AWS_ACCESS_KEY_ID: credential:id, AWS_SECRET_ACCESS_KEY: env:KEY, AWS_DEFAULT_REGION: eu-1}
+    immutable: {at_least: 30d, environment: {AWS_ACCESS_KEY_ID: credential:id2, AWS_SECRET_ACCESS_KEY: env:KEY2}}
 notify:
   - healthchecks: {url: "credential:hc", timeout: 45s}
   - email: {server: "mail.example.org:465", from: a@example.org, to: [b@example.org], user: nas, password: "credential:mail", on: [failed]}

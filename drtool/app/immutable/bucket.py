@@ -39,7 +39,8 @@ class BucketOfRepository:
 def bucket_of(runtime: Runtime, repository: str) -> Iterator[BucketOfRepository]:
     """Open the bucket of a repository of the policy."""
     policy = runtime.policy.repositories[repository]
-    store, index = make_immutable_store(policy, runtime.clock), runtime.adapters.pack_index(repository)
+    index = runtime.adapters.pack_index(repository)  # refused before any secret of a policy out of a repository is looked up
+    store = make_immutable_store(policy, runtime.clock)
     with closing(store), known_locks(writable_state(runtime), repository, now=runtime.clock.now()) as known:
         yield BucketOfRepository(repository, store, index, known, policy.immutable)
 

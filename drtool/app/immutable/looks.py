@@ -32,6 +32,7 @@ def examine_locks(runtime: Runtime, name: str) -> tuple[Finding, ...]:
         return ()
     subject = f"{name}: immutable"
     try:
+        runtime.adapters.pack_index(name)  # refused for a policy out of a repository: its secrets are not looked up
         with closing(make_immutable_store(policy, runtime.clock)) as store:
             findings = judge_bucket(name, store.bucket(), promised)
     except DrtoolError as error:
