@@ -98,7 +98,7 @@ def _locks(runtime: Runtime) -> tuple[str, ...]:
     if all(each.immutable is None for each in runtime.policy.repositories.values()):
         return ()
     from drtool.catalog.immutable_log import last_found
-    from drtool.planning.immutable import tell_of_locks
+    from drtool.planning.locks_found import tell_of_locks
 
     now, state = runtime.clock.now(), runtime.state_directory
     promises = {name: each.immutable for name, each in runtime.policy.repositories.items() if each.immutable is not None}

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from drtool.catalog.storage import make_folder, read_json, write_atomically
 from drtool.model import codec
-from drtool.model.immutable import LocksFound
+from drtool.model.locks_found import LocksFound
 
 
 class ChangeLog:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 COMPLIANCE: Final = "COMPLIANCE"
@@ -190,18 +190,3 @@ class Recovered:
     words: str
     log: str
     requests: int
-
-
-@dataclass(frozen=True, slots=True)
-class LocksFound:
-    """What the last audit or extension found, so that a look need not ask; seconds throughout."""
-
-    taken: datetime
-    needed: int
-    earliest: datetime | None
-    unlocked: int
-    trouble: tuple[str, ...] = ()
-
-    def left(self, now: datetime) -> timedelta | None:
-        """Return for how long the first lock still holds; None where nothing is locked."""
-        return None if self.earliest is None else self.earliest - now

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from drtool.model.immutable import BucketLock, History, ImmutableAudit, LocksFound, ObjectVersion
+from drtool.model.immutable import BucketLock, History, ImmutableAudit, ObjectVersion
 from drtool.planning.words import spell_count, spell_duration
 from drtool.ports import Finding
 
@@ -17,7 +17,6 @@ _EXTENDED_TO: Final = 1.5
 LARGEST_SKEW: Final = timedelta(minutes=10)
 MOST_MARKERS: Final = 20
 """More delete markers than these over one object are not lifted one by one: the right version is copied over them."""
-_OLD_LOOK: Final = timedelta(days=8)
 
 
 def renewed_below(now: datetime, promised: timedelta) -> datetime:
@@ -87,20 +86,6 @@ def judge_audit(audit: ImmutableAudit, promised: timedelta | None) -> tuple[tupl
         first = f", the first on {audit.earliest:%Y-%m-%d %H:%M} UTC" if audit.earliest else ""
         told.append((f"the locks of {audit.short} of {audit.needed} run out before {spell_duration(promised)} are over{first}", extend))
     return tuple(text for text, _next in told), next((each for _text, each in told if each), "")
-
-
-def tell_of_locks(name: str, promised: timedelta, found: LocksFound | None, *, now: datetime) -> str:
-    """Say in one sentence what is amiss with the locks of a repository, by what was last found; empty where nothing is."""
-    if found is None:
-        return f"{name}: immutable: {spell_duration(promised)} is promised, and nobody looked whether it is so"
-    if found.trouble:
-        return f"{name}: {found.trouble[0]}"
-    left = found.left(now)
-    if found.needed and left is not None and left < promised:
-        return f"{name}: the first lock runs out in {spell_duration(max(left, timedelta()))}, and {spell_duration(promised)} are promised"
-    if now - found.taken > max(_OLD_LOOK, promised / 4):
-        return f"{name}: nobody looked at its locks for {spell_duration(now - found.taken)}"
-    return ""
 
 
 @dataclass(frozen=True, slots=True)

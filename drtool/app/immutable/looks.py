@@ -9,8 +9,10 @@ from drtool.app.working import working
 from drtool.catalog.immutable_log import keep_found, last_found
 from drtool.engine.immutable.audit import audit
 from drtool.model.errors import DrtoolError
-from drtool.model.immutable import ImmutableAudit, LocksFound
-from drtool.planning.immutable import judge_bucket, tell_of_locks
+from drtool.model.immutable import ImmutableAudit
+from drtool.model.locks_found import LocksFound
+from drtool.planning.immutable import judge_bucket
+from drtool.planning.locks_found import tell_of_locks
 from drtool.ports import Finding
 
 
