@@ -134,41 +134,31 @@ def _judge(path: str, facts: os.stat_result, *, private: bool, above: bool) -> O
         return None
     if private and mode & 0o077:
         return Opening(path, f"may be read by others (mode {mode:04o})", mode_remedy(path, "600"), anybody=bool(mode & 0o007))
-    entries = access_list(path)
-    for who, number in sorted(entries.writers):
+    named_writers, group_writes = _access_list(path)
+    for who, number in sorted(named_writers):
         if (who == "user" and number in (0, os.geteuid())) or (who == "group" and _is_own_group(number)):
             continue
         named = _user(number) if who == "user" else f"the group {_group(number)}"
         return Opening(path, f"may be written by {named} (its access list)", f"setfacl -b {shlex.quote(path)}", anybody=False)
-    if mode & 0o020 and entries.group_writes and not _is_own_group(facts.st_gid):
+    if mode & 0o020 and group_writes and not _is_own_group(facts.st_gid):
         return Opening(path, f"may be written by the group {_group(facts.st_gid)} (mode {mode:04o})", _narrowed(path, "g-w"), anybody=False)
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class AccessList:
-    """What a POSIX access list grants beyond the mode, whose bits of the group it turns into a mask: who may write by it.
+def _access_list(path: str) -> tuple[frozenset[tuple[str, int]], bool]:
+    """Return who may write a file by its POSIX access list ("user" or "group", number), and whether its group may if the mode says so.
 
-    `writers` are ("user" or "group", number); `group_writes`: whether the group of the file itself may, if the mode says so.
+    With such a list the mode's bits of the group are its mask; without one the mode says everything. Layout: acl(5), version 2.
     """
-
-    writers: frozenset[tuple[str, int]] = frozenset()
-    group_writes: bool = True
-
-
-def access_list(path: str) -> AccessList:
-    """Read the access list of a file; without one, or where file systems have none, the mode says everything. Layout: acl(5), xattr v2."""
     try:
         body = os.getxattr(path, "system.posix_acl_access")
     except OSError:
-        return AccessList()
+        return frozenset(), True
     entries = [struct.unpack_from("<HHI", body, start) for start in range(4, len(body) - 7, 8)]
     mask = next((granted for tag, granted, _number in entries if tag == _MASK), 0o7)
     may_write = [(tag, number) for tag, granted, number in entries if granted & mask & 0o2]
-    return AccessList(
-        frozenset((_NAMED[tag], number) for tag, number in may_write if tag in _NAMED),
-        any(tag == _OWNING_GROUP for tag, _number in may_write),
-    )
+    named = frozenset((_NAMED[tag], number) for tag, number in may_write if tag in _NAMED)
+    return named, any(tag == _OWNING_GROUP for tag, _number in may_write)
 
 
 def _narrowed(path: str, change: str) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag, WithJsonSchema
+from pydantic import ConfigDict, Discriminator, Field, Tag
 
 from drtool.model.location import KNOWN_FORMS
+from drtool.policy.strict import AtOnce, Count, NonEmpty, OneKey, Strict, Version, shape_of
 from drtool.policy.values import (
     AbsolutePath,
     CountOrOff,
@@ -31,18 +32,6 @@ from drtool.policy.values import (
 
 if TYPE_CHECKING:
     from drtool.policy.kinds import Kinds
-
-NonEmpty = Annotated[str, StringConstraints(min_length=1)]
-Count = Annotated[int, Field(ge=0, le=1_000_000)]
-AtOnce = Annotated[int, Field(ge=1, le=64)]
-OneKey = Annotated[dict[str, Any], WithJsonSchema({"type": "object", "minProperties": 1, "maxProperties": 1, "additionalProperties": True})]
-Version = Annotated[Literal[1], WithJsonSchema({"const": 1})]
-
-
-class Strict(BaseModel):
-    """Unknown keys are mistakes, and nothing is converted silently."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=False)
 
 
 class SeenFromSchema(Strict):
@@ -68,16 +57,9 @@ class ImmutableSchema(Strict):
     environment: dict[VariableName, str] = Field(default_factory=dict, description="credentials that audit and extend; not those of runs")
 
 
-def _shape(value: object) -> str | None:
-    for shape, tag in ((list, "~list"), (dict, "~mapping"), (str, "~name")):
-        if isinstance(value, shape):
-            return tag  # a tilde is in no name, so positions skip it
-    return None
-
-
 Immutable = Annotated[
     Annotated[LockTime, Tag("~name")] | Annotated[ImmutableSchema, Tag("~mapping")],
-    Discriminator(_shape, custom_error_type="form", custom_error_message="must be as 30d, or {at_least: 30d, environment: {…}}"),
+    Discriminator(shape_of, custom_error_type="form", custom_error_message="must be as 30d, or {at_least: 30d, environment: {…}}"),
 ]
 
 
@@ -145,8 +127,8 @@ class CopySchema(Strict):
 
 
 CopyMapping = dict[Name, CopySchema | None]
-CopyItem = Annotated[Annotated[Name, Tag("~name")] | Annotated[CopyMapping, Tag("~mapping")], Discriminator(_shape)]
-Copies = Annotated[Annotated[list[CopyItem], Tag("~list")] | Annotated[CopyMapping, Tag("~mapping")], Discriminator(_shape)]
+CopyItem = Annotated[Annotated[Name, Tag("~name")] | Annotated[CopyMapping, Tag("~mapping")], Discriminator(shape_of)]
+Copies = Annotated[Annotated[list[CopyItem], Tag("~list")] | Annotated[CopyMapping, Tag("~mapping")], Discriminator(shape_of)]
 
 
 class QuarantineSchema(Strict):
@@ -159,7 +141,7 @@ class QuarantineSchema(Strict):
     )
 
 
-Rules = Annotated[Annotated[Literal["off"], Tag("~name")] | Annotated[QuarantineSchema, Tag("~mapping")], Discriminator(_shape)]
+Rules = Annotated[Annotated[Literal["off"], Tag("~name")] | Annotated[QuarantineSchema, Tag("~mapping")], Discriminator(shape_of)]
 
 
 class ForgetForSchema(Strict):
