@@ -34,12 +34,19 @@ repositories:
     upload_limit: 20MiB
     download_limit: 1.5 MB
     timeout: 90s
+    forget_for:
+      home:
+        machines: [laptop-3f9c2a51d0]
+        signers: ["SHA256:hHah+6HfS32vAuGgtxjM89tPvKgmih14BcWv5WaxbCA"]
+        keep: {within: 30d, daily: 30, monthly: 12}
+        quarantine: {points_per_day: 7}
     seen_from: {pi: {restic: "sftp:a@b.example.org:/srv/near", password: env:PASSWORD, ssh_config: /etc/ssh/x}}
   far:
     restic: s3:https://s3.example.org/bucket
     site: cloud
     password: "command:pass show 'a b'"
     environment: {AWS_ACCESS_KEY_ID: credential:id, AWS_SECRET_ACCESS_KEY: env:KEY, AWS_DEFAULT_REGION: eu-1}
+    append_only: true
     immutable: {at_least: 30d, environment: {AWS_ACCESS_KEY_ID: credential:id2, AWS_SECRET_ACCESS_KEY: env:KEY2}}
 notify:
   - healthchecks: {url: "credential:hc", timeout: 45s}
