@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from drtool.app import verbs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime, timedelta
 
     from drtool.app.forecasts import ForecastView
-    from drtool.app.inside import Browse
+    from drtool.app.inside import Browse, PointFiles
     from drtool.app.kept import KeptThing
     from drtool.app.looking import TravelledPolicy
     from drtool.app.rotation import RotatedSigner
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from drtool.model.view import PointView, ShownEvidence
     from drtool.openness import Opening
     from drtool.planning.restore import RestoreRequest
-    from drtool.ports import Entry, Finding
+    from drtool.ports import Finding
 
 
 class App:
@@ -205,8 +205,8 @@ class App:
         """Return the policy that travelled in a point, as text that `validate` reads, and what it does not tell of."""
         return verbs.looking.policy_of(self._runtime, name)
 
-    def list_files(self, point: str, path: str = "", workload: str | None = None) -> Iterator[Entry]:
-        """Yield what is inside a point."""
+    def list_files(self, point: str, path: str = "", workload: str | None = None) -> PointFiles:
+        """Return what is inside a point."""
         return verbs.inside.list_files(self._runtime, point, path, workload)
 
     def diff(self, older: str, newer: str) -> tuple[str, ...]:

@@ -26,21 +26,37 @@ class Browse:
     point: RecoveryPoint
     folder: Callable[[str], tuple[Entry, ...]]
     take_out: Callable[[str, str], GetResult]
+    unlisted: tuple[str, ...] = ()
+    """What may be newer, in words, where a repository could not be listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class PointFiles:
+    """What is inside a point, to be gone through once, and in words what may be newer where a repository could not be listed."""
+
+    entries: Iterator[Entry]
+    unlisted: tuple[str, ...]
+
+    def __iter__(self) -> Iterator[Entry]:
+        return self.entries
 
 
 def browse(runtime: Runtime, point: str) -> Browse:
     """Open a point for many looks inside; its manifest is read once."""
-    view, manifest = found_with_manifest(runtime, point, refresh=True)
+    found = found_with_manifest(runtime, point, refresh=True)
+    view, manifest = found.view, found.manifest
     return Browse(
         view.point,
         lambda path: _folder(runtime, view, manifest, path),
         lambda path, target: _take_out(runtime, view, manifest, path, target),
+        found.unlisted,
     )
 
 
-def list_files(runtime: Runtime, name: str, path: str = "", workload: str | None = None) -> Iterator[Entry]:
-    """Yield what is inside a point, below `path`."""
-    view, manifest = found_with_manifest(runtime, name, refresh=True)
+def list_files(runtime: Runtime, name: str, path: str = "", workload: str | None = None) -> PointFiles:
+    """Return what is inside a point, below `path`."""
+    found = found_with_manifest(runtime, name, refresh=True)
+    manifest = found.manifest
     wanted = _looked_for(path)
     chosen = [
         (member, artifact)
@@ -52,8 +68,8 @@ def list_files(runtime: Runtime, name: str, path: str = "", workload: str | None
         raise NotFound(f"the point holds no {workload}", hint=_holds(manifest))
     if wanted and not chosen:
         raise NotFound(f"{path} is not in this point", hint=_holds(manifest))
-    for member, artifact in chosen:
-        yield from _browse(runtime, view, artifact, member.workload, wanted)
+    listed = (_browse(runtime, found.view, artifact, member.workload, wanted) for member, artifact in chosen)
+    return PointFiles(itertools.chain.from_iterable(listed), found.unlisted)
 
 
 def _folder(runtime: Runtime, view: PointView, manifest: Manifest, path: str) -> tuple[Entry, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -13,9 +14,11 @@ from drtool.engine.observe import observe
 from drtool.model.errors import Corrupt, DrtoolError, Interrupted, NotFound
 from drtool.model.inventory import Listing
 from drtool.model.nearest import named
-from drtool.model.point import Manifest
+from drtool.model.point import Manifest, RecoveryPoint
+from drtool.model.tolerance import FUTURE_TOLERANCE
 from drtool.model.view import PointView
 from drtool.planning.choose import ChosenPoint, choose_point, name_older
+from drtool.planning.unlisted import counts_from_newest, tell_unlisted
 from drtool.planning.views import find_point, newest_before, view_points
 
 RECENT_SECONDS = 60.0
@@ -42,16 +45,25 @@ def points_in(runtime: Runtime, known: Mapping[str, Listing]) -> tuple[PointView
     return view_points(known, now=runtime.clock.now())
 
 
+@dataclass(frozen=True, slots=True)
+class FoundPoint:
+    """A point that a name means, its manifest, and in words what may be newer where a repository could not be listed."""
+
+    view: PointView
+    manifest: Manifest
+    unlisted: tuple[str, ...]
+
+
 def find(runtime: Runtime, name: str, *, refresh: bool) -> PointView:
     """Return the point that a name means; NotFound when there is none, or more than one."""
     return find_point(name, listings(runtime, refresh=refresh), now=runtime.clock.now())
 
 
-def found_with_manifest(runtime: Runtime, name: str, *, refresh: bool) -> tuple[PointView, Manifest]:
+def found_with_manifest(runtime: Runtime, name: str, *, refresh: bool) -> FoundPoint:
     """Return the point that a name means, and its manifest."""
     known = listings(runtime, refresh=refresh)
     view = find_point(name, known, now=runtime.clock.now())
-    return view, read_manifest(runtime, view, known)
+    return FoundPoint(view, read_manifest(runtime, view, known), _unlisted(runtime, known, view.point, asked=name))
 
 
 def read_manifest(
@@ -106,11 +118,20 @@ def choose(
         workloads=workloads,
         signers=signers(),
     )
+    chosen = replace(chosen, unlisted=_unlisted(runtime, known, chosen.recovery_point, asked=point, at=at))
     try:
         return chosen, read_manifest(runtime, PointView(chosen.recovery_point, chosen.copies), known, early=early)
     except Corrupt as error:  # an older point is never taken unless somebody says so; which one that would be is said
         error.hint = "; ".join(filter(None, (error.hint, name_older(chosen.recovery_point, known))))
         raise
+
+
+def _unlisted(
+    runtime: Runtime, known: Mapping[str, Listing], chosen: RecoveryPoint, *, asked: str | None, at: datetime | None = None
+) -> tuple[str, ...]:
+    if all(listing.problem is None for listing in known.values()) or not counts_from_newest(asked, chosen.set):
+        return ()
+    return tell_unlisted(known, runtime.index.load(), chosen, until=at or runtime.clock.now() + FUTURE_TOLERANCE)
 
 
 def _read_early(runtime: Runtime, set_name: str, names: Iterable[str], early: dict[tuple[str, str], bytes]) -> None:

@@ -59,7 +59,7 @@ def show(runtime: Runtime, name: str) -> Manifest | Report:
     try:
         return report(runtime, name)
     except NotFound:
-        return found_with_manifest(runtime, name, refresh=False)[1]
+        return found_with_manifest(runtime, name, refresh=False).manifest
 
 
 def policy_of(runtime: Runtime, name: str) -> TravelledPolicy:

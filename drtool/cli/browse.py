@@ -39,8 +39,9 @@ def command(context: click.Context, point: str, path: str) -> int:
     walk = _Walk(app.browse(whole_point(app, point)))
     walk.go(path)
     if session.options.json:
-        session.answer("entries", walk.browse.folder(walk.place), list)
+        session.answer("entries", walk.browse.folder(walk.place), list, unlisted=walk.browse.unlisted)
         return exits.SUCCEEDED
+    session.note(walk.browse.unlisted)
     code = exits.SUCCEEDED
     asking = sys.stdin.isatty()
     if asking:

@@ -19,9 +19,10 @@ def command(context: click.Context, point: str, path: str, workload: str | None)
 
     session = open_session(context)
     app = session.app()
-    entries = app.list_files(whole_point(app, point), path, workload)
+    files = app.list_files(whole_point(app, point), path, workload)
     if session.options.json:
-        session.answer("entries", tuple(entries), list)
+        session.answer("entries", tuple(files), list, unlisted=files.unlisted)
     else:
-        screen.data(entry_line(entry) for entry in entries)
+        session.note(files.unlisted)
+        screen.data(entry_line(entry) for entry in files)
     return exits.SUCCEEDED

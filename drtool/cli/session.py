@@ -98,9 +98,13 @@ class Invocation:
             deadline_seconds=self.options.deadline,
         )
         say_as(words.choosing(app.chosen_by).said)
-        if not self.options.quiet:
-            screen.words(f"note  {printable(each)}" for each in app.told)
+        self.note(app.told)
         return app
+
+    def note(self, told: Iterable[str]) -> None:
+        """Tell a person what must be known of an answer before it is read; with --quiet nothing."""
+        if not self.options.quiet:
+            screen.words(f"note  {printable(each)}" for each in told)
 
     def journals(self) -> App:
         """Open what this machine itself remembers: on a bare machine neither policy nor repository is needed for that."""

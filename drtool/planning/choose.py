@@ -26,6 +26,8 @@ class ChosenPoint:
     """Newer ones in our name that do not count here, newest first: a person may want to know of them."""
     complete: RecoveryPoint | None = None
     """The newest complete one of the past, where this one is partial."""
+    unlisted: tuple[str, ...] = ()
+    """What may be newer, in words: one for each repository that was asked and could not be listed."""
 
     @property
     def standing(self) -> str:

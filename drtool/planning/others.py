@@ -101,7 +101,8 @@ def _still_kept(listings: tuple[Listing, ...], *, by: str, now: datetime) -> dic
 
 def about_choice(choice: ChosenPoint, *, in_place: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return what a restore's plan tells of the point it chose, and what a person must say yes to before it goes in place."""
-    notes = [
+    notes = list(choice.unlisted)
+    notes += [
         f"{point.point} of {spell_instant(point.instant)} is newer and left aside: {_whose(point)}; `--point {point.point}` takes it"
         for point in choice.passed_over[:_SHOWN]
     ]
