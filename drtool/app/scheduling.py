@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Mapping
@@ -21,6 +22,8 @@ _CREDENTIALS: Final = "/etc/credstore"
 _ENCRYPTED: Final = "/etc/credstore.encrypted"
 _OF_THE_SYSTEM: Final = "/etc/systemd/system"
 _OF_CRON: Final = "/etc/cron.d"
+_SYSTEMD: Final = "/run/systemd/system"
+"""There where the machine was booted with systemd: sd_booted(3)."""
 _NOT_BOOTED: Final = b"offline"
 """What systemctl(1) answers where the machine was not booted with systemd."""
 
@@ -40,7 +43,8 @@ class TimerWish:
     @property
     def options(self) -> tuple[str, ...]:
         """By which options of `schedule` this kind is meant."""
-        return (*(("--cron",) if self.by_cron else ()), *(("--user",) if self.of_a_user else ()))
+        where = ("--directory", self.directory) if self.directory else ()
+        return (*(("--cron",) if self.by_cron else ()), *(("--user",) if self.of_a_user else ()), *where)
 
 
 _KINDS: Final = (TimerWish(), TimerWish(of_a_user=True), TimerWish(by_cron=True))
@@ -59,14 +63,22 @@ def plan_schedule(runtime: Runtime, wish: TimerWish, *, install: bool = False, r
     """
     wanted = () if remove else timer_files(runtime, wish)
     changes = files.compare(_folder(wish), wanted, names=_names(runtime.policy.name, wish))
-    if wish.directory:
-        return SchedulePlan(changes)
-    others, hindrance = _others(runtime.policy.name, wish), _hindrance(runtime, wish)
+    others, hindrance = _others(runtime.policy.name, wish), "" if wish.directory else _hindrance(runtime, wish)
     plan = SchedulePlan(changes, _systemctl(wish), others=others, hindrance=hindrance)
     if install:
         _require_startable(plan, wish)
+    if wish.directory:
+        return plan
     there = () if hindrance else plan.timers(Change.SAME)
     return replace(plan, asleep=tuple(name for name in there if _tell(runtime, plan, "is-active", "--quiet", name)))
+
+
+def usual_words() -> tuple[str, ...]:
+    """Return the words of `schedule` by which whoever asks gets what this machine starts; who may write none is shown lines."""
+    is_root = os.geteuid() == 0
+    if os.path.isdir(_SYSTEMD):
+        return ("install",) if is_root else ("install", "--user")
+    return ("install" if is_root else "print", "--cron")
 
 
 def _require_startable(plan: SchedulePlan, wish: TimerWish) -> None:
@@ -75,7 +87,7 @@ def _require_startable(plan: SchedulePlan, wish: TimerWish) -> None:
         first = plan.others[0]
         raise Refused(
             f"{first.path} calls it already: with these timers, too, it would be called twice",
-            hint=f"{' '.join(('drtool schedule remove', *first.options))}, then this again",
+            hint=f"{shlex.join(('drtool', 'schedule', 'remove', *first.options))}, then this again",
             safe="nothing was changed",
         )
     if plan.hindrance and not wish.by_cron:
@@ -140,8 +152,13 @@ def _wanted(runtime: Runtime, wish: TimerWish) -> WantedTimers:
 
 
 def _others(policy: str, wish: TimerWish) -> tuple[OtherTimers, ...]:
-    """Return what calls with the same files of the policy, of other kinds than the one wished for."""
+    """Return what calls with the same files of the policy, of other kinds than the one wished for.
+
+    In a folder of their own, timers of the system and of a user are the same files.
+    """
     others = [kind for kind in _KINDS if kind.options != wish.options]
+    if wish.directory:
+        others = [replace(kind, directory=wish.directory) for kind in _KINDS[::2] if kind.by_cron is not wish.by_cron]
     found = [OtherTimers(files.calling(_folder(kind), _names(policy, kind), wish.policy_paths), kind.options) for kind in others]
     return tuple(each for each in found if each.path)
 
@@ -157,7 +174,8 @@ def _hindrance(runtime: Runtime, wish: TimerWish) -> str:
 
 def _systemctl(wish: TimerWish) -> tuple[str, ...]:
     """Return by which words systemd is told something; empty: there is nobody to tell."""
-    return () if wish.by_cron or shutil.which("systemctl") is None else ("systemctl", *wish.options)
+    told = shutil.which("systemctl") is not None and not (wish.by_cron or wish.directory)
+    return ("systemctl", *wish.options) if told else ()
 
 
 def _names(policy: str, wish: TimerWish) -> tuple[str, ...]:

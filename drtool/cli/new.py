@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from drtool.model.answers import Answers
     from drtool.ports import Finding
 
-_SYSTEMD: Final = "/run/systemd/system"
 _ANSWERS: Final = (
     ("--name", "NAME", "What the policy is called."),
     ("--path", "PATH", "A folder to protect; may be given several times."),
@@ -210,11 +209,11 @@ _THEN: Final = {
 
 def _next(session: Invocation, path: str) -> tuple[str, str, str]:
     """Return what to type next, so that it is this policy that is meant, and timers of a kind that this machine has."""
+    from drtool.app.scheduling import usual_words  # noqa: PLC0415 - heavy, and not needed for help
+
     named = [] if _is_found(path) else ["--policy", os.path.abspath(path)]
     same = [*named, *typed_again(session.options, "state_directory", "restic")]
-    is_root, has_systemd = os.geteuid() == 0, os.path.isdir(_SYSTEMD)
-    timers = ["install", *([] if is_root else ["--user"])] if has_systemd else ["install" if is_root else "print", "--cron"]
-    init, run, schedule = (shlex.join(["drtool", *words, *same]) for words in (["init"], ["run"], ["schedule", *timers]))
+    init, run, schedule = (shlex.join(["drtool", *words, *same]) for words in (("init",), ("run",), ("schedule", *usual_words())))
     return init, run, schedule
 
 

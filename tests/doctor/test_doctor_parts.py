@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from drtool.app import scheduling
 from drtool.app.doctor import timers, ways
 from drtool.app.doctor.disks import disks_of
 from drtool.app.scheduling import InstalledTimers, TimerWish
@@ -111,6 +112,19 @@ def test_a_drop_in_and_environment_files_are_read(tmp_path: Path) -> None:
     given = timers.given_by(InstalledTimers(TimerWish(), str(tmp_path), {str(unit): text}))
     assert given.variables == {"S3_ID": "abc", "EMPTY": "", "PATH": "/opt/bin", "DRTOOL_STATE_DIR": "/var/lib/drtool"}
     assert given.paths == (str(told),)
+
+
+@pytest.mark.parametrize(
+    ("booted", "user", "words"),
+    [(True, 0, "install"), (True, 7, "install --user"), (False, 0, "install --cron"), (False, 7, "print --cron")],
+)
+def test_a_remedy_names_timers_that_this_machine_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, booted: bool, user: int, words: str
+) -> None:
+    monkeypatch.setattr(scheduling, "_SYSTEMD", str(tmp_path if booted else tmp_path / "none"))
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    (finding,) = timers._called("of-nobody")
+    assert finding.remedy == f"drtool schedule {words}; if something else calls it, all is well"
 
 
 def test_a_question_that_never_ends_is_left_behind() -> None:

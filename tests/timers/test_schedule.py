@@ -480,6 +480,27 @@ def test_timers_of_another_kind_are_named_and_not_doubled(host: Host, systemd: P
     assert host.call("schedule", "status", "--user", **places).stdout.endswith("as it has to be\n")
 
 
+@pytest.mark.parametrize(("first", "second"), [("--cron", ""), ("", "--cron"), ("--user", "--cron")])
+def test_in_a_folder_of_their_own_timers_of_another_kind_are_named_and_not_doubled(host: Host, first: str, second: str) -> None:
+    words = [second] if second else []
+    assert host.schedule("install", "--yes", *([first] if first else [])).returncode == 0
+    there = sorted(path.name for path in host.units.iterdir())
+    of_first = f"{'--cron ' if first == '--cron' else ''}--directory {host.units}"
+    status = host.schedule("status", *words)
+    assert (status.returncode, "is installed: drtool schedule remove" in status.stdout) == (1, True)
+    assert status.stdout.endswith(f"next: drtool schedule status --policy {host.root}/policy.yaml {of_first}\n"), (
+        "nothing that would double them"
+    )
+    removed = host.schedule("remove", "--yes", *words)
+    assert removed.stdout.splitlines()[0] == "nothing to change"
+    refused = host.schedule("install", "--yes", *words)
+    assert (refused.returncode, sorted(path.name for path in host.units.iterdir())) == (6, there)
+    (hint,) = re.findall(r"drtool (schedule remove .*), then this again", " ".join(refused.stderr.split()))
+    assert host.call(*hint.replace(f"--policy {host.root}/policy.yaml ", "").split(), "--yes").returncode == 0
+    assert list(host.units.iterdir()) == []
+    assert host.schedule("install", "--yes", *words).returncode == 0
+
+
 def test_timers_of_another_policy_of_that_name_are_no_second_kind(host: Host, systemd: Path) -> None:
     places = {"PATH": f"{host.root}/bin:{os.environ['PATH']}", "XDG_CONFIG_HOME": str(host.root / "config")}
     host.call("schedule", "install", "--user", "--yes", **places)

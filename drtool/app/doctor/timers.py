@@ -16,7 +16,7 @@ from typing import Final
 
 from drtool.app.doctor.asking import Known, Part
 from drtool.app.runtime import Runtime
-from drtool.app.scheduling import InstalledTimers, installed_timers
+from drtool.app.scheduling import InstalledTimers, installed_timers, usual_words
 from drtool.openness import opening_of
 from drtool.planning.schedule import every_task
 from drtool.planning.timers import names_of
@@ -95,7 +95,8 @@ def _called(policy: str) -> list[Finding]:
     if folders:
         return [Finding("timers", good=True, text=f"what is due is asked for by timers in {' and '.join(folders)}")]
     text = "no timer of drtool's calls it here: what is due waits until somebody types `drtool run --due`"
-    return [Finding("timers", good=None, text=text, remedy="drtool schedule install; if something else calls it, all is well")]
+    words = shlex.join(("drtool", "schedule", *usual_words()))
+    return [Finding("timers", good=None, text=text, remedy=f"{words}; if something else calls it, all is well")]
 
 
 def _files(runtime: Runtime, given: Given) -> list[Finding]:
