@@ -25,6 +25,7 @@ _HELP = (
     "pwd               where you are",
     "get PATH [HERE]   copy a file or directory to this machine",
     "quit              leave",
+    "A name with spaces stands in quotes: get 'my letter.txt'",
 )
 
 
@@ -53,7 +54,7 @@ def command(context: click.Context, point: str, path: str) -> int:
         except DrtoolError as error:
             from drtool.cli.render.errors import error_lines  # noqa: PLC0415
 
-            screen.words(error_lines(error))
+            screen.words(error_lines(error, ends=not asking))
             code = code or exits.of_error(error)
     return exits.SUCCEEDED if asking else code
 

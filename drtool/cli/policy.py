@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import shlex
 from typing import TYPE_CHECKING
 
 import click
@@ -39,7 +41,10 @@ def command(context: click.Context, point: str, output: str | None) -> int:
             stream.write(text)
     except (OSError, ValueError) as error:
         words = getattr(error, "strerror", None) or str(error)
-        raise Refused(f"{output} cannot be written: {words.lower()}", hint="name a new file", safe="nothing was changed") from None
+        folder = os.path.dirname(output)
+        is_missing = isinstance(error, FileNotFoundError) and bool(folder)
+        hint = f"mkdir -p {shlex.quote(folder)}, then this again" if is_missing else "name a new file"
+        raise Refused(f"{output} cannot be written: {words.lower()}", hint=hint, safe="nothing was changed") from None
     screen.words([f"{printable(output)} is written; read it, then: drtool validate --policy {printable(output)}", *_not_told(travelled)])
     return exits.SUCCEEDED
 

@@ -11,12 +11,12 @@ from drtool.model.errors import Refused
 
 
 @click.command("report", cls=LookVerb)
-@click.argument("run", metavar="RUN|last")
+@click.argument("run", metavar="[RUN|last]", default="last")
 @click.option("--format", "form", type=click.Choice(FORMS), help="How it is written; text unless --json asks otherwise.")
 @click.option("--output", metavar="FILE", help="Write it there instead of printing it.")
 @click.pass_context
 def command(context: click.Context, run: str, form: str | None, output: str | None) -> int:
-    """Print the report of a run (or of the `last` one) step by step, and exit as that run did."""
+    """Print the report of a run (of the `last` one unless said otherwise) step by step, and exit as that run did."""
     session = open_session(context)
     app = session.journals()
     report = app.report(whole_run(app, run))

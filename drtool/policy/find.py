@@ -6,7 +6,10 @@ from pathlib import Path
 from drtool.model.errors import Place, PolicyError, PolicyProblem
 
 _SUFFIXES = (".yaml", ".yml")
-_HINT = "write one: drtool new; or name it: --policy PATH or $DRTOOL_POLICY"
+_HINT = (
+    "write one: drtool new; or name it: --policy PATH or $DRTOOL_POLICY; "
+    "on a new machine name a repository instead: --repository ADDRESS --password-file FILE"
+)
 HERE = "policies"
 SYSTEM = "/etc/drtool"
 
@@ -31,7 +34,7 @@ def find(
     for directory in (here, system):
         if holds_policy(Path(directory)):
             return (directory,)
-    raise _nothing(here, f"there is no policy: neither here nor in {system}", _HINT)
+    raise _nothing(here, f"neither *.yaml nor *.yml lies here, nor in {system}", _HINT)
 
 
 def holds_policy(directory: Path) -> bool:

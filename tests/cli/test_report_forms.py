@@ -385,6 +385,9 @@ def test_every_form_names_what_was_kept_aside() -> None:
     text = html_report(Page(made, code=0))
     assert all(f"<li>{name} (until drtool sweep --kept)</li>" in text for name in kept)
     assert [step["result"]["aside"] for step in json.loads(document("report", made))["steps"]] == [inner, outer, ""]
+    drilled = report(entry(), verb="drill", steps=steps)
+    told = (*report_lines(drilled, code=0), markdown_text(drilled, code=0), html_report(Page(drilled, code=0)))
+    assert not [words for words in told if "sweep --kept" in words], "it went with the sandbox"
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ import pytest
 
 from drtool.engine.mount import is_mounted
 from tests.docs.small_policy import TEXT, SmallPolicy, make_small_policy
+from tests.rig.conversation import conversation
 from tests.rig.fuse import require_fuse
 from tests.rig.s3 import S3Server
 
@@ -54,6 +55,17 @@ def point(small: SmallPolicy, restic_newest: Path) -> str:
     return str(listed["points"][0]["point"]["point"])
 
 
+def test_what_is_left_unsaid_is_the_last(small: SmallPolicy, restic_newest: Path, point: str) -> None:
+    (small.tree / "letters" / "new.txt").write_text(TEXT)
+    done(small, restic_newest, "run")
+    named = done(small, restic_newest, "diff", point, "latest")
+    assert "new.txt" in named
+    assert done(small, restic_newest, "diff") == named
+    one = drtool(small, restic_newest, "diff", point)
+    assert (one.returncode, f" {point} latest" in " ".join(one.stderr.split())) == (6, True)
+    assert done(small, restic_newest, "report") == done(small, restic_newest, "report", "last")
+
+
 @pytest.mark.parametrize("version", ["restic_oldest", "restic_newest"])
 def test_walk_through_a_point(small: SmallPolicy, point: str, version: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     binary: Path = request.getfixturevalue(version)
@@ -90,6 +102,19 @@ def test_what_is_typed_wrong_is_told_and_the_walk_goes_on(small: SmallPolicy, re
     assert (tmp_path / "there").read_text() == "mine"
     entries = json.loads(done(small, restic_newest, "browse", point, "--json", "--path", f"{small.tree}/letters"))["entries"]
     assert len(entries) == 10
+    missing = drtool(small, restic_newest, "policy", point, "--output", f"{tmp_path}/no such/policy.yaml")
+    assert missing.returncode == 6
+    assert f"mkdir -p '{tmp_path}/no such', then this again" in " ".join(missing.stderr.split())
+    (tmp_path / "prompt").mkdir()
+    words = arguments(small, restic_newest, "browse", point, "--path", f"{small.tree}/letters")
+    with conversation(words, environment=environment(), directory=tmp_path / "prompt") as person:
+        for line in ("fly", "help", "quit"):
+            person.wait_for("letters> ")
+            person.type(line)
+        assert person.ended() == 0
+        assert "fly is not understood so" in person.shown
+        assert "exit 6" not in person.shown
+        assert "in quotes" in person.shown
 
 
 @pytest.fixture

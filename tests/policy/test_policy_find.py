@@ -20,7 +20,9 @@ def test_the_first_that_is_there(tmp_path: Path) -> None:
         found()
     assert "--policy" in caught.value.hint
     (problem,) = caught.value.problems
-    assert str(problem) == f"{here}: there is no policy: neither here nor in {system}", "no line of what is not there, and the remedy once"
+    assert str(problem) == f"{here}: neither *.yaml nor *.yml lies here, nor in {system}", (
+        "no line of what is not there, and the remedy once"
+    )
     (system / "drtool.yaml").touch()
     assert found() == (str(system),)
     (here / "drtool.yml").touch()

@@ -51,12 +51,12 @@ def failure_lines(failure: Failure, *, code: int | None = None) -> list[str]:
     return [*lines, f"{indent}{last}"] if last else lines
 
 
-def error_lines(error: DrtoolError) -> list[str]:
-    """Return the block of an error that ended the program."""
+def error_lines(error: DrtoolError, *, ends: bool = True) -> list[str]:
+    """Return the block of an error; one that `ends` the program tells its exit code, too."""
     code = exits.of_error(error)
     if isinstance(error, PolicyError):
         return _policy_lines(error, code)
-    return failure_lines(Failure.of(error), code=code)
+    return failure_lines(Failure.of(error), code=code if ends else None)
 
 
 def failures_lines(failures: Sequence[Failure]) -> list[str]:

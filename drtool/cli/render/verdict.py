@@ -274,8 +274,13 @@ def failures_of(report: Report, entry: SetReport) -> tuple[tuple[StepReport, Fai
 
 
 def kept_aside(report: Report, entry: SetReport) -> tuple[str, ...]:
-    """Return under which names the old data of a set is kept now; what lay inside something that was renamed later went with it."""
+    """Return under which names the old data of a set is kept now; what lay inside something that was renamed later went with it.
+
+    A drill keeps nothing aside: what one set of it exchanged of another goes with the sandbox.
+    """
     kept: list[str] = []
+    if report.verb == "drill":
+        return ()
     for step in report.steps:
         if step.set == entry.set and step.result.get("kind") == "restored" and (aside := str(step.result.get("aside", ""))):
             replaced = aside.rpartition(_KEPT)[0]
