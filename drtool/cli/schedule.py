@@ -124,6 +124,8 @@ def _change(session: Invocation, *, cron: bool, user: bool, directory: str | Non
         if not go_on("Do this?", refusal=refusal):
             screen.words(["Nothing was changed."])
             return exits.FAILED
+    else:
+        screen.words(_going(plan))
     untold = app.schedule(plan)
     session.answer("timers", plan.changes, lambda: [*_lines(plan), *_others(plan)])
     screen.words(printable(each) for each in (*untold, *hindered))
@@ -156,6 +158,16 @@ def _standing(plan: SchedulePlan, words: list[str]) -> list[str]:
 def _others(plan: SchedulePlan) -> list[str]:
     """Name the timers of other kinds that call with the same policy, and how they go."""
     return [f"{printable(each.path)} is installed: {shlex.join(('drtool', 'schedule', 'remove', *each.options))}" for each in plan.others]
+
+
+def _going(plan: SchedulePlan) -> list[str]:
+    """Return the lines that go, below the file that each stood in: a person may have written some of them, and nothing else keeps them."""
+    lines = []
+    for change in plan.changes:
+        compared = list(difflib.unified_diff(change.before.splitlines(), change.after.splitlines(), lineterm="", n=0))[2:]
+        gone = [f"    {printable(line)}" for line in compared if line.startswith("-")]
+        lines += [f"{printable(change.path)} loses:", *gone] if gone else []
+    return lines
 
 
 def _lines(plan: SchedulePlan, *, whole: bool = False) -> list[str]:

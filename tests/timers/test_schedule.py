@@ -150,6 +150,18 @@ def test_installed_twice_nothing_changes_and_removed_nothing_is_left(host: Host)
     assert list(host.units.iterdir()) == []
 
 
+@pytest.mark.parametrize("verb", ["install", "remove"])
+def test_a_line_that_somebody_added_does_not_go_unseen(host: Host, verb: str) -> None:
+    host.schedule("install", "--yes")
+    with (host.units / "drtool-home-run.service").open("a", encoding="utf-8") as unit:
+        unit.write("MemoryMax=1G\n")
+    ended = host.schedule(verb, "--yes")
+    assert ended.returncode == 0
+    assert f"{host.units}/drtool-home-run.service loses:" in ended.stderr
+    assert "    -MemoryMax=1G" in ended.stderr.splitlines()
+    assert ("-ExecStart" in ended.stderr) is (verb == "remove"), "what stays does not go"
+
+
 def test_a_changed_policy_is_told_and_what_it_needs_no_more_goes(host: Host) -> None:
     host.body["sandboxes"] = {"lab": {"lease": "1h", "here": {"directory": str(host.root / "lab")}}}
     host.body["drills"] = {"proof": {"sets": ["docs"], "sandbox": "lab", "schedule": "0 4 1 * *"}}
