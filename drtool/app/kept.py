@@ -60,8 +60,9 @@ def _look(runtime: Runtime, leftover: Leftover, now: datetime) -> KeptThing:
     if leftover.locator.startswith("/"):
         runner = runtime.adapters.sources[leftover.source].runner
         try:
-            there = contents(runner, leftover.locator)
-            gone = there is None and not FileSystem(runner).exists(leftover.locator)
+            place = leftover.removing or leftover.locator
+            there = contents(runner, place)
+            gone = there is None and not FileSystem(runner).exists(place)
         except Interrupted:
             raise
         except DrtoolError:

@@ -108,6 +108,8 @@ class Leftover:
     """What its label moves or removes when it is carried out, in words, for whoever takes it over."""
     inside: str = ""
     """What is kept aside around this, by its own locator; only once that is back is this where its label says it is."""
+    removing: str = ""
+    """Where what is left of it lies, once the removal of what was kept aside has begun: it does not come back."""
     way_back: str = ""
     """How a person takes its exchange back where drtool does not, in words; empty: `drtool restore --undo` does."""
     store: str = ""

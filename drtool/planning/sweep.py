@@ -161,7 +161,7 @@ def _as_leftovers(unsealed: Mapping[str, Iterable[Unsealed]]) -> tuple[tuple[Lef
 def _why_it_stays(leftover: Leftover, *, alive: frozenset[str], kept: bool, claims: Claims | None) -> str:
     if leftover.run in alive:
         return f"run {leftover.run} is alive"
-    if leftover.what == "kept" and not kept:
+    if leftover.what == "kept" and not kept and not leftover.removing:
         return "what was kept aside goes only with `drtool sweep --kept`"
     if leftover.what == NATIVE and claims is None:
         return "whether a manifest names it is not known: not every repository could be read"
@@ -193,6 +193,8 @@ def _why_it_goes(
 ) -> str:
     if leftover.what in ("base", LOCAL):  # the run that left it ended in order: it stays for who goes on with it, or goes back to it
         return _lease_over(leftover, now=now)
+    if leftover.removing:
+        return "its removal had begun"
     if leftover.what == "kept" or (leftover.what == "placed" and kept):
         return "it was asked for: what was kept aside"
     if leftover.what != "placed" and leftover.run in dead_runs:

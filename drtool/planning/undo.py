@@ -58,6 +58,13 @@ def plan_undo(
             or "drtool history names the runs; what was kept aside may be swept already, or its place is no longer in the policy",
             safe="nothing was changed",
         )
+    going = next((each for each in chosen if each.removing), None)
+    if going is not None:
+        raise Refused(
+            f"what run {going.run} kept as {going.locator} does not come back: its removal had begun",
+            hint=f"what is left of it lies in {going.removing}: take out by hand what you need; drtool sweep removes the rest",
+            safe="what is in service was not touched",
+        )
     by_hand = [each for each in chosen if each.way_back]
     chosen = [each for each in chosen if not each.way_back]
     if not chosen:

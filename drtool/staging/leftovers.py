@@ -3,10 +3,11 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from drtool.model.policy import Settings
 from drtool.model.workload import Leftover
-from drtool.staging.marker import SANDBOX_MARKER, SANDBOX_PREFIX, UNDER_WAY, Marker, Owner, has_moved, read_markers
+from drtool.staging.marker import REMOVING, SANDBOX_MARKER, SANDBOX_PREFIX, UNDER_WAY, Marker, Owner, has_moved, read_markers
 from drtool.trees.filesystem import ancestors, is_inside, require_plain
 
 
@@ -30,6 +31,7 @@ def leftovers(owner: Owner, *, places: Iterable[Settings], watch: Iterable[str])
         elif marker.what == "placed":
             found.append(_leftover(marker, path, target=target_of(marker)))
     found = _about_something(owner, found, markers)
+    found = _as_they_go(owner, found, markers)
     labelled = {leftover.locator for leftover in found}
     for path in sandboxes:
         if path not in labelled and owner.file_system.is_empty_directory(path):  # died before it wrote its marker
@@ -44,6 +46,15 @@ def _about_something(owner: Owner, found: list[Leftover], markers: Mapping[str, 
     strayed = {marker.aside for path, marker in markers.items() if marker.what == "kept" and has_moved(marker, path)}
     there = owner.file_system.look(strayed) if strayed else {}
     return [each for each in found if each.locator not in strayed or each.locator in there]
+
+
+def _as_they_go(owner: Owner, found: list[Leftover], markers: Mapping[str, Marker]) -> list[Leftover]:
+    """Say of what was kept aside where the rest of it lies, when its removal has begun."""
+    going = {marker.aside: marker.removing for marker in markers.values() if marker.what == "kept" and marker.state == REMOVING}
+    there = owner.file_system.look(going.values()) if going else {}
+    return [
+        replace(each, removing=going[each.locator]) if each.what == "kept" and going.get(each.locator) in there else each for each in found
+    ]
 
 
 def _covered(owner: Owner, kept: list[Leftover], watched: list[str]) -> list[Leftover]:

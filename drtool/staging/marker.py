@@ -26,6 +26,8 @@ SANDBOX_MARKER = ".drtool.json"
 STAGING_PREFIX = ".drtool-"
 SANDBOX_PREFIX = "drtool-"
 KEPT_SUFFIX = ".drtool.json"
+REMOVING = "removing"
+"""State of the label of what was kept aside from before its first byte goes."""
 
 NOWHERE = Destination("")
 
@@ -88,6 +90,8 @@ class Marker:
     exchanged: tuple[str, ...] = ()
     """The runs that exchanged this before, to and fro, oldest first: the last ones."""
     within: bool = False
+    removing: str = ""
+    """Where what was kept aside (`state` is `removing`) goes by one rename, before the first byte of it is removed; it never comes back."""
     machine: str = ""
     """Which machine made it; empty: a release that did not write that down."""
     unproven: str = ""
@@ -153,7 +157,14 @@ def _where_it_lies(marker: Marker, path: str) -> Marker:
         )
         for move in marker.moves
     )
-    return replace(marker, aside=there(marker.aside), target=there(marker.target), base=there(marker.base), moves=moves)
+    return replace(
+        marker,
+        aside=there(marker.aside),
+        removing=there(marker.removing),
+        target=there(marker.target),
+        base=there(marker.base),
+        moves=moves,
+    )
 
 
 def remove_spent(owner: Owner, path: str, *, staging: str = "") -> None:

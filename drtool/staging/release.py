@@ -6,6 +6,7 @@ from drtool.model.errors import Refused
 from drtool.model.workload import Leftover
 from drtool.staging.cutover import finish, kept_markers, reverse
 from drtool.staging.marker import (
+    REMOVING,
     SANDBOX_MARKER,
     SANDBOX_PREFIX,
     STAGING_PREFIX,
@@ -15,6 +16,7 @@ from drtool.staging.marker import (
     require_machine,
     require_proven,
 )
+from drtool.staging.removal import remove_kept
 from drtool.staging.unfinished import refuse_unfinished
 from drtool.trees.filesystem import require_plain
 
@@ -96,13 +98,10 @@ def _release_kept(owner: Owner, leftover: Leftover) -> None:
     for path, marker in markers.items():
         require_proven(marker, path)
     refuse_unfinished(owner, (locator,))
-    _require_a_place(owner, locator, next(iter(markers)))
-    owner.file_system.remove_tree(locator)
-    for path, marker in markers.items():
-        for move in marker.moves:
-            if move.carried is not None and posixpath.basename(move.carried.record).startswith(STAGING_PREFIX):
-                owner.file_system.remove_file(move.carried.record)
-        owner.file_system.remove_file(path)
+    label, marker = next(iter(markers.items()))
+    if marker.state != REMOVING:
+        _require_a_place(owner, locator, label)
+    remove_kept(owner, markers)
 
 
 def _require_a_place(owner: Owner, locator: str, label: str) -> None:

@@ -6,7 +6,7 @@ import posixpath
 from dataclasses import replace
 
 from drtool.model.carried import Carried, CarriedRecord, Folder
-from drtool.model.errors import NotFound, Refused
+from drtool.model.errors import DrtoolError, NotFound, Refused
 from drtool.model.plan import Move
 from drtool.model.workload import Leftover
 from drtool.staging import carry
@@ -15,6 +15,7 @@ from drtool.staging.left_out import tell
 from drtool.staging.leftovers import target_of
 from drtool.staging.marker import STAGING_PREFIX, Marker, Owner, read_marker, require_proven, write_marker
 from drtool.staging.own_way import require_at_home
+from drtool.staging.removal import refuse_removing
 from drtool.staging.unfinished import refuse_unfinished
 from drtool.trees.filesystem import require_plain
 
@@ -28,9 +29,9 @@ def undo(owner: Owner, *, leftover: Leftover, run: str) -> str:
     require_proven(former, label)
     files, target = owner.file_system, require_plain(target_of(former))
     refuse_unfinished(owner, (name for name in (target, former.aside) if name), run=run)
+    refuse_removing(owner, label, former)
     found = files.look((target, former.aside) if former.aside else (target,))
-    if former.aside and former.aside not in found:
-        raise NotFound(f"{former.aside} is gone", hint="see what took it away", safe=f"{target} is untouched")
+    _require_there(owner, former)
     if target in found:
         refuse_mounts(files, target)
     staging = f"{posixpath.dirname(label).rstrip('/')}/{STAGING_PREFIX}undo-{run}-{owner.clock.fresh_id()}"
@@ -51,6 +52,12 @@ def undo(owner: Owner, *, leftover: Leftover, run: str) -> str:
     )
     require_at_home(files, staging, marker)
     write_marker(owner, f"{staging}.json", marker)
+    try:  # a sweep says first that it removes, and looks then whether anybody takes it back: one of both sees the other
+        refuse_removing(owner, label, former)
+        _require_there(owner, former)
+    except DrtoolError:
+        files.remove_file(f"{staging}.json")
+        raise
     if aside and former.aside:
         move = replace(move, carried=_reversed(owner, former, target=target, place=f"{staging}.carried-0"))
     marker = replace(marker, state="moving", moves=(move,))
@@ -68,6 +75,11 @@ def _true_now(former: Marker, *, target: str, aside: str) -> str:
     kept = "what was there before that restore" if again else "what was restored"
     back = f"{target} is {there}{' again' if again else ''}" if former.aside else f"nothing is at {target}, {nothing}"
     return f"{back}; {kept} is kept aside as {aside}" if aside else back
+
+
+def _require_there(owner: Owner, former: Marker) -> None:
+    if former.aside and not owner.file_system.exists(former.aside):
+        raise NotFound(f"{former.aside} is gone", hint="see what took it away", safe=f"{target_of(former)} is untouched")
 
 
 def _label_of(owner: Owner, locator: str) -> tuple[str, Marker]:

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from drtool.model.command import Command, Completed, understanding, whole_number
+from drtool.model.command import Command, Completed, whole_number
 from drtool.model.errors import Refused
 from drtool.model.quantity import spell_bytes
 from drtool.ports import NearRunner, Runner
-from drtool.trees import near
+from drtool.trees import mounts, near
+from drtool.trees.mounts import MountTables, Shown
 from drtool.trees.near import DirectoryEntry as DirectoryEntry  # noqa: PLC0414 - whoever looks by this is told of entries
 
 ENVIRONMENT: Final = {"LC_ALL": "C"}
@@ -26,8 +27,6 @@ _MAKE_WHOLE = (
     'if [ "$#" -eq 1 ]; then exec sync -- "${1%/*}/"; fi; sync -- "${1%/*}/"; exec mkdir -m 700 -- "$2"'
 )
 _REMOVE_BOTH = 'rm -rf --one-file-system -- "$1" && exec rm -f -- "$2"'
-
-_MOUNTS = 'realpath -z -m -- "$1" && exec cat -- /proc/self/mountinfo'
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,16 +123,17 @@ class FileSystem:
 
     def mounts_within(self, path: str) -> tuple[str, ...]:
         """Return the mount points at or below `path` (bind mounts too)."""
+        return mounts.points_within(self._mount_tables(path), path)
+
+    def shown_elsewhere(self, path: str) -> tuple[Shown, ...]:
+        """Return where else `path`, or something in it, is mounted by itself, here or for a process that may be looked at."""
+        return mounts.shown_elsewhere(self._mount_tables(path), path)
+
+    def _mount_tables(self, path: str) -> MountTables:
         parent = posixpath.dirname(path)
         if self.near is not None:
-            real_parent, table = self.near.look(lambda: near.mount_table(parent), what="reading the mount table")
-        else:
-            output = self.require("reading the mount table", "sh", "-c", _MOUNTS, "drtool", parent)
-            real_parent, _end, table = output.partition(b"\0")
-        real = posixpath.join(os.fsdecode(real_parent), posixpath.basename(path))
-        with understanding("the mount table"):
-            points = [os.fsdecode(_unescape(line.split(b" ")[4])) for line in table.splitlines()]
-        return tuple(point for point in points if is_inside(point, real))
+            return self.near.look(lambda: near.mount_tables(parent), what="reading the mount table")
+        return mounts.tables_of(self.require("reading the mount table", "sh", "-c", mounts.MOUNTS, "drtool", parent))
 
     def make_directory(self, path: str, *, private: bool = False) -> None:
         """Make one new directory; Refused when anything is there already."""
@@ -166,7 +166,7 @@ class FileSystem:
     def remove_tree(self, path: str, *, label: str = "") -> None:
         """Remove a tree without crossing into another file system or following a link, then its label; already gone is success.
 
-        Refused while anything is mounted in it: what is bound there from the same file system has no device number of its own.
+        Refused while anything is mounted in it, or it elsewhere: what is bound from the same file system has no device number of its own.
         """
         self.refuse_mounted(path)
         both = ("sh", "-c", _REMOVE_BOTH, "drtool", path, label)
@@ -175,17 +175,13 @@ class FileSystem:
             return
         # restored directories may forbid their owner to change them
         self.run("find", path, "-xdev", "-type", "d", "-exec", "chmod", "u+rwx", "--", "{}", "+")
-        self.require(f"removing {path}", *removal, hint="look whether something is mounted in it")
+        completed = self.run(*removal)
+        if completed.exit_code != 0:
+            raise Refused(f"removing {path} failed: {completed.said(300) or completed.exit_code}", hint=_why_it_stays(path, completed))
 
     def refuse_mounted(self, path: str) -> None:
-        """Refuse to remove a tree in which something is mounted."""
-        mounts = self.mounts_within(path)
-        if mounts:
-            raise Refused(
-                f"{path} is not removed: {mounts[0]} is a mount point, and what is mounted there would be removed with it",
-                hint=f"umount {shlex.quote(mounts[0])}; then: drtool sweep",
-                safe="nothing was removed",
-            )
+        """Refuse to remove a tree in which something is mounted, or that is mounted elsewhere."""
+        mounts.refuse_removal(self._mount_tables(path), path)
 
     def settle(self, path: str) -> None:
         """Return when the file system of `path` has everything on its disk."""
@@ -271,7 +267,8 @@ def below(base: str, path: str) -> str:
     return base.rstrip("/") + path if path != "/" else base
 
 
-def _unescape(field: bytes) -> bytes:
-    for code in (b"040", b"011", b"012", b"134"):  # the backslash last
-        field = field.replace(b"\\" + code, bytes([int(code, 8)]))
-    return field
+def _why_it_stays(path: str, completed: Completed) -> str:
+    if b"Operation not permitted" in completed.standard_error:  # not "Permission denied": neither its owner nor root may
+        shown = shlex.quote(path)
+        return f"something in it may not be changed, see `lsattr -R {shown}`; then: chattr -R -i -a {shown}, and drtool sweep"
+    return "look whether something is mounted in it"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from drtool.model.errors import Refused
+from drtool.trees.mounts import MountTables
 
 _LETTERS: Final = {
     stat.S_IFREG: "f",
@@ -75,8 +76,8 @@ def free_bytes(path: str) -> int:
     return found.f_bavail * found.f_frsize
 
 
-def mount_table(directory: str) -> tuple[bytes, bytes]:
-    """Return where a directory really lies, what is missing of it included, and the table of what is mounted."""
+def mount_tables(directory: str) -> MountTables:
+    """Return where a directory really lies, what is missing of it included, and the tables of what is mounted, for others too."""
     try:
         try:
             real = os.path.realpath(directory, strict=True)
@@ -85,11 +86,26 @@ def mount_table(directory: str) -> tuple[bytes, bytes]:
                 raise
             real = os.path.realpath(directory)
         with open("/proc/self/mountinfo", "rb") as table:
-            return os.fsencode(real), table.read()
+            return MountTables(real, table.read(), tuple(_views_of_others()))
     except ValueError:
         raise _no_name(directory) from None
     except OSError as error:
         raise Refused(f"reading the mount table failed: {error.strerror}") from None
+
+
+def _views_of_others() -> Iterable[tuple[str, bytes]]:
+    """Yield once for each other view of the file systems who has it, and its table; who may not be looked at is passed over."""
+    known = {os.readlink("/proc/self/ns/mnt")}
+    for process in sorted(filter(str.isdigit, os.listdir("/proc")), key=int):
+        try:
+            view = os.readlink(f"/proc/{process}/ns/mnt")
+            if view in known:
+                continue
+            with open(f"/proc/{process}/comm", "rb") as name, open(f"/proc/{process}/mountinfo", "rb") as table:
+                yield f"process {process} ({os.fsdecode(name.read().strip())})", table.read()
+        except OSError:  # it ended, or is not ours to look at
+            continue
+        known.add(view)
 
 
 def named_in(place: str, is_wanted: Callable[[str], bool]) -> tuple[str, ...]:

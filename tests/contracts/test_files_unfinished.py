@@ -13,7 +13,8 @@ import pytest
 from drtool.model.errors import Interrupted, Refused
 from drtool.model.plan import Destination
 from drtool.model.workload import Leftover
-from drtool.ports import ReserveRequest
+from drtool.ports import ReserveRequest, Runner
+from drtool.runners.local import LocalRunner
 from drtool.sources.files.source import FilesSource
 from drtool.testing.source_contract import BY, LATER, RUN
 from tests.contracts import test_files_carry as carry
@@ -29,6 +30,7 @@ from tests.contracts.test_files_carry import (
     source_at,
 )
 from tests.contracts.test_files_carry import live as live  # noqa: PLC0414 - a fixture
+from tests.rig.by_commands import ByCommands
 
 OTHER = f"{RUN[:-1]}9"
 UNDOING = f"{RUN[:-1]}8"
@@ -153,6 +155,52 @@ def test_what_is_mounted_in_a_sandbox_is_not_removed(live: Path, tmp_path: Path)
     lab = {"directory": str(tmp_path / "lab")}
     left = source.reserve(ReserveRequest(lab, Destination("sandbox", sandbox="lab"), RUN, BY, 1, LATER))
     require_refused(source, left, tmp_path / "films", Path(left.locator) / "tree" / "films")
+
+
+@contextmanager
+def shown(origin: Path, view: Path) -> Iterator[None]:
+    """What a container or a service has of a folder: a bind of it at another place."""
+    view.mkdir()
+    if subprocess.run(["mount", "--bind", origin, view], check=False, capture_output=True).returncode != 0:
+        pytest.skip("this machine lets nobody mount")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", view], check=True)
+
+
+@pytest.mark.parametrize("runner", [LocalRunner, ByCommands])
+def test_what_is_shown_elsewhere_is_not_removed(live: Path, tmp_path: Path, runner: Callable[[], Runner]) -> None:
+    source, view = source_at(live, runner=runner()), tmp_path / "my view"
+    with shown(live, view):
+        source.cutover(landed_in(source, request_for(live, rules=RULES), STORED))
+        (view / "written since").write_bytes(b"by who still uses it")
+        rest = everything_in(live.parent)
+        with pytest.raises(Refused, match="still shows it") as caught:
+            source.release(kept_by(live))
+        assert str(view) in caught.value.what
+        assert "umount" in caught.value.hint
+        assert everything_in(live.parent) == rest
+    source.release(kept_by(live))
+
+
+@pytest.mark.parametrize("runner", [LocalRunner, ByCommands])
+def test_what_only_another_process_sees_is_not_removed(live: Path, tmp_path: Path, runner: Callable[[], Runner]) -> None:
+    source, view = source_at(live, runner=runner()), tmp_path / "inside"
+    view.mkdir()
+    service = ["unshare", "--mount", "sh", "-c", 'mount --bind "$1/sub" "$2" && echo ready && exec sleep 60', "sh", str(live), str(view)]
+    with subprocess.Popen(service, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        try:
+            assert process.stdout is not None
+            if process.stdout.readline() != b"ready\n":
+                pytest.skip("this machine lets nobody have a view of his own")
+            source.cutover(landed_in(source, request_for(live, rules=RULES), STORED))
+            with pytest.raises(Refused, match="still shows it") as caught:
+                source.release(kept_by(live))
+        finally:
+            process.kill()
+    assert f"{view} of process {process.pid} (sleep)" in caught.value.what
+    source.release(kept_by(live))
 
 
 def test_elsewhere_nothing_waits(live: Path, tmp_path: Path) -> None:

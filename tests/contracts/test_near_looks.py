@@ -56,7 +56,7 @@ def everything(zoo: Path) -> list[str]:
 
 @pytest.mark.parametrize("name", ["/a\0b", "/\ud800x", "\0"])
 def test_what_is_no_name_is_told_and_never_a_bug(name: str) -> None:
-    for call in (lambda: near.look([name]), lambda: near.free_bytes(name), lambda: near.mount_table(name)):
+    for call in (lambda: near.look([name]), lambda: near.free_bytes(name), lambda: near.mount_tables(name)):
         with pytest.raises(Refused, match="no name of a file"):
             call()
     assert not near.is_empty_directory(name)

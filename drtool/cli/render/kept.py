@@ -22,7 +22,11 @@ def kept_lines(things: Sequence[KeptThing]) -> list[str]:
             f"  {printable(thing.leftover.source)}: {printable(thing.leftover.locator)}{_age(thing)}{amount}",
             f"    {_held(thing)}",
         ]
-        if thing.leftover.way_back:
+        if thing.leftover.removing:
+            lines.append(
+                f"    its removal had begun: it does not come back; what is left of it lies in {printable(thing.leftover.removing)}"
+            )
+        elif thing.leftover.way_back:
             lines.append(f"    to put it back instead: {printable(thing.leftover.way_back)}")
         elif thing.leftover.target:
             lines.append(f"    to put it back instead: drtool restore --undo {printable(thing.leftover.run)}")
@@ -46,11 +50,12 @@ def _age(thing: KeptThing) -> str:
 
 
 def _held(thing: KeptThing) -> str:
+    rest = "what is left of it" if thing.leftover.removing else "all of it"
     if thing.unheld_files is None or thing.files is None:
         return "what of it is in a point is not known: take it that nothing is"
     if not thing.point:
         return "no whole point holds its place: nothing of it is stored"
     if not thing.unheld_files:
-        return f"all of it is in the newest whole point {short_id(thing.point)} as well"
+        return f"{rest} is in the newest whole point {short_id(thing.point)} as well"
     unheld = f"{counted(thing.unheld_files, 'file')} of {size(thing.unheld_bytes or 0)}"
     return f"{unheld} of it {'is' if thing.unheld_files == 1 else 'are'} not in the newest whole point {short_id(thing.point)}"
