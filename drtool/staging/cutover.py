@@ -127,6 +127,8 @@ def _prepare(owner: Owner, staging: str, marker: Marker, *, told: Callable[[str]
         aside, carried = "", None
         if move.target in found and (marker.destination.form == "original" or marker.within):
             refuse_mounts(file_system, move.target)
+            for words in still_shown(file_system, move.target):
+                told(words)
             aside = free_name(file_system, f"{move.target}.before-{marker.point}")
             if marker.left_out is not None and found[move.target].type == "d":
                 carried = _choose(file_system, staging, marker.left_out, move, number=number, told=told)
@@ -154,6 +156,14 @@ def refuse_mounts(file_system: FileSystem, target: str) -> None:
             hint=f"{_one_folder(file_system, target, mounts)}; or restore with: --to directory PATH",
             safe=f"{target} is untouched",
         )
+
+
+def still_shown(file_system: FileSystem, target: str) -> tuple[str, ...]:
+    """Say where else a target is mounted by itself: a rename takes it out of service, and not from there."""
+    return tuple(
+        f"{shown.words} shows {target} too, and goes on showing the old one until what uses it is restarted"
+        for shown in file_system.shown_elsewhere(target)
+    )
 
 
 def _one_folder(file_system: FileSystem, target: str, mounts: tuple[str, ...]) -> str:

@@ -10,7 +10,7 @@ from drtool.model.errors import DrtoolError, NotFound, Refused
 from drtool.model.plan import Move
 from drtool.model.workload import Leftover
 from drtool.staging import carry
-from drtool.staging.cutover import finish, free_name, kept_markers, refuse_mounts
+from drtool.staging.cutover import finish, free_name, kept_markers, refuse_mounts, still_shown
 from drtool.staging.left_out import tell
 from drtool.staging.leftovers import target_of
 from drtool.staging.marker import STAGING_PREFIX, Marker, Owner, read_marker, require_proven, write_marker
@@ -62,7 +62,7 @@ def undo(owner: Owner, *, leftover: Leftover, run: str) -> str:
         move = replace(move, carried=_reversed(owner, former, target=target, place=f"{staging}.carried-0"))
     marker = replace(marker, state="moving", moves=(move,))
     write_marker(owner, f"{staging}.json", marker)
-    told: list[str] = []
+    told = [*still_shown(files, target)] if target in found else []
     finish(owner, staging, marker, told=told.append)
     return "; ".join((_true_now(former, target=target, aside=aside), *told))
 

@@ -173,7 +173,10 @@ def shown(origin: Path, view: Path) -> Iterator[None]:
 def test_what_is_shown_elsewhere_is_not_removed(live: Path, tmp_path: Path, runner: Callable[[], Runner]) -> None:
     source, view = source_at(live, runner=runner()), tmp_path / "my view"
     with shown(live, view):
-        source.cutover(landed_in(source, request_for(live, rules=RULES), STORED))
+        words = f"{view} shows {live} too, and goes on showing the old one until what uses it is restarted"
+        request = request_for(live, rules=RULES)
+        assert words in source.survey(request).notes
+        assert words in source.cutover(landed_in(source, request, STORED)).note
         (view / "written since").write_bytes(b"by who still uses it")
         rest = everything_in(live.parent)
         with pytest.raises(Refused, match="still shows it") as caught:

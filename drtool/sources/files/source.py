@@ -20,7 +20,7 @@ from drtool.sources.files.machine.existing import existing
 from drtool.sources.files.reading import try_reading
 from drtool.sources.files.spared import leave_out, refuse_in_use
 from drtool.staging.carry import added, survey
-from drtool.staging.cutover import cut_over, refuse_mounts
+from drtool.staging.cutover import cut_over, refuse_mounts, still_shown
 from drtool.staging.land import Site, land, left_out_of, require_room_below, site_inside, wanted_paths
 from drtool.staging.leftovers import leftovers
 from drtool.staging.marker import Owner
@@ -127,7 +127,8 @@ class FilesSource:
             for stored, target in site.wanted
             if target in found and found[target].type == "d"
         ]
-        return added(surveys)
+        shown = tuple(words for _, target in site.wanted if target in found for words in still_shown(self._files, target))
+        return added([*surveys, *([Survey(notes=shown)] if shown else [])])
 
     def cutover(self, landed: Landed) -> Landed:
         return cut_over(self._owner, landed)
