@@ -17,7 +17,7 @@ from drtool.catalog.manifest import policy_of
 from drtool.engine.observe import observe
 from drtool.engine.room import directories_here, require_room, size_paths
 from drtool.engine.survey import survey
-from drtool.model.errors import Corrupt, Refused
+from drtool.model.errors import Corrupt, Locked, NoRepository, Refused, Unavailable, WrongKey
 from drtool.model.plan import Plan
 from drtool.model.point import Manifest
 from drtool.model.report import Report
@@ -44,7 +44,11 @@ def plan_restore(runtime: Runtime, request: RestoreRequest) -> Plan:
         read: dict[str, Manifest] = {}
         for name in request.sets:
             asked = request.repositories or runtime.kept_in(name)
-            chosen[name], read[name] = choose(runtime, name, asked, point=request.point, at=request.at, workloads=request.workloads)
+            try:
+                chosen[name], read[name] = choose(runtime, name, asked, point=request.point, at=request.at, workloads=request.workloads)
+            except (Unavailable, NoRepository, WrongKey, Locked) as error:
+                error.hint = "; ".join(filter(None, (_other_copies(runtime, name, asked), error.hint)))
+                raise
         copies = {name: choice.copies for name, choice in chosen.items()}
         joined = joined_with_own(runtime, read, copies=copies, form=request.destination.form, renamed=request.renamed)
         plan = planning.plan_restore(
@@ -77,6 +81,13 @@ def restore(runtime: Runtime, plan: Plan) -> Report:
     able = runtime.for_plan(plan)
     with working(able):
         return carry_out(able, plan, needs_state=False)
+
+
+def _other_copies(runtime: Runtime, name: str, asked: Iterable[str]) -> str:
+    """Say which copies answer beside those that a person named, as these do not; empty: none does."""
+    beside = observe(runtime.adapters, repositories=[each for each in runtime.kept_in(name) if each not in asked]).repositories
+    holding = [each for each, listing in beside.items() if any(point.set == name for point in listing.points)]
+    return f"{' and '.join(holding)} answers and holds points of {name}: drtool restore {name} --from {holding[0]}" if holding else ""
 
 
 def _require_apart(runtime: Runtime, directories: Iterable[str]) -> None:

@@ -85,7 +85,7 @@ def restore_options(function: Callable[..., Any]) -> Callable[..., Any]:
                 metavar="SOURCE",
                 help="Put back by this source of the policy what lay on one that it no longer has; OLD=SOURCE where several are gone.",
             ),
-            click.option("--from", "copies", multiple=True, metavar="REPOSITORY", help="Prefer this copy; may be repeated."),
+            click.option("--from", "copies", multiple=True, metavar="REPOSITORY", help="Only from this copy; repeated, the first first."),
             click.option("--leave-excluded", is_flag=True, help="In place: carry nothing back into service that the point left out."),
             click.option("--trust-commands", is_flag=True, help="On a bare machine: obey the policy out of the repository."),
         )

@@ -19,6 +19,8 @@ def test_the_newer_point_of_a_repository_that_is_away_is_named(machine: Machine)
     newer = next(view["point"]["point"] for view in machine.json("points")["points"] if view["point"]["point"] != older)
     away.rename(offsite)
     near.rename(away)
+    refused = machine.call("restore", "documents", "--from", "near", "--to", "directory", "out", "--yes")
+    assert (refused.returncode, "drtool restore documents --from offsite" in " ".join(refused.stderr.split())) == (10, True), refused.stderr
     planned = machine.call("plan", "restore", "documents")
     assert "bring near back" in " ".join(planned.stdout.split()), planned.stdout
     assert newer in planned.stdout
