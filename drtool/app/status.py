@@ -14,6 +14,7 @@ from drtool.catalog.seen import Seen
 from drtool.catalog.unfinished import UnfinishedFile
 from drtool.model.dead_run import DeadRun
 from drtool.model.gone_set import GoneSet
+from drtool.model.hold import quarantines
 from drtool.model.unfinished import Unfinished
 from drtool.planning.cycle import ReadingStatus, reading_statuses
 from drtool.planning.overdue import TaskStatus
@@ -73,7 +74,8 @@ def status(runtime: Runtime, *, refresh: bool = False) -> StatusView:
     if summary is None:
         summary, unread = new_summary(runtime, ask=lambda: _asked(runtime, refresh=refresh), refresh=refresh)
     now, timetable = runtime.clock.now(), Timetable(runtime)
-    timed, untimed = timetable.statuses(summary.told), timetable.untimed()
+    held = [name for name, each in summary.sets.items() if quarantines(each.quarantines, name, now)]
+    timed, untimed = timetable.statuses(summary.told, held=held), timetable.untimed(held=held)
     failed = {each.task.name: each.next for each in (*timed, *untimed) if each.task.verb == "run" and each.attention}
     since = Seen(runtime.state_directory).since(summary.present, now)
     beyond = Beyond(summary.rto_forecasts, summary.present, since, failed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from drtool.catalog.attempts import AttemptBook, ended_attempt, failed_attempt
 from drtool.catalog.runs import RunFolder, Runs
 from drtool.model.attempt import Attempts, Task
 from drtool.model.errors import DrtoolError
-from drtool.planning.overdue import TaskStatus, task_statuses, untimed_statuses
+from drtool.planning.overdue import TaskStatus, once_released, task_statuses, untimed_statuses
 from drtool.planning.schedule import Agenda, Timed, agenda, every_task, places, repository_of
 
 if TYPE_CHECKING:
@@ -94,8 +94,11 @@ class Timetable:
         ending = ending_of(error.kind, error.what, error.hint)
         self.book.learn({task: failed_attempt(known.get(task, Attempts()), ending, now=now, place=where.get(task, "")) for task in names})
 
-    def statuses(self, told: Mapping[str, Attempts]) -> tuple[TaskStatus, ...]:
-        """Return how everything with a schedule stands; what the state does not know is as repositories told, by the name of the task."""
+    def statuses(self, told: Mapping[str, Attempts], *, held: Collection[str]) -> tuple[TaskStatus, ...]:
+        """Return how everything with a schedule stands; what the state does not know is as repositories told, by the name of the task.
+
+        `held` are the sets of which nothing is forgotten until somebody has looked.
+        """
         tasks = every_task(self.runtime.policy)
         where = places(self.runtime.policy, tasks)
         known, alive = self._settled()
@@ -104,9 +107,9 @@ class Timetable:
         for task in tasks.keys() - found.keys():
             if str(task) in told:
                 found[task] = told[str(task)]
-        return task_statuses(tasks, found, alive=alive, now=now)
+        return task_statuses(tasks, once_released(found, held), alive=alive, now=now)
 
-    def untimed(self) -> tuple[TaskStatus, ...]:
+    def untimed(self, *, held: Collection[str]) -> tuple[TaskStatus, ...]:
         """Return the last attempts at backups and drills without a schedule that were not good; what goes on now is left out."""
         own = {*(Task("run", name) for name in self.runtime.policy.sets), *(Task("drill", name) for name in self.runtime.policy.drills)}
         own -= every_task(self.runtime.policy).keys()
@@ -117,7 +120,7 @@ class Timetable:
             for task, each in known.items()
             if task in own and task not in alive and (not each.place or each.place == where.get(task, ""))
         }
-        return untimed_statuses(tried, now=self.runtime.clock.now())
+        return untimed_statuses(once_released(tried, held), now=self.runtime.clock.now())
 
     def owes(self) -> bool:
         """Tell whether a run of this host died and is not tidied up yet."""

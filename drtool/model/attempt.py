@@ -11,6 +11,9 @@ MOST_BEGUN = 32
 MOST_FAILURES = 10
 """How many failures of one thing are remembered, newest last."""
 
+UNTIL_LOOKED = "nothing of it is forgotten until you have looked"
+"""How an attempt tells that it was not good for a hold alone: no longer so once that is released."""
+
 
 @dataclass(frozen=True, slots=True)
 class Task:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from drtool.model.attempt import Ending, Lesson, Task
+from drtool.model.attempt import UNTIL_LOOKED, Ending, Lesson, Task
 from drtool.model.outcome import Outcome
 from drtool.model.plan import Plan, Prune, Record, Skipped, Step, Verify
 from drtool.model.quarantine import COMPARE, stops_forgetting
@@ -98,7 +98,7 @@ def _quarantined(report: Report, name: str) -> tuple[str, str]:
     if result is None:
         return "", ""
     why, colon, shows = str(result["data"]["reason"]).rpartition(COMPARE)
-    return f"nothing of it is forgotten until you have looked: {why if colon else shows}", f"drtool {shows}" if colon else ""
+    return f"{UNTIL_LOOKED}: {why if colon else shows}", f"drtool {shows}" if colon else ""
 
 
 def _why(entry: SetReport, failures: list[Failure], skipped: list[Skipped], quarantined: tuple[str, str]) -> tuple[str, str]:

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from drtool.model.attempt import Attempts, FailedAttempt, Lesson, Task
+from drtool.model.attempt import UNTIL_LOOKED, Attempts, FailedAttempt, Lesson, Task
 from drtool.model.outcome import Outcome
 from drtool.planning.due import is_overdue, next_turn
 from drtool.planning.schedule import Timed
@@ -12,6 +12,8 @@ from drtool.planning.words import spell_duration, spell_instant
 
 _LOOK_FIRST = frozenset({Outcome.PARTIAL.value, Outcome.FAILED.value, Outcome.REFUSED.value})
 """The same again would end the same: something at the source must change first."""
+
+_RELEASED = "nothing of it was forgotten then; that hold is released, and the next run forgets again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,16 @@ def untimed_statuses(known: Mapping[Task, Attempts], *, now: datetime) -> tuple[
         for task, attempts in known.items()
         if attempts.begun and attempts.lesson is not Lesson.GOOD
     )
+
+
+def once_released(known: Mapping[Task, Attempts], held: Collection[str]) -> dict[Task, Attempts]:
+    """Return attempts without the advice to look of those sets whose forgetting nothing stops any more; `held` are the others."""
+    return {
+        task: replace(each, what=_RELEASED, hint=f"drtool run {task.name}")
+        if task.verb == "run" and task.name not in held and each.what.startswith(UNTIL_LOOKED)
+        else each
+        for task, each in known.items()
+    }
 
 
 def _after(task: Task, attempts: Attempts) -> str:

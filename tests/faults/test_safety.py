@@ -362,7 +362,11 @@ def test_what_is_taken_over_is_not_forgotten_before_somebody_looked(world: World
     assert len(holds(world, "offsite")) == 1
     assert world.drtool("run", state=other).outcome == "partial"
     assert taken_over <= set(world.points("near")), "keep: {last: 2} would have forgotten them"
+    (before,) = world.app(other).status().untimed
+    assert "until you have looked" in before.attention
     world.app(other).hold_release(hold.id)
+    (after,) = world.app(other).status().untimed
+    assert ("until you have looked" in after.attention, after.next) == (False, "drtool run documents")
     world.must("run", state=other)
     assert not taken_over & set(world.points("near"))
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drtool.catalog.attempts import AttemptBook
-from drtool.model.attempt import Attempts, Ending, Lesson, Task
+from drtool.model.attempt import UNTIL_LOOKED, Attempts, Ending, Lesson, Task
 from drtool.model.errors import Unscheduled
 from drtool.model.inventory import Problem
 from drtool.model.outcome import Outcome
@@ -25,7 +25,7 @@ from drtool.planning.backup import plan_run
 from drtool.planning.due import is_overdue, latest_slot, next_turn, slots
 from drtool.planning.endings import endings, tasks_of
 from drtool.planning.maintenance import put_off
-from drtool.planning.overdue import task_statuses
+from drtool.planning.overdue import once_released, task_statuses, untimed_statuses
 from drtool.planning.schedule import Timed, agenda, drill_tasks, every_task, left_out, places, run_tasks
 from tests.planning.planning_values import DAY, NOW, backup_set, daily, evidence, inventory, listing, point, policy, repository
 
@@ -324,6 +324,22 @@ def test_a_source_or_repository_that_is_away_is_waited_for() -> None:
     (waits,) = put_off(policy(), away, ("documents",))
     assert (waits.set, waits.because, waits.outcome) == ("documents", "Unavailable", "failed")
     assert put_off(policy(), inventory(), ("documents",)) == ()
+
+
+def test_a_hold_that_is_released_is_no_reason_to_look_any_more() -> None:
+    held = Attempts(
+        begun=(NOW,), ended=NOW, lesson=Lesson.USED, outcome="partial", what=f"{UNTIL_LOOKED}: 0 files where 20 were", hint="drtool points"
+    )
+    other = replace(held, what="near is away", hint="drtool doctor near")
+    drill = Task("drill", "documents")
+    known = {TASK: held, Task("run", "photos"): other, drill: held}
+    assert once_released(known, {"documents"}) == known
+    found = once_released(known, ())
+    assert found == {**known, TASK: found[TASK]}
+    (told, *_others) = untimed_statuses(found, now=NOW + MINUTE)
+    assert "until you have looked" not in told.attention
+    assert "ended partial (nothing of it was forgotten then; that hold is released, and the next run forgets again)" in told.attention
+    assert told.next == "drtool run documents"
 
 
 def test_status_tells_of_what_was_missed_and_of_what_failed() -> None:

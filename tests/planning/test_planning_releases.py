@@ -7,9 +7,11 @@ from datetime import timedelta
 
 import pytest
 
+from drtool.cli.render.listings import holds_lines, points_lines
 from drtool.model.hold import PIN, QUARANTINE, Hold, active_holds, ending, pinned_by, quarantines, spent_pins
 from drtool.model.looked import Looked, looked_at
 from drtool.model.standing import Ours
+from drtool.model.view import PointView
 from drtool.planning.others import others_of
 from drtool.planning.repository_view import repository_views
 from drtool.planning.standing import judged
@@ -144,3 +146,22 @@ def test_a_pin_goes_once_it_was_ended_or_a_day_after_it_ran_out_and_no_other_rec
     assert spent(replace(pin, until=NOW - timedelta(hours=25))) == ("P",)
     for changed in (replace(pin, machine="another"), replace(pin, by="another"), replace(pin, kind=QUARANTINE), replace(pin, kind="")):
         assert spent(changed, ending(changed, id="E", created=NOW, machine=changed.machine)) == ()
+
+
+def test_a_hold_is_shown_with_what_ends_it() -> None:
+    """The screen of points sends nobody to the screen of points."""
+    adopted = Hold(
+        "H1", "documents", "us", "the points of old count here since it was adopted: drtool points documents", NOW, kind=QUARANTINE
+    )
+    empty = replace(adopted, id="H2", reason="0 files where 20 were: drtool diff A B")
+    by_hand = replace(adopted, id="H3", reason="the auditor asks", kind="")
+    for hold, expected in (
+        (adopted, "since it was adopted; when"),
+        (empty, "20 were: drtool diff A B; when"),
+        (by_hand, "the auditor asks"),
+    ):
+        view = PointView(point("P"), ("near",), holds=(hold,))
+        for text in ("\n".join(map(str, points_lines((view,)))), "\n".join(map(str, holds_lines((hold,))))):
+            assert expected in text
+            assert "drtool points" not in text
+            assert (f"drtool hold release {hold.id}" in text) is (hold.kind == QUARANTINE)

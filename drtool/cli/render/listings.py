@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 from drtool.cli.render.table import table
 from drtool.cli.render.words import BAD, GOOD, counted, printable, short_id, size, stamp
+from drtool.model.hold import QUARANTINE
 from drtool.model.point import briefly
+from drtool.model.quarantine import COMPARE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -98,7 +100,16 @@ def _whose(view: PointView) -> str:
 
 def _held(hold: Hold) -> str:
     until = f"until {stamp(hold.until)}" if hold.until else "without end"
-    return f"held {until}: {printable(hold.reason)}"
+    return f"held {until}: {_why_held(hold)}"
+
+
+def _why_held(hold: Hold) -> str:
+    """Spell the reason of a hold; of one that waits for a person with what ends it, and not with the screen that shows it already."""
+    why, _, look = hold.reason.rpartition(COMPARE)
+    if hold.kind != QUARANTINE:
+        return printable(hold.reason)
+    reason = why if look.startswith("points ") else hold.reason
+    return f"{printable(reason)}; when you have looked and it is right: drtool hold release {printable(hold.id)}"
 
 
 def manifest_lines(manifest: Manifest) -> list[str]:
@@ -147,7 +158,7 @@ def holds_lines(holds: Sequence[Hold]) -> list[str]:
             short_id(hold.point) if hold.point else "all points",
             stamp(hold.until) if hold.until else "until released",
             _written_by(hold),
-            printable(hold.reason),
+            _why_held(hold),
         )
         for hold in holds
     ]
