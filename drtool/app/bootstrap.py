@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -48,6 +48,8 @@ class Found:
     told: tuple[str, ...] = ()
     said: str = ""
     """What `--machine` says of that, where others keep points there too; empty: it need not be said."""
+    called: str = ""
+    """What evidence calls the repository; empty: it lies at no address that a policy there names, and evidence does not agree."""
 
 
 def policy_from_repository(
@@ -107,7 +109,17 @@ def policy_from_repository(
             break
     if not policies:
         raise failures[0]
-    return Found(_joined(policies, described, by=chosen.by), of, tuple(told), chosen.said)
+    return Found(_joined(policies, described, by=chosen.by), of, tuple(told), chosen.said, _called(listing, policies.values(), location))
+
+
+def _called(listing: Listing, policies: Iterable[Policy], location: str) -> str:
+    """Return by which name evidence proves this repository: that of its address in a policy, else the only one that counts here.
+
+    Evidence that was brought here from another repository makes it two, and then none is believed.
+    """
+    named = {name for policy in policies for name, each in policy.repositories.items() if each.address.location == location}
+    names = named or {each.repository for each in listing.evidence if each.counts}
+    return names.pop() if len(names) == 1 else ""
 
 
 def _policy_of(repository: ResticRepository, point: RecoveryPoint) -> Policy:

@@ -60,7 +60,10 @@ class Forecasts:
             points = [newest[name, each] for each in self.runtime.policy.repositories_of(backup_set) if (name, each) in newest]
             last = max(points, key=lambda point: (point.instant, point.point), default=None)
             held = () if last is None else last.workloads
-            present[name] = {**fingerprint(self.runtime.policy, backup_set, workloads=held), **versions(__version__, known.program)}
+            parts = dict(fingerprint(self.runtime.policy, backup_set, workloads=held))
+            if self.runtime.is_bare:
+                del parts["copies"]  # nobody knows how many there are: one repository was named
+            present[name] = {**parts, **versions(__version__, known.program)}
         forecasts = rto_forecasts(self.runtime.policy, newest, known, now=now)
         return summarise(self.runtime.policy, listings, now=now, rto_forecasts=forecasts, present=present)
 

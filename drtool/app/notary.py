@@ -26,7 +26,7 @@ from drtool.planning.told import DECIDE
 
 
 class Notary:
-    """Who we are and whom we accept, for one policy and one state directory.
+    """Who we are and whom we accept, for one policy and one state directory; `called` is what evidence calls a bare repository.
 
     Args:
         policy: whose name our points bear, and whose `signers` count.
@@ -56,7 +56,7 @@ class Notary:
         self._standing_in, self._said, self._successor_waits = standing_in, said, successor_waits
         self._file = AcceptanceFile(state_directory, by=policy.name)
         self._opened: dict[bytes, str] = {}
-        self._machine = ""
+        self._machine, self.called = "", ""
         self._learnt: frozenset[Rotation] = frozenset()
         self._proofs: LabelProofs | None = None
 
@@ -145,7 +145,7 @@ class Notary:
         if location and listing.problem is None:
             self._meet(listing, location, found)
         self._learn(listing.repository, found)
-        return replace(judged(listing, self.ours()), unfinished=self._unfinished(listing, found))
+        return replace(judged(listing, self.ours()), unfinished=self._unfinished(listing, found), called=self.called)
 
     def succession(self) -> Succession:
         """Say which keys count, and which of them were replaced."""

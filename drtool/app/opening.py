@@ -86,6 +86,7 @@ def open_repository(
         binary=binary,
         deadline_seconds=deadline_seconds,
         standing_in=found.of,
+        called=found.called,
     )
     return App(as_bare(runtime, trust_commands=trust_commands), told=found.told, chosen_by=found.said)
 
@@ -113,6 +114,7 @@ def make_runtime(
     binary: str | None = None,
     deadline_seconds: float | None = None,
     standing_in: Adoption | None = None,
+    called: str = "",
 ) -> Runtime:
     """Build what every verb works with; nothing is opened before a verb needs it."""
     clock = SystemClock()
@@ -121,7 +123,9 @@ def make_runtime(
     def open_notary() -> Notary:
         from drtool.app.composition import make_notary
 
-        return make_notary(policy, state_directory=state_directory, standing_in=standing_in)
+        notary = make_notary(policy, state_directory=state_directory, standing_in=standing_in)
+        notary.called = called
+        return notary
 
     @cache
     def open_index() -> Index:

@@ -51,6 +51,8 @@ class Listing:
     """What is claimed so and does not count here, in words."""
     unfinished: tuple[str, ...] = ()
     """What of a rotation of this machine's own key is not done, in words."""
+    called: str = ""
+    """What evidence in it calls it, where that is another name than ours: who names a bare repository knows none."""
 
     @property
     def every_point(self) -> tuple[RecoveryPoint, ...]:

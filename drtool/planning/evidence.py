@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from drtool.model.damage import Damage
@@ -13,10 +14,16 @@ from drtool.planning.proof import passed
 def believable(listing: Listing) -> tuple[Evidence, ...]:
     """Return the evidence that counts here, is about this repository and was there when it was listed.
 
+    Where it has another name there than here, it is told by ours.
     What is dated later was written by a clock that ran ahead: it would outlive every failure after it, and never grow old.
     """
     horizon = listing.taken + FUTURE_TOLERANCE
-    return tuple(each for each in listing.evidence if each.counts and each.repository == listing.repository and each.ended <= horizon)
+    names = (listing.repository, listing.called or listing.repository)
+    return tuple(
+        each if each.repository == listing.repository else replace(each, repository=listing.repository)
+        for each in listing.evidence
+        if each.counts and each.repository in names and each.ended <= horizon
+    )
 
 
 def damage(listing: Listing) -> Damage | None:

@@ -62,7 +62,11 @@ def test_everything_that_looks_needs_a_repository_and_its_key(bare: Bare) -> Non
         assert "letter.txt" in bare.told("ls", name, data)
     assert "letter.txt" in bare.told("browse", "latest", "--path", data, "--json")
     assert bare.told("diff", "latest", point) == "nothing changed\n"
-    assert "documents" in bare.told("status")
+    stands = bare.told("status")
+    assert "never proven" not in stands, stands
+    assert "not measured" not in stands, stands
+    assert "not proven" not in stands, stands
+    assert "proven in repository ✔" in listed
     assert "drill" in bare.told("evidence", "list")
     assert "signature" in bare.told("evidence", "verify")
     bare.told("history")
