@@ -106,8 +106,8 @@ def test_what_is_typed_wrong_is_told_and_the_walk_goes_on(small: SmallPolicy, re
     assert missing.returncode == 6
     assert f"mkdir -p '{tmp_path}/no such', then this again" in " ".join(missing.stderr.split())
     (tmp_path / "prompt").mkdir()
-    words = arguments(small, restic_newest, "browse", point, "--path", f"{small.tree}/letters")
-    with conversation(words, environment=environment(), directory=tmp_path / "prompt") as person:
+    opened = arguments(small, restic_newest, "browse", point, "--path", f"{small.tree}/letters")
+    with conversation(opened, environment=environment(), directory=tmp_path / "prompt") as person:
         for line in ("fly", "help", "quit"):
             person.wait_for("letters> ")
             person.type(line)
