@@ -10,10 +10,11 @@ from drtool.model.errors import DrtoolError, NotFound, Refused
 from drtool.model.plan import Move
 from drtool.model.workload import Leftover
 from drtool.staging import carry
-from drtool.staging.cutover import finish, free_name, kept_markers, refuse_mounts, still_shown
+from drtool.staging.cutover import finish, free_name, kept_markers
 from drtool.staging.left_out import tell
 from drtool.staging.leftovers import target_of
 from drtool.staging.marker import STAGING_PREFIX, Marker, Owner, read_marker, require_proven, write_marker
+from drtool.staging.mounted import refuse_mounts, still_shown
 from drtool.staging.own_way import require_at_home
 from drtool.staging.removal import refuse_removing
 from drtool.staging.unfinished import refuse_unfinished

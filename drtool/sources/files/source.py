@@ -20,10 +20,11 @@ from drtool.sources.files.machine.existing import existing
 from drtool.sources.files.reading import try_reading
 from drtool.sources.files.spared import leave_out, refuse_in_use
 from drtool.staging.carry import added, survey
-from drtool.staging.cutover import cut_over, refuse_mounts, still_shown
+from drtool.staging.cutover import cut_over
 from drtool.staging.land import Site, land, left_out_of, require_room_below, site_inside, wanted_paths
 from drtool.staging.leftovers import leftovers
 from drtool.staging.marker import Owner
+from drtool.staging.mounted import refuse_mounts, still_shown
 from drtool.staging.proof import of_this_process
 from drtool.staging.release import release
 from drtool.staging.rename import RENAMES
