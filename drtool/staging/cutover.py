@@ -21,7 +21,7 @@ from drtool.staging.marker import (
     require_proven,
     write_marker,
 )
-from drtool.staging.mounted import refuse_mounts, still_shown
+from drtool.staging.mounted import refuse_mounts
 from drtool.staging.own_way import require_at_home, require_own_way
 from drtool.staging.rename import rename_all
 from drtool.staging.settle import forget_landed, settle
@@ -125,8 +125,7 @@ def _prepare(owner: Owner, staging: str, marker: Marker, *, told: Callable[[str]
             raise Refused(f"{move.target} lies on another file system than its staging place", hint="restore with: --to directory PATH")
         aside, carried = "", None
         if move.target in found and (marker.destination.form == "original" or marker.within):
-            refuse_mounts(file_system, move.target)
-            for words in still_shown(file_system, move.target):
+            for words in refuse_mounts(file_system, move.target):
                 told(words)
             aside = free_name(file_system, f"{move.target}.before-{marker.point}")
             if marker.left_out is not None and found[move.target].type == "d":

@@ -14,7 +14,7 @@ from drtool.staging.cutover import finish, free_name, kept_markers
 from drtool.staging.left_out import tell
 from drtool.staging.leftovers import target_of
 from drtool.staging.marker import STAGING_PREFIX, Marker, Owner, read_marker, require_proven, write_marker
-from drtool.staging.mounted import refuse_mounts, still_shown
+from drtool.staging.mounted import refuse_mounts
 from drtool.staging.own_way import require_at_home
 from drtool.staging.removal import refuse_removing
 from drtool.staging.unfinished import refuse_unfinished
@@ -33,8 +33,7 @@ def undo(owner: Owner, *, leftover: Leftover, run: str) -> str:
     refuse_removing(owner, label, former)
     found = files.look((target, former.aside) if former.aside else (target,))
     _require_there(owner, former)
-    if target in found:
-        refuse_mounts(files, target)
+    told = [*refuse_mounts(files, target)] if target in found else []
     staging = f"{posixpath.dirname(label).rstrip('/')}/{STAGING_PREFIX}undo-{run}-{owner.clock.fresh_id()}"
     aside = free_name(files, f"{target}.before-undo-{former.point}") if target in found else ""
     move = Move(former.aside, target, aside)
@@ -63,7 +62,6 @@ def undo(owner: Owner, *, leftover: Leftover, run: str) -> str:
         move = replace(move, carried=_reversed(owner, former, target=target, place=f"{staging}.carried-0"))
     marker = replace(marker, state="moving", moves=(move,))
     write_marker(owner, f"{staging}.json", marker)
-    told = [*still_shown(files, target)] if target in found else []
     finish(owner, staging, marker, told=told.append)
     return "; ".join((_true_now(former, target=target, aside=aside), *told))
 

@@ -12,7 +12,7 @@ from drtool.model.errors import Refused
 from drtool.model.quantity import spell_bytes
 from drtool.ports import NearRunner, Runner
 from drtool.trees import mounts, near
-from drtool.trees.mounts import MountTables, Shown
+from drtool.trees.mounts import MountTables
 from drtool.trees.near import DirectoryEntry as DirectoryEntry  # noqa: PLC0414 - whoever looks by this is told of entries
 
 ENVIRONMENT: Final = {"LC_ALL": "C"}
@@ -123,13 +123,10 @@ class FileSystem:
 
     def mounts_within(self, path: str) -> tuple[str, ...]:
         """Return the mount points at or below `path` (bind mounts too)."""
-        return mounts.points_within(self._mount_tables(path), path)
+        return mounts.points_within(self.mount_tables(path), path)
 
-    def shown_elsewhere(self, path: str) -> tuple[Shown, ...]:
-        """Return where else `path`, or something in it, is mounted by itself, here or for a process that may be looked at."""
-        return mounts.shown_elsewhere(self._mount_tables(path), path)
-
-    def _mount_tables(self, path: str) -> MountTables:
+    def mount_tables(self, path: str) -> MountTables:
+        """Return what is mounted, here and for each process that may be looked at, as asked where `path` lies."""
         parent = posixpath.dirname(path)
         if self.near is not None:
             return self.near.look(lambda: near.mount_tables(parent), what="reading the mount table")
@@ -181,7 +178,7 @@ class FileSystem:
 
     def refuse_mounted(self, path: str) -> None:
         """Refuse to remove a tree in which something is mounted, or that is mounted elsewhere."""
-        mounts.refuse_removal(self._mount_tables(path), path)
+        mounts.refuse_removal(self.mount_tables(path), path)
 
     def settle(self, path: str) -> None:
         """Return when the file system of `path` has everything on its disk."""

@@ -40,6 +40,9 @@ class Screen:
     exit_code: int
 
 
+_OF_ANOTHER_TERMINAL = {"COLUMNS", "LINES"}
+
+
 class Terminal(Server):
     """One command in a terminal of a given size, held by a tmux of our own.
 
@@ -61,7 +64,8 @@ class Terminal(Server):
         super().__init__()
         self._arguments = list(arguments)
         self._size = (width, height)
-        self._environment = dict(os.environ if environment is None else environment)
+        given = os.environ if environment is None else environment
+        self._environment = {name: value for name, value in given.items() if name not in _OF_ANOTHER_TERMINAL}
         self._working_directory = directory or Path.cwd()
         self._socket = self.directory / "socket"
         self._exit_code = self.directory / "exit-code"

@@ -143,7 +143,7 @@ class _Table:
         for number, group in enumerate(groups):
             here = [column for column in group if column < len(row)]
             cells = [row[column] for column in here]
-            if any(cells) or not number:
+            if any(map(str.strip, cells)) or not (number or any(map(str.strip, row))):
                 margin = self._indent + " " * (_DEEPER if number else 0)
                 line = margin + cells[0].strip() if len(cells) == 1 else self._line(cells, here, self._widths, margin)
                 lines += folded([line.rstrip()], columns=columns)

@@ -128,7 +128,9 @@ class FilesSource:
             for stored, target in site.wanted
             if target in found and found[target].type == "d"
         ]
-        shown = tuple(words for _, target in site.wanted if target in found for words in still_shown(self._files, target))
+        shown = tuple(
+            words for _, target in site.wanted if target in found for words in still_shown(self._files.mount_tables(target), target)
+        )
         return added([*surveys, *([Survey(notes=shown)] if shown else [])])
 
     def cutover(self, landed: Landed) -> Landed:
