@@ -126,4 +126,4 @@ def _travels(known: Known, name: str) -> list[Finding]:
     if not holders:
         text = f"what it says of {name} lies in no repository: it travels in points, and there is none"
         return [Finding("policy", good=None, text=text, remedy=f"drtool run {name}")]
-    return [Finding("policy", good=True, text=f"what it says of {name} lies in {' '.join(holders)} too")]
+    return [Finding("policy", good=True, text=f"what it says of {name} lies in {', '.join(holders)} too")]
