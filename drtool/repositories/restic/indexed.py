@@ -24,7 +24,11 @@ class ResticIndex:
 
     def __init__(self, repository: ResticRepository) -> None:
         self.name = repository.name
-        self._client: ResticClient = repository.client
+        self._repository = repository
+
+    @property
+    def _client(self) -> ResticClient:
+        return self._repository.client
 
     def packs_in(self, index: str) -> Iterator[str]:
         if _PACK.fullmatch(index) is None:
