@@ -13,6 +13,7 @@ from drtool.model.codec import canonical
 from drtool.model.errors import Corrupt, NoRepository, NotFound, Refused
 from drtool.model.hold import PIN, Hold
 from drtool.model.inventory import Listing
+from drtool.model.key import RepositoryKey
 from drtool.model.point import Artifact
 from drtool.ports import (
     Body,
@@ -273,6 +274,10 @@ class MemoryRepository:
         self._recent = None
         tags = body_tags(body, sign=self._signing(body))
         return self._write({body_name(body): node}, tags, body_name(body))
+
+    def list_keys(self) -> tuple[RepositoryKey, ...]:
+        """Return none: nothing is encrypted here."""
+        return ()
 
     def read(self, snapshot: str, *, unlisted: bool = False) -> bytes:
         del unlisted  # a look costs nothing
