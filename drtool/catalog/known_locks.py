@@ -1,7 +1,8 @@
 """What was learnt of locks, versions and the index, so that it need not be asked again: a cache, in one file of the state directory.
 
 A lock in COMPLIANCE mode only grows, so what was once told of it stays true as "at least". In GOVERNANCE mode it is believed for less
-than a day. What a version holds, and which packs a file of the index names, never changes.
+than a day. What a version holds, and which packs a file of the index names, never changes: but of the version `null`, which a bucket that
+keeps no versions writes over, nothing is remembered.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from drtool.model.immutable import COMPLIANCE, Lock
 
 _BELIEVED: Final = timedelta(hours=20)
 _KEPT_EACH: Final = 2000
+_WRITTEN_OVER: Final = "null"
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS locks(name TEXT, version TEXT, mode TEXT, until REAL, asked REAL, PRIMARY KEY(name, version)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS contents(name TEXT, version TEXT, good INTEGER, PRIMARY KEY(name, version)) WITHOUT ROWID;
@@ -61,6 +63,8 @@ class KnownLocks:
 
     def learn_lock(self, name: str, version: str, lock: Lock) -> None:
         """Remember what a lock is."""
+        if version == _WRITTEN_OVER:
+            return
         row = (name, version, lock.mode, lock.until.timestamp(), self._now.timestamp())
         self._base.execute("INSERT OR REPLACE INTO locks VALUES(?,?,?,?,?)", row)
         if self._base.total_changes % _KEPT_EACH == 0:  # whoever is killed has asked for most of it
@@ -73,6 +77,8 @@ class KnownLocks:
 
     def learn_content(self, name: str, version: str, *, good: bool) -> None:
         """Remember what a version that was read is; kept at once, as reading costs."""
+        if version == _WRITTEN_OVER:
+            return
         self._base.execute("INSERT OR REPLACE INTO contents VALUES(?,?,?)", (name, version, int(good)))
         self._base.commit()
 

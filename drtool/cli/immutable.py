@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import click
@@ -7,7 +8,7 @@ import click
 from drtool.cli import exits, screen
 from drtool.cli.options import VerbGroup
 from drtool.cli.questions import go_on
-from drtool.cli.session import open_session
+from drtool.cli.session import Invocation, open_session
 from drtool.cli.types import Instant
 from drtool.model.errors import Refused
 
@@ -53,13 +54,9 @@ def extend(context: click.Context, repository: str | None, only_plan: bool, yes:
     if only_plan:
         session.answer("immutable_extend_plan", plan, lambda: extend_plan_lines(plan))
         return exits.SUCCEEDED
-    if not (session.options.quiet and yes):
-        screen.words(extend_plan_lines(plan))
-    if plan.due and not yes:
-        refusal = Refused("a lock cannot be taken back, so extending asks, and there is no terminal", hint="add --yes", safe=_UNCHANGED)
-        if not go_on("Go on?", refusal=refusal):
-            screen.words(["Nothing was changed."])
-            return exits.FAILED
+    why = "a lock cannot be taken back, so extending asks, and there is no terminal"
+    if not _goes_on(session, extend_plan_lines(plan), asks=bool(plan.due) and not yes, why=why):
+        return exits.FAILED
     done = app.immutable_extend(plan)
     session.answer("immutable_extended", done, lambda: extended_lines(done))
     return exits.SUCCEEDED
@@ -85,13 +82,19 @@ def recover(context: click.Context, repository: str | None, since: datetime, onl
     if only_plan:
         session.answer("immutable_recover_plan", plan, lambda: recover_plan_lines(plan))
         return exits.SUCCEEDED
-    if not (session.options.quiet and yes):
-        screen.words(recover_plan_lines(plan))
-    if plan.changes and not yes:
-        refusal = Refused("recovering asks first, and there is no terminal to ask", hint="add --yes", safe=_UNCHANGED)
-        if not go_on("Go on?", refusal=refusal):
-            screen.words(["Nothing was changed."])
-            return exits.FAILED
+    why = "recovering asks first, and there is no terminal to ask"
+    if not _goes_on(session, recover_plan_lines(plan), asks=bool(plan.changes) and not yes, why=why):
+        return exits.FAILED
     done = app.immutable_recover(plan)
     session.answer("immutable_recovered", done, lambda: recovered_lines(done))
     return exits.DATA_WRONG if done.lost or done.missing_packs or done.words else exits.SUCCEEDED
+
+
+def _goes_on(session: Invocation, lines: Iterable[str], *, asks: bool, why: str) -> bool:
+    """Show a plan, unless it is to be quiet and asks nothing; tell whether to carry it out. Refused where nobody is there to ask."""
+    if asks or not session.options.quiet:
+        screen.words(lines)
+    if not asks or go_on("Go on?", refusal=Refused(why, hint="add --yes", safe=_UNCHANGED)):
+        return True
+    screen.words(["Nothing was changed."])
+    return False

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from drtool.catalog.evidence_folder import EvidenceFolder
 from drtool.engine.natives import Natives, stores_of
@@ -9,6 +10,8 @@ from drtool.model.errors import Refused
 from drtool.model.key import UsedKey
 from drtool.model.policy import Policy
 from drtool.ports import Check, Clock, KeyRing, NativeStore, Notary, PackIndex, Repository, Runner, Source
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,26 +55,22 @@ class Adapters:
 
     def key_ring(self, repository: str) -> KeyRing:
         """Return the keys of a repository; Refused for a policy that came out of it: nobody may change a key by what lies there."""
-        try:
-            return self.key_rings[repository]
-        except KeyError:
-            raise Refused(
-                f"the keys of the repository {repository} are looked after with a policy of your own, and there is none here",
-                hint="write one for this repository; without one restic tells them: restic key list",
-                safe="nothing was changed",
-            ) from None
+        hint = "write one for this repository; without one restic tells them: restic key list"
+        return _of_own_policy(self.key_rings, repository, f"the keys of the repository {repository}", hint)
 
     def pack_index(self, repository: str) -> PackIndex:
         """Return what a repository says of its own packs; Refused for a policy that came out of it."""
-        try:
-            return self.pack_indexes[repository]
-        except KeyError:
-            raise Refused(
-                f"the locks of {repository} are looked after with a policy of your own, and there is none here",
-                hint="write one for this repository: its address, its key, and the credentials of its bucket",
-                safe="nothing was changed",
-            ) from None
+        hint = "write one for this repository: its address, its key, and the credentials of its bucket"
+        return _of_own_policy(self.pack_indexes, repository, f"the locks of {repository}", hint)
 
     def for_drill(self, used_key: UsedKey | None = None) -> Adapters:
         """Return adapters that can read repositories, append evidence and holds, and touch a sandbox: nothing else."""
         return replace(self, sources=self.sandbox_only, repositories=self.read_only, key_rings={}, pack_indexes={}, used_key=used_key)
+
+
+def _of_own_policy(known: Mapping[str, T], repository: str, what: str, hint: str) -> T:
+    try:
+        return known[repository]
+    except KeyError:
+        told = f"{what} are looked after with a policy of your own, and there is none here"
+        raise Refused(told, hint=hint, safe="nothing was changed") from None

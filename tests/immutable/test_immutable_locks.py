@@ -51,6 +51,17 @@ def test_an_audit_tells_what_the_server_does(shelf: Shelf) -> None:
     assert len(shelf.index.read) == 1, "a file of the index never changes"
 
 
+@pytest.mark.parametrize(("version", "remembered"), [("v1", True), ("null", False)])
+def test_of_a_version_that_is_written_over_nothing_is_remembered(tmp_path: Path, version: str, remembered: bool) -> None:  # noqa: FBT001
+    now = datetime(2026, 11, 30, tzinfo=UTC)
+    with closing(KnownLocks(str(tmp_path), "off", now=now)) as known:
+        known.learn_content("index/ab", version, good=True)
+        known.learn_lock("index/ab", version, Lock("COMPLIANCE", now + timedelta(days=3)))
+    with closing(KnownLocks(str(tmp_path), "off", now=now)) as known:
+        assert (known.is_good("index/ab", version) is True) == remembered
+        assert (known.lock_of("index/ab", version) is not None) == remembered
+
+
 def test_locks_that_run_out_are_told_and_extended(shelf: Shelf) -> None:
     before = shelf.dates()
     found = shelf.audit(PROMISED)

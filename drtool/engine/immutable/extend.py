@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -48,7 +48,7 @@ def extend(store: ImmutableStore, index: PackIndex, known: KnownLocks, plan: Ext
             return None
         return partial(_renewed, store, name, version, Lock(lock.mode if lock else plan.mode, plan.until))
 
-    for (name, version, before), renewed in asked_in_order(_fresh(needed, plan), renew):
+    for (name, version, before), renewed in asked_in_order(needed.locks(good_until=plan.renewed_below), renew):
         lock = renewed or before
         if renewed is not None:
             extended += 1
@@ -56,10 +56,6 @@ def extend(store: ImmutableStore, index: PackIndex, known: KnownLocks, plan: Ext
         if lock is not None:
             earliest = lock.until if earliest is None else min(earliest, lock.until)
     return Extended(store.name, plan.until, extended, needed.objects, earliest, store.requests)
-
-
-def _fresh(needed: Needed, plan: ExtendPlan) -> Iterator[Found]:
-    return needed.locks(good_until=plan.renewed_below)
 
 
 def _renewed(store: ImmutableStore, name: str, version: ObjectVersion, lock: Lock) -> Lock:
