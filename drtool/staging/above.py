@@ -6,6 +6,7 @@ import posixpath
 from collections.abc import Callable
 from typing import Final
 
+from drtool.model.errors import Conflict
 from drtool.model.plan import Move
 from drtool.staging.rename import rename_all
 from drtool.trees.filesystem import FileSystem, ancestors, between, inside_of, way_to
@@ -34,7 +35,22 @@ def make_above(file_system: FileSystem, move: Move, *, staging: str, scratch: st
     pairs = [name for pair in zip(likes, made, strict=True) for name in pair]
     completed = file_system.run("sh", "-c", _LIKE, "drtool", scratch, missing[0].removeprefix(top), *pairs)
     if completed.exit_code == 0:
-        rename_all(file_system, ((scratch, top),))
+        _put_in_place(file_system, tuple(zip(reversed(made), reversed(missing), strict=True)))
         return
     told(f"{top} was gone and is made anew, but not with its owner and mode ({completed.said(200)}): see whose it must be")
     file_system.make_parents(move.target)
+
+
+def _put_in_place(file_system: FileSystem, pairs: tuple[tuple[str, str], ...]) -> None:
+    """Rename the outermost folder that is still missing; those that a neighbour made meanwhile, restored beside this one, are as good."""
+    doubled: list[str] = []
+    for made, folder in pairs:
+        try:
+            rename_all(file_system, ((made, folder),))
+            break
+        except Conflict:
+            if inside_of(folder) not in file_system.look((inside_of(folder),)):
+                raise
+            doubled.append(made)
+    for made in reversed(doubled):
+        file_system.remove_empty_directory(made)

@@ -6,10 +6,12 @@ import contextlib
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from drtool.model.errors import Interrupted, NotFound
+from drtool.model.command import Command, Completed
+from drtool.model.errors import Conflict, Interrupted, NotFound
 from drtool.model.plan import Move
 from drtool.runners.local import LocalRunner
 from drtool.staging.above import make_above
@@ -117,6 +119,49 @@ def test_what_was_not_stored_below_such_folders_gets_new_ones(base: Path) -> Non
     assert seen(base / HOUSE[0]) == seen(base / HOUSE[0] / HOUSE[1])
     assert seen(base / HOUSE[0])[0] == 0o777 & ~umask()
     assert sorted(os.listdir(base)) == sorted(HOUSE[:2])
+
+
+class BesideAnother(LocalRunner):
+    """Before anything is renamed, somebody else makes the same folders: a restore of a neighbour that runs at once."""
+
+    def __init__(self, *others: Path) -> None:
+        super().__init__()
+        self.others = list(others)
+
+    def run(self, command: Command, **options: Any) -> Completed:  # noqa: ANN401 - passed on
+        if "drtool-rename" in command.argv and self.others:
+            self.others.pop(0).mkdir(parents=True)
+        return super().run(command, **options)
+
+
+@pytest.mark.parametrize("others", [(HOUSE[:1],), (HOUSE[:2],), (HOUSE[:1], HOUSE[:2])])
+def test_a_neighbour_that_makes_the_same_folders_is_no_conflict(base: Path, others: tuple[tuple[str, ...], ...]) -> None:
+    target = base.joinpath(*HOUSE)
+    Path(f"{base}/staging{target}").mkdir(parents=True)
+    stored(base / "staging", base)
+    move = Move(f"{base}/staging{target}", str(target))
+    runner = BesideAnother(*(base.joinpath(*names) for names in others))
+    make_above(FileSystem(runner), move, staging=f"{base}/staging", scratch=f"{base}/scratch", told=pytest.fail)
+    assert os.listdir(target.parent) == []
+    assert seen(target.parent)[1] == (os.getuid() if len(others[-1]) == 2 else OWNERS[1])
+    assert sorted(os.listdir(base)) == [HOUSE[0], "staging"]
+
+
+def test_what_is_no_folder_in_its_place_is_a_conflict(base: Path) -> None:
+    target = base.joinpath(*HOUSE)
+    Path(f"{base}/staging{target}").mkdir(parents=True)
+    stored(base / "staging", base)
+    move = Move(f"{base}/staging{target}", str(target))
+
+    class FileFirst(LocalRunner):
+        def run(self, command: Command, **options: Any) -> Completed:  # noqa: ANN401 - passed on
+            if "drtool-rename" in command.argv:
+                (base / HOUSE[0]).write_text("somebody's")
+            return super().run(command, **options)
+
+    with pytest.raises(Conflict):
+        make_above(FileSystem(FileFirst()), move, staging=f"{base}/staging", scratch=f"{base}/scratch", told=pytest.fail)
+    assert (base / HOUSE[0]).read_text() == "somebody's"
 
 
 def umask() -> int:
