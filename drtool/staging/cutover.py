@@ -128,6 +128,8 @@ def _prepare(owner: Owner, staging: str, marker: Marker, *, told: Callable[[str]
             for words in refuse_mounts(file_system, move.target):
                 told(words)
             aside = free_name(file_system, f"{move.target}.before-{marker.point}")
+            if found[move.target].type == "f" and found[move.target].names > 1:
+                told(f"{move.target} is one of {found[move.target].names} names of a file: its other names keep what is in it now")
             if marker.left_out is not None and found[move.target].type == "d":
                 carried = _choose(file_system, staging, marker.left_out, move, number=number, told=told)
         moves.append(replace(move, aside=aside, carried=carried))

@@ -18,7 +18,7 @@ from drtool.trees.near import DirectoryEntry as DirectoryEntry  # noqa: PLC0414 
 ENVIRONMENT: Final = {"LC_ALL": "C"}
 """Programs' words are compared, so they must not be translated."""
 
-_STAT = r"%y\0%D\0%i\0%p\0"
+_STAT = r"%y\0%D\0%i\0%n\0%p\0"
 LONGEST_FIELD_BYTES = 1 << 20
 _GONE = (b"No such file or directory", b"Not a directory")
 _MAKE_WHOLE = (
@@ -73,8 +73,11 @@ class FileSystem:
             if line.startswith(b"find: ") and not line.endswith(_GONE) and b": " in line[6:]:
                 raise Refused(f"cannot look at a place: {line[6:].decode('utf-8', 'replace')}")
         fields = [os.fsdecode(field) for field in completed.standard_output.split(b"\0")]
-        groups = zip(*[iter(fields)] * 4, strict=False)
-        found = {path: DirectoryEntry(kind, device, inode) for kind, device, inode, path in groups}
+        groups = zip(*[iter(fields)] * 5, strict=False)
+        found = {
+            path: DirectoryEntry(kind, device, inode, whole_number(os.fsencode(names), f"how many names {path} has"))
+            for kind, device, inode, names, path in groups
+        }
         if not found.keys() <= set(wanted):
             raise Refused(f"{self.runner.name} was asked for {wanted[0]} and tells of something else", hint="look what answers there")
         return found

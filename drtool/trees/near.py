@@ -27,11 +27,12 @@ _NOT_THERE: Final = (errno.ENOENT, errno.ENOTDIR)
 
 @dataclass(frozen=True, slots=True)
 class DirectoryEntry:
-    """What lies at a path, not following a symbolic link: type letter as `find -printf %y`, device and inode."""
+    """What lies at a path, not following a symbolic link: type letter as `find -printf %y`, device, inode and how many names it has."""
 
     type: str
     device: str
     inode: str
+    names: int = 1
 
 
 def look(paths: Iterable[str]) -> dict[str, DirectoryEntry]:
@@ -46,7 +47,8 @@ def look(paths: Iterable[str]) -> dict[str, DirectoryEntry]:
             if error.errno in _NOT_THERE:
                 continue
             raise Refused(f"cannot look at a place: '{path}': {error.strerror}") from None
-        found[path] = DirectoryEntry(_LETTERS.get(stat.S_IFMT(status.st_mode), "U"), str(status.st_dev), str(status.st_ino))
+        letter = _LETTERS.get(stat.S_IFMT(status.st_mode), "U")
+        found[path] = DirectoryEntry(letter, str(status.st_dev), str(status.st_ino), status.st_nlink)
     return found
 
 

@@ -52,6 +52,10 @@ class DyingRunner(LocalRunner):
         return super().run(command, on_output=on_output, on_error=on_error, keep_bytes=keep_bytes)
 
 
+class Elsewhere(ByCommands, LocalRunner):
+    """A machine that is worked with through commands alone."""
+
+
 class DyingElsewhere(ByCommands, DyingRunner):
     """The same on a machine that is worked with through commands alone."""
 
@@ -253,6 +257,20 @@ def test_single_paths_are_put_back_each_and_labelled(live: Path) -> None:
         assert not Path(leftover.locator).exists()
     assert source.leftovers(()) == ()
     assert os.listdir(live.parent) == [live.name]
+
+
+@pytest.mark.parametrize("runner", [LocalRunner, Elsewhere])
+def test_a_file_with_other_names_is_told_that_they_keep_what_they_have(live: Path, runner: type[LocalRunner]) -> None:
+    (live / "other").hardlink_to(live / "file")
+    source = source_at(live, runner=runner())
+
+    def restored(root: Path) -> None:
+        shutil.rmtree(f"{root}{live}/file")
+        Path(f"{root}{live}/file").write_bytes(b"restored")
+
+    landed = source.cutover(landed_in(source, request_for(str(live), paths=(str(live / "file"),)), restored))
+    assert landed.note == f"{live / 'file'} is one of 2 names of a file: its other names keep what is in it now"
+    assert ((live / "file").read_bytes(), (live / "other").read_bytes()) == (b"restored", b"before")
 
 
 def test_a_mount_point_is_refused_before_anything_is_written() -> None:
