@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from drtool.model.hold import Hold
     from drtool.model.immutable import Extended, ExtendPlan, ImmutableAudit, Recovered, RecoverPlan
     from drtool.model.inventory import Listing
-    from drtool.model.key import AddedKey, KeyListing, KeyProof, RotatedKey
+    from drtool.model.key import AddedKey, KeyListing, KeyProof, RemovedKey, RotatedKey
     from drtool.model.ledger import Ledger
     from drtool.model.plan import Plan
     from drtool.model.point import Manifest
@@ -369,6 +369,10 @@ class App:
     def key_prove(self, repository: str | None, file: str) -> KeyProof:
         """Open a repository with the key in a file alone, read a manifest, and record that; there is no plan, as for `key_add`."""
         return verbs.keys.key_prove(self._runtime, repository, file)
+
+    def key_remove(self, repository: str, key: str, *, last: bool = False) -> RemovedKey:
+        """Remove a key that nothing of the policy opens the repository with; there is no plan, as for `key_add`."""
+        return verbs.keys.key_remove(self._runtime, repository, key, last=last)
 
     def key_rotate(self, repository: str) -> RotatedKey:
         """Replace the key in a repository's own key file by a fresh one; there is no plan, as for `key_add`."""

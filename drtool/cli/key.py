@@ -12,7 +12,7 @@ from drtool.cli.session import open_session
 
 @click.group("key", cls=VerbGroup)
 def command() -> None:
-    """List, add, prove and rotate the keys that open the repositories, and print the recovery sheet."""
+    """List, add, prove, remove and rotate the keys that open the repositories, and print the recovery sheet."""
 
 
 @command.command("list")
@@ -83,6 +83,25 @@ def prove(context: click.Context, repository: str | None, file: str) -> int:
     session = open_session(context)
     proof = session.app().key_prove(repository, file)
     session.answer("key_proof", proof, lambda: proof_lines(proof))
+    return exits.SUCCEEDED
+
+
+@command.command("remove")
+@click.argument("repository", metavar="REPOSITORY")
+@click.argument("key", metavar="KEY")
+@click.option("--last", is_flag=True, help="Though no key but the one in use is left then.")
+@click.pass_context
+def remove(context: click.Context, repository: str, key: str, last: bool) -> int:  # noqa: FBT001 - click's shape
+    """Remove a key that was lost, or whose owner has gone: KEY is its id in `key list`, or the beginning of it.
+
+    Refused for the key in use (key rotate replaces that), for one that a drill or another machine of the policy opens the repository
+    with, and for the last besides the one in use.
+    """
+    from drtool.cli.render.keys import removed_lines  # noqa: PLC0415
+
+    session = open_session(context)
+    removed = session.app().key_remove(repository, key, last=last)
+    session.answer("removed_key", removed, lambda: removed_lines(removed))
     return exits.SUCCEEDED
 
 

@@ -70,6 +70,18 @@ class KeyProof:
 
 
 @dataclass(frozen=True, slots=True)
+class RemovedKey:
+    """A key that opens its repository no more; `left` is how many do, `notes` are what a person has to look at."""
+
+    repository: str
+    id: str
+    user: str
+    host: str
+    left: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RotatedKey:
     """A key replaced by a fresh one in the same file; `notes` are what a person has to do now.
 

@@ -16,7 +16,7 @@ ROOM = ROOT / "drtool" / "app"
 (APP,) = [node for node in ast.parse((ROOM / "facade.py").read_text()).body if isinstance(node, ast.ClassDef)]
 METHODS = [node for node in APP.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")]
 PLANNED = sorted(node.name.removeprefix("plan_") for node in METHODS if node.name.startswith("plan_"))
-UNPLANNED = {"rebuild", "rotate_signer", "adopt", "hold_add", "hold_release", "key_add", "key_prove", "key_rotate"}
+UNPLANNED = {"rebuild", "rotate_signer", "adopt", "hold_add", "hold_release", "key_add", "key_prove", "key_remove", "key_rotate"}
 """What changes something and has no plan."""
 DUE = {"run_due", "drill_due", "due_drills"}
 

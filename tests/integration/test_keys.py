@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from drtool.model.errors import NotFound, PolicyError, Refused, WrongKey
+from drtool.model.errors import NotFound, PolicyError, Refused, UnknownName, WrongKey
 from drtool.model.secret import Secret
 from drtool.planning.evidence import last_proof
 from drtool.repositories.restic.keys import ResticKeys
@@ -224,3 +224,56 @@ def test_no_key_is_added_for_a_medium_that_is_not_mounted(newest: KeyWorld) -> N
         newest.app().key_add("near", file="/media/nobody/stick/escrow.key")
     assert len(newest.app().key_list()[0].keys) == 1
     assert not Path("/media/nobody").exists()
+
+
+def test_a_lost_key_is_removed(world: KeyWorld) -> None:
+    world.policy["drills"] = {}
+    app = world.app()
+    added, lost = app.key_add("near")
+    app.key_add("near", name="the safe")
+    removed = world.app().key_remove("near", added.id[:5])
+    assert (removed.id, removed.host, removed.left, removed.notes) == (added.id, "break-glass", 2, ())
+    assert not world.opens(lost.reveal())
+    assert world.opens(LIVE)
+    with pytest.raises(UnknownName, match=f"no key `{added.id}`"):
+        world.app().key_remove("near", added.id)
+
+
+def test_a_key_that_is_needed_stays(newest: KeyWorld) -> None:
+    file = newest.escrow(newest.app())
+    (listing,) = newest.app().key_list()
+    (live,) = [key.id for key in listing.keys if key.current]
+    (escrowed,) = [key.id for key in listing.keys if not key.current]
+    with pytest.raises(Refused, match="is the key that this policy opens near with"):
+        newest.app().key_remove("near", live)
+    with pytest.raises(Refused, match="is the key of the drill escrowed"):
+        newest.app().key_remove("near", escrowed)
+    with pytest.raises(Refused, match="append_only"):
+        newest.app(append_only=True).key_remove("near", escrowed)
+    for words in ("", "x", "0" * 64):
+        with pytest.raises(UnknownName, match="no key"):
+            newest.app().key_remove("near", words)
+    newest.policy["drills"] = {}
+    with pytest.raises(Refused, match="only key of near besides the one in use"):
+        newest.app().key_remove("near", escrowed)
+    assert newest.opens(file.read_text().strip())
+    assert newest.app().key_remove("near", escrowed, last=True).left == 1
+    assert not newest.opens(file.read_text().strip())
+    assert newest.opens(LIVE)
+
+
+def test_a_drill_whose_key_is_not_at_hand_is_told_of_a_removal(newest: KeyWorld) -> None:
+    file = newest.escrow(newest.app())
+    added, _passphrase = newest.app().key_add("near", name="paper")
+    file.unlink()
+    (note,) = newest.app().key_remove("near", added.id).notes
+    assert note == f"file:{file} of the drill escrowed is not at hand: if it holds the removed key, it opens nothing any more"
+
+
+def test_a_repository_that_removes_nothing_is_not_believed(newest: KeyWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    newest.policy["drills"] = {}
+    added, _passphrase = newest.app().key_add("near")
+    newest.app().key_add("near", name="paper")
+    monkeypatch.setattr(ResticKeys, "remove", lambda *_of: None)
+    with pytest.raises(Refused, match="still lists it"):
+        newest.app().key_remove("near", added.id)

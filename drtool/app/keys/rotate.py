@@ -42,7 +42,7 @@ def rotate_key(policy: Policy, repository: str, *, ring_with: RingWith, secrets:
         raise Refused(
             f"the key of {repository} is {reference}; only a `file:` can be replaced from here",
             hint=f"drtool key add {repository} --file NEW; put what is in NEW {_OTHER_PLACES[reference.scheme]}; "
-            f"drtool doctor {repository}; then drtool key list {repository}, and: restic key remove OLD-ID",
+            f"drtool doctor {repository}; then drtool key list {repository}, and: drtool key remove {repository} OLD-ID",
             safe="nothing was changed",
         )
     _require_alone(policy, repository, reference)
@@ -86,7 +86,7 @@ def _close_to_the_old(file: RotatingFile, ring_with: RingWith, made: str) -> tup
             by = f"the key {old}" if old else "a key of unknown id"
             raise Refused(
                 f"the old passphrase of {ring_with(file.live).name} still opens it, by {by}",
-                hint="drtool key list; restic key remove ID, of that key; then rotate again",
+                hint=f"drtool key list; drtool key remove {ring_with(file.live).name} ID, of that key; then rotate again",
                 safe=f"{file.path} holds the fresh key {made}, which opens it; the old passphrase is in {file.aside.value}",
             )
         ring_with(file.live).remove(old)

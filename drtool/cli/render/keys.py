@@ -10,7 +10,7 @@ from drtool.cli.render.words import BAD, GOOD, printable, short_id, stamp
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from drtool.model.key import AddedKey, KeyListing, KeyProof, RotatedKey
+    from drtool.model.key import AddedKey, KeyListing, KeyProof, RemovedKey, RotatedKey
     from drtool.model.secret import Secret
 
 
@@ -63,6 +63,17 @@ def proof_lines(proof: KeyProof) -> list[str]:
         f"  read: the manifest of {printable(proof.set)}, point {short_id(proof.point)}, at {stamp(proof.proven)}",
     ]
     return [*lines, f"  not recorded in the repository: {printable(proof.unrecorded)}"] if proof.unrecorded else lines
+
+
+def removed_lines(removed: RemovedKey) -> list[str]:
+    """Return what opens nothing any more, and what a removal does not undo."""
+    whose = printable(f"{removed.user}@{removed.host}")
+    opens = "1 key opens it" if removed.left == 1 else f"{removed.left} keys open it"
+    return [
+        f"{printable(removed.repository)}: key {printable(removed.id)} ({whose}) is removed {GOOD}  {opens}",
+        *(f"  {printable(note)}" for note in removed.notes),
+        "  who had it can go on reading what they copied: if it was stolen, make a new repository and drtool copy into it",
+    ]
 
 
 def rotated_lines(rotated: RotatedKey) -> list[str]:

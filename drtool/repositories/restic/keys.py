@@ -46,7 +46,7 @@ class ResticKeys:
         if len(self.list_keys()) >= MOST_KEYS:
             raise Refused(
                 f"{self.name} has {MOST_KEYS} keys, and restic tries no more than that",
-                hint="drtool key list, then: restic key remove ID, for one that nobody needs",
+                hint=f"drtool key list {self.name}, then: drtool key remove {self.name} ID, for one that nobody needs",
                 safe="nothing was changed",
             )
         arguments = commands.add_key(user=user, host=host)
