@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.rig.cheap_key import make_cheap
+from tests.rig.program import called
 
 ROOT = Path(__file__).parents[2]
 KEY = "a key for this test only"
@@ -29,11 +29,8 @@ class Drilled:
 
     def call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         home = self.directory / "home"
-        return subprocess.run(
-            [sys.executable, "-m", "drtool.cli.main", *arguments, "--restic", str(self.restic)],
-            capture_output=True,
-            text=True,
-            check=False,
+        return called(
+            [*arguments, "--restic", str(self.restic)],
             cwd=self.directory,
             env={
                 "PATH": os.environ["PATH"],

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.test_end_to_end import ROOT, Machine, machine
+from tests.rig.program import called
 
 __all__ = ["machine"]
 
@@ -28,8 +29,8 @@ class Bare:
     def call(self, *arguments: str, variables: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("DRTOOL_", "RESTIC_"))}
         environment |= {"PYTHONPATH": str(ROOT), "DRTOOL_STATE_DIR": str(self.folder / "state"), **(variables or {})}
-        words = [*self.machine.arguments(*arguments), "--restic", str(self.machine.restic)]
-        return subprocess.run(words, capture_output=True, text=True, check=False, env=environment, cwd=self.folder)
+        words = [*self.machine.words(*arguments), "--restic", str(self.machine.restic)]
+        return called(words, env=environment, cwd=self.folder)
 
     def told(self, *arguments: str) -> str:
         """Call it both ways; they say the same."""

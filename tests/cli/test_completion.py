@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.rig.cheap_key import make_cheap
+from tests.rig.program import called
 
 ROOT = Path(__file__).parents[2]
 POLICY = """\
@@ -46,8 +46,7 @@ class Desk:
         }
 
     def call(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "drtool.cli.main", *words]
-        return subprocess.run(command, capture_output=True, text=True, check=False, env={**self.environment, **environment})
+        return called(words, env={**self.environment, **environment})
 
     def done(self, *words: str) -> None:
         ended = self.call(*words, "--restic", str(self.restic))

@@ -16,6 +16,7 @@ import pytest
 
 from tests.cli.report_schema import validated
 from tests.rig.ports import Ports
+from tests.rig.program import called
 from tests.rig.s3 import S3Server
 from tests.rig.terminal import Terminal
 
@@ -57,9 +58,11 @@ class Machine:
         return self.directory / "data"
 
     def arguments(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "drtool.cli.main", *self.words(*arguments)]
+
+    def words(self, *arguments: str) -> list[str]:
         """Another program than one called restic cannot be found by the path: it is named."""
-        named = [] if self.restic.name == "restic" else ["--restic", str(self.restic)]
-        return [sys.executable, "-m", "drtool.cli.main", *arguments, *named]
+        return [*arguments, *([] if self.restic.name == "restic" else ["--restic", str(self.restic)])]
 
     def environment(self) -> dict[str, str]:
         """Its restic is on the path: what is typed is told again with every command to type next."""
@@ -71,9 +74,7 @@ class Machine:
 
     def call_with(self, text: str | None, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Call it with something on its standard input."""
-        return subprocess.run(
-            self.arguments(*arguments), capture_output=True, text=True, check=False, env=self.environment(), cwd=self.directory, input=text
-        )
+        return called(self.words(*arguments), env=self.environment(), cwd=self.directory, input=text)
 
     def json(self, *arguments: str) -> Any:  # noqa: ANN401
         result = self.call(*arguments, "--json")

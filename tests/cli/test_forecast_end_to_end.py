@@ -7,7 +7,6 @@ import math
 import os
 import shutil
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.rig.cheap_key import make_cheap
+from tests.rig.program import called
 
 ROOT = Path(__file__).parents[2]
 POLICY = """\
@@ -50,10 +50,9 @@ class Machine:
         return self.directory / "policy.yaml"
 
     def call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "drtool.cli.main", *arguments]
         environment = {**os.environ, "DRTOOL_POLICY": str(self.policy), "PYTHONPATH": str(ROOT), "DRTOOL_STATE_DIR": str(self.state)}
         environment["PATH"] = f"{self.restic.parent}:{os.environ['PATH']}"
-        return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=self.directory)
+        return called(arguments, env=environment, cwd=self.directory)
 
     @property
     def state(self) -> Path:

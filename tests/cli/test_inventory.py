@@ -6,13 +6,14 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.rig.program import called
 
 ROOT = Path(__file__).parents[2]
 POLICY = """\
@@ -65,8 +66,7 @@ class World:
             "PASSWORD": "a password",
             "PYTHONPATH": str(ROOT),
         }
-        argv = (sys.executable, "-m", "drtool.cli.main", "inventory", *words)
-        return subprocess.run(argv, capture_output=True, text=True, check=False, env={**os.environ, **kept, **environment})
+        return called(("inventory", *words), env={**os.environ, **kept, **environment})
 
     def told(self, *words: str) -> dict[str, Any]:
         """Return what it says as data."""

@@ -13,6 +13,7 @@ import pytest
 from drtool.cli.render.keys import listing_lines
 from drtool.model.key import KeyListing
 from tests.integration.key_world import KeyWorld, make_key_world
+from tests.rig.program import called
 from tests.rig.terminal import run_in_terminal
 
 ROOT = Path(__file__).parents[2]
@@ -35,7 +36,7 @@ def arguments(world: KeyWorld, *words: str) -> list[str]:
 
 
 def call(world: KeyWorld, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(arguments(world, *words), capture_output=True, text=True, check=False, cwd=ROOT)
+    return called(arguments(world, *words)[3:], cwd=ROOT)
 
 
 def test_a_key_from_its_making_to_its_proof(world: KeyWorld) -> None:

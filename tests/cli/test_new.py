@@ -16,6 +16,7 @@ import pytest
 
 from drtool.app.opening import open_policy
 from drtool.cli.main import main
+from tests.rig.program import called
 
 ROOT = Path(__file__).parents[2]
 SECRET = "hunter2-Zx81!"
@@ -80,11 +81,8 @@ class Newcomer:
 
     def run(self, *arguments: str) -> str:
         """Call the program as it is installed."""
-        ran = subprocess.run(
-            self.arguments(*arguments),
-            capture_output=True,
-            text=True,
-            check=False,
+        ran = called(
+            [*arguments, "--restic", str(self.restic)],
             stdin=subprocess.DEVNULL,
             env=self.environment(),
             cwd=self.directory,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from drtool.openness import mode_remedy, opening_of
 from drtool.policy import cache
 from drtool.policy.load import load, openings
 from tests.cli.test_program import POLICY
+from tests.rig import program
 
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
 NOBODY = 65534
@@ -36,7 +36,7 @@ def policy(tmp_path: Path, home: Path) -> Iterator[Path]:
 
 def called(policy: Path, *words: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "DRTOOL_POLICY": str(policy), "DRTOOL_STATE_DIR": str(policy.parent / "state")}
-    return subprocess.run([sys.executable, "-m", "drtool.cli.main", *words], env=environment, capture_output=True, text=True, check=False)
+    return program.called(words, env=environment)
 
 
 def test_what_is_mine_is_closed(policy: Path) -> None:

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import pytest
 
 from tests.docs.small_policy import TEXT, SmallPolicy, make_small_policy
 from tests.rig import restic, tree
+from tests.rig.program import called
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -63,8 +63,7 @@ def protected(tmp_path_factory: pytest.TempPathFactory) -> SmallPolicy:
     environment = {"PATH": os.environ["PATH"], **{name: str(path) for name, path in places.items()}}
     binary = str(restic.binary(restic.OLDEST))
     for verb in (["init"], ["run"], ["hold", "add", "documents", "--reason", "a test", "--until", "2099-01-01"], ["drill", "monthly"]):
-        command = [sys.executable, "-m", "drtool.cli.main", "--policy", str(small.path), "--restic", binary, *verb]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        done = called(["--policy", str(small.path), "--restic", binary, *verb], env=environment)
         assert done.returncode == 0, done.stdout + done.stderr
     return small
 

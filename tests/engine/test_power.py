@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from drtool.policy.load import load
 from drtool.process import Interrupt, Scope, scope
 from drtool.runners.local import LocalRunner
 from tests.rig.cheap_key import make_cheap
+from tests.rig.program import begun
 from tests.rig.ups import Ups
 
 ROOT = Path(__file__).parents[2]
@@ -75,10 +75,8 @@ class Host:
             "DRTOOL_POLICY": str(self.directory / "policy.yaml"),
             "DRTOOL_STATE_DIR": str(self.directory / "state"),
         }
-        command = [sys.executable, "-m", "drtool.cli.main", *words, "--restic", str(self.restic)]
-        return subprocess.Popen(
-            command, env={**os.environ, **places, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        environment = {**os.environ, **places}
+        return begun([*words, "--restic", str(self.restic)], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def call(self, *words: str) -> tuple[int, str]:
         started = self.start(*words)

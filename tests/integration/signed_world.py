@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from drtool.app.opening import open_policy
 from drtool.engine.clock import SystemClock
 from drtool.repositories.restic.labels import from_tags, to_tags
 from tests.integration.key_world import KeyWorld
+from tests.rig.program import called
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,7 @@ def drtool(world: KeyWorld, name: str, *arguments: str) -> subprocess.CompletedP
         "NO_COLOR": "1",
         "PATH": f"{world.binary.parent}:{os.environ['PATH']}",
     }
-    argv = [sys.executable, "-m", "drtool.cli.main", *arguments]
-    return subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    return called(arguments, env=environment, stdin=subprocess.DEVNULL)
 
 
 def grown(world: KeyWorld, name: str) -> Path:

@@ -18,13 +18,14 @@ from drtool.engine.mount import is_mounted
 from tests.docs.small_policy import TEXT, SmallPolicy, make_small_policy
 from tests.rig.conversation import conversation
 from tests.rig.fuse import require_fuse
+from tests.rig.program import called
 from tests.rig.s3 import S3Server
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def drtool(small: SmallPolicy, binary: Path, *words: str, typed: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(arguments(small, binary, *words), input=typed, capture_output=True, text=True, check=False, env=environment())
+    return called(arguments(small, binary, *words)[3:], input=typed, env=environment())
 
 
 def arguments(small: SmallPolicy, binary: Path, *words: str) -> list[str]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.rig.program import called
 
 POLICY = """\
 drtool: 1
@@ -41,11 +41,10 @@ class World:
     def asked(self, *words: str) -> list[str]:
         """Call drtool, and return the commands of restic in their order, records by their role."""
         self._calls.unlink(missing_ok=True)
-        command = [sys.executable, "-m", "drtool.cli.main", "--policy", str(self.root / "policy.yaml"), "--restic", str(self._restic)]
-        environment = {**os.environ, "DRTOOL_STATE_DIR": str(self.root / "state")}
-        called = subprocess.run([*command, *words], env=environment, capture_output=True, text=True, check=False)
-        assert called.returncode == 0, called.stderr
-        self._said = called.stdout
+        options = ["--policy", str(self.root / "policy.yaml"), "--restic", str(self._restic)]
+        ended = called([*options, *words], env={**os.environ, "DRTOOL_STATE_DIR": str(self.root / "state")})
+        assert ended.returncode == 0, ended.stderr
+        self._said = ended.stdout
         lines = self._calls.read_text().splitlines() if self._calls.exists() else []
         return [name for line in lines if (name := _named(line.split())) != "version"]
 

@@ -7,11 +7,12 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+from tests.rig.program import called
 
 YEARLY = "0 3 1 1 *"
 INSTANT = re.compile(r"20\d\d-\d\d-\d\dT")
@@ -67,8 +68,7 @@ class Host:
         (self.root / "policy.yaml").write_text(json.dumps(self.policy))
         places = {"DRTOOL_POLICY": f"{self.root}/policy.yaml", "DRTOOL_STATE_DIR": f"{self.root}/state", "HOME": str(self.root)}
         places["PATH"] = f"{self.root}:{os.environ['PATH']}"
-        argv = [sys.executable, "-m", "drtool.cli.main", *arguments]
-        return subprocess.run(argv, env={**os.environ, **places}, capture_output=True, text=True, check=False)
+        return called(arguments, env={**os.environ, **places})
 
     def done(self, *arguments: str) -> str:
         ended = self.call(*arguments)

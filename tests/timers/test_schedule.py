@@ -7,7 +7,6 @@ import os
 import re
 import shlex
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -31,6 +30,7 @@ from drtool.timers.cron import crontab, crontab_name, is_read
 from drtool.timers.files import every_of
 from drtool.timers.systemd import unit_names, units
 from tests.notify.notifier_servers import Web, web_server
+from tests.rig.program import called
 from tests.rig.sockets import heard
 
 WANTED = WantedTimers("home", "/usr/bin/true", ("/etc/drtool",), "/var/lib/drtool", ("run", "drill"), 300, 77, writable=("/srv/near",))
@@ -123,9 +123,9 @@ class Host:
 
     def call(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         (self.root / "policy.yaml").write_text(json.dumps(self.body))
-        argv = [sys.executable, "-m", "drtool.cli.main", "--policy", str(self.root / "policy.yaml"), *words]
         places = {"DRTOOL_STATE_DIR": str(self.root / "state"), "HOME": str(self.root), **environment}
-        return subprocess.run(argv, env={**os.environ, **places}, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+        arguments = ("--policy", str(self.root / "policy.yaml"), *words)
+        return called(arguments, env={**os.environ, **places}, stdin=subprocess.DEVNULL)
 
     def schedule(self, verb: str, *words: str) -> subprocess.CompletedProcess[str]:
         return self.call("schedule", verb, "--directory", str(self.units), *words)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from drtool.sources.truenas.datasets.dataset import find_dataset
 from drtool.sources.truenas.land.create import create_dataset
 from drtool.sources.truenas.read.clone import make_clone
 from tests.rig.cheap_key import make_cheap
+from tests.rig.program import called
 from tests.rig.truenas_lab import Lab, running_lab
 from tests.truenas.circle import BY, RUN, tidy
 
@@ -65,8 +64,7 @@ class Told:
         binaries = f"{self._restic.parent}:{os.environ['PATH']}"
         kept = {"DRTOOL_STATE_DIR": str(self.root / "state"), "XDG_CACHE_HOME": str(self.root / "cache"), "HOME": str(self.root)}
         self._seen = len(self._lines())
-        argv = (sys.executable, "-m", "drtool.cli.main", *words, "--policy", str(policy))
-        ended = subprocess.run(argv, env={**os.environ, **kept, "PATH": binaries}, capture_output=True, text=True, check=False)
+        ended = called((*words, "--policy", str(policy)), env={**os.environ, **kept, "PATH": binaries})
         self.said = ended.stdout + ended.stderr
         assert (ended.returncode != 0) is fails, self.said[-4000:]
         return Counter(json.loads(line)["method"] for line in self._lines()[self._seen :])

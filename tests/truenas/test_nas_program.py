@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from drtool.sources.truenas.datasets.dataset import require_dataset
 from drtool.sources.truenas.land.create import create_dataset
 from drtool.sources.truenas.source import TruenasSource
+from tests.rig.program import called
 from tests.rig.truenas_lab import Lab
 
 ROOT = Path(__file__).parents[2]
@@ -48,10 +48,9 @@ class Program:
     source: TruenasSource
 
     def call(self, *words: str) -> subprocess.CompletedProcess[str]:
-        argv = [sys.executable, "-m", "drtool.cli.main", *words]
         environment = {**os.environ, "DRTOOL_POLICY": str(self.directory / "policy.yaml"), "PYTHONPATH": str(ROOT)}
         environment["PATH"] = f"{self.restic.parent}:{os.environ['PATH']}"
-        return subprocess.run(argv, capture_output=True, text=True, check=False, env=environment, cwd=self.directory)
+        return called(words, env=environment, cwd=self.directory)
 
     def done(self, *words: str) -> str:
         result = self.call(*words)
