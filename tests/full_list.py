@@ -31,6 +31,7 @@ _STORE_WORDS = "tests/integration/test_store_words.py::test_what_a_store_says_to
 _RESTIC = "tests/contracts/test_restic_repository.py"
 _OWED = "tests/truenas/test_in_use.py::test_what_was_stopped_is_owed_to_the_next_sweep"
 _NESTED = "tests/faults/test_sigkill_nested.py::test"
+_SHARES = "tests/contracts/test_truenas_source.py::TestTruenasSourceOverItsShares::test"
 _CARRY = "tests/contracts/test_files_carry.py::test"
 
 FULL_LIST: Final[tuple[LeftOut, ...]] = (
@@ -38,6 +39,22 @@ FULL_LIST: Final[tuple[LeftOut, ...]] = (
         "tests/docs/test_quarter_of_an_hour.py::test_a_newcomer_comes_from_nothing_to_a_proof",
         "everything that the README says to type, by the whole program in one terminal",
         shown=("tests/cli/test_new_terminal.py::test_questions_and_answers", "tests/cli/test_end_to_end.py::*"),
+    ),
+    LeftOut(
+        "tests/docs/test_benchmarks.py::test_the_benchmark_of_a_nas_finds_everything_again*",
+        "a benchmark that goes the whole circle of a NAS",
+        shown=("tests/truenas/test_circle.py::test_destroyed_datasets_come_back_in_any_order[zfs-*",),
+    ),
+    LeftOut(
+        "tests/truenas/test_listing.py::test_five_hundred_are_looked_at_by_as_many_calls_as_five",
+        "five hundred datasets, of which most of a minute goes into making them",
+        shown=("tests/truenas/test_listing.py::test_whoever_only_looks_asks_as_often_for_many_as_for_few[*",),
+    ),
+    LeftOut(
+        f"{_SHARES}_*[zfs*",
+        "the contract of every source once more, through what a real ZFS shares",
+        but=(f"{_SHARES}_what_was_exported_comes_back[zfs-*", f"{_SHARES}_what_is_in_the_way_*[zfs]", f"{_SHARES}_a_drill_*[zfs]"),
+        shown=(f"{_SHARES}_*[directories*",),
     ),
     # deaths
     LeftOut("tests/contracts/test_files_killed.py::TestKilledTwiceInFiles::*", _TWICE, shown=(_MEMORY,)),

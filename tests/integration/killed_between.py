@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from tests.integration.key_world import KeyWorld
+from tests.rig import program
 
 _RENAMING = r"""#!/bin/sh
 case "$1" in -e) ;; *) exec {perl} "$@";; esac
@@ -19,7 +19,6 @@ count=$(cat {here}/count 2>/dev/null || echo 0); count=$((count+1)); echo $count
 [ $count = {after} ] && kill -9 $(cat {here}/pid)
 exit $code
 """
-_DRTOOL = "import os, sys; open(sys.argv.pop(1), 'w').write(str(os.getpid())); from drtool.cli.main import main; sys.exit(main())"
 
 
 def killed(world: KeyWorld, arguments: Sequence[str], *, before: int = 0, after: int = 0, state: str = "state", **more: str) -> None:
@@ -39,5 +38,7 @@ def called(
 ) -> subprocess.CompletedProcess[str]:
     """Call drtool as a person does; what it prints is all in `stdout`."""
     environment = {**os.environ, "DRTOOL_STATE_DIR": str(world.root / state), "DRTOOL_POLICY": str(world.policy_file), **more}
-    argv = [sys.executable, "-c", _DRTOOL, str(pid), *arguments]
-    return subprocess.run(argv, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=120)
+    process = program.begun(arguments, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    pid.write_text(str(process.pid))
+    said, _nothing = process.communicate(timeout=120)
+    return subprocess.CompletedProcess(arguments, process.returncode, said)
