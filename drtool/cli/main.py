@@ -56,7 +56,7 @@ SECTIONS: Final = {
         "schema": ("schema", "Print the JSON Schema of the policy."),
         "explain": ("explain", "Say in words what happens to a set, and when."),
         "doctor": ("doctor", "Ask whether a run and a restore would work."),
-        "key": ("key", "List, add, prove and rotate the keys of repositories."),
+        "key": ("key", "List, add, prove, remove and rotate the keys of repositories."),
         "immutable": ("immutable", "Audit, extend and recover copies that nobody can delete."),
         "hold": ("hold", "Keep a point or a set from being forgotten."),
         "adopt": ("adopt", "Take over the points of a machine that is gone."),
