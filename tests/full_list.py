@@ -53,7 +53,7 @@ FULL_LIST: Final[tuple[LeftOut, ...]] = (
     LeftOut(
         f"{_SHARES}_*[zfs*",
         "the contract of every source once more, through what a real ZFS shares",
-        but=(f"{_SHARES}_what_was_exported_comes_back[zfs-*", f"{_SHARES}_what_is_in_the_way_*[zfs]", f"{_SHARES}_a_drill_*[zfs]"),
+        but=(f"{_SHARES}_what_was_exported_comes_back[zfs-*", f"{_SHARES}_what_is_in_the_way_*[zfs]*", f"{_SHARES}_a_drill_*[zfs]*"),
         shown=(f"{_SHARES}_*[directories*",),
     ),
     # deaths

@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
 import pytest
@@ -86,7 +87,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def matches(pattern: str, name: str) -> bool:
     """Tell whether a test's id fits a pattern, in which `*` stands for anything and all else for itself."""
-    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), name) is not None
+    return _compiled(pattern).fullmatch(name) is not None
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(".*".join(map(re.escape, pattern.split("*"))))
 
 
 def _frozen(value: Any) -> Any:  # noqa: ANN401 - what came from a worker
