@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +43,7 @@ class Figures:
         )
 
 
+@cache
 def trees(package: Path) -> dict[str, ast.Module]:
     """Every module of a package by its dotted name."""
     found = {}

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import ast
 
+import pytest
+
 from tests.architecture.figures import ROOT, circles, imports, measured, trees
+
+pytestmark = pytest.mark.xdist_group("the house")  # read once, by one worker
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:

@@ -13,6 +13,8 @@ import pytest
 
 from drtool.model.plan import Action
 
+pytestmark = pytest.mark.xdist_group("the house")  # read once, by one worker
+
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "drtool"
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -6,7 +6,11 @@ import ast
 from collections import Counter
 from collections.abc import Iterator
 
+import pytest
+
 from tests.architecture.test_rooms import MODULES, place, tree
+
+pytestmark = pytest.mark.xdist_group("the house")  # read once, by one worker
 
 CALLED_BY_OTHERS = {
     "__init__.py __getattr__",  # Python's own

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tarfile
 from collections import Counter
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ import pytest
 
 from tests.formats.first import ARCHIVE, ROOT
 from tests.rig import restic
+from tests.rig.program import called
 from tests.rig.unpack import unpack
 
 pytestmark = pytest.mark.xdist_group("first format")
@@ -38,13 +38,13 @@ class First:
 
     def drtool(self, *arguments: str, codes: tuple[int, ...] = (0,)) -> str:
         environment = {
-            "PATH": f"{ROOT}/bin:{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PATH": f"{ROOT}/bin:{os.environ['PATH']}",
             "HOME": f"{ROOT}/home",
             "DRTOOL_POLICY": f"{ROOT}/policy.yaml",
             "DRTOOL_STATE_DIR": f"{ROOT}/state",
             "NO_COLOR": "1",
         }
-        done = subprocess.run(["drtool", *arguments], env=environment, capture_output=True, text=True, check=False)
+        done = called(arguments, env=environment)
         assert done.returncode in codes, done.stdout + done.stderr
         return done.stdout
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from drtool.sources.truenas.land.create import create_dataset
 from drtool.sources.truenas.source import TruenasSource
 from tests.rig import zfs
 from tests.rig.cheap_key import make_cheap
+from tests.rig.program import begun
 from tests.rig.truenas_lab import Lab, running_lab
 from tests.truenas.circle import content
 
@@ -91,10 +91,9 @@ class Chains:
             make_cheap(self.directory / name, "a password")
 
     def drtool(self, *words: str, code: int | None = 0) -> str:
-        argv = [str(Path(sys.executable).parent / "drtool"), "--policy", str(self.directory / "policy.yaml")]
         environment = {**os.environ, "PATH": f"{self.directory / 'bin'}:{os.environ['PATH']}", "HOME": str(self.directory)}
-        argv += ["--state-directory", str(self.directory / "state"), *words]
-        with subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as running:
+        options = ("--policy", str(self.directory / "policy.yaml"), "--state-directory", str(self.directory / "state"))
+        with begun((*options, *words), env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as running:
             (self.directory / "pid").write_text(str(running.pid))
             said, _ = running.communicate(timeout=240)
         assert code is None or running.returncode == code, f"{running.returncode}\n{said}"
