@@ -63,6 +63,8 @@ def outside(places: set[str], *rooms: str) -> set[str]:
         ("concurrent", CLOCK_ROOMS),
         ("signal", CLOCK_ROOMS),
         ("websockets", ("sources/truenas/", "lab/truenas/")),
+        ("proxmoxer", ("sources/proxmox/client.py",)),
+        ("requests", ("sources/proxmox/client.py", "sources/proxmox/tls.py")),
         ("croniter", ("planning/", "policy/")),
     ],
 )

@@ -13,6 +13,7 @@ CALLED_BY_OTHERS = {
     "checks/web.py _Timed.readinto",  # called by the standard library
     "checks/web.py _Stream.makefile",
     "notify/metrics.py _Given.collect",  # called by the library of Prometheus
+    "sources/proxmox/tls.py Door.cert_verify",  # called by requests
     "cli/main.py LazyGroup.list_commands",  # called by click
     "cli/main.py LazyGroup.get_command",
     "cli/main.py LazyGroup.format_commands",
