@@ -1,0 +1,45 @@
+"""Pools: which there are, and what is in them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from drtool.lab.proxmox.answers import Json, died
+from drtool.lab.proxmox.calls import Call, Needs
+from drtool.lab.proxmox.cluster import Asked
+from drtool.lab.proxmox.methods.whole import resources
+from drtool.lab.proxmox.parameters import one_of, text
+from drtool.lab.proxmox.privileges import may
+
+
+def listed(asked: Asked) -> Json:
+    """Return the pools somebody may see; one by its name with what is in it."""
+    state, wanted = asked.state, asked.given.get("poolid")
+    if wanted is not None:
+        return [{"poolid": wanted, **pool(asked)}]
+    return [
+        {"poolid": name, **({"comment": each.comment} if each.comment else {})}
+        for name, each in sorted(state.pools.items())
+        if may(state, asked.who, f"/pool/{name}", "Pool.Audit")
+    ]
+
+
+def pool(asked: Asked) -> Json:
+    """Return what is in a pool, as far as somebody may see it."""
+    name, wanted = asked.given["poolid"], asked.given.get("type")
+    found = asked.state.pools.get(name)
+    if found is None or not may(asked.state, asked.who, f"/pool/{name}", "Pool.Audit"):
+        raise died(f"pool '{name}' does not exist")
+    everything = resources(Asked(asked.cluster, asked.who, asked.local, {}))
+    members = [each for each in everything if each.get("vmid") in found.guests or each.get("storage") in found.storages]
+    members = [each for each in members if wanted is None or each["type"] == wanted]
+    return {**({"comment": found.comment} if found.comment else {}), "members": members}
+
+
+_TYPE: Final = one_of("qemu", "lxc", "storage")
+CALLS: Final = (
+    Call("GET", "/pools", listed, {"poolid": text("pve-poolid"), "type": one_of("qemu", "lxc", "storage", requires="poolid")}),
+    Call(
+        "GET", "/pools/{poolid}", pool, {"poolid": text("pve-poolid", needed=True), "type": _TYPE}, Needs("/pool/{poolid}", ("Pool.Audit",))
+    ),
+)
