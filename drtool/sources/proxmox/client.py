@@ -11,13 +11,11 @@ from drtool.model.errors import Bug, DrtoolError, Refused, TimedOut, Unavailable
 from drtool.model.policy import Settings
 from drtool.model.secret import SecretReference, parse_reference
 from drtool.ports import Clock, SecretStore
-from drtool.sources.proxmox.token import Token, read_token
+from drtool.sources.proxmox.access import Token, Trust, read_token
 from drtool.sources.proxmox.translate import BETWEEN, NO_LOGIN, translate
 
 if TYPE_CHECKING:
     from proxmoxer import ProxmoxAPI
-
-    from drtool.sources.proxmox.tls import Trust
 
 SILENCE_SECONDS: Final = 60.0
 """A node gives up what it asks another after 30 seconds by itself, and says so."""
@@ -64,8 +62,6 @@ class ApiClient:
     @property
     def trust(self) -> Trust:
         """Whose certificates are accepted."""
-        from drtool.sources.proxmox.tls import Trust  # noqa: PLC0415 - loads the library
-
         return Trust(self._settings.get("ca"), self._settings.get("fingerprint"))
 
     @property
@@ -139,9 +135,7 @@ def _open(url: str, token: Token, trust: Trust) -> ProxmoxAPI:
     """Make what asks one node; nothing is sent."""
     from proxmoxer import ProxmoxAPI  # noqa: PLC0415 - only who asks pays for it
 
-    from drtool.sources.proxmox.tls import Door  # noqa: PLC0415 - likewise
-
-    door, parts = Door(trust), urlsplit(url)
+    parts = urlsplit(url)
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     try:
         api = ProxmoxAPI(
@@ -155,10 +149,12 @@ def _open(url: str, token: Token, trust: Trust) -> ProxmoxAPI:
         )
     except SystemExit:  # that is how it says that a library is missing
         raise Refused("the Python library `requests` is not installed", hint="pip install requests, where drtool is installed") from None
+    from drtool.sources.proxmox.tls import Door  # noqa: PLC0415 - needs that library too
+
     session = api._store["session"]  # noqa: SLF001 - it has no other way in
     session.trust_env = False  # neither proxies nor authorities nor .netrc of whoever calls
     session.max_redirects = 0
-    session.mount("https://", door)
+    session.mount("https://", Door(trust))
     return api
 
 

@@ -41,7 +41,7 @@ def _existing(client: ApiClient, guest: Guest, jobs: Jobs, silent: dict[str, str
             problem = error.what
     lock = f"locked: {guest.lock}" if guest.lock else ""
     note = "; ".join(filter(None, (guest.words, lock, *told, jobs.words_of(guest))))
-    problem = f"{guest.words}; what its backups would lack is not known: {problem}" if problem else ""
+    problem = "; ".join((guest.words, f"{problem}, so what its backups lack is not known", jobs.words_of(guest))) if problem else ""
     return Existing(f"{client.source}:{guest.vmid}", guest.kind, note=note, problem=problem)
 
 

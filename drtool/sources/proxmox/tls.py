@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -13,6 +12,7 @@ from requests.adapters import HTTPAdapter
 from requests.exceptions import RequestException
 
 from drtool.model.errors import Refused
+from drtool.sources.proxmox.access import Trust
 
 MOST_BYTES: Final = 64 << 20
 """A listing of ten thousand guests has about six million."""
@@ -20,21 +20,6 @@ MOST_BYTES: Final = 64 << 20
 
 class TooLongError(RequestException):
     """More came than anybody has use for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Trust:
-    """Whose certificates are accepted: of an authority in the PEM file `ca`, or the one of that `fingerprint`; else of the system's."""
-
-    ca: str | None = None
-    fingerprint: str | None = None
-
-    @property
-    def words(self) -> str:
-        """By what a certificate is trusted, in words."""
-        if self.fingerprint:
-            return "by its fingerprint"
-        return f"by {self.ca}" if self.ca else "by the authorities of this system"
 
 
 class Door(HTTPAdapter):

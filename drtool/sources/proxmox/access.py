@@ -1,3 +1,5 @@
+"""Who we are, shown to a cluster, and whom we take for it."""
+
 from __future__ import annotations
 
 import re
@@ -24,6 +26,21 @@ class Token:
     def full_name(self) -> str:
         """How Proxmox VE calls it."""
         return f"{self.user}!{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Whose certificates are accepted: of an authority in the PEM file `ca`, or the one of that `fingerprint`; else of the system's."""
+
+    ca: str | None = None
+    fingerprint: str | None = None
+
+    @property
+    def words(self) -> str:
+        """By what a certificate is trusted, in words."""
+        if self.fingerprint:
+            return "by its fingerprint"
+        return f"by {self.ca}" if self.ca else "by the authorities of this system"
 
 
 def read_token(secret: Secret, source: str) -> Token:
