@@ -18,7 +18,7 @@ from drtool.testing.fixed_clock import FixedClock
 from tests.rig.pve_lab import PveLab
 
 
-def settings_of(pve: PveLab, **keys: Any) -> dict[str, Any]:
+def settings_of(pve: PveLab, **keys: object) -> dict[str, Any]:
     return {"url": pve.url, "token": f"file:{pve.started.token_file}", "ca": pve.ca, **keys}
 
 
@@ -26,11 +26,11 @@ def secrets() -> Secrets:
     return Secrets(os.environ, LocalRunner())
 
 
-def client_of(pve: PveLab, clock: Clock | None = None, **keys: Any) -> ApiClient:
+def client_of(pve: PveLab, clock: Clock | None = None, **keys: object) -> ApiClient:
     return ApiClient(source="pve", settings=settings_of(pve, **keys), secrets=secrets(), clock=clock or FixedClock())
 
 
-def cluster_of(pve: PveLab, clock: Clock | None = None, **keys: Any) -> ProxmoxCluster:
+def cluster_of(pve: PveLab, clock: Clock | None = None, **keys: object) -> ProxmoxCluster:
     policy = SourcePolicy(name="pve", kind="proxmox", site="home", settings=settings_of(pve, **keys))
     return ProxmoxCluster(policy=policy, clock=clock or FixedClock(), secrets=secrets())
 

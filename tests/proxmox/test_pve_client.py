@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib
 import logging
 import signal
+import socket
 import ssl
 import sys
 import threading
@@ -10,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -104,7 +104,7 @@ def test_without_a_file_the_authorities_of_the_system_count(pve: PveLab) -> None
 def test_a_certificate_for_another_name_is_refused_and_pinned_it_serves(pve: PveLab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("socket.getaddrinfo", _everything_is_here)
     url = pve.url.replace("localhost", "elsewhere.example.org")
-    with pytest.raises(Refused, match="is not trusted: .*match"):
+    with pytest.raises(Refused, match=r"is not trusted: .*match"):
         client_of(pve, url=url).get("version")
     assert asked(pve) == []
     pinned = client_of(pve, url=url, ca=None, fingerprint=pve.started.fingerprints["pve1"])
@@ -218,7 +218,7 @@ class _Stranger(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(self.server.body)
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
         pass
 
 
@@ -296,7 +296,5 @@ def test_the_words_of_an_error_are_shown_and_not_obeyed(tmp_path: Path) -> None:
     assert caught.value.what.isprintable()
 
 
-def _everything_is_here(_host: object, port: int, *_arguments: Any, **_keywords: Any) -> list[Any]:
-    import socket  # noqa: PLC0415
-
+def _everything_is_here(_host: object, port: int, *_arguments: object, **_keywords: object) -> list[object]:
     return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]

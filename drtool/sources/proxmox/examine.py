@@ -143,7 +143,7 @@ def _locks(client: ApiClient, subject: str, listed: Listed) -> Iterator[Finding]
             locked.setdefault(guest.node, []).append(guest)
     for node, guests in locked.items():
         tasks = client.get("nodes", node, "tasks", source="active", typefilter="vzdump")
-        if any(True for _row in door.mappings(tasks, f"/nodes/{node}/tasks", client.source)):
+        if any(row.get("endtime") is None for row in door.mappings(tasks, f"/nodes/{node}/tasks", client.source)):
             continue
         for guest in guests:
             program = "qm" if guest.type == "qemu" else "pct"
