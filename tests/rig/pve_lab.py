@@ -15,7 +15,8 @@ from urllib.parse import urlencode
 from drtool.engine.clock import SystemClock
 from drtool.lab.proxmox.cluster import Cluster
 from drtool.lab.proxmox.run import Lab, Settings, Started, start
-from drtool.lab.proxmox.state import State
+from drtool.lab.proxmox.state import Grant, State, User
+from tests.rig.pve_witness import PveWitness
 
 
 @dataclass
@@ -41,6 +42,7 @@ class PveLab:
 
     lab: Lab
     started: Started
+    witness: PveWitness
     cluster: Cluster = field(init=False)
 
     def __post_init__(self) -> None:
@@ -83,8 +85,6 @@ class PveLab:
 
     def new_token(self, privileges: Sequence[str], *, path: str = "/", user: str = "other@pve", privsep: bool = True) -> str:
         """Make somebody with exactly these privileges on a path, and return his token."""
-        from drtool.lab.proxmox.state import Grant, User  # noqa: PLC0415
-
         name = f"t{len(self.state.users)}"
         with self.cluster.lock:
             self.state.users.setdefault(user, User())
@@ -124,10 +124,18 @@ class PveLab:
 
 
 @contextlib.contextmanager
-def running_pve(directory: Path, *, release: str = "9.2", offline: tuple[str, ...] = ()) -> Iterator[PveLab]:
-    """Run a cluster of two nodes, pve1 and pve2, furnished as `drtool.lab.proxmox.furnish` says."""
-    lab = start(Settings(str(directory / "pve"), release=release, offline=offline, hasty=True), clock=SystemClock())
+def running_pve(directory: Path, *, release: str = "9.2", offline: tuple[str, ...] = (), lies: bool = False) -> Iterator[PveLab]:
+    """Run a cluster of two nodes, pve1 and pve2, furnished as `drtool.lab.proxmox.furnish` says.
+
+    All that goes through it is held against the list of answers and the vendor's schemas, and what does not fit fails the test; except
+    where a test lets the cluster tell `lies`.
+    """
+    witness = PveWitness()
+    settings = Settings(str(directory / "pve"), release=release, offline=offline, hasty=True)
+    lab = start(settings, clock=SystemClock(), witness=witness)
     try:
-        yield PveLab(lab, lab.started())
+        yield PveLab(lab, lab.started(), witness)
+        if not lies:
+            witness.require_none()
     finally:
         lab.stop()

@@ -55,6 +55,10 @@ class Call:
         """Tell whether a release has it."""
         return RELEASES.index(self.first) <= RELEASES.index(release)
 
+    def parameters_in(self, release: str) -> Parameters:
+        """Return what it takes in a release."""
+        return {name: each.in_release(release) for name, each in self.parameters.items()}
+
     def allow(self, state: State, who: str, of_path: Mapping[str, str]) -> None:
         """Refuse somebody who lacks what the call needs at what its path says."""
         if self.needs.path:

@@ -106,7 +106,9 @@ class Dispatch:
         call.allow(self.cluster.state, who, of_path)
         if call.proxied and of_path["node"] != incoming.node:
             self.cluster.node(of_path["node"])
-        given = take(call.parameters, {**incoming.given, **{name: [value] for name, value in of_path.items()}})
+        given = take(
+            call.parameters_in(self.cluster.state.release), {**incoming.given, **{name: [value] for name, value in of_path.items()}}
+        )
         return Asked(self.cluster, who, incoming.node, given)
 
     def _work(self, call: Call, asked: Asked) -> Json:

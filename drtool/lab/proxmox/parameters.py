@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from drtool.lab.proxmox.answers import Json, wrong
@@ -51,6 +51,12 @@ class Parameter:
     shortest: int = 0
     longest: int | None = None
     requires: str = ""
+    gone: tuple[str, ...] = ()
+    """Words that releases before 9 take besides."""
+
+    def in_release(self, release: str) -> Parameter:
+        """Return what it may be in a release."""
+        return replace(self, words=(*self.words, *self.gone), gone=()) if release.startswith("8.") else self
 
 
 Parameters = Mapping[str, Parameter]
@@ -61,9 +67,9 @@ def text(format: str = "", *, needed: bool = False, pattern: str = "", longest: 
     return Parameter("string", needed, pattern=pattern, format=format, longest=longest, requires=requires)
 
 
-def one_of(*words: str, requires: str = "") -> Parameter:
-    """Return what one of some words is."""
-    return Parameter("string", words=words, requires=requires)
+def one_of(*words: str, requires: str = "", gone: tuple[str, ...] = ()) -> Parameter:
+    """Return what one of some words is; those that are `gone` are in releases before 9 only."""
+    return Parameter("string", words=words, requires=requires, gone=gone)
 
 
 def whole(*, least: int | None = None) -> Parameter:

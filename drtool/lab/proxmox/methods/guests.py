@@ -103,11 +103,11 @@ def pending(kind: str) -> Json:
         for key in sorted({*guest.config, *guest.pending}):
             told: dict[str, Json] = {"key": key}
             if key in guest.config:
-                told["value"] = guest.config[key]
+                told["value"] = str(guest.config[key])
             if key in guest.pending and guest.pending[key] is None:
                 told["delete"] = 1
             elif key in guest.pending:
-                told["pending"] = guest.pending[key]
+                told["pending"] = str(guest.pending[key])
             rows.append(told)
         return rows
 

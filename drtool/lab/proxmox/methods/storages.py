@@ -127,7 +127,7 @@ def _require_at(asked: Asked) -> None:
 _SEEN: Final = Needs("/storage/{storage}", _SEES, any=True)
 _AT: Final = {"node": NODE, "storage": STORAGE}
 CALLS: Final = (
-    Call("GET", "/storage", configured, {"type": one_of(*_TYPES)}),
+    Call("GET", "/storage", configured, {"type": one_of(*_TYPES, gone=("glusterfs",))}),
     Call("GET", "/storage/{storage}", one, {"storage": STORAGE}, Needs("/storage/{storage}", ("Datastore.Allocate",))),
     Call(
         "GET",
