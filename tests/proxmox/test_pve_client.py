@@ -9,8 +9,10 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -146,6 +148,25 @@ def test_it_is_not_asked_for_ever(pve: PveLab, kind: str) -> None:
         client_of(pve, clock).get("nodes", "pve2", "time")
     assert len(clock.slept) == 2
     assert len(pve.calls("/nodes/pve2/time")) == 3
+
+
+def test_a_node_that_hangs_is_given_up_in_time(pve: PveLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each attempt takes half a minute of the question's time, as the platform's own proxy does."""
+    clock = FixedClock()
+    pve.faults({"path": "/nodes/pve2/time", "kind": "timeout_before", "call": 0})
+    client = client_of(pve, clock)
+    ask = client._ask
+
+    def slowly(*words: Any, seconds: float) -> Any:  # noqa: ANN401 - JSON
+        left.append(seconds)
+        clock.advance(timedelta(seconds=30))
+        return ask(*words, seconds=seconds)
+
+    left: list[float] = []
+    monkeypatch.setattr(client, "_ask", slowly)
+    with pytest.raises(Unavailable):
+        client.get("nodes", "pve2", "time")
+    assert left == [75.0, 44.5, 12.5]
 
 
 def test_what_a_node_says_of_another_is_not_asked_of_each(pve: PveLab) -> None:

@@ -131,6 +131,13 @@ def test_a_backup_that_has_ended_holds_no_lock(pve: PveLab, monkeypatch: pytest.
     assert [each for each in cluster.examine() if "is locked by a backup" in each.text]
 
 
+def test_a_node_that_does_not_answer_is_asked_nothing_else(pve: PveLab) -> None:
+    pve.faults({"path": "/nodes/pve2/*", "kind": "unreachable", "call": 0})
+    found = cluster_of(pve).examine()
+    assert len([text for text in texts(found, good=False) if "got no answer to /nodes/pve2/time" in text]) == 1
+    assert not pve.calls("/nodes/pve2/tasks")
+
+
 def test_a_question_that_fails_stops_no_other(pve: PveLab) -> None:
     pve.faults({"path": "/cluster/status", "kind": "garbage", "call": 0}, {"path": "/nodes/pve1/time", "kind": "nothing", "call": 0})
     found = examined(pve)

@@ -17,10 +17,11 @@ from drtool.sources.proxmox.translate import BETWEEN, NO_LOGIN, translate
 if TYPE_CHECKING:
     from proxmoxer import ProxmoxAPI
 
-SILENCE_SECONDS: Final = 60.0
+_CONNECT_SECONDS: Final = 10.0
+_SILENCE_SECONDS: Final = 60.0
 """A node gives up what it asks another after 30 seconds by itself, and says so."""
-CALL_SECONDS: Final = 90.0
-QUESTION_SECONDS: Final = 150.0
+QUESTION_SECONDS: Final = 75.0
+"""With all its attempts: two on a node that hangs."""
 _WAITS: Final = (0.5, 2.0, None)
 
 
@@ -73,31 +74,33 @@ class ApiClient:
 
     def get(self, *path: str | int, **parameters: str) -> Any:  # noqa: ANN401 - JSON
         """Ask for a path; Unavailable when nobody answered in time, Refused, NotFound or Locked as it was answered."""
-        watch = process.stopwatch(QUESTION_SECONDS, f"asking {self.source} for {_spelled(path)}")
+        until = self._clock.monotonic() + QUESTION_SECONDS
         for wait in _WAITS:
             try:
-                return self._round(path, parameters)
+                return self._round(path, parameters, until)
             except _FailedError as failed:
-                if wait is None or not failed.later:
+                if wait is None or not failed.later or self._clock.monotonic() + wait >= until:
                     raise failed.error from None
             self._clock.sleep(wait)
-            watch()
         raise Bug(f"{_spelled(path)} was neither answered nor refused")
 
     def get_at(self, url: str, *path: str | int) -> Any:  # noqa: ANN401 - JSON
         """Ask one node, once."""
         try:
-            return self._ask(url, path, {})
+            return self._ask(url, path, {}, seconds=QUESTION_SECONDS)
         except _FailedError as failed:
             raise failed.error from None
 
-    def _round(self, path: tuple[str | int, ...], parameters: Mapping[str, str]) -> Any:  # noqa: ANN401 - JSON
+    def _round(self, path: tuple[str | int, ...], parameters: Mapping[str, str], until: float) -> Any:  # noqa: ANN401 - JSON
         """Ask one node after the other, beginning with the one that answered last."""
-        failures = []
+        failures: list[_FailedError] = []
         urls = self.urls
         for number in (*range(self._first, len(urls)), *range(self._first)):
+            left = until - self._clock.monotonic()
+            if failures and left <= 0:
+                break
             try:
-                answer = self._ask(urls[number], path, parameters)
+                answer = self._ask(urls[number], path, parameters, seconds=left)
             except _FailedError as failed:
                 failures.append(failed)
                 if not failed.elsewhere:
@@ -107,14 +110,14 @@ class ApiClient:
                 return answer
         raise next((each for each in failures if each.later), failures[0])
 
-    def _ask(self, url: str, path: tuple[str | int, ...], parameters: Mapping[str, str]) -> Any:  # noqa: ANN401 - JSON
+    def _ask(self, url: str, path: tuple[str | int, ...], parameters: Mapping[str, str], *, seconds: float) -> Any:  # noqa: ANN401 - JSON
         if self._refused is not None:
             raise Refused(self._refused.what, hint=self._refused.hint, safe=self._refused.safe)
         session, asked = self._opened(url), _spelled(path)
         try:
             return process.patiently(
                 lambda: _fetched(session, path, parameters, asked=asked, source=self.source, url=url),
-                seconds=CALL_SECONDS,
+                seconds=seconds,
                 what=f"asking {url} for {asked}",
             )
         except TimedOut as error:
@@ -145,7 +148,7 @@ def _open(url: str, token: Token, trust: Trust) -> ProxmoxAPI:
             token_name=token.name,
             token_value=token.value,
             verify_ssl=trust.fingerprint is None,
-            timeout=SILENCE_SECONDS,
+            timeout=(_CONNECT_SECONDS, _SILENCE_SECONDS),
         )
     except SystemExit:  # that is how it says that a library is missing
         raise Refused("the Python library `requests` is not installed", hint="pip install requests, where drtool is installed") from None

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final
 
-from drtool.model.errors import DrtoolError, Interrupted
+from drtool.model.errors import DrtoolError, Interrupted, Unavailable
 from drtool.ports import Clock, Finding
 from drtool.sources.proxmox import door
 from drtool.sources.proxmox.client import ApiClient
-from drtool.sources.proxmox.guests import Guest, Listed, read_guests
+from drtool.sources.proxmox.guests import Guest, read_guests
 from drtool.sources.proxmox.privileges import HARMLESS, NEEDS, needs_of, read_privileges
 
 _OLDEST: Final = (8, 4)
@@ -28,19 +28,14 @@ def examine(client: ApiClient, clock: Clock) -> tuple[Finding, ...]:
     if not releases:
         return tuple(nodes)
     found = [_beside_others(each) for each in nodes]
-    looked: list[Listed] = []
     parts: tuple[Callable[[], Iterator[Finding]], ...] = (
         partial(_release, subject, min(releases)),
         partial(_rights, client, subject, min(releases)[0]),
         partial(_quorum, client, subject),
-        partial(_listed, client, subject, looked),
+        partial(_guests, client, subject, clock),
     )
     for part in parts:
         found += _asked(part, subject)
-    for listed in looked:
-        for node, online in sorted(listed.nodes.items()):
-            found += _asked(partial(_clock, client, subject, node, clock), subject) if online else ()
-        found += _asked(partial(_locks, client, subject, listed), subject)
     return tuple(found)
 
 
@@ -112,14 +107,26 @@ def _quorum(client: ApiClient, subject: str) -> Iterator[Finding]:
             yield Finding(subject, good=False, text=text, remedy="bring it back, or its guests from their backups")
 
 
-def _listed(client: ApiClient, subject: str, looked: list[Listed]) -> Iterator[Finding]:
+def _guests(client: ApiClient, subject: str, clock: Clock) -> Iterator[Finding]:
+    """Tell how many guests there are, and ask each node that runs; one that does not answer is asked nothing else."""
     listed = read_guests(client)
-    looked.append(listed)
     count = len(listed.guests)
-    text = f"it lists {count} guests, of which nothing is stored by this release"
-    yield Finding(
-        subject, good=None, text=text, remedy=f"keep their backup jobs of Proxmox; drtool inventory lists them ({client.source}:…)"
-    )
+    text = f"it lists {count} guest{'' if count == 1 else 's'}, of which nothing is stored by this release"
+    yield Finding(subject, good=None, text=text, remedy="keep the backup jobs of Proxmox; drtool inventory lists the guests")
+    for node in sorted(listed.nodes.keys() | {guest.node for guest in listed.guests}):
+        if not listed.nodes.get(node, True):
+            continue
+        locked = [guest for guest in listed.guests if guest.node == node and guest.lock == "backup"]
+        try:
+            yield from _clock(client, subject, node, clock)
+        except Interrupted:
+            raise
+        except DrtoolError as error:
+            yield Finding(subject, good=False, text=error.what, remedy=error.hint)
+            if isinstance(error, Unavailable):
+                continue
+        if locked and not _backup_runs(client, node):
+            yield from (_dead_lock(subject, guest) for guest in locked)
 
 
 def _clock(client: ApiClient, subject: str, node: str, clock: Clock) -> Iterator[Finding]:
@@ -135,18 +142,15 @@ def _clock(client: ApiClient, subject: str, node: str, clock: Clock) -> Iterator
         yield Finding(subject, good=False, text=text, remedy="let both keep time by NTP: chronyc tracking, on that node")
 
 
-def _locks(client: ApiClient, subject: str, listed: Listed) -> Iterator[Finding]:
-    """Tell of guests that are locked for a backup while none runs on their node: it died, and nothing else will take the lock away."""
-    locked: dict[str, list[Guest]] = {}
-    for guest in listed.guests:
-        if guest.lock == "backup" and listed.nodes.get(guest.node, True):
-            locked.setdefault(guest.node, []).append(guest)
-    for node, guests in locked.items():
-        tasks = client.get("nodes", node, "tasks", source="active", typefilter="vzdump")
-        if any(row.get("endtime") is None for row in door.mappings(tasks, f"/nodes/{node}/tasks", client.source)):
-            continue
-        for guest in guests:
-            program = "qm" if guest.type == "qemu" else "pct"
-            text = f"{guest.kind} {guest.vmid} ({guest.words}) is locked by a backup, and no backup runs on its node"
-            remedy = f"on {node}, once its task list shows nothing that works with it: {program} unlock {guest.vmid}"
-            yield Finding(subject, good=False, text=text, remedy=remedy)
+def _backup_runs(client: ApiClient, node: str) -> bool:
+    """Tell whether a backup is under way on a node; its list has ended ones too, until they are filed."""
+    tasks = client.get("nodes", node, "tasks", source="active", typefilter="vzdump")
+    return any(row.get("endtime") is None for row in door.mappings(tasks, f"/nodes/{node}/tasks", client.source))
+
+
+def _dead_lock(subject: str, guest: Guest) -> Finding:
+    """Tell of a guest that is locked for a backup that died: nothing else will take the lock away."""
+    program = "qm" if guest.type == "qemu" else "pct"
+    text = f"{guest.kind} {guest.vmid} ({guest.words}) is locked by a backup, and no backup runs on its node"
+    remedy = f"on {guest.node}, once its task list shows nothing that works with it: {program} unlock {guest.vmid}"
+    return Finding(subject, good=False, text=text, remedy=remedy)
