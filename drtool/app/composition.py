@@ -42,9 +42,12 @@ SOURCES: Mapping[str, SourceKind] = {
 LOOKED_AT: Mapping[str, PlatformKind] = {kind.name: kind for kind in (PROXMOX,)}
 """Every kind of platform that is only looked at."""
 
-_KNOWN: Mapping[str, SourceKind | PlatformKind] = {**SOURCES, **LOOKED_AT}
 
-FACTS: Mapping[str, KindFacts] = {name: kind.facts for name, kind in _KNOWN.items()}
+def _kinds() -> Mapping[str, SourceKind | PlatformKind]:
+    return {**SOURCES, **LOOKED_AT}
+
+
+FACTS: Mapping[str, KindFacts] = {name: kind.facts for name, kind in _kinds().items()}
 
 
 def make_notary(policy: Policy, *, state_directory: str, standing_in: Adoption | None = None, for_another: bool = False) -> Notary:
@@ -249,7 +252,7 @@ def _check_keys() -> Mapping[str, type[BaseModel]]:
 
 
 KINDS = Kinds(
-    sources=lambda: {name: kind.settings() for name, kind in _KNOWN.items()},
+    sources=lambda: {name: kind.settings() for name, kind in _kinds().items()},
     selectors=lambda: {name: kind.selector() for name, kind in SOURCES.items()},
     places=lambda: {name: kind.place() for name, kind in SOURCES.items()},
     checks=_check_keys,
