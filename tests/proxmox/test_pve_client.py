@@ -126,6 +126,22 @@ def test_a_node_whose_certificate_is_not_trusted_does_not_hide_the_others(pve: P
     assert client.get("version")
 
 
+@pytest.mark.parametrize(
+    ("host", "why"), [("localhost:1", "Connection refused"), (f"{'a' * 64}.example.org", "cut"), ("nobody.example.org", "not known")]
+)
+def test_where_nobody_is_that_is_told(pve: PveLab, host: str, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = socket.getaddrinfo
+
+    def look_up(name: str, *words: Any, **more: Any) -> Any:  # noqa: ANN401 - as it is called
+        if name.startswith("nobody"):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return found(name, *words, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    with pytest.raises(Unavailable, match=f"cannot be reached at https://{host}: .*{why}"):
+        client_of(pve, url=f"https://{host}").get("version")
+
+
 def test_a_file_that_holds_no_certificate_is_told(pve: PveLab, tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("nothing")
     with pytest.raises(Refused, match=r"ca\.pem cannot be read as certificates"):

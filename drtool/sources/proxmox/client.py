@@ -164,8 +164,9 @@ def _open(url: str, token: Token, trust: Trust) -> ProxmoxAPI:
 def _fetched(session: ProxmoxAPI, path: tuple[str | int, ...], parameters: Mapping[str, str], *, asked: str, source: str, url: str) -> Any:  # noqa: ANN401 - JSON
     from proxmoxer import ResourceException  # noqa: PLC0415 - loaded by now
     from requests.exceptions import RequestException, TooManyRedirects  # noqa: PLC0415 - likewise
+    from urllib3.exceptions import HTTPError  # noqa: PLC0415 - of a name that is none
 
-    from drtool.sources.proxmox.tls import TooLongError, untrusted  # noqa: PLC0415 - likewise
+    from drtool.sources.proxmox.tls import TooLongError, away, untrusted  # noqa: PLC0415 - likewise
 
     try:
         answer = session.get(*map(str, path), **parameters)
@@ -176,24 +177,14 @@ def _fetched(session: ProxmoxAPI, path: tuple[str | int, ...], parameters: Mappi
         raise _FailedError(translated, elsewhere=elsewhere, later=translated.transient, of_token=of_token) from None
     except (TooManyRedirects, TooLongError, AttributeError, KeyError, TypeError, RecursionError):  # of JSON that is no answer of the API
         raise _no_api(url, asked) from None
-    except RequestException as error:
+    except (RequestException, HTTPError) as error:
         refused = untrusted(source, url, error)
         if refused is not None:
             raise _FailedError(refused, elsewhere=True) from None
-        raise _FailedError(_away(source, url, error), elsewhere=True, later=True) from None
+        raise _FailedError(away(source, url, error), elsewhere=True, later=True) from None
     if isinstance(answer, dict) and isinstance(answer.get("errors"), bytes):  # so it hands over what is no JSON
         raise _no_api(url, asked)
     return answer
-
-
-def _away(source: str, url: str, error: Exception) -> Unavailable:
-    from requests.exceptions import Timeout  # noqa: PLC0415 - loaded by now
-
-    why = "it did not answer in time" if isinstance(error, Timeout) else "no connection, or one that was cut"
-    return Unavailable(
-        f"{source} cannot be reached at {url}: {why}",
-        hint="look whether that node is up and pveproxy listens there; further_urls: names others to ask",
-    )
 
 
 def _no_api(url: str, asked: str) -> Refused:

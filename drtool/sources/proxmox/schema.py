@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import ipaddress
 import posixpath
 import re
 from typing import Annotated, Final, Self
@@ -10,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from drtool.model.secret import parse_reference
 
 _FORM: Final = "must be written like https://pve1.example.org:8006"
+_HOST: Final = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
 _SHA256: Final = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){31}")
 
 
@@ -21,11 +24,17 @@ def _url(url: str) -> str:
         raise ValueError(_FORM) from None
     if parts.scheme != "https":
         raise ValueError("must begin with https://")
-    wrong = not parts.hostname or parts.username is not None or parts.query or parts.fragment or parts.path not in ("", "/")
-    if wrong or any(character.isspace() or not character.isprintable() for character in url):
+    host = parts.hostname or ""
+    if not _is_host(host) or parts.username is not None or parts.query or parts.fragment or parts.path not in ("", "/"):
         raise ValueError(f"{_FORM}, with nothing behind the port")
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    host = f"[{host}]" if ":" in host else host
     return f"https://{host}:{port or 8006}"
+
+
+def _is_host(host: str) -> bool:
+    with contextlib.suppress(ValueError):
+        return bool(ipaddress.IPv6Address(host))
+    return _HOST.fullmatch(host) is not None
 
 
 def _token(text: str) -> str:

@@ -9,13 +9,14 @@ from urllib.parse import urlsplit
 
 from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
-from requests.exceptions import RequestException
+from requests.exceptions import RequestException, Timeout
 
-from drtool.model.errors import Refused
+from drtool.model.errors import Refused, Unavailable
 from drtool.sources.proxmox.access import Trust
 
 MOST_BYTES: Final = 64 << 20
 """A listing of ten thousand guests has about six million."""
+_MOST_CAUSES: Final = 60
 
 
 class TooLongError(RequestException):
@@ -92,16 +93,32 @@ def untrusted(source: str, url: str, error: BaseException) -> Refused | None:
     )
 
 
+def away(source: str, url: str, error: BaseException) -> Unavailable:
+    """Return the error of ours for a node that was not reached, or did not answer to the end."""
+    told = (each.strerror for each in _causes(error) if isinstance(each, OSError) and not isinstance(each, RequestException))
+    why = "it did not answer in time" if isinstance(error, Timeout) else next(filter(None, told), "the connection was cut")
+    return Unavailable(
+        f"{source} cannot be reached at {url}: {why}",
+        hint="look whether that node is up and pveproxy listens there; further_urls: names others to ask",
+    )
+
+
 def _why_not(error: BaseException) -> str:
-    waiting: list[Any] = [error]
-    seen = 0
-    while waiting and seen < 20:  # noqa: PLR2004 - errors in errors
-        each = waiting.pop()
-        seen += 1
+    for each in _causes(error):
         if isinstance(each, ssl.SSLCertVerificationError):
             return each.verify_message
         if "Fingerprints did not match" in str(each):
             return "it has another fingerprint than `fingerprint:` says"
-        if isinstance(each, BaseException):
-            waiting += [*each.args, each.__cause__, each.__context__, getattr(each, "reason", None)]
     return ""
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and what is in it, however the libraries wrapped it."""
+    waiting: list[Any] = [error]
+    for _each in range(_MOST_CAUSES):
+        if not waiting:
+            return
+        each = waiting.pop()
+        if isinstance(each, BaseException):
+            yield each
+            waiting += [*each.args, each.__context__, each.__cause__, getattr(each, "reason", None)]
