@@ -17,6 +17,7 @@ from drtool.lab.proxmox.login import Shown
 
 PREFIX: Final = "/api2/json"
 _MOST_OCTETS: Final = 512 << 10
+_MOST_READ: Final = 8 << 20
 _PATIENCE_SECONDS: Final = 60.0
 
 
@@ -103,10 +104,10 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         if not length:
             return {}
+        content = self.rfile.read(min(length, _MOST_READ))
         if length > _MOST_OCTETS:
             self.close_connection = True
             raise not_implemented("for data too large")
-        content = self.rfile.read(length)
         if self.command in {"GET", "DELETE"}:
             raise not_implemented(f"Unexpected content for method '{self.command}'")
         if self.headers.get("Content-Type", "").partition(";")[0].strip() == "application/json":

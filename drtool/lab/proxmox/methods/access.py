@@ -214,7 +214,6 @@ CALLS: Final = (
             "privs": text("pve-priv-list", longest=64, requires="path"),
         },
         EVERYBODY,
-        token=False,
     ),
     Call("GET", "/access/permissions", held, {"path": text(), "userid": text(pattern=_WHOSE)}),
     Call("GET", "/access/users", users, {"enabled": flag(), "full": flag()}),
