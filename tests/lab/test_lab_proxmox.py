@@ -81,6 +81,10 @@ def test_a_ticket_needs_its_proof_to_change_anything_and_ends(pve: PveLab) -> No
     assert told(pve.ask("/access/roles", "POST", given=role, token="", headers=cookie)) == (401, "Permission denied - invalid csrf token")
     shown = {**cookie, "CSRFPreventionToken": ticket["CSRFPreventionToken"]}
     assert pve.ask("/access/roles", "POST", given=role, token="", headers=shown).status == 200
+    words, _, signature = ticket["ticket"].partition("::")
+    pve.state.users["other@pam"] = User()
+    for forged in (f"{words}::{signature[::-1]}", f"{words.replace('root@pam', 'other@pam')}::{signature}", words):
+        assert told(pve.ask("/version", token="", headers={"Cookie": f"PVEAuthCookie={forged}"})) == (401, "Authentication failed!")
     again = pve.ask("/access/ticket", "POST", given={"username": "root@pam", "password": ticket["ticket"]}, token="")
     assert again.data["username"] == "root@pam"
 
@@ -128,6 +132,14 @@ def test_the_text_of_a_node_is_one_line_whatever_it_is_asked(whole: PveLab) -> N
     answer = whole.ask("/nodes/pve1/storage/local/content/local:backup%0d%0aSet-Cookie:%20a=b")
     assert answer.status == 500
     assert "Set-Cookie: a=b" in answer.reason
+
+
+def test_a_reason_beyond_ascii_kills_the_worker_that_has_to_say_it(whole: PveLab) -> None:
+    for name in ("%C3%A4", "%E4%B8%AD"):
+        assert told(whole.ask(f"/nodes/pve1/storage/local/content/local:iso/{name}.iso")) == (596, "Broken pipe")
+    assert whole.ask("/nodes/pve1/storage/%C3%A4/status").json["errors"] == {
+        "storage": "invalid format - value does not look like a valid pve-storage-id"
+    }
 
 
 def test_each_node_answers_for_all_and_says_which_it_is(whole: PveLab) -> None:
@@ -181,12 +193,26 @@ def test_a_role_a_user_and_a_token_made_by_calls_let_somebody_look(pve: PveLab) 
     assert token["full-tokenid"] == "eye@pve!one"
     secret = f"eye@pve!one={token['value']}"
     assert pve.ask("/access/permissions", token=secret).data == {}
+    assert made("/access/acl", "PUT", path="/guests", roles="looks", users="eye@pve").json["errors"] == {
+        "path": "invalid ACL path '/guests'"
+    }
     assert made("/access/acl", "PUT", path="/", roles="looks", tokens="eye@pve!one").status == 200
     assert pve.ask("/access/permissions", token=secret).data == {}, "a token may no more than its user"
     assert made("/access/acl", "PUT", path="/", roles="looks", users="eye@pve").status == 200
     assert pve.ask("/access/permissions", token=secret).data["/"] == {"Sys.Audit": 1, "VM.Audit": 1}
     assert made("/access/acl", "PUT", path="/", roles="looks", users="eye@pve", delete="1").status == 200
     assert pve.ask("/access/permissions", token=secret).data == {}
+
+
+def test_whose_privileges_somebody_may_ask_for(pve: PveLab) -> None:
+    token = pve.new_token(["VM.Audit"])
+    for other in ("other@pve", "drtool@pve!drtool", "root@pam"):
+        assert told(pve.ask("/access/permissions", given={"userid": other}, token=token)) == (
+            403,
+            "Permission check failed (/access, Sys.Audit)",
+        )
+    assert pve.ask("/access/permissions", given={"path": "/vms/7"}, token=token).data == {"/vms/7": {"VM.Audit": 1}}
+    assert "/" in pve.ask("/access/permissions", given={"userid": "other@pve"}).data, "whoever audits /access asks for anybody"
 
 
 def test_tasks_are_told_as_a_node_tells_them(pve: PveLab) -> None:

@@ -15,6 +15,7 @@ from drtool.lab.proxmox.login import Shown, let_in
 from drtool.lab.proxmox.parameters import take
 
 _TIMED_OUT: Final = "Connection timed out"
+_BROKEN: Final = "Broken pipe"
 _UNAUTHORIZED: Final = 401
 _NO_ANSWER: Final = 0
 
@@ -43,7 +44,9 @@ class Answer:
 
     @classmethod
     def of_error(cls, error: AnswerError) -> Answer:
-        """Return what is sent for an error."""
+        """Return what is sent for an error; a worker that has to say more than ASCII dies of it, as the vendor's do."""
+        if not error.reason.isascii():
+            return cls(596, _BROKEN)
         return cls(error.status, error.reason, errors=error.errors)
 
 
@@ -161,7 +164,7 @@ def _spoilt(answer: Answer, faults: Sequence[Fault]) -> Answer:
     if "timeout_after" in kinds:
         return Answer(596, _TIMED_OUT)
     if "broken_pipe" in kinds:
-        return Answer(596, "Broken pipe")
+        return Answer(596, _BROKEN)
     if "nothing" in kinds:
         return Answer()
     if "empty" in kinds:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import socket
 import ssl
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
@@ -48,8 +49,10 @@ class NodeServer(ThreadingHTTPServer):
         """Tell whether the node runs at all."""
         return self.dispatch.is_online(self.node)
 
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of connections that end in between."""
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - the library's shape
+        """Say nothing of connections that end in between; what else happens is a fault of ours, and told."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
 
     def start(self) -> None:
         """Answer from now on."""
