@@ -36,9 +36,21 @@ def told(answer: Told) -> tuple[int, str]:
     return answer.status, answer.reason
 
 
+def ended(pve: PveLab, answer: Told) -> str:
+    """Return how the task ended that a call has started."""
+    assert answer.status == 200, answer
+    upid = answer.data
+    ended: str = pve.ask(f"/nodes/{upid.split(':')[1]}/tasks/{upid}/status").data["exitstatus"]
+    assert pve.ask(f"/nodes/{upid.split(':')[1]}/tasks/{upid}/log").data[-1]["t"] == (
+        "TASK OK" if ended == "OK" else f"TASK ERROR: {ended}"
+    )
+    return ended
+
+
 def test_nobody_is_let_in_who_shows_nothing_or_what_is_worthless(whole: PveLab) -> None:
     nothing = whole.ask("/version", token="")
     assert (*told(nothing), nothing.body) == (401, "No ticket", b"")
+    assert told(whole.ask("/versions", token="")) == (401, "No ticket"), "a stranger is not told which calls there are"
     for token in (f"{whole.token}0", "drtool@pve!other=1", "nobody@pve!drtool=1", "drtool@pve", ""):
         answer = whole.ask("/version", token="", headers={"Authorization": f"PVEAPIToken={token}"})
         assert (*told(answer), answer.body) == (401, "Authentication failed!", b"")
@@ -109,6 +121,7 @@ def test_a_ticket_needs_its_proof_to_change_anything_and_ends(pve: PveLab) -> No
         ("/nodes/pve1/storage/floppy/status", "GET", None, 500, "storage 'floppy' does not exist"),
         ("/access/roles", "POST", b"roleid=mine", 403, "Permission check failed (/access, Sys.Modify)"),
         ("/storage/nas", "GET", None, 403, "Permission check failed (/storage/nas, Datastore.Allocate)"),
+        ("/nodes/pve1/time?node=pve2", "GET", None, 400, "Parameter verification failed."),
         ("/nodes/pve1/tasks/UPID:no/status", "GET", None, 400, "Parameter verification failed."),
     ],
 )
@@ -232,14 +245,18 @@ def test_tasks_are_told_as_a_node_tells_them(pve: PveLab) -> None:
         7,
     ]
     assert done not in {row["upid"] for row in pve.ask("/nodes/pve1/tasks").data}, "only what has ended is listed"
-    assert [row["upid"] for row in pve.ask("/nodes/pve1/tasks", given={"source": "active"}).data] == [done]
+    assert [(row["upid"], row["status"]) for row in pve.ask("/nodes/pve1/tasks", given={"source": "active"}).data] == [(done, "RUNNING")]
+    assert pve.ask("/nodes/pve1/tasks", given={"source": "all", "limit": "0"}).data == [], "here 0 is none, and not all"
+    raw = pve.ask(log, given={"download": "1"})
+    assert raw.body == "".join(f"line {number}\n" for number in range(1, 121)).encode()
+    assert pve.ask(log, given={"download": "1", "limit": "0"}).reason.startswith("'download' cannot be used together with")
     assert {row["upid"] for row in pve.ask("/nodes/pve1/tasks", given={"source": "all"}).data} > {done}
     assert [row["status"] for row in pve.ask("/nodes/pve2/tasks", given={"errors": "1"}).data] == ["unexpected status"]
     stranger = pve.new_token(["VM.Audit"], user="stranger@pve")
     assert pve.ask("/cluster/tasks", token=stranger).data == []
     assert pve.ask(log, token=stranger).reason == "Permission check failed (/nodes/pve1, Sys.Audit)"
-    missing = pve.ask("/nodes/pve2/tasks/" + done + "/status")
-    assert missing.json["errors"] == {"upid": "no such task"}
+    assert pve.ask(f"/nodes/pve2/tasks/{done}/status").json["errors"] == {"upid": "no such task"}
+    assert pve.ask(f"/nodes/pve2/tasks/{done}/log").data == [{"n": 1, "t": "unable to open file - No such file or directory"}]
     task.log = []
     assert pve.ask(log).data == [{"n": 1, "t": "no content"}]
 
@@ -249,18 +266,22 @@ def test_snapshots_follow_each_other_and_leave(pve: PveLab) -> None:
     place = "/nodes/pve1/qemu/100/snapshot"
     for name in ("first", "second"):
         assert pve.ask(place, "POST", given={"snapname": name, "description": f"the {name}"}, token=token).status == 200
-    assert told(pve.ask(place, "POST", given={"snapname": "first"}, token=token)) == (500, "snapshot name 'first' already used")
+    assert ended(pve, pve.ask(place, "POST", given={"snapname": "first"}, token=token)) == "snapshot name 'first' already used"
+    assert told(pve.ask(place, "POST", given={"snapname": "current"}, token=token)) == (
+        500, "unable to use snapshot name 'current' (reserved name)"
+    )  # fmt: skip
     rows = pve.ask(place).data
     assert [(row["name"], row.get("parent")) for row in rows] == [("first", None), ("second", "first"), ("current", "second")]
     kept = pve.ask("/nodes/pve1/qemu/100/config", given={"snapshot": "second"}).data
-    assert (kept["scsi0"], kept["parent"], "description" in kept) == ("local-zfs:vm-100-disk-0,size=32G", "first", False)
+    assert (kept["scsi0"], kept["parent"], "description" in kept) == ("local-zfs:vm-100-disk-0,size=32G", "first", True)
     assert pve.ask(f"{place}/first", "DELETE", token=token).status == 200
     assert [(row["name"], row.get("parent")) for row in pve.ask(place).data] == [("second", None), ("current", "second")]
-    gone = pve.ask(f"{place}/first", "DELETE", token=token).data
-    assert pve.ask(f"/nodes/pve1/tasks/{gone}/status").data["exitstatus"] == "snapshot 'first' does not exist"
-    assert told(pve.ask("/nodes/pve2/qemu/105/snapshot", "POST", given={"snapname": "one"}, token=token)) == (500, "VM is locked (backup)")
+    assert ended(pve, pve.ask(f"{place}/first", "DELETE", token=token)) == "snapshot 'first' does not exist"
+    locked = pve.ask("/nodes/pve2/qemu/105/snapshot", "POST", given={"snapname": "one"}, token=token)
+    assert ended(pve, locked) == "VM is locked (backup)", "a call that starts a task succeeds, and the task does not"
     pve.state.quorate = False
-    assert told(pve.ask(place, "POST", given={"snapname": "third"}, token=token)) == (500, "cluster not ready - no quorum?")
+    assert ended(pve, pve.ask(place, "POST", given={"snapname": "third"}, token=token)).endswith("Permission denied")
+    assert len(pve.ask(place).data) == 2
     assert pve.ask("/cluster/status").data[0]["quorate"] == 0
 
 
@@ -283,7 +304,59 @@ def test_jobs_and_what_is_in_none_of_them(whole: PveLab) -> None:
     assert missed == {102, 103, 104, 201, 202}
     guests = whole.ask("/cluster/backup/backup-daily/included_volumes").data["children"]
     disks = {disk["id"]: (disk["included"], disk["reason"]) for guest in guests if guest["id"] == 101 for disk in guest["children"]}
-    assert disks == {"scsi0": (1, "enabled"), "scsi1": (0, "disabled")}
+    assert disks == {"101:scsi0": (1, "backup=yes"), "101:scsi1": (0, "backup=no")}
+
+
+@pytest.mark.parametrize(
+    ("job", "guests"),
+    [
+        ({"vmid": "100,201,777"}, {100: "qemu", 201: "lxc", 777: "unknown"}),
+        ({"all": 1, "exclude": "100,101,102,103,104,105,200"}, {201: "lxc", 202: "lxc"}),
+        ({"all": 1, "node": "pve2"}, {105: "qemu", 201: "lxc", 202: "lxc"}),
+        ({"pool": "production", "all": 1}, {100: "qemu", 101: "qemu", 200: "lxc"}),
+        ({}, {}),
+    ],
+)
+def test_the_guests_of_a_job(pve: PveLab, job: dict[str, object], guests: dict[int, str]) -> None:
+    pve.state.jobs = {"one": {"id": "one", "type": "vzdump", "schedule": "daily", **job}}
+    assert {row["id"]: row["type"] for row in pve.ask("/cluster/backup/one/included_volumes").data["children"]} == guests
+    missed = {row["vmid"] for row in pve.ask("/cluster/backup-info/not-backed-up").data}
+    assert missed == pve.state.guests.keys() - guests.keys()
+    assert pve.ask("/cluster/backup/two").json["errors"] == {"id": "No such job 'two'"}
+
+
+def test_which_disks_of_a_container_and_of_firmware_are_in_a_job(pve: PveLab) -> None:
+    pve.state.jobs["one"] = {"id": "one", "type": "vzdump", "vmid": "105 200 201 202"}
+    pve.state.guests[105].config |= {"sata0": "local:iso/x.iso,media=cdrom", "virtio1": "local-zfs:vm-105-disk-9,backup=1,size=1G"}
+    guests = pve.ask("/cluster/backup/one/included_volumes").data["children"]
+    found = {disk["id"]: (disk["included"], disk["reason"]) for guest in guests for disk in guest["children"]}
+    assert found == {
+        "105:efidisk0": (1, "backup=yes"), "105:tpmstate0": (1, "backup=yes"), "105:virtio0": (1, "backup=yes"),
+        "105:virtio1": (1, "backup=no"),
+        "200:rootfs": (1, "rootfs"), "200:mp0": (1, "enabled"),
+        "201:rootfs": (1, "rootfs"), "201:mp0": (0, "not a volume"),
+        "202:rootfs": (1, "rootfs"), "202:mp0": (0, "disabled"),
+    }  # fmt: skip
+    pve.state.guests[105].config["bios"] = "seabios"
+    guests = pve.ask("/cluster/backup/one/included_volumes").data["children"]
+    assert [disk["included"] for guest in guests for disk in guest["children"] if disk["id"] == "105:efidisk0"] == [0]
+
+
+def test_a_pool_tells_all_that_is_in_it(pve: PveLab) -> None:
+    """Also to somebody who may see none of its guests."""
+    token = pve.new_token(["Pool.Audit"])
+    told = pve.ask("/pools/production", token=token).data
+    assert [row["id"] for row in told["members"]] == ["qemu/100", "qemu/101", "lxc/200", "storage/pve1/nas"]
+    assert pve.ask("/pools", given={"poolid": "production", "type": "lxc"}, token=token).data[0]["members"][0]["vmid"] == 200
+    assert [row["type"] for row in pve.ask("/cluster/resources", token=token).data] == ["pool", "node", "node"]
+
+
+def test_whose_tasks_the_cluster_tells(pve: PveLab) -> None:
+    token = pve.new_token(["VM.Snapshot"], user="shot@pve")
+    assert ended(pve, pve.ask("/nodes/pve1/qemu/100/snapshot", "POST", given={"snapname": "mine"}, token=token)) == "OK"
+    assert pve.ask("/cluster/tasks", token=token).data == [], "to a token without audit none, not even its own"
+    assert [row["type"] for row in pve.ask("/nodes/pve1/tasks", token=token).data] == ["qmsnapshot"]
+    assert len(pve.ask("/cluster/tasks").data) == 3
 
 
 def test_the_next_free_number(whole: PveLab) -> None:

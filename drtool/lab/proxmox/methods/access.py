@@ -80,6 +80,7 @@ def tokens(asked: Asked) -> Json:
 
 def add_user(asked: Asked) -> Json:
     """Make an account."""
+    asked.cluster.require_quorum("user_cfg")
     name, given = asked.given["userid"], asked.given
     groups = split(given.get("groups", ""))
     for path in [f"/access/groups/{group}" for group in groups] or ["/access/groups"]:
@@ -94,6 +95,7 @@ def add_user(asked: Asked) -> Json:
 
 def add_token(asked: Asked) -> Json:
     """Make a token and return its secret, which nobody is told again."""
+    asked.cluster.require_quorum("user_cfg")
     given, name = asked.given, asked.given["tokenid"]
     found = _user_of(asked)
     _require_own(asked, found)
@@ -123,6 +125,7 @@ def role(asked: Asked) -> Json:
 
 def add_role(asked: Asked) -> Json:
     """Make a role; 400 names a privilege that the release does not know."""
+    asked.cluster.require_quorum("user_cfg")
     name, privileges = asked.given["roleid"], split(asked.given.get("privs", ""))
     if name.startswith("PVE"):
         raise wrong({"roleid": "role ID may not start with the reserved prefix 'PVE'"})
@@ -147,6 +150,7 @@ def grants(asked: Asked) -> Json:
 
 def change_grants(asked: Asked) -> Json:
     """Give roles on a path to users, groups and tokens, or take them away."""
+    asked.cluster.require_quorum("user_cfg")
     given, state, path = asked.given, asked.state, _path(asked.given["path"])
     if not _keeps(asked, path):
         raise forbidden(path, "Permissions.Modify")
