@@ -108,9 +108,7 @@ def _words(started: Started, path: str) -> list[str]:
     "--directory", default="proxmox-lab", show_default=True, metavar="DIRECTORY", help="Where it is kept; started again, it goes on."
 )
 @click.option("--release", type=click.Choice(["8.4", "9.2"]), default="9.2", show_default=True, help="Which Proxmox VE it is.")
-@click.option(
-    "--port", default=0, metavar="PORT", help="Where its first node listens on loopback; the second one port above.  [any free ones]"
-)
+@click.option("--port", multiple=True, type=int, metavar="PORT", help="Where pve1 listens on loopback; given again, pve2.  [any free ones]")
 @click.option("--offline", multiple=True, type=click.Choice(["pve1", "pve2"]), help="A node that is down; may be given again.")
 @click.option("--hasty", is_flag=True, help="Refuse at once whoever is not let in, where the vendor waits three seconds: for tests.")
 @click.pass_context
@@ -118,7 +116,7 @@ def proxmox(
     context: click.Context,
     directory: str,
     release: str,
-    port: int,
+    port: tuple[int, ...],
     offline: tuple[str, ...],
     hasty: bool,  # noqa: FBT001 - click's shape
 ) -> int:
@@ -132,7 +130,7 @@ def proxmox(
     from drtool.process import Interrupt  # noqa: PLC0415
 
     session = open_session(context)
-    settings = Settings(os.path.abspath(directory), release=release, port=port, offline=offline, hasty=hasty)
+    settings = Settings(os.path.abspath(directory), release=release, ports=port, offline=offline, hasty=hasty)
 
     def tell(started: StartedCluster) -> None:
         policy = started.policy()

@@ -153,6 +153,62 @@ def test_what_the_vendor_would_not_take_is_refused(pve: PveLab) -> None:
     assert tried > 2 * len(every_call())
 
 
+def right_values(name: str, schema: Schema) -> Iterator[tuple[str, str]]:
+    """Return values that a parameter may have, up to its bounds."""
+    match schema.get("type"):
+        case "integer":
+            yield name, str(schema.get("minimum", 0))
+            yield name, str(schema.get("maximum", 1 << 31))
+        case "boolean":
+            yield from ((name, word) for word in ("1", "0", "on", "No", "TRUE", "false", "yes", "off"))
+        case _ if "enum" in schema:
+            yield from ((name, word) for word in schema["enum"])
+        case _:
+            yield name, SAMPLES.get(name, "a" * min(int(schema.get("maxLength", 20)), 20))
+
+
+SAMPLES: Final = {
+    "userid": "drtool@pve",
+    "target": "pve2",
+    "storage": "nas",
+    "email": "a@b",
+    "content": "backup",
+    "poolid": "production",
+    "path": "/vms/100",
+}
+SAMPLES_OF_LISTS: Final = {
+    "statusfilter": "ok,error",
+    "privs": "VM.Audit",
+    "users": "drtool@pve",
+    "tokens": "drtool@pve!drtool",
+    "groups": "staff",
+}
+
+
+@needs_schemas
+def test_what_the_vendor_would_take_is_taken(pve: PveLab) -> None:
+    """Each parameter of each call that only looks, with every word it may be and at its bounds."""
+    tried = 0
+    for call in [each for each in every_call() if each.method == "GET"]:
+        vendor = vendor_call(pve.state.release, call.method, call.path)
+        assert vendor is not None
+        known: Mapping[str, Schema] = vendor["parameters"].get("properties") or {}
+        for name in [each for each in known if f"{{{each}}}" not in call.path]:
+            for _, value in right_values(name, {**known[name]}):
+                given = {name: SAMPLES_OF_LISTS.get(name, value)} | (
+                    {known[name]["requires"]: "production"} if "requires" in known[name] else {}
+                )
+                told = pve.ask(filled(pve, call.path), given=given, token="", headers=root(pve, "GET"))
+                assert told.status == 200 or (told.status, call.path) in MAY_BE_REFUSED, (call.path, given, told)
+                tried += 1
+    assert tried > 50
+    pve.witness.require_none()
+
+
+MAY_BE_REFUSED: Final = {(400, "/cluster/nextid"), (500, "/nodes/{node}/qemu/{vmid}/config"), (500, "/nodes/{node}/lxc/{vmid}/config")}
+"""A number that is taken, and a snapshot that is not there."""
+
+
 @pytest.mark.parametrize(
     ("path", "given", "status", "data", "said"),
     [

@@ -6,7 +6,9 @@ import contextlib
 import http.client
 import json
 import ssl
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -123,6 +125,16 @@ class PveLab:
             connection.close()
 
 
+def _recording(failures: list[str]) -> Callable[[object, object], None]:
+    """Return what notes down whatever goes wrong in a thread of the cluster, except that somebody hangs up."""
+
+    def note(_request: object, _address: object) -> None:
+        if not isinstance(sys.exc_info()[1], OSError):
+            failures.append(traceback.format_exc())
+
+    return note
+
+
 @contextlib.contextmanager
 def running_pve(directory: Path, *, release: str = "9.2", offline: tuple[str, ...] = (), lies: bool = False) -> Iterator[PveLab]:
     """Run a cluster of two nodes, pve1 and pve2, furnished as `drtool.lab.proxmox.furnish` says.
@@ -133,8 +145,12 @@ def running_pve(directory: Path, *, release: str = "9.2", offline: tuple[str, ..
     witness = PveWitness()
     settings = Settings(str(directory / "pve"), release=release, offline=offline, hasty=True)
     lab = start(settings, clock=SystemClock(), witness=witness)
+    failures: list[str] = []
+    for server in lab.servers.values():
+        server.handle_error = _recording(failures)  # type: ignore[method-assign,assignment]
     try:
         yield PveLab(lab, lab.started(), witness)
+        assert not failures, "\n".join(["the simulated cluster itself failed:", *failures])
         if not lies:
             witness.require_none()
     finally:

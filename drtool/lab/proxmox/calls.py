@@ -37,10 +37,7 @@ AUDIT_GUEST: Final = Needs("/vms/{vmid}", ("VM.Audit",))
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call. Where `{node}` stands in its path and it is `proxied`, that node does it, and another passes it on.
-
-    `token` is False where tokens are refused.
-    """
+    """One call. Where `{node}` stands in its path and it is `proxied`, that node does it, and another passes it on."""
 
     method: str
     path: str
@@ -48,7 +45,6 @@ class Call:
     parameters: Parameters = field(default_factory=dict)
     needs: Needs = LOGGED_IN
     proxied: bool = False
-    token: bool = True
     first: str = RELEASES[0]
 
     def is_in(self, release: str) -> bool:

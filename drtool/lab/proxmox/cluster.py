@@ -92,10 +92,10 @@ class Cluster:
             raise died(f"Configuration file 'nodes/{node}/{folder}/{number}.conf' does not exist")
         return found
 
-    def require_quorum(self) -> None:
-        """Refuse to change anything while the cluster has no quorum."""
+    def require_quorum(self, file: str) -> None:
+        """Refuse to change a file of the cluster while it has no quorum."""
         if not self.state.quorate:
-            raise died("cluster not ready - no quorum?")
+            raise died(f"error with cfs lock 'file-{file}': no quorum!")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from drtool.lab.proxmox.answers import AnswerError, Json, unreachable
-from drtool.lab.proxmox.calls import EVERYBODY, Call, Table
+from drtool.lab.proxmox.answers import AnswerError, Json, unreachable, wrong
+from drtool.lab.proxmox.calls import Call, Table
 from drtool.lab.proxmox.cluster import Asked, Cluster, Exchange
 from drtool.lab.proxmox.faults import Fault
 from drtool.lab.proxmox.login import Shown, let_in
 from drtool.lab.proxmox.parameters import take
 
 _TIMED_OUT: Final = "Connection timed out"
+_BROKEN: Final = "Broken pipe"
 _UNAUTHORIZED: Final = 401
 _NO_ANSWER: Final = 0
 
@@ -43,7 +44,9 @@ class Answer:
 
     @classmethod
     def of_error(cls, error: AnswerError) -> Answer:
-        """Return what is sent for an error."""
+        """Return what is sent for an error; a worker that has to say more than ASCII dies of it, as the vendor's do."""
+        if not error.reason.isascii():
+            return cls(596, _BROKEN)
         return cls(error.status, error.reason, errors=error.errors)
 
 
@@ -60,7 +63,8 @@ class Dispatch:
 
     def answer(self, incoming: Incoming) -> Answer:
         """Return what is answered to a request, after it has been written down and shown to the witness."""
-        faults = self.cluster.faults.of(incoming.method, incoming.path)
+        with self.cluster.lock:
+            faults = self.cluster.faults.of(incoming.method, incoming.path)
         told = dict.fromkeys(fault.kind for fault in faults)
         for fault in faults:
             if fault.kind in {"slow", "timeout_before"}:
@@ -72,7 +76,7 @@ class Dispatch:
             path = call.path if call is not None else ""
             self.cluster.witness(
                 self.cluster.state.release,
-                Exchange(incoming.method, path, {**given, **self._of_path(incoming, call)}, answer.status, answer.data),
+                Exchange(incoming.method, path, self._whole(incoming, call, given), answer.status, answer.data),
             )
         if answer.status == _UNAUTHORIZED:
             _wait(self.cluster.refusal_seconds)
@@ -81,28 +85,39 @@ class Dispatch:
                 _wait(fault.seconds)
         return _spoilt(answer, faults)
 
-    def _of_path(self, incoming: Incoming, call: Call | None) -> Mapping[str, str]:
-        return {} if call is None else self.table.find(incoming.method, incoming.path, self.cluster.state.release)[1]
+    def _whole(self, incoming: Incoming, call: Call | None, given: Mapping[str, Json]) -> Mapping[str, Json]:
+        """Return the parameters with those of the path; what is said twice and not alike is a list."""
+        if call is None:
+            return given
+        of_path = self.table.find(incoming.method, incoming.path, self.cluster.state.release)[1]
+        twice = {name: [value, given[name]] for name, value in of_path.items() if given.get(name, value) != value}
+        return {**given, **of_path, **twice}
 
     def _answer(self, incoming: Incoming, faults: Sequence[Fault]) -> tuple[Call | None, str, Answer]:
         call: Call | None = None
         who = ""
         try:
-            call, of_path = self.table.find(incoming.method, incoming.path, self.cluster.state.release)
-            if call.needs is not EVERYBODY:
-                who = let_in(self.cluster, incoming.shown, incoming.method)
+            who = self._let_in(incoming)
             self._break(faults, who)
-            if call.needs is not EVERYBODY and who:
-                who = let_in(self.cluster, incoming.shown, incoming.method)
+            self._let_in(incoming)
+            call, of_path = self.table.find(incoming.method, incoming.path, self.cluster.state.release)
             asked = self._taken(call, incoming, of_path, who)
-            return call, who, Answer(data=self._work(call, asked))
+            data = self._work(call, asked)
+            return call, who, Answer(data=data, content=data if isinstance(data, bytes) else None)
         except AnswerError as error:
             return call, who, Answer.of_error(error)
 
+    def _let_in(self, incoming: Incoming) -> str:
+        """Return who asks, nobody for the call that lets somebody in; whoever is not let in is not told which calls there are."""
+        if (incoming.method, incoming.path) == ("POST", "/access/ticket"):
+            return ""
+        return let_in(self.cluster, incoming.shown, incoming.method)
+
     def _taken(self, call: Call, incoming: Incoming, of_path: Mapping[str, str], who: str) -> Asked:
         """Return the call with its parameters as what they are, once it is known that it may be made."""
-        if not call.token and "!" in who:
-            raise AnswerError(403, "Permission check failed")
+        for name in of_path.keys() & incoming.given.keys():
+            if list(incoming.given[name]) != [of_path[name]]:
+                raise wrong({name: "duplicate parameter (already defined in URI) with conflicting values!"})
         call.allow(self.cluster.state, who, of_path)
         if call.proxied and of_path["node"] != incoming.node:
             self.cluster.node(of_path["node"])
@@ -112,8 +127,6 @@ class Dispatch:
         return Asked(self.cluster, who, incoming.node, given)
 
     def _work(self, call: Call, asked: Asked) -> Json:
-        if call.method != "GET" and call.needs is not EVERYBODY:
-            self.cluster.require_quorum()
         data = call.work(asked)
         if call.method != "GET":
             self.cluster.save()
@@ -163,7 +176,7 @@ def _spoilt(answer: Answer, faults: Sequence[Fault]) -> Answer:
     if "timeout_after" in kinds:
         return Answer(596, _TIMED_OUT)
     if "broken_pipe" in kinds:
-        return Answer(596, "Broken pipe")
+        return Answer(596, _BROKEN)
     if "nothing" in kinds:
         return Answer()
     if "empty" in kinds:

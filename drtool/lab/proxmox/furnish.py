@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from datetime import UTC, datetime
 from typing import Final
 
 from drtool.lab.proxmox.answers import Json
@@ -93,7 +94,6 @@ def furnish(cluster: Cluster) -> None:
         "backup-daily": {
             "id": "backup-daily",
             "type": "vzdump",
-            "enabled": 1,
             "schedule": "02:30",
             "storage": "nas",
             "mode": "snapshot",
@@ -163,7 +163,8 @@ def _storages(state: State, now: int) -> None:
                 state.volumes.append({**own, "ctime": now - 30 * 24 * _HOUR, **({"protected": 1} if key == "template" else {})})
     for number, kind, past in ((100, QEMU, 3), (100, QEMU, 27), (101, QEMU, 3), (200, CONTAINER, 50)):
         shape = "vma.zst" if kind == QEMU else "tar.zst"
-        name = f"vzdump-{kind}-{number}-2026_01_{past:02}-02_30_00.{shape}"
+        at = datetime.fromtimestamp(now - past * _HOUR, UTC)
+        name = f"vzdump-{kind}-{number}-{at:%Y_%m_%d-%H_%M_%S}.{shape}"
         told = {"volid": f"nas:backup/{name}", "content": "backup", "format": shape, "subtype": kind, "vmid": number, "node": ""}
         state.volumes.append({**told, "size": 5 * GIB + 17, "ctime": now - past * _HOUR, "notes": f"guest {number}"})
 

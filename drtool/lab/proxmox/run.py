@@ -20,14 +20,14 @@ from drtool.ports import Clock
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Which cluster to start: where it is kept, its release, the port of its first node (0: any; the others follow it).
+    """Which cluster to start: where it is kept, its release, the ports of its nodes in their order (any, where there are fewer).
 
     `offline` nodes are down. A `hasty` one refuses at once, where the vendor waits three seconds.
     """
 
     directory: str
     release: str = "9.2"
-    port: int = 0
+    ports: tuple[int, ...] = ()
     offline: tuple[str, ...] = ()
     hasty: bool = False
 
@@ -120,8 +120,8 @@ def start(settings: Settings, *, clock: Clock, witness: Witness | None = None) -
     lab = Lab(cluster, certificates)
     cluster.on_certificates = lab.renew_certificates
     dispatch = Dispatch(cluster, Table(every_call()))
-    for place, node in enumerate(state.nodes):
-        port = settings.port + place if settings.port else 0
+    ports = (*settings.ports, *([0] * len(state.nodes)))
+    for node, port in zip(state.nodes, ports, strict=False):
         lab.servers[node] = NodeServer(dispatch, node, port, certificates.context(node))
     for server in lab.servers.values():
         server.start()

@@ -6,6 +6,7 @@ import contextlib
 import json
 import socket
 import ssl
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
@@ -17,6 +18,7 @@ from drtool.lab.proxmox.login import Shown
 
 PREFIX: Final = "/api2/json"
 _MOST_OCTETS: Final = 512 << 10
+_MOST_READ: Final = 8 << 20
 _PATIENCE_SECONDS: Final = 60.0
 
 
@@ -47,8 +49,10 @@ class NodeServer(ThreadingHTTPServer):
         """Tell whether the node runs at all."""
         return self.dispatch.is_online(self.node)
 
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of connections that end in between."""
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - the library's shape
+        """Say nothing of connections that end in between; what else happens is a fault of ours, and told."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
 
     def start(self) -> None:
         """Answer from now on."""
@@ -103,10 +107,10 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         if not length:
             return {}
+        content = self.rfile.read(min(length, _MOST_READ))
         if length > _MOST_OCTETS:
             self.close_connection = True
             raise not_implemented("for data too large")
-        content = self.rfile.read(length)
         if self.command in {"GET", "DELETE"}:
             raise not_implemented(f"Unexpected content for method '{self.command}'")
         if self.headers.get("Content-Type", "").partition(";")[0].strip() == "application/json":

@@ -31,11 +31,8 @@ def note_task(
     return task
 
 
-def task_of(state: State, node: str, upid: str) -> Task:
-    """Return a task of a node; 400 where there is none of that name."""
+def task_of(state: State, node: str, upid: str) -> Task | None:
+    """Return a task of a node, None where there is no such one; 400 for what is no name of a task."""
     if len(upid.split(":")) != 9 or not upid.startswith("UPID:"):  # noqa: PLR2004 - its parts
-        raise wrong({"upid": f"unable to parse worker upid '{upid}'"})
-    found = next((task for task in state.tasks if task.upid == upid and task.node == node), None)
-    if found is None:
-        raise wrong({"upid": "no such task"})
-    return found
+        raise wrong({"upid": "unable to parse worker upid"})
+    return next((task for task in state.tasks if task.upid == upid and task.node == node), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from drtool.lab.proxmox.answers import Json, died, forbidden, wrong
@@ -9,22 +10,28 @@ from drtool.lab.proxmox.calls import EVERYBODY, Call, Needs
 from drtool.lab.proxmox.cluster import Asked
 from drtool.lab.proxmox.login import ticket
 from drtool.lab.proxmox.parameters import Parameter, flag, split, text, whole
-from drtool.lab.proxmox.privileges import built_in, effective, every_privilege, every_role, may, permissions, require_any
+from drtool.lab.proxmox.privileges import built_in, effective, every_privilege, every_role, may, permissions, require, require_any
 from drtool.lab.proxmox.state import Grant, Token, User, digest_of
 
 _NAME: Final = r"[A-Za-z][A-Za-z0-9._-]+"
 _WHOSE: Final = rf"[^\s:/]+@{_NAME}(?:!{_NAME})?"
+_ANY_NAME: Final = r"[A-Za-z0-9._-]+"
+_PATHS: Final = "|".join(
+    (
+        r"/|/vms(?:/[1-9][0-9]{2,})?|/access(?:/(?:groups|realm)(?:/[A-Za-z0-9._-]+)?)?",
+        rf"/(?:nodes|storage)(?:/{_ANY_NAME})?|/pool(?:/{_ANY_NAME}){{0,3}}|/mapping(?:/{_ANY_NAME}){{0,2}}|/sdn(?:/{_ANY_NAME}){{0,4}}",
+    )
+)
+"""What may stand in the access list."""
 _KEEPERS: Final = {"storage": "Datastore.Allocate", "vms": "VM.Allocate", "pool": "Pool.Allocate"}
 """Who may give away what lies below a path besides whoever may change permissions at all."""
 
 
 def held(asked: Asked) -> Json:
-    """Return what somebody may do: whoever asks, or with the right to audit anybody."""
+    """Return what somebody may do: whoever asks, tokens of his own, and with the right to audit it anybody."""
     who = asked.given.get("userid", asked.who)
-    if who not in {asked.who, asked.who.partition("!")[0]} and not (
-        who.partition("!")[0] == asked.who or may(asked.state, asked.who, "/access", "Sys.Audit")
-    ):
-        raise forbidden("/access", "Sys.Audit")
+    if asked.who not in {who, who.partition("!")[0]}:
+        require(asked.state, asked.who, "/access", "Sys.Audit")
     path = asked.given.get("path")
     found = effective(asked.state, who) if path is None else {path: permissions(asked.state, who, path)}
     return {each: {name: int(below) for name, below in sorted(privileges.items())} for each, privileges in found.items()}
@@ -73,6 +80,7 @@ def tokens(asked: Asked) -> Json:
 
 def add_user(asked: Asked) -> Json:
     """Make an account."""
+    asked.cluster.require_quorum("user_cfg")
     name, given = asked.given["userid"], asked.given
     groups = split(given.get("groups", ""))
     for path in [f"/access/groups/{group}" for group in groups] or ["/access/groups"]:
@@ -87,6 +95,7 @@ def add_user(asked: Asked) -> Json:
 
 def add_token(asked: Asked) -> Json:
     """Make a token and return its secret, which nobody is told again."""
+    asked.cluster.require_quorum("user_cfg")
     given, name = asked.given, asked.given["tokenid"]
     found = _user_of(asked)
     _require_own(asked, found)
@@ -116,6 +125,7 @@ def role(asked: Asked) -> Json:
 
 def add_role(asked: Asked) -> Json:
     """Make a role; 400 names a privilege that the release does not know."""
+    asked.cluster.require_quorum("user_cfg")
     name, privileges = asked.given["roleid"], split(asked.given.get("privs", ""))
     if name.startswith("PVE"):
         raise wrong({"roleid": "role ID may not start with the reserved prefix 'PVE'"})
@@ -140,7 +150,8 @@ def grants(asked: Asked) -> Json:
 
 def change_grants(asked: Asked) -> Json:
     """Give roles on a path to users, groups and tokens, or take them away."""
-    given, state, path = asked.given, asked.state, asked.given["path"]
+    asked.cluster.require_quorum("user_cfg")
+    given, state, path = asked.given, asked.state, _path(asked.given["path"])
     if not _keeps(asked, path):
         raise forbidden(path, "Permissions.Modify")
     for name in split(given["roles"]):
@@ -151,6 +162,14 @@ def change_grants(asked: Asked) -> Json:
             if not given.get("delete"):
                 state.grants.append(Grant(path, kind, holder, name, given.get("propagate", True)))
     return None
+
+
+def _path(given: str) -> str:
+    """Return a path of the access list as it is kept; 400 where nothing of the cluster stands at it."""
+    path = f"/{given.strip('/')}"
+    if not re.fullmatch(_PATHS, path):
+        raise wrong({"path": f"invalid ACL path '{given}'"})
+    return path
 
 
 def _holders(asked: Asked) -> list[tuple[str, str]]:
@@ -214,7 +233,6 @@ CALLS: Final = (
             "privs": text("pve-priv-list", longest=64, requires="path"),
         },
         EVERYBODY,
-        token=False,
     ),
     Call("GET", "/access/permissions", held, {"path": text(), "userid": text(pattern=_WHOSE)}),
     Call("GET", "/access/users", users, {"enabled": flag(), "full": flag()}),

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from drtool.lab.proxmox.answers import Json, died
+from drtool.lab.proxmox.answers import Json, wrong
 from drtool.lab.proxmox.calls import AUDIT, Call
 from drtool.lab.proxmox.cluster import Asked
 from drtool.lab.proxmox.parameters import split, text
 from drtool.lab.proxmox.privileges import may
-from drtool.lab.proxmox.state import Guest, State
+from drtool.lab.proxmox.state import CONTAINER, Guest, State
 
 
 def listed(asked: Asked) -> Json:
@@ -25,12 +25,18 @@ def job(asked: Asked) -> Json:
 
 def volumes(asked: Asked) -> Json:
     """Return the guests of a job, each with its disks and whether they are in."""
-    children = []
-    for number in sorted(covered(asked.state, _job(asked))):
-        guest = asked.state.guests[number]
-        disks = [_disk(key, str(value)) for key, value in sorted(guest.config.items()) if _is_disk(key, str(value))]
-        children.append({"id": number, "name": guest.name, "type": guest.kind, "children": disks})
-    return {"id": "root", "children": children}
+    state = asked.state
+    numbers = [number for number in sorted(covered(state, _job(asked))) if may(state, asked.who, f"/vms/{number}", "VM.Audit")]
+    return {"children": [_guest(state.guests[number]) if number in state.guests else _gone(number) for number in numbers]}
+
+
+def _guest(guest: Guest) -> Json:
+    disks = [_disk(guest, key, str(value)) for key, value in sorted(guest.config.items()) if _is_disk(key, str(value))]
+    return {"id": guest.number, "name": guest.name, "type": guest.kind, "children": disks, "leaf": int(not disks)}
+
+
+def _gone(number: int) -> Json:
+    return {"id": number, "type": "unknown", "leaf": 1}
 
 
 def uncovered(asked: Asked) -> Json:
@@ -49,22 +55,24 @@ def _missed(guest: Guest) -> Json:
 
 
 def covered(state: State, job: Mapping[str, Json]) -> set[int]:
-    """Return the guests of a job: those listed, those of a pool, or all but some; on its node only, where it names one."""
-    if job.get("all"):
-        out = {int(number) for number in split(str(job.get("exclude", "")))}
-        found = {number for number in state.guests if number not in out}
-    elif job.get("pool"):
+    """Return the guests of a job, gone ones too: those of a pool, those listed, or all but some; on its node only, where it names one."""
+    if job.get("pool"):
         pool = state.pools.get(job["pool"])
         found = set(pool.guests) if pool is not None else set()
+    elif job.get("vmid"):
+        found = {int(number) for number in split(str(job["vmid"]))}
+    elif job.get("all"):
+        out = {int(number) for number in split(str(job.get("exclude", "")))}
+        found = {number for number in state.guests if number not in out}
     else:
-        found = {int(number) for number in split(str(job.get("vmid", "")))}
-    return {number for number in found if number in state.guests and job.get("node") in {None, state.guests[number].node}}
+        return set()
+    return {number for number in found if number not in state.guests or job.get("node") in {None, state.guests[number].node}}
 
 
 def _job(asked: Asked) -> dict[str, Json]:
     name = asked.given["id"]
     if name not in asked.state.jobs:
-        raise died(f"No such job '{name}'")
+        raise wrong({"id": f"No such job '{name}'"})
     return asked.state.jobs[name]
 
 
@@ -74,16 +82,25 @@ def _is_disk(key: str, value: str) -> bool:
     return name in disks and "media=cdrom" not in value
 
 
-def _disk(key: str, value: str) -> Json:
+def _disk(guest: Guest, key: str, value: str) -> Json:
+    """Return whether a disk is in, and why; the vendor says `backup=no` of every disk of a machine that has the key at all."""
     volume, _, rest = value.partition(",")
-    told = {"id": key, "name": volume}
-    if key.startswith("mp"):
-        if volume.startswith("/"):
-            return {**told, "included": 0, "reason": "not a volume"}
-        is_in = "backup=1" in rest.split(",")
-        return {**told, "included": int(is_in), "reason": "enabled" if is_in else "disabled"}
-    is_out = "backup=0" in rest.split(",")
-    return {**told, "included": int(not is_out), "reason": "disabled" if is_out else "enabled"}
+    set_to = dict(each.partition("=")[::2] for each in rest.split(",")).get("backup")
+    if guest.kind == CONTAINER:
+        is_in, reason = _in_container(key, volume, set_to)
+    elif key.startswith("efidisk") and guest.config.get("bios") != "ovmf":
+        is_in, reason = False, "efidisk but no OMVF BIOS"
+    else:
+        is_in, reason = set_to != "0", "backup=yes" if set_to is None else "backup=no"
+    return {"id": f"{guest.number}:{key}", "name": volume, "included": int(is_in), "reason": reason, "leaf": 1}
+
+
+def _in_container(key: str, volume: str, set_to: str | None) -> tuple[bool, str]:
+    if key == "rootfs":
+        return True, "rootfs"
+    if volume.startswith("/"):
+        return False, "not a volume"
+    return (True, "enabled") if set_to == "1" else (False, "disabled")
 
 
 _ID: Final = {"id": text(needed=True, pattern=r"\S+", longest=50)}

@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import Final
 
-from drtool.lab.proxmox.answers import Json, died
+from drtool.lab.proxmox.answers import Json, died, wrong
 from drtool.lab.proxmox.calls import AUDIT_GUEST, Call
 from drtool.lab.proxmox.cluster import Asked
 from drtool.lab.proxmox.parameters import OF_GUEST, ON_NODE, flag, text
@@ -81,15 +81,17 @@ def config(kind: str) -> Json:
     def work(asked: Asked) -> Json:
         guest = _guest(asked, kind)
         snapshot = asked.given.get("snapshot")
+        if snapshot and asked.given.get("current"):
+            raise wrong(dict.fromkeys(("snapshot", "current"), "cannot use 'snapshot' parameter with 'current'"))
         if snapshot:
             if snapshot not in guest.snapshots:
                 raise died(f"snapshot '{snapshot}' does not exist")
-            told = {key: value for key, value in guest.snapshots[snapshot].items() if key != "description"}
+            told = dict(guest.snapshots[snapshot])
         elif asked.given.get("current"):
             told = dict(guest.config)
         else:
             told = {key: value for key, value in {**guest.config, **guest.pending}.items() if value is not None}
-        return {**told, "digest": digest(guest)}
+        return {**told, "digest": digest(guest)} | ({"cipassword": "**********"} if "cipassword" in told else {})
 
     return work
 

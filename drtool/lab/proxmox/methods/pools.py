@@ -7,7 +7,7 @@ from typing import Final
 from drtool.lab.proxmox.answers import Json, died
 from drtool.lab.proxmox.calls import Call, Needs
 from drtool.lab.proxmox.cluster import Asked
-from drtool.lab.proxmox.methods.whole import resources
+from drtool.lab.proxmox.methods.whole import guest_row, storage_row
 from drtool.lab.proxmox.parameters import one_of, text
 from drtool.lab.proxmox.privileges import may
 
@@ -25,14 +25,17 @@ def listed(asked: Asked) -> Json:
 
 
 def pool(asked: Asked) -> Json:
-    """Return what is in a pool, as far as somebody may see it."""
+    """Return what is in a pool: all of it, also the guests that somebody may not see otherwise, as the vendor does."""
     name, wanted = asked.given["poolid"], asked.given.get("type")
     found = asked.state.pools.get(name)
     if found is None or not may(asked.state, asked.who, f"/pool/{name}", "Pool.Audit"):
         raise died(f"pool '{name}' does not exist")
-    everything = resources(Asked(asked.cluster, asked.who, asked.local, {}))
-    members = [each for each in everything if each.get("vmid") in found.guests or each.get("storage") in found.storages]
-    members = [each for each in members if wanted is None or each["type"] == wanted]
+    state = asked.state
+    members = [guest_row(guest, state) for guest in state.guests.values() if guest.number in found.guests]
+    for storage in found.storages:
+        at = [node for node in state.nodes.values() if state.is_at(storage, node.name)]
+        members += [storage_row(storage, min(at, key=lambda node: node.name != asked.local), state)] if at else []
+    members = [each for each in members if wanted in {None, each["type"]}]
     return {**({"comment": found.comment} if found.comment else {}), "members": members}
 
 

@@ -7,6 +7,7 @@ from typing import Final
 from drtool.lab.proxmox.answers import Json, died
 from drtool.lab.proxmox.calls import AUDIT_GUEST, Call, Needs
 from drtool.lab.proxmox.cluster import Asked
+from drtool.lab.proxmox.methods.guests import digest
 from drtool.lab.proxmox.parameters import OF_GUEST, SNAPSHOT, flag, text
 from drtool.lab.proxmox.state import CONTAINER, QEMU, Guest
 from drtool.lab.proxmox.upid import note_task
@@ -24,7 +25,13 @@ def listed(kind: str) -> Json:
             | ({"vmstate": 0} if kind == QEMU else {})
             for name, each in guest.snapshots.items()
         ]
-        now = {"name": "current", "description": "You are here!", "running": int(guest.running), **_parent(guest.config)}
+        now = {
+            "name": "current",
+            "description": "You are here!",
+            "running": int(guest.running),
+            "digest": digest(guest),
+            **_parent(guest.config),
+        }
         return [*rows, now]
 
     return work
@@ -35,9 +42,11 @@ def add(kind: str) -> Json:
 
     def work(asked: Asked) -> Json:
         guest, name = _guest(asked, kind), asked.given["snapname"]
-        _require_unlocked(guest, kind)
-        if name == "current" or name in guest.snapshots:
-            raise died(f"snapshot name '{name}' already used")
+        if name.lower() in {"current", "pending" if kind == QEMU else "vzdump"}:
+            raise died(f"unable to use snapshot name '{name}' (reserved name)")
+        error = _hindrance(asked, guest) or (f"snapshot name '{name}' already used" if name in guest.snapshots else "")
+        if error:
+            return _task(asked, guest, "snapshot", "", error=error)
         kept = {key: value for key, value in guest.config.items() if key not in _NOT_KEPT}
         described = {"description": asked.given["description"]} if "description" in asked.given else {}
         guest.snapshots[name] = {**kept, **_parent(guest.config), **described, "snaptime": asked.cluster.now()}
@@ -52,9 +61,9 @@ def remove(kind: str) -> Json:
 
     def work(asked: Asked) -> Json:
         guest, name = _guest(asked, kind), asked.given["snapname"]
-        _require_unlocked(guest, kind)
-        if name not in guest.snapshots:
-            return _task(asked, guest, "delsnapshot", "", error=f"snapshot '{name}' does not exist")
+        error = _hindrance(asked, guest) or ("" if name in guest.snapshots else f"snapshot '{name}' does not exist")
+        if error:
+            return _task(asked, guest, "delsnapshot", "", error=error)
         before = guest.snapshots.pop(name).get("parent")
         for each in (guest.config, *guest.snapshots.values()):
             if each.get("parent") == name:
@@ -69,9 +78,16 @@ def _parent(config: dict[str, Json]) -> dict[str, Json]:
     return {"parent": config["parent"]} if "parent" in config else {}
 
 
-def _require_unlocked(guest: Guest, kind: str) -> None:
+def _hindrance(asked: Asked, guest: Guest) -> str:
+    """Return what keeps a task from changing a guest, empty where nothing does."""
     if "lock" in guest.config:
-        raise died(f"{'VM' if kind == QEMU else 'CT'} is locked ({guest.config['lock']})")
+        return f"{'VM' if guest.kind == QEMU else 'CT'} is locked ({guest.config['lock']})"
+    folder = "qemu-server" if guest.kind == QEMU else "lxc"
+    return (
+        ""
+        if asked.state.quorate
+        else f"unable to open file '/etc/pve/nodes/{guest.node}/{folder}/{guest.number}.conf.tmp' - Permission denied"
+    )
 
 
 def _task(asked: Asked, guest: Guest, what: str, line: str, *, error: str = "") -> str:

@@ -10,7 +10,7 @@ from drtool.lab.proxmox.cluster import Asked
 from drtool.lab.proxmox.methods.guests import load
 from drtool.lab.proxmox.parameters import guest_number, one_of, text
 from drtool.lab.proxmox.privileges import may
-from drtool.lab.proxmox.state import CONTAINER, QEMU, Guest, Node
+from drtool.lab.proxmox.state import CONTAINER, QEMU, Guest, Node, State
 
 _HARDWARE: Final = {"maxcpu": 8, "maxmem": 32 << 30, "maxdisk": 100 << 30}
 
@@ -40,21 +40,21 @@ def resources(asked: Asked) -> Json:
 
 def _guest(asked: Asked, guest: Guest) -> Json:
     state = asked.state
-    row: dict[str, Json] = {
-        "id": f"{guest.kind}/{guest.number}",
-        "vmid": guest.number,
-        "node": guest.node,
-        "type": guest.kind,
-        "status": "unknown",
-    }
-    if state.nodes[guest.node].online:
-        row |= {"name": guest.name, **load(guest, state.release), "template": int(bool(guest.config.get("template")))}
+    row = guest_row(guest, state)
     pool = state.pool_of(guest.number)
     if pool and may(state, asked.who, f"/pool/{pool}", "Pool.Audit"):
         row["pool"] = pool
     row |= {key: guest.config[key] for key in ("lock", "tags") if key in guest.config}
     service = state.resources.get(f"{'vm' if guest.kind == QEMU else 'ct'}:{guest.number}")
     return row if service is None else {**row, "hastate": service.get("state", "started")}
+
+
+def guest_row(guest: Guest, state: State) -> dict[str, Json]:
+    """Return what a list of the whole cluster tells of a guest: of one whose node is down hardly anything."""
+    row = {"id": f"{guest.kind}/{guest.number}", "vmid": guest.number, "node": guest.node, "type": guest.kind, "status": "unknown"}
+    if not state.nodes[guest.node].online:
+        return row
+    return {**row, "name": guest.name, **load(guest, state.release), "template": int(bool(guest.config.get("template")))}
 
 
 def node_row(asked: Asked, node: Node) -> dict[str, Json]:
@@ -71,23 +71,20 @@ def node_row(asked: Asked, node: Node) -> dict[str, Json]:
 def _storages(asked: Asked) -> list[Json]:
     state = asked.state
     return [
-        {
-            "id": f"storage/{node.name}/{name}",
-            "storage": name,
-            "node": node.name,
-            "type": "storage",
-            "status": "available" if node.online and name not in state.down else "unknown",
-            "plugintype": config["type"],
-            "shared": config.get("shared", 0),
-            "content": config["content"],
-            "maxdisk": config["total"],
-            "disk": config["used"],
-        }
-        for name, config in state.storages.items()
+        storage_row(name, node, state)
+        for name in state.storages
         if may(state, asked.who, f"/storage/{name}", "Datastore.Audit")
         for node in state.nodes.values()
         if state.is_at(name, node.name)
     ]
+
+
+def storage_row(name: str, node: Node, state: State) -> dict[str, Json]:
+    """Return what a list of the whole cluster tells of a storage on a node; of one that does not answer no sizes."""
+    config, up = state.storages[name], node.online and name not in state.down
+    row = {"id": f"storage/{node.name}/{name}", "storage": name, "node": node.name, "type": "storage", "plugintype": config["type"]}
+    row |= {"status": "available" if up else "unknown", "shared": config.get("shared", 0), "content": config["content"]}
+    return {**row, "maxdisk": config["total"], "disk": config["used"]} if up else row
 
 
 def status(asked: Asked) -> Json:
