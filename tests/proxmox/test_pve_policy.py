@@ -8,6 +8,7 @@ from ruamel.yaml import YAML
 
 from drtool.app.composition import FACTS, KINDS, LOOKED_AT
 from drtool.model.errors import PolicyError
+from drtool.planning.timers import needs_more
 from drtool.planning.withhold import at_home, reached_by
 from drtool.policy.load import load
 from drtool.policy.schema import json_schema
@@ -112,6 +113,12 @@ def test_a_policy_out_of_a_repository_reaches_no_cluster(tmp_path: Path) -> None
     for settings in (source.settings, {}):
         tame = at_home(type(source)(name="pve", kind="proxmox", site="", settings=settings), FACTS)
         assert (tame.kind, tame.settings) == ("files", {})
+
+
+def test_timers_need_no_more_for_what_is_only_looked_at(tmp_path: Path) -> None:
+    """They never ask it: their calls stay shut in as for folders of this machine."""
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    assert not needs_more(load((str(tmp_path / "policy.yaml"),), KINDS), FACTS)
 
 
 def test_the_commands_that_grant_name_what_is_needed_and_no_more() -> None:
