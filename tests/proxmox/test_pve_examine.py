@@ -94,6 +94,16 @@ def test_a_right_that_ends_at_its_path_is_none_below(pve: PveLab, tmp_path: Path
     assert not any(" at /, " in text for text in said)
 
 
+def test_a_right_to_the_folder_of_all_guests_is_none_to_guests(pve: PveLab, tmp_path: Path) -> None:
+    token = written(tmp_path, pve.new_token(["VM.Audit"], path="/vms"))
+    with pve.cluster.lock:
+        for grant in pve.state.grants:
+            if grant.holder.startswith("other@pve"):
+                grant.propagate = False
+    assert any("lacks VM.Audit at /vms and below" in text for text in texts(examined(pve, token=token), good=False))
+    assert [each.name for each in cluster_of(pve, token=token).existing().existing] == ["pve:guests"]
+
+
 def test_a_token_that_may_do_more_than_is_needed_is_told(pve: PveLab, tmp_path: Path) -> None:
     token = written(tmp_path, pve.new_token(["VM.Audit", "Sys.Audit", "VM.Allocate", "Sys.Modify"]))
     assert "its token may do more than is needed: Sys.Modify, VM.Allocate" in texts(examined(pve, token=token), good=None)
