@@ -179,6 +179,25 @@ def test_a_node_that_is_down(tmp_path: Path) -> None:
         )  # fmt: skip
 
 
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_node_that_goes_down_answers_no_more_on_a_connection_that_is_open(pve: PveLab, *, stopped: bool) -> None:
+    server = pve.lab.servers["pve2"]
+    connection = http.client.HTTPSConnection("localhost", server.port, timeout=10, context=ssl.create_default_context(cafile=pve.ca))
+    for _ in range(2):
+        connection.request("GET", "/api2/json/version", headers={"Authorization": f"PVEAPIToken={pve.token}"})
+        assert connection.getresponse().read().startswith(b'{"data": {"version"')
+    if stopped:
+        server.stop()
+    else:
+        pve.state.nodes["pve2"].online = False
+    calls = len(pve.calls())
+    with pytest.raises((http.client.HTTPException, OSError)):  # noqa: PT012 - sending or reading may be what fails
+        connection.request("GET", "/api2/json/version", headers={"Authorization": f"PVEAPIToken={pve.token}"})
+        connection.getresponse()
+    assert len(pve.calls()) == calls
+    connection.close()
+
+
 @pytest.mark.parametrize(("release", "newer"), [("8.4", False), ("9.2", True)])
 def test_each_release_has_its_own_words(tmp_path: Path, release: str, *, newer: bool) -> None:
     with running_pve(tmp_path, release=release) as pve:

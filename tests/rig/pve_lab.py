@@ -46,6 +46,7 @@ class PveLab:
     started: Started
     witness: PveWitness
     cluster: Cluster = field(init=False)
+    _administrator: str = ""
 
     def __post_init__(self) -> None:
         self.cluster = self.lab.cluster
@@ -72,6 +73,14 @@ class PveLab:
     def password(self) -> str:
         """The password of root@pam."""
         return Path(self.started.password_file).read_text().strip()
+
+    @property
+    def administrator(self) -> str:
+        """A token that may everything, made when it is first asked for."""
+        if not self._administrator:
+            with self.cluster.lock:
+                self._administrator = f"root@pam!all={self.state.add_token('root@pam', 'all', privsep=False)}"
+        return self._administrator
 
     def faults(self, *faults: Mapping[str, Any]) -> None:
         """Let things go wrong from now on; none: let all be well."""

@@ -21,6 +21,17 @@ _FORMATS: Final = {
     "pve-vmid": r"[1-9][0-9]{2,8}",
     "pve-configid": r"(?i:[a-z][a-z0-9_-]+)",
     "pve-storage-id": r"(?i:[a-z][a-z0-9\-_.]*[a-z0-9])",
+    "pve-userid": r"[^\s:/]+@[A-Za-z][A-Za-z0-9.\-_]+",
+    "pve-tokenid": r"[^\s:/]+@[A-Za-z][A-Za-z0-9.\-_]+![A-Za-z][A-Za-z0-9.\-_]+",
+    "pve-roleid": r"[A-Za-z0-9.\-_]+",
+    "pve-groupid": r"[A-Za-z0-9.\-_]+",
+    "pve-priv": r"[A-Za-z0-9.\-_]+",
+    "pve-realm": r"[A-Za-z][A-Za-z0-9.\-_]+",
+    "pve-poolid": r"[A-Za-z0-9.\-_]+(?:/[A-Za-z0-9.\-_]+){0,2}",
+    "pve-task-status-type": r"(?i:ok|error|warning|unknown)",
+    "pve-storage-content": r"[a-z]+",
+    "pve-ha-resource-or-vm-id": r"(?:(?:ct|vm):)?[1-9][0-9]{2,8}",
+    "email-opt": r"(?:\S+@\S+)?",
 }
 """What the schemas only name. What is not here is not looked at."""
 

@@ -29,7 +29,7 @@ FORMATS: Final[Mapping[str, str]] = {
     "pve-priv": r"[A-Za-z0-9._-]+",
     "pve-task-status-type": r"(?i:unknown|ok|error|warning)",
     "pve-ha-resource-or-vm-id": r"(?:(?:vm|ct):)?[1-9][0-9]{2,8}",
-    "email-opt": r"\S+@\S+",
+    "email-opt": r"(?:\S+@\S+)?",
 }
 """What the vendor's formats look like; one that ends in `-list` is a list of the format before it."""
 

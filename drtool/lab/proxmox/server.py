@@ -32,6 +32,7 @@ class NodeServer(ThreadingHTTPServer):
         self.dispatch = dispatch
         self.node = node
         self.context = context
+        self._stopped = False
         super().__init__(("127.0.0.1", port), _Handler)
 
     @property
@@ -47,7 +48,11 @@ class NodeServer(ThreadingHTTPServer):
 
     def verify_request(self, request: object, client_address: object) -> bool:  # noqa: ARG002 - the library's shape
         """Tell whether the node runs at all."""
-        return self.dispatch.is_online(self.node)
+        return self.is_up()
+
+    def is_up(self) -> bool:
+        """Tell whether the node runs, and has not been stopped."""
+        return not self._stopped and self.dispatch.is_online(self.node)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - the library's shape
         """Say nothing of connections that end in between; what else happens is a fault of ours, and told."""
@@ -59,7 +64,8 @@ class NodeServer(ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     def stop(self) -> None:
-        """Answer no more."""
+        """Answer no more, on connections that are open neither."""
+        self._stopped = True
         self.shutdown()
         self.server_close()
 
@@ -82,12 +88,15 @@ class _Handler(BaseHTTPRequestHandler):
         """Write no log: what was asked stands in the list of calls."""
 
     def _answer(self) -> None:
+        if not self.server.is_up():
+            self._cut()
+            return
         try:
             incoming = self._incoming()
             answer = self.server.dispatch.answer(incoming)
         except AnswerError as error:
             answer = Answer.of_error(error)
-        if answer.cut:
+        if answer.cut or not self.server.is_up():
             self._cut()
         else:
             self._send(answer)
