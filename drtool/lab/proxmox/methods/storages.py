@@ -44,7 +44,7 @@ def of_node(asked: Asked) -> Json:
         raise wrong({"storage": "No such storage."})
     rows = []
     for name, config in state.storages.items():
-        wanted = split(given.get("content", "")) if state.is_at(name, given["node"]) or "content" not in given else []
+        wanted = split(given.get("content", "")) if state.is_at(name, given["node"]) else []
         if given.get("storage") not in {None, name} or not may(state, asked.who, f"/storage/{name}", *_SEES):
             continue
         if ("content" in given and not set(wanted) & set(split(config["content"]))) or (given.get("enabled") and config.get("disable")):
