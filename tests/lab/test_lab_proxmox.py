@@ -118,7 +118,9 @@ def test_a_ticket_needs_its_proof_to_change_anything_and_ends(pve: PveLab) -> No
         ("/nodes/pve2/qemu/100/config", "GET", None, 500, "Configuration file 'nodes/pve2/qemu-server/100.conf' does not exist"),
         ("/nodes/pve1/lxc/100/config", "GET", None, 500, "Configuration file 'nodes/pve1/lxc/100.conf' does not exist"),
         ("/nodes/pve9/time", "GET", None, 500, "hostname lookup 'pve9' failed"),
-        ("/nodes/pve1/storage/floppy/status", "GET", None, 500, "storage 'floppy' does not exist"),
+        ("/nodes/pve1/storage/floppy/content", "GET", None, 500, "storage 'floppy' does not exist"),
+        ("/nodes/pve1/storage/floppy/status", "GET", None, 400, "Parameter verification failed."),
+        ("/nodes/pve1/storage?storage=floppy", "GET", None, 400, "Parameter verification failed."),
         ("/access/roles", "POST", b"roleid=mine", 403, "Permission check failed (/access, Sys.Modify)"),
         ("/storage/nas", "GET", None, 403, "Permission check failed (/storage/nas, Datastore.Allocate)"),
         ("/nodes/pve1/time?node=pve2", "GET", None, 400, "Parameter verification failed."),
@@ -284,13 +286,16 @@ def test_snapshots_follow_each_other_and_leave(pve: PveLab) -> None:
     token = pve.new_token(["VM.Snapshot", "VM.Audit", "Sys.Audit"])
     place = "/nodes/pve1/qemu/100/snapshot"
     for name in ("first", "second"):
-        assert pve.ask(place, "POST", given={"snapname": name, "description": f"the {name}"}, token=token).status == 200
+        given = {"snapname": name, "description": f"the {name}", "vmstate": "1" if name == "second" else "0"}
+        assert pve.ask(place, "POST", given=given, token=token).status == 200
     assert ended(pve, pve.ask(place, "POST", given={"snapname": "first"}, token=token)) == "snapshot name 'first' already used"
     assert told(pve.ask(place, "POST", given={"snapname": "current"}, token=token)) == (
         500, "unable to use snapshot name 'current' (reserved name)"
     )  # fmt: skip
     rows = pve.ask(place).data
-    assert [(row["name"], row.get("parent")) for row in rows] == [("first", None), ("second", "first"), ("current", "second")]
+    assert [(row["name"], row.get("parent"), row.get("vmstate")) for row in rows] == [
+        ("first", None, 0), ("second", "first", 1), ("current", "second", None)
+    ]  # fmt: skip
     kept = pve.ask("/nodes/pve1/qemu/100/config", given={"snapshot": "second"}).data
     assert (kept["scsi0"], kept["parent"], "description" in kept) == ("local-zfs:vm-100-disk-0,size=32G", "first", True)
     assert pve.ask(f"{place}/first", "DELETE", token=token).status == 200
@@ -392,6 +397,41 @@ def test_a_storage_that_is_dead_and_clocks_that_differ(pve: PveLab) -> None:
     pve.state.nodes["pve2"].skew_seconds = 600
     clocks = [pve.ask(f"/nodes/{node}/time").data["time"] for node in ("pve1", "pve2")]
     assert 590 < clocks[1] - clocks[0] < 700
+
+
+@pytest.mark.parametrize(
+    ("privileges", "backups", "disks"),
+    [
+        (["Datastore.Audit", "VM.Audit"], False, False),  # whoever only looks is told of no backup, and not that he is not told
+        (["Datastore.AllocateSpace"], False, False),
+        (["Datastore.AllocateSpace", "VM.Backup"], True, False),
+        (["Datastore.Audit", "VM.Config.Disk"], False, True),
+        (["Datastore.Allocate", "Datastore.Audit"], True, True),
+    ],
+)
+def test_what_lies_on_a_storage_is_told_to_whoever_may_use_it(pve: PveLab, privileges: list[str], *, backups: bool, disks: bool) -> None:
+    token = pve.new_token(privileges)
+    assert len(pve.ask("/nodes/pve1/storage/nas/content", token=token).data) == (4 if backups else 0)
+    own = pve.ask("/nodes/pve1/storage/local-zfs/content", token=token).data
+    other = pve.ask("/nodes/pve2/storage/local-zfs/content", token=token).data
+    assert {row["vmid"] for row in own} == ({100, 101, 102, 103, 104, 200} if disks else set())
+    assert {row["vmid"] for row in other} == ({105, 201, 202} if disks else set())
+    volume = pve.state.volumes[-1]["volid"]
+    assert pve.ask(f"/nodes/pve1/storage/nas/content/{volume}", token=token).status == (200 if backups else 403)
+
+
+def test_the_storages_of_a_node(pve: PveLab) -> None:
+    pve.state.storages["nas"]["nodes"] = "pve2"
+    pve.state.storages["pbs"]["disable"] = 1
+    rows = {row["storage"]: row["enabled"] for row in pve.ask("/nodes/pve1/storage").data}
+    assert rows == {"local": 1, "local-zfs": 1, "nas": 0, "pbs": 0}, "also what it has not, or what is switched off"
+    assert [row["storage"] for row in pve.ask("/nodes/pve1/storage", given={"content": "backup"}).data] == ["local"]
+    assert [row["storage"] for row in pve.ask("/nodes/pve2/storage", given={"content": "backup"}).data] == ["local", "nas"]
+    assert "pbs" not in {row["storage"] for row in pve.ask("/nodes/pve1/storage", given={"enabled": "1"}).data}
+    formats = {row["storage"]: row["formats"]["supported"] for row in pve.ask("/nodes/pve2/storage", given={"format": "1"}).data}
+    assert (formats["local"], formats["local-zfs"]) == (["qcow2", "raw", "subvol", "vmdk"], ["raw", "subvol"])
+    assert pve.ask("/nodes/pve2/storage", given={"target": "pve1"}).data == [], "nothing that is shared is on both"
+    assert told(pve.ask("/nodes/pve1/storage/nas/content")) == (500, "storage 'nas' is not available on node 'pve1'")
 
 
 def test_it_is_all_there_when_it_is_started_again(tmp_path: Path) -> None:

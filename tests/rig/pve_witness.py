@@ -25,8 +25,9 @@ BY_THE_WORK: Final = frozenset(
         "/access/acl",
     }
     | {"/access/users/{userid}/token/{tokenid}", "/nodes/{node}/qemu/{vmid}/config", "/nodes/{node}/lxc/{vmid}/config"}
+    | {"/nodes/{node}/storage", "/nodes/{node}/storage/{storage}/status"}
 )
-"""Calls whose work too may find that a parameter is wrong: taken, no such task, job or role, two that exclude each other."""
+"""Calls whose work too may find that a parameter is wrong: taken, no such task, job, storage or role, two that exclude each other."""
 
 
 @dataclass

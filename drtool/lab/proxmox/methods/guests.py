@@ -38,7 +38,7 @@ def of_node(kind: str) -> Json:
 
     def work(asked: Asked) -> Json:
         return [
-            row(guest, asked.state)
+            row(guest, asked.state) | ({"qmpstatus": "running" if guest.running else "stopped"} if asked.given.get("full") else {})
             for guest in asked.state.guests.values()
             if guest.kind == kind and guest.node == asked.given["node"] and may(asked.state, asked.who, f"/vms/{guest.number}", "VM.Audit")
         ]

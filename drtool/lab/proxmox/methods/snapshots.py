@@ -22,7 +22,7 @@ def listed(kind: str) -> Json:
         guest = _guest(asked, kind)
         rows = [
             {"name": name, "description": each.get("description", ""), "snaptime": each["snaptime"], **_parent(each)}
-            | ({"vmstate": 0} if kind == QEMU else {})
+            | ({"vmstate": int("vmstate" in each)} if kind == QEMU else {})
             for name, each in guest.snapshots.items()
         ]
         now = {
@@ -49,7 +49,8 @@ def add(kind: str) -> Json:
             return _task(asked, guest, "snapshot", "", error=error)
         kept = {key: value for key, value in guest.config.items() if key not in _NOT_KEPT}
         described = {"description": asked.given["description"]} if "description" in asked.given else {}
-        guest.snapshots[name] = {**kept, **_parent(guest.config), **described, "snaptime": asked.cluster.now()}
+        memory = {"vmstate": f"local-zfs:vm-{guest.number}-state-{name}"} if asked.given.get("vmstate") and guest.running else {}
+        guest.snapshots[name] = {**kept, **_parent(guest.config), **described, **memory, "snaptime": asked.cluster.now()}
         guest.config["parent"] = name
         return _task(asked, guest, "snapshot", f"snapshotting 'drive' ({name})")
 
