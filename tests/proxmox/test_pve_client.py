@@ -317,6 +317,15 @@ def test_whatever_another_program_answers_is_an_error_of_ours(tmp_path: Path, bo
         client.get("version")
 
 
+def test_an_answer_that_does_not_come_is_not_waited_for(pve: PveLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = FixedClock()
+    client = client_of(pve, clock)
+    pve.faults({"path": "/version", "kind": "slow", "seconds": 20, "call": 0})
+    monkeypatch.setattr("drtool.sources.proxmox.client.QUESTION_SECONDS", 0.3)
+    with pytest.raises(Unavailable, match="did not end within"):
+        client.get("version")
+
+
 def test_nobody_is_led_elsewhere(pve: PveLab, tmp_path: Path) -> None:
     (tmp_path / "web").mkdir()
     headers = {"Location": f"{pve.url}/api2/json/version"}
