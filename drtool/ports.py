@@ -352,14 +352,32 @@ class Inspection:
     the address of the one in service. Only what can be an address of another machine is believed."""
 
 
-class Source(Protocol):
+class Platform(Protocol):
+    """One configured platform that can be asked what is there, and is never changed by that.
+
+    A kind of which this release stores nothing yet is no more than this; each other one is a `Source`.
+    """
+
+    name: str
+    kind: str
+
+    def existing(self) -> Stock:
+        """Tell of everything there that could be protected, whether a set does or not; reads only.
+
+        Asks for many as often as for few, where the platform tells of many at once. Each bears the name that a workload of it has or would
+        have. What could not be asked is in the answer with its problem.
+        """
+
+    def examine(self) -> tuple[Finding, ...]:
+        """Answer `doctor`."""
+
+
+class Source(Platform, Protocol):
     """One configured platform that can be asked for data and can take it back.
 
     Killed anywhere, a source leaves only what `leftovers` finds again by its label; every method may be repeated.
     """
 
-    name: str
-    kind: str
     runner: Runner
     """Where hooks `on` this source run."""
 
@@ -374,12 +392,6 @@ class Source(Protocol):
 
     def try_reading(self, workloads: Sequence[Workload]) -> Mapping[str, TriedReading]:
         """Try to read what lies uppermost in workloads, within bounds; one that cannot be tried so is not in the answer."""
-
-    def existing(self) -> Stock:
-        """Tell of everything there that could be protected, whether a set does or not; reads only, and asks for many as often as for few.
-
-        Each bears the name that a workload of it has or would have. What could not be asked is in the answer with its problem.
-        """
 
     def snapshot(
         self, workload: Workload, label: str, *, together: Sequence[Workload] = (), keep_until: datetime | None = None
@@ -455,9 +467,6 @@ class Source(Protocol):
         Such a leftover is `native`, and tells its `store` and the locator of its place. It is released like any other: who asks has made
         sure that no manifest names it.
         """
-
-    def examine(self) -> tuple[Finding, ...]:
-        """Answer `doctor`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -850,6 +859,22 @@ class SourceKind:
     facts: KindFacts = field(default_factory=KindFacts)
     checks: Callable[[], tuple[Check, ...]] = tuple
     check_keys: Callable[[], Mapping[str, type[Any]]] = dict
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformKind:
+    """A platform that is looked at, and of which this release stores nothing: `inventory` and `doctor` ask it, and nobody else.
+
+    `stores_not` are what it consists of, in words that begin a sentence. `grants` give, for settings, the commands of the platform that
+    make a login with no more rights than is built here needs.
+    """
+
+    name: str
+    make: Callable[[SourceRequest], Platform]
+    settings: Callable[[], type[Any]]
+    stores_not: str
+    grants: Callable[[Settings], tuple[str, ...]]
+    facts: KindFacts = field(default_factory=KindFacts)
 
 
 class Notifier(Protocol):

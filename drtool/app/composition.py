@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from drtool import __version__
+from drtool.app.notifying import notifier_keys
 from drtool.model.kind import KindFacts
 from drtool.policy.kinds import Kinds
-from drtool.ports import SourceKind, SourceRequest
+from drtool.ports import PlatformKind, SourceKind, SourceRequest
 from drtool.sources.files.kind import FILES
+from drtool.sources.proxmox.kind import PROXMOX
 from drtool.sources.stream.kind import STREAM
 from drtool.sources.truenas.kind import TRUENAS
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from drtool.model.policy import Policy, RepositoryPolicy, SourcePolicy
     from drtool.model.standing import Adoption
     from drtool.planning.own import OwnPlace
-    from drtool.ports import Check, Clock, ImmutableStore, Notifier, RemoteRunner, Runner, SecretStore
+    from drtool.ports import Check, Clock, ImmutableStore, RemoteRunner, Runner, SecretStore
     from drtool.repositories.restic.repository import ResticRepository
 
 
@@ -37,7 +39,15 @@ SOURCES: Mapping[str, SourceKind] = {
 }
 """Every kind of source, a line each: what it brings along it says itself."""
 
-FACTS: Mapping[str, KindFacts] = {name: kind.facts for name, kind in SOURCES.items()}
+LOOKED_AT: Mapping[str, PlatformKind] = {kind.name: kind for kind in (PROXMOX,)}
+"""Every kind of platform that is only looked at."""
+
+
+def _kinds() -> Mapping[str, SourceKind | PlatformKind]:
+    return {**SOURCES, **LOOKED_AT}
+
+
+FACTS: Mapping[str, KindFacts] = {name: kind.facts for name, kind in _kinds().items()}
 
 
 def make_notary(policy: Policy, *, state_directory: str, standing_in: Adoption | None = None, for_another: bool = False) -> Notary:
@@ -84,10 +94,13 @@ def make_adapters(
     local = LocalRunner()
     own = places_of_our_own(policy, state_directory)
     store = secrets or make_secrets()
-    sources = {
-        name: SOURCES[source.kind].make(_request(source, policy, local=local, clock=clock, secrets=store, notary=notary, own=own))
+    requests = {
+        name: _request(source, policy, local=local, clock=clock, secrets=store, notary=notary, own=own)
         for name, source in policy.sources.items()
     }
+    kind_of = {name: source.kind for name, source in policy.sources.items()}
+    sources = {name: SOURCES[kind_of[name]].make(request) for name, request in requests.items() if kind_of[name] in SOURCES}
+    looked_at = {name: LOOKED_AT[kind_of[name]].make(request) for name, request in requests.items() if name not in sources}
     folder = MemoryFolder(state_directory, policy.repositories)
 
     def met(name: str) -> bool:
@@ -127,6 +140,7 @@ def make_adapters(
     return Adapters(
         policy=policy,
         sources=sources,
+        looked_at=looked_at,
         repositories=repositories,
         checks=make_checks(),
         clock=clock,
@@ -237,36 +251,13 @@ def _check_keys() -> Mapping[str, type[BaseModel]]:
     return {**CHECKS, **{name: keys for kind in SOURCES.values() for name, keys in kind.check_keys().items()}}
 
 
-def _notifier_keys() -> Mapping[str, type[BaseModel]]:
-    from drtool.notify.schema import NOTIFIERS
-
-    return NOTIFIERS
-
-
-def make_notifiers(policy: Policy) -> tuple[Notifier, ...]:
-    """Build whoever is told how things ended; their secrets are looked up when they are told."""
-    if not policy.notify:
-        return ()
-    from drtool.engine.guarded import Guarded
-    from drtool.notify.apprise import AppriseNotifier
-    from drtool.notify.email import EmailNotifier
-    from drtool.notify.healthchecks import HealthchecksNotifier
-    from drtool.notify.metrics import MetricsNotifier
-    from drtool.notify.ntfy import NtfyNotifier
-    from drtool.notify.webhook import WebhookNotifier
-
-    known = (HealthchecksNotifier, WebhookNotifier, NtfyNotifier, EmailNotifier, AppriseNotifier, MetricsNotifier)
-    kinds: dict[str, Callable[..., Notifier]] = {each.kind: each for each in known}
-    secrets = make_secrets()
-    return tuple(Guarded(kinds[each.kind](each.name, each.settings, secrets)) for each in policy.notify)
-
-
 KINDS = Kinds(
-    sources=lambda: {name: kind.settings() for name, kind in SOURCES.items()},
+    sources=lambda: {name: kind.settings() for name, kind in _kinds().items()},
     selectors=lambda: {name: kind.selector() for name, kind in SOURCES.items()},
     places=lambda: {name: kind.place() for name, kind in SOURCES.items()},
     checks=_check_keys,
-    notifiers=_notifier_keys,
+    notifiers=notifier_keys,
+    looked_at=lambda: {name: kind.stores_not for name, kind in LOOKED_AT.items()},
     nodes=lambda: frozenset(name for name, kind in SOURCES.items() if kind.facts.nodes),
     inside=lambda: frozenset(name for name, kind in SOURCES.items() if kind.facts.runs_hooks_inside),
     quiesces=lambda: frozenset(name for name, kind in SOURCES.items() if kind.facts.quiesces),

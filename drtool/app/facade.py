@@ -254,6 +254,10 @@ class App:
         """Ask every source, repository, sandbox and key whether a run and a restore would work."""
         return verbs.doctor.doctor(self._runtime, tuple(subjects))
 
+    def grants(self, source: str) -> tuple[str, ...]:
+        """Return the commands of a source's own platform that make a login with the rights that drtool needs there, and no more."""
+        return verbs.doctor.grants(self._runtime, source)
+
     def state_openings(self) -> tuple[Opening, ...]:
         """Return by whom else the state directory may be written: what is told of schedules and runs is read there."""
         return verbs.history.state_openings(self._runtime)

@@ -69,9 +69,10 @@ class Operator:
     def notifiers(self, policy: Policy) -> tuple[Notifier, ...]:
         if not policy.notify:
             return ()
-        from drtool.app.composition import make_notifiers
+        from drtool.app.composition import make_secrets
+        from drtool.app.notifying import make_notifiers
 
-        return make_notifiers(policy)
+        return make_notifiers(policy, make_secrets())
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,8 @@ def needs_more(policy: Policy, facts: Mapping[str, KindFacts]) -> bool:
 
     What a command writes, nobody knows; rclone writes renewed tokens into its configuration.
     """
-    mounted = any(not facts.get(source.kind, KindFacts()).directories for source in policy.sources.values())
+    known = [facts.get(source.kind, KindFacts()) for source in policy.sources.values()]
+    mounted = any(not each.directories and not each.only_looked_at for each in known)
     hooks = any(
         hook for each in policy.sets.values() for hooks in (getattr(each.hooks, one.name) for one in fields(each.hooks)) for hook in hooks
     )

@@ -8,6 +8,8 @@ from drtool.policy.limits import MOST_TOLD
 
 Path = tuple[str | int, ...]
 
+PHASES = ("before", "after", "before_restore", "after_restore", "on_failure")
+"""The hooks of a set."""
 SECTIONS = ("repositories", "sources", "sets", "sandboxes", "drills")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -21,8 +21,20 @@ from drtool.model.plan import Destination, Landed, Restored
 from drtool.model.point import Artifact, Member
 from drtool.model.policy import Settings
 from drtool.model.workload import LOCAL, NATIVE, QUIET, Leftover, Snapshot, Workload
-from drtool.ports import ArtifactRequest, Inspection, Landing, LandRequest, PutResult, RecallRequest, ReserveRequest, Runner, Source
+from drtool.ports import (
+    ArtifactRequest,
+    Inspection,
+    Landing,
+    LandRequest,
+    Platform,
+    PutResult,
+    RecallRequest,
+    ReserveRequest,
+    Runner,
+    Source,
+)
 from drtool.sources.sandbox_only import SandboxOnly
+from drtool.testing.platform_contract import PlatformContract
 
 Noun = TypeVar("Noun")
 _LOOKS = 50
@@ -61,7 +73,7 @@ Content = dict[str, dict[str, bytes]]
 """By artifact that is stored: its files by relative name; what is one file or one stream has the empty name."""
 
 
-class SourceContract(ABC):
+class SourceContract(PlatformContract):
     """What every source promises; inherit it and give a `subject` fixture and `observe` and `spoil`.
 
     Nothing in it knows files, but for the ways of looking that a source without them gives itself: `look` and `stranger`.
@@ -71,6 +83,14 @@ class SourceContract(ABC):
     @abstractmethod
     def subject(self, tmp_path: Path) -> Subject:
         """Return a fresh source whose selector matches at least one workload."""
+
+    @pytest.fixture
+    def platform(self, subject: Subject) -> Platform:
+        return subject.source
+
+    @pytest.fixture
+    def seen(self, subject: Subject) -> Callable[[], object]:
+        return lambda: self.observe(subject)
 
     @abstractmethod
     def observe(self, subject: Subject) -> object:
@@ -109,15 +129,6 @@ class SourceContract(ABC):
         assert "does not exist" in workload.problem
         with pytest.raises(Refused):
             subject.source.snapshot(workload, f"{RUN}/1")
-
-    def test_everything_that_exists_has_a_name_of_its_own(self, subject: Subject) -> None:
-        """Whoever only looks must not change anything, either."""
-        before = self.observe(subject)
-        names = [each.name for each in subject.source.existing().existing]
-        assert names
-        assert len(set(names)) == len(names)
-        assert all(name == subject.source.name or name.startswith(f"{subject.source.name}:") for name in names)
-        assert self.observe(subject) == before
 
     def test_the_same_label_gives_the_same_snapshot(self, subject: Subject) -> None:
         workload = subject.source.discover(subject.selector)[0]

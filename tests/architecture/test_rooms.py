@@ -60,11 +60,13 @@ def outside(places: set[str], *rooms: str) -> set[str]:
         ("time", CLOCK_ROOMS),
         (
             "threading",
-            (*CLOCK_ROOMS, "repositories/restic/client.py", "sources/truenas/api/client.py", "staging/settle.py"),
+            (*CLOCK_ROOMS, "repositories/restic/client.py", "sources/truenas/api/client.py", "staging/settle.py", "lab/proxmox/"),
         ),  # shared by steps
         ("concurrent", CLOCK_ROOMS),
         ("signal", CLOCK_ROOMS),
         ("websockets", ("sources/truenas/", "lab/truenas/")),
+        ("proxmoxer", ("sources/proxmox/client.py",)),
+        ("requests", ("sources/proxmox/client.py", "sources/proxmox/tls.py")),
         ("croniter", ("planning/", "policy/")),
     ],
 )

@@ -16,7 +16,11 @@ CALLED_BY_OTHERS = {
     "__init__.py __getattr__",  # Python's own
     "checks/web.py _Timed.readinto",  # called by the standard library
     "checks/web.py _Stream.makefile",
+    "lab/proxmox/server.py NodeServer.verify_request",
+    "lab/proxmox/server.py NodeServer.handle_error",
+    "lab/proxmox/server.py _Handler.log_message",
     "notify/metrics.py _Given.collect",  # called by the library of Prometheus
+    "sources/proxmox/tls.py Door.cert_verify",  # called by requests
     "cli/main.py LazyGroup.list_commands",  # called by click
     "cli/main.py LazyGroup.get_command",
     "cli/main.py LazyGroup.format_commands",

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from drtool.app.composition import make_notifiers
+from drtool.app.composition import make_secrets
+from drtool.app.notifying import make_notifiers
 from drtool.engine.guarded import Guarded
 from drtool.model.errors import DrtoolError, Refused
 from drtool.model.policy import NotifierPolicy, Policy
@@ -47,7 +48,7 @@ ODD = {
 def _made(settings: dict[str, Any]) -> Notifier:
     kind = settings["kind"]
     rest = {name: value for name, value in settings.items() if name != "kind"}
-    (made,) = make_notifiers(Policy("home", "", {}, {}, {}, notify=(NotifierPolicy(kind, f"{kind} 1", rest),)))
+    (made,) = make_notifiers(Policy("home", "", {}, {}, {}, notify=(NotifierPolicy(kind, f"{kind} 1", rest),)), make_secrets())
     return made
 
 

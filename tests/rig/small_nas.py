@@ -196,7 +196,7 @@ class SmallNas:
 
     def do_auth_me(self) -> dict[str, Any]:
         roles = ["DATASET_WRITE", "DATASET_DELETE", "SNAPSHOT_WRITE", "SNAPSHOT_DELETE", "POOL_READ", "FILESYSTEM_ATTRS_READ"]
-        return {"privilege": {"roles": {"$set": roles}}}
+        return {"pw_name": "drtool", "privilege": {"roles": {"$set": roles}}}
 
     def do_pool_query(self) -> list[Any]:
         return [{"name": "tank", "healthy": True, "status": "ONLINE"}]

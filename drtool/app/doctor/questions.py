@@ -50,7 +50,9 @@ def doctor(runtime: Runtime, subjects: tuple[str, ...] = ()) -> tuple[Finding, .
     policy, adapters = runtime.policy, runtime.adapters
     for subject in subjects:  # a slip that asks nothing must not say that all is well
         named(
-            subject, (*adapters.repositories, *adapters.sources, *policy.sandboxes, *policy.drills), "repository, source, sandbox or drill"
+            subject,
+            (*adapters.repositories, *adapters.platforms, *policy.sandboxes, *policy.drills),
+            "repository, source, sandbox or drill",
         )
     with working(runtime):
         known = look(runtime, subjects)

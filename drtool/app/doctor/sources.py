@@ -26,8 +26,9 @@ def sources(known: Known) -> Iterable[Part]:
     """Ask each source whether it answers and has what is needed; also those that a sandbox that was named is on."""
     sandboxes = (known.policy.sandboxes[name] for name in known.subjects if name in known.policy.sandboxes)
     named = (source for each in sandboxes for source in each.places)
-    for name in dict.fromkeys((*known.sources, *named)):
-        yield Part(f"source {name}", known.adapters.sources[name].examine)
+    platforms = known.adapters.platforms
+    for name in dict.fromkeys((*known.asked_of(platforms), *named)):
+        yield Part(f"source {name}", platforms[name].examine)
 
 
 def machines(known: Known) -> Iterable[Part]:

@@ -1,0 +1,1 @@
+"""What the cluster does, by the part of the interface it stands in."""

@@ -1,0 +1,1 @@
+"""A cluster of Proxmox VE over its own HTTP API; looked at, and not yet stored."""

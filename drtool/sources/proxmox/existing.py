@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from drtool.model.errors import DrtoolError, Interrupted, NotFound, Unavailable
+from drtool.model.ledger import Existing, Stock
+from drtool.sources.proxmox import door
+from drtool.sources.proxmox.client import ApiClient
+from drtool.sources.proxmox.guests import Guest, Listed, read_guests
+from drtool.sources.proxmox.hindrances import hindrances
+from drtool.sources.proxmox.jobs import Jobs, read_jobs
+from drtool.sources.proxmox.privileges import is_shown_every_guest, read_privileges
+
+_NOT_LOOKED_AT = "the cluster's own configuration (/etc/pve: users, storages, network, jobs) is not looked at, and in no backup of a guest"
+
+
+def existing(client: ApiClient) -> Stock:
+    """Return every guest of a cluster, each with what its backups lack and which job of the platform takes it.
+
+    Guests, nodes, jobs and rights come of one question each; a configuration is asked of each guest, as the platform tells none of many.
+    """
+    whole = is_shown_every_guest(read_privileges(client))
+    listed, jobs = read_guests(client), read_jobs(client)
+    silent = {node: f"its node {node} is offline" for node, online in listed.nodes.items() if not online}
+    found = [_existing(client, guest, jobs, silent) for guest in listed.guests]
+    return Stock((*found, *_untold(client, listed, whole=whole)), (_NOT_LOOKED_AT, *_told(jobs, listed, whole=whole)))
+
+
+def _existing(client: ApiClient, guest: Guest, jobs: Jobs, silent: dict[str, str]) -> Existing:
+    """Return one guest; `silent` are the nodes that do not answer, which grows by the one of this guest where it does not."""
+    told: tuple[str, ...] = ()
+    problem = silent.get(guest.node, "")
+    if not problem:
+        try:
+            told = hindrances(_config(client, guest), guest.vmid)
+        except Interrupted:
+            raise
+        except Unavailable as error:
+            problem = silent[guest.node] = f"its node {guest.node} does not answer: {error.what}"
+        except NotFound:
+            problem = "it was moved or removed while it was looked at: look again"
+        except DrtoolError as error:
+            problem = error.what
+    lock = f"locked: {guest.lock}" if guest.lock else ""
+    note = "; ".join(filter(None, (guest.words, lock, *told, jobs.words_of(guest))))
+    problem = "; ".join((guest.words, f"{problem}, so what its backups lack is not known", jobs.words_of(guest))) if problem else ""
+    return Existing(f"{client.source}:{guest.vmid}", guest.kind, note=note, problem=problem)
+
+
+def _config(client: ApiClient, guest: Guest) -> dict[str, object]:
+    path = ("nodes", guest.node, guest.type, guest.vmid, "config")
+    return dict(door.mapping(client.get(*path), "/".join(map(str, ("", *path))), client.source))
+
+
+def _untold(client: ApiClient, listed: Listed, *, whole: bool) -> list[Existing]:
+    """Return a line for what may be there and was not told: no silence is taken for nothing."""
+    why = []
+    if not whole:
+        why.append("whether there are more guests was not told: the token lacks VM.Audit on all of /vms")
+    if listed.unreadable:
+        why.append(f"{listed.unreadable} entries of its listing could not be read, or stand there twice")
+    return [Existing(f"{client.source}:guests", "guests", problem="; ".join(why))] if why else []
+
+
+def _told(jobs: Jobs, listed: Listed, *, whole: bool) -> tuple[str, ...]:
+    known = {guest.vmid for guest in listed.guests}
+    hidden = jobs.strangers(known)
+    unlisted = sorted(jobs.in_none - known - {0})
+    if unlisted and whole:
+        hidden += (f"guests that it does not list are in no backup job of Proxmox: {', '.join(map(str, unlisted[:4]))}",)
+    return (*filter(None, (jobs.untold,)), *hidden)
