@@ -374,9 +374,9 @@ class App:
         """Open a repository with the key in a file alone, read a manifest, and record that; there is no plan, as for `key_add`."""
         return verbs.keys.key_prove(self._runtime, repository, file)
 
-    def key_remove(self, repository: str, key: str, *, last: bool = False) -> RemovedKey:
+    def key_remove(self, repository: str, key: str, *, anyway: bool = False) -> RemovedKey:
         """Remove a key that nothing of the policy opens the repository with; there is no plan, as for `key_add`."""
-        return verbs.keys.key_remove(self._runtime, repository, key, last=last)
+        return verbs.keys.key_remove(self._runtime, repository, key, anyway=anyway)
 
     def key_rotate(self, repository: str) -> RotatedKey:
         """Replace the key in a repository's own key file by a fresh one; there is no plan, as for `key_add`."""

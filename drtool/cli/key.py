@@ -89,18 +89,18 @@ def prove(context: click.Context, repository: str | None, file: str) -> int:
 @command.command("remove")
 @click.argument("repository", metavar="REPOSITORY")
 @click.argument("key", metavar="KEY")
-@click.option("--last", is_flag=True, help="Though no key but the one in use is left then.")
+@click.option("--anyway", is_flag=True, help="Though no proven key but the one in use is left then, or a key of the policy is not at hand.")
 @click.pass_context
-def remove(context: click.Context, repository: str, key: str, last: bool) -> int:  # noqa: FBT001 - click's shape
-    """Remove a key that was lost, or whose owner has gone: KEY is its id in `key list`, or the beginning of it.
+def remove(context: click.Context, repository: str, key: str, anyway: bool) -> int:  # noqa: FBT001 - click's shape
+    """Remove a key that was lost, or whose owner has gone: KEY is its id in `key list`, or the whole one of restic.
 
     Refused for the key in use (key rotate replaces that), for one that a drill or another machine of the policy opens the repository
-    with, and for the last besides the one in use.
+    with, and where no other is left that was ever proven.
     """
     from drtool.cli.render.keys import removed_lines  # noqa: PLC0415
 
     session = open_session(context)
-    removed = session.app().key_remove(repository, key, last=last)
+    removed = session.app().key_remove(repository, key, anyway=anyway)
     session.answer("removed_key", removed, lambda: removed_lines(removed))
     return exits.SUCCEEDED
 

@@ -42,14 +42,18 @@ def make_above(file_system: FileSystem, move: Move, *, staging: str, scratch: st
 
 
 def _put_in_place(file_system: FileSystem, pairs: tuple[tuple[str, str], ...]) -> None:
-    """Rename the outermost folder that is still missing; those that a neighbour made meanwhile, restored beside this one, are as good."""
+    """Rename the outermost folder that is still missing; those that a neighbour made meanwhile, restored beside this one, are as good.
+
+    A link that stands there now is none: it could lead anywhere.
+    """
     doubled: list[str] = []
     for made, folder in pairs:
         try:
             rename_all(file_system, ((made, folder),))
             break
         except Conflict:
-            if inside_of(folder) not in file_system.look((inside_of(folder),)):
+            found = file_system.look((folder,)).get(folder)
+            if found is not None and found.type != "d":
                 raise
             doubled.append(made)
     for made in reversed(doubled):

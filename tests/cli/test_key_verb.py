@@ -56,7 +56,7 @@ def test_a_key_from_its_making_to_its_proof(world: KeyWorld) -> None:
     (listing,) = document["keys"]
     assert [bool(key["last_proven"]) for key in listing["keys"]] == [False, True]
     assert call(world, "key", "remove", "near", listing["keys"][1]["id"]).returncode == 6
-    removed = json.loads(call(world, "key", "remove", "near", listing["keys"][1]["id"], "--last", "--json").stdout)
+    removed = json.loads(call(world, "key", "remove", "near", listing["keys"][1]["id"], "--anyway", "--json").stdout)
     assert (removed["format"], removed["left"]) == ("drtool.removed_key/1", 1)
     rotated = json.loads(call(world, "key", "rotate", "near", "--json").stdout)
     assert rotated["format"] == "drtool.rotated_key/1"

@@ -147,7 +147,9 @@ def test_a_neighbour_that_makes_the_same_folders_is_no_conflict(base: Path, othe
     assert sorted(os.listdir(base)) == [HOUSE[0], "staging"]
 
 
-def test_what_is_no_folder_in_its_place_is_a_conflict(base: Path) -> None:
+@pytest.mark.parametrize("kind", ["file", "link"])
+def test_what_is_no_folder_in_its_place_is_a_conflict(base: Path, tmp_path: Path, kind: str) -> None:
+    (tmp_path / "outside").mkdir()
     target = base.joinpath(*HOUSE)
     Path(f"{base}/staging{target}").mkdir(parents=True)
     stored(base / "staging", base)
@@ -156,12 +158,16 @@ def test_what_is_no_folder_in_its_place_is_a_conflict(base: Path) -> None:
     class FileFirst(LocalRunner):
         def run(self, command: Command, **options: Any) -> Completed:  # noqa: ANN401 - passed on
             if "drtool-rename" in command.argv:
-                (base / HOUSE[0]).write_text("somebody's")
+                if kind == "file":
+                    (base / HOUSE[0]).write_text("somebody's")
+                else:
+                    (base / HOUSE[0]).symlink_to(tmp_path / "outside")
             return super().run(command, **options)
 
     with pytest.raises(Conflict):
         make_above(FileSystem(FileFirst()), move, staging=f"{base}/staging", scratch=f"{base}/scratch", told=pytest.fail)
-    assert (base / HOUSE[0]).read_text() == "somebody's"
+    assert os.listdir(tmp_path / "outside") == []
+    assert kind == "link" or (base / HOUSE[0]).read_text() == "somebody's"
 
 
 def umask() -> int:

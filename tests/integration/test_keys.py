@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from drtool.model.errors import NotFound, PolicyError, Refused, UnknownName, WrongKey
-from drtool.model.secret import Secret
+from drtool.model.errors import Locked, NotFound, PolicyError, Refused, UnknownName, WrongKey
+from drtool.model.secret import Secret, SecretReference
 from drtool.planning.evidence import last_proof
 from drtool.repositories.restic.keys import ResticKeys
+from drtool.secrets.keyfile import ASIDE, FRESH
+from drtool.secrets.rotating_file import RotatingFile
 from tests.integration.key_world import LIVE, KeyWorld, make_key_world
 
 
@@ -230,11 +232,16 @@ def test_a_lost_key_is_removed(world: KeyWorld) -> None:
     world.policy["drills"] = {}
     app = world.app()
     added, lost = app.key_add("near")
-    app.key_add("near", name="the safe")
-    removed = world.app().key_remove("near", added.id[:5])
+    safe = world.escrow(app, "safe.key")
+    with pytest.raises(Refused, match="no key of near besides the one in use is left that was ever proven"):
+        world.app().key_remove("near", added.id)
+    assert world.opens(lost.reveal())
+    world.app().key_prove("near", str(safe))
+    removed = world.app().key_remove("near", added.id)
     assert (removed.id, removed.host, removed.left, removed.notes) == (added.id, "break-glass", 2, ())
     assert not world.opens(lost.reveal())
     assert world.opens(LIVE)
+    assert world.opens(safe.read_text().strip())
     with pytest.raises(UnknownName, match=f"no key `{added.id}`"):
         world.app().key_remove("near", added.id)
 
@@ -245,35 +252,58 @@ def test_a_key_that_is_needed_stays(newest: KeyWorld) -> None:
     (live,) = [key.id for key in listing.keys if key.current]
     (escrowed,) = [key.id for key in listing.keys if not key.current]
     with pytest.raises(Refused, match="is the key that this policy opens near with"):
-        newest.app().key_remove("near", live)
+        newest.app().key_remove("near", live, anyway=True)
     with pytest.raises(Refused, match="is the key of the drill escrowed"):
-        newest.app().key_remove("near", escrowed)
+        newest.app().key_remove("near", escrowed, anyway=True)
     with pytest.raises(Refused, match="append_only"):
-        newest.app(append_only=True).key_remove("near", escrowed)
-    for words in ("", "x", "0" * 64):
+        newest.app(append_only=True).key_remove("near", escrowed, anyway=True)
+    for words in ("", "x", escrowed[:7], f"{escrowed}zzzz", f"{escrowed}{'0' * 55}", "0" * 64, escrowed.upper() + "é"):
         with pytest.raises(UnknownName, match="no key"):
-            newest.app().key_remove("near", words)
+            newest.app().key_remove("near", words, anyway=True)
     newest.policy["drills"] = {}
-    with pytest.raises(Refused, match="only key of near besides the one in use"):
+    with pytest.raises(Refused, match="that was ever proven"):
         newest.app().key_remove("near", escrowed)
+    with pytest.raises(NotFound, match="remove a key"):
+        newest.app().key_remove("near", f"{escrowed}{'0' * 56}", anyway=True)
     assert newest.opens(file.read_text().strip())
-    assert newest.app().key_remove("near", escrowed, last=True).left == 1
+    assert newest.app().key_remove("near", escrowed, anyway=True).left == 1
     assert not newest.opens(file.read_text().strip())
     assert newest.opens(LIVE)
 
 
-def test_a_drill_whose_key_is_not_at_hand_is_told_of_a_removal(newest: KeyWorld) -> None:
+def test_a_drill_whose_key_is_not_at_hand_is_asked_for(newest: KeyWorld) -> None:
     file = newest.escrow(newest.app())
+    safe = newest.escrow(newest.app(), "safe.key")
+    newest.app().key_prove("near", str(safe))
     added, _passphrase = newest.app().key_add("near", name="paper")
     file.unlink()
-    (note,) = newest.app().key_remove("near", added.id).notes
+    with pytest.raises(Refused, match=rf"whether {added.id} is its key cannot be told"):
+        newest.app().key_remove("near", added.id)
+    (note,) = newest.app().key_remove("near", added.id, anyway=True).notes
     assert note == f"file:{file} of the drill escrowed is not at hand: if it holds the removed key, it opens nothing any more"
+
+
+@pytest.mark.parametrize("left", [FRESH, ASIDE])
+def test_nothing_is_removed_while_a_rotation_is_not_finished(newest: KeyWorld, left: str) -> None:
+    newest.policy["drills"] = {}
+    added, lost = newest.app().key_add("near")
+    newest.live.with_name(newest.live.name + left).touch(mode=0o600)
+    with pytest.raises(Refused, match="is not finished"):
+        newest.app().key_remove("near", added.id, anyway=True)
+    assert newest.opens(lost.reveal())
+
+
+def test_nothing_is_removed_beside_a_rotation(newest: KeyWorld) -> None:
+    newest.policy["drills"] = {}
+    added, lost = newest.app().key_add("near")
+    with RotatingFile(SecretReference("file", str(newest.live))).alone(), pytest.raises(Locked, match="being replaced"):
+        newest.app().key_remove("near", added.id, anyway=True)
+    assert newest.opens(lost.reveal())
 
 
 def test_a_repository_that_removes_nothing_is_not_believed(newest: KeyWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     newest.policy["drills"] = {}
     added, _passphrase = newest.app().key_add("near")
-    newest.app().key_add("near", name="paper")
     monkeypatch.setattr(ResticKeys, "remove", lambda *_of: None)
     with pytest.raises(Refused, match="still lists it"):
-        newest.app().key_remove("near", added.id)
+        newest.app().key_remove("near", added.id, anyway=True)

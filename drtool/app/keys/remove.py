@@ -1,29 +1,46 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Final
 
 from drtool.app.runtime import Runtime
-from drtool.app.working import working
+from drtool.app.working import alone_with
 from drtool.model.errors import Refused, UnknownName, WrongKey
-from drtool.model.key import RemovedKey, RepositoryKey
+from drtool.model.key import ID_CHARACTERS, RemovedKey, RepositoryKey
 from drtool.model.policy import Policy
 from drtool.model.secret import SecretReference
+from drtool.planning.keys import last_proofs
 from drtool.ports import KeyRing
+from drtool.secrets.rotating_file import RotatingFile
 
 RingWith = Callable[[SecretReference], KeyRing]
 
-
-def key_remove(runtime: Runtime, repository: str, key: str, *, last: bool = False) -> RemovedKey:
-    """Remove a key from a repository, by its id or the beginning of it; with `last` also the last that is not in use here."""
-    name = runtime.repository_named(repository)
-    with working(runtime):
-        return remove_key(runtime.policy, name, key, ring=runtime.adapters.key_ring(name), ring_with=runtime.ring_of(name), last=last)
+_AN_ID: Final = re.compile(f"[0-9a-f]{{{ID_CHARACTERS}}}|[0-9a-f]{{64}}")
 
 
-def remove_key(policy: Policy, repository: str, key: str, *, ring: KeyRing, ring_with: RingWith, last: bool) -> RemovedKey:
-    """Remove a key that nothing of the policy opens the repository with; already gone is UnknownName.
+def key_remove(runtime: Runtime, repository: str, key: str, *, anyway: bool = False) -> RemovedKey:
+    """Remove a key from a repository, by its id as `key_list` tells it or whole; no run of its sets may be going on.
 
-    Raises Refused where it is in use, where the repository only takes, and where no other would be left outside of this machine.
+    With `anyway` also where no proven key but the one in use is left then, or where a key of the policy is not at hand to be compared.
+    """
+    name, policy = runtime.repository_named(repository), runtime.policy
+    sets = tuple(each.name for each in policy.sets.values() if name in policy.repositories_of(each))
+    with alone_with(runtime, sets), _no_rotation(policy, name):
+        ring = runtime.adapters.key_ring(name)
+        proven = last_proofs(runtime.adapters.repositories[name].list())
+        return remove_key(policy, name, key, ring=ring, ring_with=runtime.ring_of(name), proven=proven, anyway=anyway)
+
+
+def remove_key(
+    policy: Policy, repository: str, key: str, *, ring: KeyRing, ring_with: RingWith, proven: Mapping[str, datetime], anyway: bool
+) -> RemovedKey:
+    """Remove a key that nothing of the policy opens the repository with; `proven` says by id when each last opened it alone.
+
+    Raises UnknownName for what is no key there; Refused where it is in use, where the repository only takes, and, but with `anyway`, where
+    nobody can tell or no other proven one would be left.
     """
     if policy.repositories[repository].append_only:
         raise Refused(
@@ -39,30 +56,48 @@ def remove_key(policy: Policy, repository: str, key: str, *, ring: KeyRing, ring
             hint=f"a fresh one in its place: drtool key rotate {repository}",
             safe="nothing was changed",
         )
-    notes = _require_unused(policy, repository, chosen, ring_with)
-    if not last and not any(each for each in keys if not each.current and each.id != chosen.id):
+    notes = _require_unused(policy, repository, chosen, ring_with, anyway=anyway)
+    if not anyway and not any(each.id in proven for each in keys if not each.current and each.id != chosen.id):
         raise Refused(
-            f"{chosen.id} is the only key of {repository} besides the one in use: without it nothing can be read once this machine is lost",
-            hint=f"add another first: drtool key add {repository} --file FILE; or say so: --last",
+            f"without {chosen.id} no key of {repository} besides the one in use is left that was ever proven to open it",
+            hint=f"prove another first: drtool key prove {repository} --file FILE (drtool key add makes one); or say so: --anyway",
             safe="nothing was changed",
         )
-    ring.remove(chosen.id)
+    ring.remove(key)
     left = ring.list_keys()
     if any(each.id == chosen.id for each in left):
         raise Refused(f"{repository} was told to remove {chosen.id}, and still lists it", hint=f"drtool doctor {repository}")
     return RemovedKey(repository, chosen.id, chosen.user, chosen.host, len(left), notes)
 
 
+@contextlib.contextmanager
+def _no_rotation(policy: Policy, repository: str) -> Iterator[None]:
+    """Keep rotations of the policy's key file out; Refused where one was not finished, as one of the keys is on its way into the file."""
+    reference = policy.repositories[repository].address.password
+    if reference.scheme != "file":
+        yield
+        return
+    file = RotatingFile(reference)
+    with file.alone():
+        if file.is_begun:
+            raise Refused(
+                f"a rotation of {file.path} is not finished",
+                hint=f"first: drtool key rotate {repository}",
+                safe="nothing was changed",
+            )
+        yield
+
+
 def _chosen(repository: str, key: str, keys: tuple[RepositoryKey, ...]) -> RepositoryKey:
-    fitting = [each for each in keys if key and (each.id.startswith(key) or key.startswith(each.id))]
+    fitting = [each for each in keys if key.startswith(each.id)] if _AN_ID.fullmatch(key) else []
     if len(fitting) != 1:
         count = "several keys" if fitting else "no key"
         raise UnknownName(f"{repository} has {count} `{key}`", hint="keys: " + ", ".join(each.id for each in keys))
     return fitting[0]
 
 
-def _require_unused(policy: Policy, repository: str, chosen: RepositoryKey, ring_with: RingWith) -> tuple[str, ...]:
-    """Refuse when a drill or another machine opens the repository with this key; return what could not be looked at."""
+def _require_unused(policy: Policy, repository: str, chosen: RepositoryKey, ring_with: RingWith, *, anyway: bool) -> tuple[str, ...]:
+    """Refuse when a drill or another machine opens the repository with this key, or nobody can tell; return what that is, with `anyway`."""
     place = policy.repositories[repository]
     used = [(f"the drill {drill.name}", drill.key) for drill in policy.drills.values() if drill.key and drill.repository == repository]
     used += [(f"seen_from {name}", address.password) for name, address in place.seen_from.items()]
@@ -75,6 +110,12 @@ def _require_unused(policy: Policy, repository: str, chosen: RepositoryKey, ring
         except WrongKey:
             continue
         except Refused:
+            if not anyway:
+                raise Refused(
+                    f"{reference} of {who} is not at hand: whether {chosen.id} is its key cannot be told",
+                    hint="bring the medium that holds it; or say so: --anyway",
+                    safe="nothing was changed",
+                ) from None
             notes += (f"{reference} of {who} is not at hand: if it holds the removed key, it opens nothing any more",)
             continue
         if opens == chosen.id:

@@ -68,9 +68,9 @@ def proof_lines(proof: KeyProof) -> list[str]:
 def removed_lines(removed: RemovedKey) -> list[str]:
     """Return what opens nothing any more, and what a removal does not undo."""
     whose = printable(f"{removed.user}@{removed.host}")
-    opens = "1 key opens it" if removed.left == 1 else f"{removed.left} keys open it"
+    left = "1 key is left" if removed.left == 1 else f"{removed.left} keys are left"
     return [
-        f"{printable(removed.repository)}: key {printable(removed.id)} ({whose}) is removed {GOOD}  {opens}",
+        f"{printable(removed.repository)}: key {printable(removed.id)} ({whose}) is removed {GOOD}  {left}",
         *(f"  {printable(note)}" for note in removed.notes),
         "  who had it can go on reading what they copied: if it was stolen, make a new repository and drtool copy into it",
     ]
