@@ -23,7 +23,8 @@ class Existing:
     """One thing on a source that could be worth protecting, by the name that a workload has or would have.
 
     With `paths` it is covered where a set protects each of them, at it or above it; without, where a set protects what has its name.
-    `problem` says why nobody knows what is there.
+    `problem` says why nobody knows what is there. With `may_hide` it stands for what may be there and was not told: no exclusion by a
+    pattern means that.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Existing:
     paths: tuple[str, ...] = ()
     note: str = ""
     problem: str = ""
+    may_hide: bool = False
 
 
 @dataclass(frozen=True, slots=True)

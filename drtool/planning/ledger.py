@@ -95,7 +95,11 @@ class _Book:
         lines = [self._other(source, each) for source, each in self._existing() if self._place(source, each.name) not in taken]
         told = {problem.what for found in self._seen.sets.values() for problem in found.problems}
         silent = {name: stock for name, stock in self._seen.stocks.items() if isinstance(stock, Problem)}
-        lines += [InventoryLine("", name, "", PROBLEM, each.what) for name, each in silent.items() if f"{name}: {each.what}" not in told]
+        lines += [
+            InventoryLine("", name, "", PROBLEM, _joined(each.what, each.hint and f"next: {each.hint}"))
+            for name, each in silent.items()
+            if f"{name}: {each.what}" not in told
+        ]
         return lines
 
     def unknown(self, lines: Iterable[InventoryLine]) -> frozenset[str]:
@@ -128,7 +132,7 @@ class _Book:
 
     def _other(self, source: str, each: Existing) -> InventoryLine:
         sets, bare = sets_covering(each.paths, self._coverings.get(self._platforms[source], ()))
-        exclusion = self._exclusion(source, each.name)
+        exclusion = self._exclusion(source, each.name, exactly=each.may_hide)
         line = InventoryLine(each.name, source, "", UNPROTECTED, each.note, kind=each.kind)
         if each.paths and not bare and not each.problem:
             return replace(line, state=PROTECTED, set=sets[0], sets=sets)
@@ -149,12 +153,17 @@ class _Book:
         inside = [other.path for other in known for path in bare if other.path != path and lies_in(other.path, path)]
         return f"of it protected: {_some(tuple(dict.fromkeys(inside)))}" if inside else ""
 
-    def _exclusion(self, source: str, name: str) -> Exclusion | None:
-        """Return what excludes a workload, the one that lasts longest."""
+    def _exclusion(self, source: str, name: str, *, exactly: bool = False) -> Exclusion | None:
+        """Return what excludes a workload, the one that lasts longest; `exactly`: by its very name."""
         place = name.removeprefix(f"{source}:")
         platform = self._platforms[source]
-        found = [each for each in self._policy.exclusions if self._platforms[each.source] == platform and means(each.workload, place)]
+        found = [
+            each
+            for each in self._policy.exclusions
+            if self._platforms[each.source] == platform and means(each.workload.removeprefix(f"{each.source}:"), place)
+        ]
         self._matched.update(found)
+        found = [each for each in found if not exactly or each.workload in (place, name)]
         return max(found, key=lambda each: each.until, default=None)
 
     def _paths(self) -> dict[Platform, tuple[Covering, ...]]:

@@ -243,6 +243,23 @@ def test_an_exclusion_for_nothing_is_told_where_everybody_answered() -> None:
     assert not [each for each in away.told if "matches nothing" in each]
 
 
+def test_what_may_be_there_untold_is_excluded_by_its_very_name_alone() -> None:
+    untold = Stock((Existing("nas:guests", "guests", problem="there may be more", may_hide=True), Existing("nas:tank", "dataset")))
+    assert words(ledger(exclusion("**"), nas=untold)) == {"nas:guests": PROBLEM, "nas:tank": EXCLUDED}
+    assert words(ledger(exclusion("guests"), nas=untold))["nas:guests"] == EXCLUDED
+
+
+def test_a_workload_is_excluded_by_the_name_that_the_ledger_shows_too() -> None:
+    found = ledger(exclusion("nas:tank/scratch"), nas=datasets("tank/scratch"))
+    assert words(found) == {"nas:tank/scratch": EXCLUDED}
+    assert not [each for each in found.told if "matches nothing" in each]
+
+
+def test_a_source_that_does_not_answer_says_what_to_type() -> None:
+    (line,) = ledger(nas=Problem("Refused", "it does not accept the token", "look whether it has expired")).lines
+    assert line.note == "it does not accept the token; next: look whether it has expired"
+
+
 def test_an_exclusion_is_no_way_to_hide_what_a_set_cannot_protect() -> None:
     found = ledger(exclusion("tank/**"), workloads=(workload("nas:tank/a", problem="it is locked"),), nas=datasets("tank/a", "tank/b"))
     assert words(found) == {"nas:tank/a": PROBLEM, "nas:tank/b": EXCLUDED}

@@ -7,6 +7,8 @@ import socket
 import ssl
 import sys
 import threading
+import traceback
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -315,6 +317,48 @@ def stranger(
 def test_whatever_another_program_answers_is_an_error_of_ours(tmp_path: Path, body: bytes, status: int) -> None:
     with stranger(tmp_path, body=body, status=status) as (_web, client), pytest.raises(DrtoolError):
         client.get("version")
+
+
+TOKEN = b"00000000-0000-4000-8000-000000000000"
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_token_that_is_sent_back_goes_no_further(tmp_path: Path, status: int) -> None:
+    body = b'{"data": {"name": "you sent %s"}, "errors": {"name": "%s"}}' % (TOKEN, TOKEN)
+    with stranger(tmp_path, body=body, status=status) as (_web, client):
+        if status == 200:
+            assert client.get("version") == {"name": "you sent ***"}
+        else:
+            with pytest.raises(DrtoolError) as caught:
+                client.get("version")
+            told = "".join(shown(caught.value)) + "".join(traceback.format_exception(caught.value))
+            assert TOKEN.decode() not in told
+            assert "***" in told
+
+
+@pytest.mark.parametrize("status", [200, 302, 500])
+@pytest.mark.parametrize("coded", [False, True])
+def test_of_an_answer_without_end_little_is_read(tmp_path: Path, status: int, coded: bool) -> None:  # noqa: FBT001 - a case
+    """Told as compressed and none, requests itself reads all of it again without a bound."""
+    headers = {"Location": "/elsewhere"} | ({"Content-Encoding": "gzip"} if coded else {})
+    with stranger(tmp_path, body=b"\x80" * (40 << 20), status=status, headers=headers) as (_web, client):
+        tracemalloc.start()
+        try:
+            with pytest.raises(DrtoolError) as caught:
+                client.get("version")
+            _now, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert most < 60 << 20  # what the stranger itself sends is in it
+    assert len("".join(shown(caught.value))) < 2000
+
+
+def test_who_may_write_the_authorities_gets_no_token(pve: PveLab) -> None:
+    Path(pve.ca).chmod(0o666)
+    with pytest.raises(Refused, match="is not trusted") as caught:
+        client_of(pve).get("version")
+    assert caught.value.safe == "nothing was sent"
+    assert asked(pve) == []
 
 
 def test_an_answer_that_does_not_come_is_not_waited_for(pve: PveLab, monkeypatch: pytest.MonkeyPatch) -> None:

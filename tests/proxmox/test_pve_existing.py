@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from drtool.lab.proxmox.state import Guest
-from drtool.model.errors import Refused
+from drtool.model.errors import Refused, Unavailable
 from tests.proxmox.cluster_world import asked, by_name, cluster_of, written
 from tests.rig.pve_lab import PveLab, running_pve
 
@@ -66,6 +66,41 @@ def test_a_node_that_does_not_answer_is_not_waited_for_again_for_each_guest(pve:
     found = by_name(cluster_of(pve).existing())
     assert {name for name, each in found.items() if each.problem} == {"pve:105", "pve:201", "pve:202"}
     assert len([path for path in asked(pve) if path.startswith("/nodes/pve2/")]) == 3
+
+
+def test_guests_of_nodes_that_the_cluster_does_not_list_are_not_asked_for(pve: PveLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = cluster_of(pve)
+    real = cluster._client.get
+    invented = [{"type": "qemu", "vmid": 400 + number, "node": f"none{number}"} for number in range(20)]
+    monkeypatch.setattr(
+        cluster._client,
+        "get",
+        lambda *path, **more: [*real(*path, **more), *invented] if path == ("cluster", "resources") else real(*path, **more),
+    )
+    found = by_name(cluster.existing())
+    assert "its node none3 is none that the cluster lists" in found["pve:403"].problem
+    assert not [path for path in asked(pve) if "none" in path]
+
+
+def test_after_three_silent_nodes_no_other_is_asked(pve: PveLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = cluster_of(pve)
+    real = cluster._client.get
+    called: list[tuple[str | int, ...]] = []
+
+    def many(*path: str | int, **more: str) -> object:
+        if path == ("cluster", "resources"):
+            nodes = [{"type": "node", "node": f"n{number}", "status": "online"} for number in range(9)]
+            return [*nodes, *({"type": "lxc", "vmid": 400 + number, "node": f"n{number}"} for number in range(9))]
+        if path[-1] == "config":
+            called.append(path)
+            raise Unavailable("nobody answers")
+        return real(*path, **more)
+
+    monkeypatch.setattr(cluster._client, "get", many)
+    found = by_name(cluster.existing())
+    assert len(called) == 3
+    assert all(each.problem for each in found.values())
+    assert "3 nodes did not answer, and no other was asked" in found["pve:408"].problem
 
 
 def test_a_guest_that_goes_meanwhile_is_a_problem_and_no_other(pve: PveLab) -> None:
@@ -144,13 +179,16 @@ def test_entries_of_a_listing_that_cannot_be_read_are_counted(pve: PveLab, monke
         "text",
         None,
         {"type": "storage", "storage": "local"},
+        {"type": ["qemu"], "vmid": 301, "node": "pve1"},
+        {"type": "QEMU", "vmid": 302, "node": "pve1"},
+        {"type": {}, "node": "pve1"},
     ]
     cluster = cluster_of(pve)
     real = cluster._client.get
     monkeypatch.setattr(cluster._client, "get", lambda *path, **more: hostile if path == ("cluster", "resources") else real(*path, **more))
     found = by_name(cluster.existing())
     assert set(found) == {"pve:100", "pve:guests"}
-    assert found["pve:guests"].problem.startswith("8 entries")
+    assert found["pve:guests"].problem.startswith("11 entries")
 
 
 @pytest.mark.parametrize("answer", [None, {}, "x", 7, {"a": 1}])

@@ -123,7 +123,8 @@ def test_timers_need_no_more_for_what_is_only_looked_at(tmp_path: Path) -> None:
 
 def test_the_commands_that_grant_name_what_is_needed_and_no_more() -> None:
     commands = LOOKED_AT["proxmox"].grants({"token": "credential:pve"})
-    assert "pveum role add DrtoolLook --privs 'Sys.Audit VM.Audit'" in commands
+    assert "pveum role add DrtoolLookSysAudit --privs Sys.Audit" in commands
+    assert "pveum acl modify / --propagate 0 --users drtool@pve --roles DrtoolLookSysAudit" in commands, "users and access are below /"
     assert [words for words in commands if "--users drtool@pve" in words]
     assert [words for words in commands if "--tokens 'drtool@pve!look'" in words], "a token has what user and token both have"
     assert "credential:pve" in commands[-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from drtool.cli.main import main
+from drtool.lab.proxmox.state import Grant
 from tests.rig.pve_lab import PveLab
 
 Call = Callable[..., int]
@@ -92,7 +94,7 @@ def test_doctor_asks_the_cluster_and_only_that_where_it_is_named(pve: PveLab, ca
 
 def test_the_commands_that_grant_are_printed_and_nobody_is_asked(pve: PveLab, call: Call, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("doctor", "--grants", "pve") == 0
-    assert capsys.readouterr().out.splitlines()[0] == "pveum role add DrtoolLook --privs 'Sys.Audit VM.Audit'"
+    assert capsys.readouterr().out.splitlines()[0] == "pveum role add DrtoolLookSysAudit --privs Sys.Audit"
     assert pve.calls() == []
     assert call("doctor", "--grants", "here") == 1
     assert "it is of the kind `files`" in capsys.readouterr().err
@@ -103,12 +105,25 @@ def test_the_commands_that_grant_are_printed_and_nobody_is_asked(pve: PveLab, ca
 def test_a_token_that_was_granted_so_is_enough(pve: PveLab, call: Call, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The very words that are printed, given to the simulated cluster."""
     call("doctor", "--grants", "pve")
-    role = capsys.readouterr().out.splitlines()[0].split("'")[1].split()
-    Path(pve.started.token_file).write_text(pve.new_token(role))
+    lines = [shlex.split(line) for line in capsys.readouterr().out.splitlines()[:-1]]
+    token = pve.new_token([], user="drtool@pve")
+    named = {"drtool@pve": "drtool@pve", "drtool@pve!look": token.partition("=")[0]}
+    with pve.cluster.lock:
+        pve.state.grants.clear()
+        for _pveum, kind, verb, first, *rest in lines:
+            if (kind, verb) == ("role", "add"):
+                pve.state.roles[first] = rest[1].split()
+            elif (kind, verb) == ("acl", "modify"):
+                given = dict(zip(rest[::2], rest[1::2], strict=True))
+                who = "user" if "--users" in given else "token"
+                propagate = given.get("--propagate") != "0"
+                pve.state.grants.append(Grant(first, who, named[given[f"--{who}s"]], given["--roles"], propagate=propagate))
+    Path(pve.started.token_file).write_text(token)
     pve.state.guests[105].config.pop("lock")
     assert call("doctor", "pve", "--json") == 0
     assert call("inventory", "--json") == 0
     assert '"problem"' not in capsys.readouterr().out.partition('"inventory"')[2]
+    assert pve.ask("/access/users", token=token).data == []
 
 
 def test_the_token_is_written_nowhere(pve: PveLab, call: Call, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -171,7 +171,7 @@ def _written_by(hold: Hold) -> str:
     return f"{printable(hold.by)}, signed by nobody of ours" if hold.signer else f"{printable(hold.by)}, not signed"
 
 
-_SELF: Final = re.compile(r"(, then:? |; )?`?drtool doctor\b[^,;]*")
+_SELF: Final = re.compile(r"(, then:? |; )?`?drtool doctor\b(?! --grants)[^,;]*")
 """A remedy that sends back here."""
 
 

@@ -156,35 +156,46 @@ def _open(url: str, token: Token, trust: Trust) -> ProxmoxAPI:
 
     session = api._store["session"]  # noqa: SLF001 - it has no other way in
     session.trust_env = False  # neither proxies nor authorities nor .netrc of whoever calls
-    session.max_redirects = 0
-    session.mount("https://", Door(trust))
+    session.mount("https://", Door(trust, token))
     return api
 
 
 def _fetched(session: ProxmoxAPI, path: tuple[str | int, ...], parameters: Mapping[str, str], *, asked: str, source: str, url: str) -> Any:  # noqa: ANN401 - JSON
     from proxmoxer import ResourceException  # noqa: PLC0415 - loaded by now
-    from requests.exceptions import RequestException, TooManyRedirects  # noqa: PLC0415 - likewise
+    from requests.exceptions import RequestException  # noqa: PLC0415 - likewise
     from urllib3.exceptions import HTTPError  # noqa: PLC0415 - of a name that is none
 
-    from drtool.sources.proxmox.tls import TooLongError, away, untrusted  # noqa: PLC0415 - likewise
-
+    odd = (AttributeError, KeyError, TypeError, RecursionError)  # of JSON that is no answer of the API
+    failed: Exception | None = None
     try:
         answer = session.get(*map(str, path), **parameters)
-    except ResourceException as error:
-        translated = translate(error, asked=asked, source=source)
-        elsewhere = translated.transient and error.status_code not in BETWEEN  # what a node says of another, each would say
-        of_token = error.status_code == NO_LOGIN
-        raise _FailedError(translated, elsewhere=elsewhere, later=translated.transient, of_token=of_token) from None
-    except (TooManyRedirects, TooLongError, AttributeError, KeyError, TypeError, RecursionError):  # of JSON that is no answer of the API
-        raise _no_api(url, asked) from None
-    except (RequestException, HTTPError) as error:
-        refused = untrusted(source, url, error)
-        if refused is not None:
-            raise _FailedError(refused, elsewhere=True) from None
-        raise _FailedError(away(source, url, error), elsewhere=True, later=True) from None
+    except (ResourceException, RequestException, HTTPError, *odd) as error:
+        failed = error
+    if failed is not None:  # out here nothing that the server said is in what is raised, but what was chosen of it
+        raise _failure(failed, asked=asked, source=source, url=url)
     if isinstance(answer, dict) and isinstance(answer.get("errors"), bytes):  # so it hands over what is no JSON
         raise _no_api(url, asked)
     return answer
+
+
+def _failure(error: Exception, *, asked: str, source: str, url: str) -> Exception:
+    from proxmoxer import ResourceException  # noqa: PLC0415 - loaded by now
+    from requests.exceptions import ContentDecodingError, RequestException  # noqa: PLC0415 - likewise
+    from urllib3.exceptions import HTTPError  # noqa: PLC0415 - likewise
+
+    from drtool.sources.proxmox.tls import OddAnswerError, away, untrusted  # noqa: PLC0415 - likewise
+
+    if isinstance(error, ResourceException):
+        translated = translate(error, asked=asked, source=source)
+        elsewhere = translated.transient and error.status_code not in BETWEEN  # what a node says of another, each would say
+        of_token = error.status_code == NO_LOGIN
+        return _FailedError(translated, elsewhere=elsewhere, later=translated.transient, of_token=of_token)
+    if isinstance(error, OddAnswerError | ContentDecodingError) or not isinstance(error, RequestException | HTTPError):
+        return _no_api(url, asked)
+    refused = untrusted(source, url, error)
+    if refused is not None:
+        return _FailedError(refused, elsewhere=True)
+    return _FailedError(away(source, url, error), elsewhere=True, later=True)
 
 
 def _no_api(url: str, asked: str) -> Refused:

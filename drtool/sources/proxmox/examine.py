@@ -18,6 +18,7 @@ _OLDEST: Final = (8, 4)
 _SKEW_SECONDS: Final = 60.0
 _RELEASE: Final = re.compile(r"(\d{1,4})\.(\d{1,4})")
 _SHOWN: Final = 6
+_LAST_SECOND: Final = 1 << 40
 
 
 def examine(client: ApiClient, clock: Clock) -> tuple[Finding, ...]:
@@ -113,6 +114,9 @@ def _guests(client: ApiClient, subject: str, clock: Clock) -> Iterator[Finding]:
     count = len(listed.guests)
     text = f"it lists {count} guest{'' if count == 1 else 's'}, of which nothing is stored by this release"
     yield Finding(subject, good=None, text=text, remedy="keep the backup jobs of Proxmox; drtool inventory lists the guests")
+    if listed.unreadable:
+        unread = f"{listed.unreadable} entries of its listing could not be read, or stand there twice: there may be more guests"
+        yield Finding(subject, good=False, text=unread, remedy="look what answers there: pvesh get /cluster/resources, on a node")
     for node in sorted(listed.nodes.keys() | {guest.node for guest in listed.guests}):
         if not listed.nodes.get(node, True):
             continue
@@ -133,7 +137,7 @@ def _clock(client: ApiClient, subject: str, node: str, clock: Clock) -> Iterator
     began, sent = clock.monotonic(), clock.now()
     told = door.mapping(client.get("nodes", node, "time"), f"/nodes/{node}/time", client.source).get("time")
     took = clock.monotonic() - began
-    if isinstance(told, bool) or not isinstance(told, int):
+    if isinstance(told, bool) or not isinstance(told, int) or not 0 <= told <= _LAST_SECOND:
         yield Finding(subject, good=None, text=f"the clock of {node} was not told", remedy="timedatectl, on that node")
         return
     skew = told - sent.timestamp() - took / 2

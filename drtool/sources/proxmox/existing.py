@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from drtool.model.errors import DrtoolError, Interrupted, NotFound, Unavailable
+from typing import Final
+
+from drtool.model.errors import DrtoolError, Interrupted, NotFound, Refused, Unavailable
 from drtool.model.ledger import Existing, Stock
 from drtool.sources.proxmox import door
 from drtool.sources.proxmox.client import ApiClient
@@ -9,6 +11,8 @@ from drtool.sources.proxmox.hindrances import hindrances
 from drtool.sources.proxmox.jobs import Jobs, read_jobs
 from drtool.sources.proxmox.privileges import is_shown_every_guest, read_privileges
 
+_MOST_SILENT: Final = 3
+"""Each costs more than a minute."""
 _NOT_LOOKED_AT = "the cluster's own configuration (/etc/pve: users, storages, network, jobs) is not looked at, and in no backup of a guest"
 
 
@@ -19,22 +23,48 @@ def existing(client: ApiClient) -> Stock:
     """
     whole = is_shown_every_guest(read_privileges(client))
     listed, jobs = read_guests(client), read_jobs(client)
-    silent = {node: f"its node {node} is offline" for node, online in listed.nodes.items() if not online}
-    found = [_existing(client, guest, jobs, silent) for guest in listed.guests]
+    if not (whole or listed.guests):
+        raise Refused(
+            f"{client.source} shows the token no guest, and it lacks VM.Audit on all of /vms",
+            hint=f"what it needs: drtool doctor --grants {client.source}",
+        )
+    known = {node: "" if online else f"its node {node} is offline" for node, online in listed.nodes.items()}
+    nodes = _Nodes(known)
+    found = [_existing(client, guest, jobs, nodes) for guest in listed.guests]
     return Stock((*found, *_untold(client, listed, whole=whole)), (_NOT_LOOKED_AT, *_told(jobs, listed, whole=whole)))
 
 
-def _existing(client: ApiClient, guest: Guest, jobs: Jobs, silent: dict[str, str]) -> Existing:
-    """Return one guest; `silent` are the nodes that do not answer, which grows by the one of this guest where it does not."""
+class _Nodes:
+    """Why the nodes of a cluster cannot be asked, empty where they can: as it lists them, and as they answer."""
+
+    def __init__(self, known: dict[str, str]) -> None:
+        self._known = known
+        self._silent = 0
+
+    def problem(self, node: str) -> str:
+        if node not in self._known:
+            return f"its node {node} is none that the cluster lists"
+        if not self._known[node] and self._silent >= _MOST_SILENT:
+            return f"{_MOST_SILENT} nodes did not answer, and no other was asked"
+        return self._known[node]
+
+    def is_silent(self, node: str, words: str) -> str:
+        self._known[node] = f"its node {node} does not answer: {words}"
+        self._silent += 1
+        return self._known[node]
+
+
+def _existing(client: ApiClient, guest: Guest, jobs: Jobs, nodes: _Nodes) -> Existing:
+    """Return one guest; of a node that did not answer once nothing is asked again."""
     told: tuple[str, ...] = ()
-    problem = silent.get(guest.node, "")
+    problem = nodes.problem(guest.node)
     if not problem:
         try:
             told = hindrances(_config(client, guest), guest.vmid)
         except Interrupted:
             raise
         except Unavailable as error:
-            problem = silent[guest.node] = f"its node {guest.node} does not answer: {error.what}"
+            problem = nodes.is_silent(guest.node, error.what)
         except NotFound:
             problem = "it was moved or removed while it was looked at: look again"
         except DrtoolError as error:
@@ -57,7 +87,7 @@ def _untold(client: ApiClient, listed: Listed, *, whole: bool) -> list[Existing]
         why.append("whether there are more guests was not told: the token lacks VM.Audit on all of /vms")
     if listed.unreadable:
         why.append(f"{listed.unreadable} entries of its listing could not be read, or stand there twice")
-    return [Existing(f"{client.source}:guests", "guests", problem="; ".join(why))] if why else []
+    return [Existing(f"{client.source}:guests", "guests", problem="; ".join(why), may_hide=True)] if why else []
 
 
 def _told(jobs: Jobs, listed: Listed, *, whole: bool) -> tuple[str, ...]:

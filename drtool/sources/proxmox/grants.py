@@ -4,7 +4,7 @@ import shlex
 from typing import Final
 
 from drtool.model.policy import Settings
-from drtool.sources.proxmox.privileges import NEEDS
+from drtool.sources.proxmox.privileges import NEEDS, Need
 
 ROLE: Final = "DrtoolLook"
 USER: Final = "drtool@pve"
@@ -16,13 +16,18 @@ def grants(settings: Settings) -> tuple[str, ...]:
 
     A token has what its user and it itself have: both are granted.
     """
-    privileges = " ".join(sorted({need.privilege for needs in NEEDS.values() for need in needs}))
+    needs = sorted({need for each in NEEDS.values() for need in each}, key=lambda need: (need.path, need.privilege))
     token = f"{USER}!{TOKEN}"
+    roles = {need.privilege: f"{ROLE}{need.privilege.replace('.', '')}" for need in needs}
     return (
-        f"pveum role add {ROLE} --privs {shlex.quote(privileges)}",
+        *(f"pveum role add {role} --privs {privilege}" for privilege, role in sorted(roles.items())),
         f"pveum user add {USER} --comment {shlex.quote('drtool looks; it changes nothing')}",
-        f"pveum acl modify / --users {USER} --roles {ROLE}",
+        *(f"{_allowed(need)} --users {USER} --roles {roles[need.privilege]}" for need in needs),
         f"pveum user token add {USER} {TOKEN} --privsep 1",
-        f"pveum acl modify / --tokens {shlex.quote(token)} --roles {ROLE}",
+        *(f"{_allowed(need)} --tokens {shlex.quote(token)} --roles {roles[need.privilege]}" for need in needs),
         f"# the secret is shown once; write the line {token}=SECRET where {settings['token']} finds it",
     )
+
+
+def _allowed(need: Need) -> str:
+    return f"pveum acl modify {need.path}" + ("" if need.below else " --propagate 0")

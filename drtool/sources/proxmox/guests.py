@@ -57,8 +57,8 @@ def read_guests(client: ApiClient) -> Listed:
         node = door.node(row.get("node")) if isinstance(row, dict) else ""
         if kind == "node" and node:
             nodes[node] = row.get("status") == "online"
-        elif kind in _WORDS or kind is None:
-            guest = _guest(row, node) if kind is not None else None
+        elif not isinstance(kind, str) or kind in _WORDS or "vmid" in row:
+            guest = _guest(row, node) if isinstance(kind, str) and kind in _WORDS else None
             if guest is None or guest.vmid in found:
                 unreadable += 1
             else:

@@ -12,22 +12,32 @@ from requests.adapters import HTTPAdapter
 from requests.exceptions import RequestException, Timeout
 
 from drtool.model.errors import Refused, Unavailable
-from drtool.sources.proxmox.access import Trust
+from drtool.openness import opening_of
+from drtool.sources.proxmox.access import Token, Trust
 
-MOST_BYTES: Final = 64 << 20
+MOST_BYTES: Final = 16 << 20
 """A listing of ten thousand guests has about six million."""
+_MOST_OF_A_REFUSAL: Final = 64 << 10
+"""What it says stands in its first lines."""
+_CHUNK_BYTES: Final = 64 << 10
+_LONGEST_REASON: Final = 1000
+_GOOD: Final = range(200, 300)
+_ELSEWHERE: Final = range(300, 400)
+_MASK: Final = "***"
 _MOST_CAUSES: Final = 60
+_OTHER: Final = "it has another fingerprint than `fingerprint:` says"
 
 
-class TooLongError(RequestException):
-    """More came than anybody has use for."""
+class OddAnswerError(RequestException):
+    """No answer of the API: one that leads elsewhere, or longer than anybody has use for."""
 
 
 class Door(HTTPAdapter):
     """Opens connections whose certificate is verified or pinned before a byte of ours is sent, and bounds what comes back."""
 
-    def __init__(self, trust: Trust) -> None:
+    def __init__(self, trust: Trust, token: Token) -> None:
         self._trust = trust
+        self._secret = token.value
         super().__init__(max_retries=0)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any) -> None:  # noqa: ANN401, FBT001, FBT002 - as it is called
@@ -38,30 +48,37 @@ class Door(HTTPAdapter):
         """Add nothing: the authorities that the library brings along are nobody's choice here."""
 
     def send(self, request: PreparedRequest, *arguments: Any, **keywords: Any) -> Response:  # noqa: ANN401 - as it is called
+        """Read the whole answer here, so far as it may be long, and let no secret of ours that is sent back go on."""
         response = super().send(request, *arguments, **keywords)
-        response.raw = _Bounded(response.raw)
+        try:
+            if response.status_code in _ELSEWHERE:
+                raise OddAnswerError("it leads elsewhere")
+            body = _bounded(response, good=response.status_code in _GOOD)
+        finally:
+            response.close()
+        response._content = body.replace(self._secret.encode(), _MASK.encode())  # noqa: SLF001 - it has no other way in
+        response.encoding = "utf-8"  # nobody has to guess
+        response.reason = (response.reason or "").replace(self._secret, _MASK)[:_LONGEST_REASON]
         return response
 
 
-class _Bounded:
-    """A body that ends with an error where it does not end by itself."""
-
-    def __init__(self, raw: Any) -> None:  # noqa: ANN401 - the library's own
-        self._raw = raw
-
-    def stream(self, amount: int, decode_content: bool | None = None) -> Iterator[bytes]:  # noqa: FBT001 - as it is called
-        seen = 0
-        for chunk in self._raw.stream(amount, decode_content=decode_content):
-            seen += len(chunk)
-            if seen > MOST_BYTES:
-                raise TooLongError(f"more than {MOST_BYTES} bytes came")
-            yield chunk
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever else the library asks of it
-        return getattr(self._raw, name)
+def _bounded(response: Response, *, good: bool) -> bytes:
+    """Return a body; of a refusal no more than its beginning, and OddAnswerError for an answer that does not end."""
+    most = MOST_BYTES if good else _MOST_OF_A_REFUSAL
+    body = bytearray()
+    for chunk in response.iter_content(_CHUNK_BYTES):
+        body += chunk
+        if len(body) > most:
+            if good:
+                raise OddAnswerError(f"more than {most} bytes came")
+            break
+    return bytes(body[:most])
 
 
 def _context(trust: Trust) -> ssl.SSLContext:
+    opening = opening_of(trust.ca) if trust.ca else None
+    if opening is not None:
+        raise Refused(f"{trust.ca} is not trusted: {opening.words}", hint=opening.remedy, safe="nothing was sent")
     try:
         context = ssl.create_default_context(cafile=trust.ca)
     except OSError as error:  # a broken PEM file is one too
@@ -86,9 +103,11 @@ def untrusted(source: str, url: str, error: BaseException) -> Refused | None:
         return None
     parts = urlsplit(url)
     shown = f"openssl s_client -connect {parts.hostname}:{parts.port} </dev/null | openssl x509 -noout -fingerprint -sha256"
+    compared = f"what `{shown}` prints has to be what the node's own screen says (Certificates)"
+    pinned, by_authority = f"{compared}, and goes into `fingerprint:`", f"copy /etc/pve/pve-root-ca.pem of a node into `ca:`; {compared}"
     return Refused(
         f"the certificate of {source} at {url} is not trusted: {why}",
-        hint=f"compare what `{shown}` prints with the node's own screen (Certificates); `ca:` takes a copy of /etc/pve/pve-root-ca.pem",
+        hint=pinned if why == _OTHER else by_authority,
         safe="the token was not sent",
     )
 
@@ -108,7 +127,7 @@ def _why_not(error: BaseException) -> str:
         if isinstance(each, ssl.SSLCertVerificationError):
             return each.verify_message
         if "Fingerprints did not match" in str(each):
-            return "it has another fingerprint than `fingerprint:` says"
+            return _OTHER
     return ""
 
 

@@ -52,6 +52,6 @@ def words_of(answer: Answered) -> str:
     """Return what an answer says, on one line, bounded, and without anything that a terminal obeys."""
     texts = [str(answer.content or "")]
     if isinstance(answer.errors, Mapping):
-        texts += [f"{name}: {text}" for name, text in list(answer.errors.items())[:8]]
+        texts += [f"{name}: {text}" for name, text in list(answer.errors.items())[:8] if isinstance(text, str)]
     said = " ".join("; ".join(text.strip() for text in texts if text.strip()).split())
     return "".join(each for each in said if each.isprintable())[:_LONGEST] or f"status {answer.status_code}, and no reason"
