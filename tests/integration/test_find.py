@@ -110,10 +110,10 @@ def test_every_version_is_told_and_comes_back_as_it_is_told(
     commands = [line.partition("next: ")[2] for line in shown.splitlines() if "next: " in line]
     assert len(commands) == len(ODD)
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    script = "set -e\n" + "\n".join(f"{line.removesuffix('PATH')}{tmp_path}/out/{at} --yes" for at, line in enumerate(commands[:3]))
+    script = "set -e\n" + "\n".join(f"{line.removesuffix('PATH')}{tmp_path}/out/{at} --yes" for at, line in enumerate(commands[:2]))
     subprocess.run(["bash", "-c", script], check=True, capture_output=True, env=environment)
     back = {os.fsencode(path.name): path.read_bytes() for path in (tmp_path / "out").rglob("*.txt")}
-    assert len(back) == 3
+    assert len(back) == 2
     assert all(name in ODD and text == b"of " + name for name, text in back.items())
     words = [_read_by_bash(line) for line in commands]
     assert {os.path.basename(each[each.index(b"--path") + 1]) for each in words} == set(ODD)
