@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from drtool.model.carried import Survey
 from drtool.model.command import Command, Completed
-from drtool.model.errors import Refused
+from drtool.model.errors import DrtoolError, Refused
 from drtool.model.evidence import Evidence, SignedEvidence
 from drtool.model.hold import Hold
 from drtool.model.immutable import BucketLock, History, Lock, ObjectVersion
@@ -28,7 +28,7 @@ from drtool.model.locator import Locator
 from drtool.model.native import Held, NativePlace
 from drtool.model.negative_control import Fault
 from drtool.model.plan import Answer, Destination, Landed, Restored
-from drtool.model.point import Artifact, Census, Manifest, Member
+from drtool.model.point import Artifact, Census, DataSnapshot, Manifest, Member
 from drtool.model.policy import CheckPolicy, Settings, SourcePolicy
 from drtool.model.rotation import SignedRotation
 from drtool.model.secret import Secret, SecretReference
@@ -588,6 +588,20 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class FindRequest:
+    """What is looked for in stored data of points, as a listing names it.
+
+    `names` are patterns as `drtool.trees.globs` reads them, one of which the own name of everything `wanted` fits: by them a repository
+    may pass over the rest. `wanted` decides, by the absolute path.
+    """
+
+    data: tuple[DataSnapshot, ...]
+    names: tuple[str, ...]
+    wanted: Callable[[str], bool]
+    ignore_case: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Guarantees:
     """What a repository promises: encrypted, its failure domain, and its identity (equal identities are one repository)."""
 
@@ -661,6 +675,12 @@ class Repository(Protocol):
 
     def browse(self, artifact: Artifact, point: str, workload: str, path: str = "", *, deep: bool = True) -> Iterator[Entry]:
         """List what is inside an artifact, below `path`; without `deep` only what lies directly in it."""
+
+    def find(self, request: FindRequest, on_found: Callable[[DataSnapshot, Entry], None]) -> Mapping[str, DrtoolError]:
+        """Go through the data of any number of points in as few steps as can be, and hand over what is wanted, as `browse` tells it.
+
+        Returns why, by id, of what could not be gone through whole; of that anything may have been handed over, and not all.
+        """
 
     def mount(self, request: MountRequest) -> None:
         """Show a point's data, read-only, at an empty directory of this machine; returns when it was unmounted.

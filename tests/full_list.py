@@ -144,6 +144,19 @@ FULL_LIST: Final[tuple[LeftOut, ...]] = (
         shown=(f"{_RESTIC}::TestNewestResticOnPaths::*",),
     ),
     LeftOut(
+        f"{_RESTIC}::TestResticThroughRclone::test_where_nothing_is_any_more_is_told_and_the_rest_searched",
+        "a backend by which restic tries for half a minute to read what is not there",
+        shown=(f"{_RESTIC}::TestNewestResticOnPaths::test_where_nothing_is_any_more_is_told_and_the_rest_searched",),
+    ),
+    LeftOut(
+        "tests/integration/test_find.py::test_every_version_is_told_and_comes_back_as_it_is_told[restic_oldest]",
+        "the whole way once more, by a restic whose finds the contract of repositories shows",
+        shown=(
+            "tests/integration/test_find.py::test_every_version_is_told_and_comes_back_as_it_is_told[restic_newest]",
+            f"{_RESTIC}::TestOldestResticOnPaths::test_it_finds_names_in_many_points_at_once",
+        ),
+    ),
+    LeftOut(
         f"{_STORE_WORDS}_oldest_restic_keeps_its_meaning[*",
         "each word of a store, asked by a restic that repeats it otherwise",
         but=(f"{_STORE_WORDS}_oldest_restic_keeps_its_meaning[SlowDown]", f"{_STORE_WORDS}_oldest_restic_keeps_its_meaning[AccessDenied]"),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from drtool.app.status import StatusView
     from drtool.catalog.signer import Signer
     from drtool.model.examination import EvidenceView, Examination
+    from drtool.model.found import Found
     from drtool.model.hold import Hold
     from drtool.model.immutable import Extended, ExtendPlan, ImmutableAudit, Recovered, RecoverPlan
     from drtool.model.inventory import Listing
@@ -208,6 +209,27 @@ class App:
     def list_files(self, point: str, path: str = "", workload: str | None = None) -> PointFiles:
         """Return what is inside a point."""
         return verbs.inside.list_files(self._runtime, point, path, workload)
+
+    def find(
+        self,
+        patterns: Iterable[str],
+        *,
+        set_name: str | None = None,
+        repository: str | None = None,
+        newest: int | None = None,
+        workload: str | None = None,
+        ignore_case: bool = False,
+    ) -> Found:
+        """Return which points hold what fits a pattern, in which versions: of a set, a repository, a workload, of the newest so many."""
+        return verbs.finding.find(
+            self._runtime,
+            patterns,
+            set_name=set_name,
+            repository=repository,
+            newest=newest,
+            workload=workload,
+            ignore_case=ignore_case,
+        )
 
     def diff(self, older: str, newer: str) -> tuple[str, ...]:
         """Return what differs between two points, a line each: `+` added, `-` removed, `M` changed."""

@@ -24,9 +24,9 @@ from drtool.planning.views import find_point, newest_before, view_points
 RECENT_SECONDS = 60.0
 
 
-def listings(runtime: Runtime, *, refresh: bool) -> dict[str, Listing]:
-    """Return a listing of every repository: from the index, and asked anew where that knows nothing or with `refresh`."""
-    names = tuple(runtime.policy.repositories)
+def listings(runtime: Runtime, *, refresh: bool, only: str | None = None) -> dict[str, Listing]:
+    """Return a listing of every repository, or `only` one: from the index, and asked anew where that knows nothing or with `refresh`."""
+    names = tuple(runtime.policy.repositories) if only is None else (only,)
     known = {} if refresh else runtime.index.load()
     asked = observe(runtime.adapters, repositories=[name for name in names if name not in known]).repositories
     for listing in asked.values():

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 SUCCEEDED: Final = 0
 FAILED: Final = 1
+PARTIAL: Final = 3
 DATA_WRONG: Final = 5
 NEEDS_ATTENTION: Final = 1
 SIGNAL_BASE: Final = 128

@@ -40,6 +40,7 @@ SECTIONS: Final = {
         "points": ("points", "The recovery points and where they lie."),
         "show": ("show", "What a point or a run holds."),
         "ls": ("ls", "The files inside a point."),
+        "find": ("find", "Which points hold a file, and in which versions."),
         "browse": ("browse", "Walk through a point and take files out."),
         "mount": ("mount", "Show a point as a directory."),
         "diff": ("diff", "What changed between two points."),
@@ -79,6 +80,7 @@ _ELSEWHERE: Final = {
     **dict.fromkeys(("sync", "replicate"), "copy"),
     **dict.fromkeys(("unlock", "break-lock", "cleanup"), "sweep"),
     **dict.fromkeys(("test", "rehearse"), "drill"),
+    **dict.fromkeys(("search", "locate"), "find"),
     **dict.fromkeys(("info", "state"), "status"),
     **dict.fromkeys(("config", "generate", "wizard"), "new"),
 }

@@ -28,7 +28,7 @@ _NAMING = ("sets", "set_name", "name", "point", "older", "newer")
 """Arguments and options of verbs that name sets or points."""
 
 
-_OF_POINTS = frozenset({"entries", "differences", "policy", "mount"})
+_OF_POINTS = frozenset({"entries", "found", "differences", "policy", "mount"})
 """Answers that are what lies in a point, or a path: they are told as they are."""
 
 

@@ -14,13 +14,14 @@ from drtool.model.errors import Corrupt, DrtoolError, NoRepository, NotFound, Re
 from drtool.model.hold import Hold
 from drtool.model.inventory import Listing
 from drtool.model.memory import SAME_HINT, KnownPoint, Memory, Vanished, missed_hint, same_repository
-from drtool.model.point import Artifact, Manifest
+from drtool.model.point import Artifact, DataSnapshot, Manifest
 from drtool.planning import memory as decide
 from drtool.ports import (
     Body,
     Clock,
     Entry,
     Finding,
+    FindRequest,
     GetRequest,
     GetResult,
     Guarantees,
@@ -169,6 +170,15 @@ class Remembered:
     def browse(self, artifact: Artifact, point: str, workload: str, path: str = "", *, deep: bool = True) -> Iterator[Entry]:
         with self._noting(point):  # asked at once: a path that is not there is told to whoever never takes an entry
             return self._repository.browse(artifact, point, workload, path, deep=deep)
+
+    def find(self, request: FindRequest, on_found: Callable[[DataSnapshot, Entry], None]) -> Mapping[str, DrtoolError]:
+        with self._noting():
+            failed = self._repository.find(request, on_found)
+        for data in request.data:
+            if isinstance(error := failed.get(data.id), Corrupt):
+                with contextlib.suppress(Corrupt), self._noting(data.point):
+                    raise error
+        return failed
 
     def mount(self, request: MountRequest) -> None:
         with self._noting(request.point):

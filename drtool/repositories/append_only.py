@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NoReturn
 
-from drtool.model.errors import Refused
+from drtool.model.errors import DrtoolError, Refused
 from drtool.model.hold import Hold
 from drtool.model.inventory import Listing
-from drtool.model.point import Artifact, Manifest
+from drtool.model.point import Artifact, DataSnapshot, Manifest
 from drtool.model.rotation import SignedRotation
 from drtool.ports import (
     Body,
     Entry,
     Finding,
+    FindRequest,
     GetRequest,
     GetResult,
     Guarantees,
@@ -51,6 +52,9 @@ class AppendOnly:
 
     def browse(self, artifact: Artifact, point: str, workload: str, path: str = "", *, deep: bool = True) -> Iterator[Entry]:
         return self._repository.browse(artifact, point, workload, path, deep=deep)
+
+    def find(self, request: FindRequest, on_found: Callable[[DataSnapshot, Entry], None]) -> Mapping[str, DrtoolError]:
+        return self._repository.find(request, on_found)
 
     def mount(self, request: MountRequest) -> None:
         del request

@@ -10,17 +10,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from drtool.model.codec import canonical
-from drtool.model.errors import Corrupt, NoRepository, NotFound, Refused
+from drtool.model.errors import Corrupt, DrtoolError, NoRepository, NotFound, Refused
 from drtool.model.hold import PIN, Hold
 from drtool.model.inventory import Listing
 from drtool.model.key import RepositoryKey
-from drtool.model.point import Artifact
+from drtool.model.point import Artifact, DataSnapshot
 from drtool.ports import (
     Body,
     Clock,
     Earlier,
     Entry,
     Finding,
+    FindRequest,
     GetRequest,
     GetResult,
     Guarantees,
@@ -175,14 +176,27 @@ class MemoryRepository:
 
     def browse(self, artifact: Artifact, point: str, workload: str, path: str = "", *, deep: bool = True) -> Iterator[Entry]:
         tree = self.data_of(self._find_data(artifact, point, workload))
-        found = [
-            Entry(name, node.type, len(node.body) if node.type == "file" else 0, node.mode & 0o7777, str(node.modified))
-            for name, node in sorted(tree.items())
-            if not path or _is_below(name, path)
-        ]
+        found = [_entry(name, node) for name, node in sorted(tree.items()) if not path or _is_below(name, path)]
         if path and not found:
             raise NotFound(f"{path} is not in {workload} of this point", hint="drtool ls without a path shows what is in it")
         return iter([entry for entry in found if deep or os.path.dirname(entry.path) == (path or "/") or entry.path == path])
+
+    def find(self, request: FindRequest, on_found: Callable[[DataSnapshot, Entry], None]) -> Mapping[str, DrtoolError]:
+        failed: dict[str, DrtoolError] = {}
+        for data in request.data:
+            row = self.look().find(data.id)
+            if row is None or row.role != "data":
+                failed[data.id] = NotFound(f"{data.id} is not in {self.name}", hint="drtool points --refresh")
+                continue
+            try:
+                tree = self.data_of(row)
+            except DrtoolError as error:
+                failed[data.id] = error
+                continue
+            for path, node in sorted(tree.items()):
+                if request.wanted(path):
+                    on_found(data, _entry(path, node))
+        return failed
 
     def mount(self, request: MountRequest) -> None:
         raise Refused(f"{self.name} is in memory: nothing of it can be mounted at {request.directory}", hint="drtool browse")
@@ -371,6 +385,10 @@ class MemoryRepository:
                 raise
 
         return sign
+
+
+def _entry(path: str, node: _Node) -> Entry:
+    return Entry(path, node.type, len(node.body) if node.type == "file" else 0, node.mode & 0o7777, str(node.modified))
 
 
 def _digest_of(tree: _Tree) -> str:

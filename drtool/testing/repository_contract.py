@@ -19,8 +19,21 @@ from drtool.model.evidence import Evidence, EvidenceRecord, Reading, SignedEvide
 from drtool.model.hold import PIN, Hold, ending
 from drtool.model.inventory import Listing
 from drtool.model.native import NativePlace
-from drtool.model.point import TREE_CHARACTERS, Artifact, Census, Manifest, Member, RecoveryPoint
-from drtool.ports import ArtifactRequest, Earlier, GetRequest, Labels, Progress, PutRequest, PutResult, Repository, Runner, VerifyRequest
+from drtool.model.point import TREE_CHARACTERS, Artifact, Census, DataSnapshot, Manifest, Member, RecoveryPoint
+from drtool.ports import (
+    ArtifactRequest,
+    Earlier,
+    Entry,
+    FindRequest,
+    GetRequest,
+    Labels,
+    Progress,
+    PutRequest,
+    PutResult,
+    Repository,
+    Runner,
+    VerifyRequest,
+)
 
 BY = "contract"
 SOURCE = "here"
@@ -139,6 +152,37 @@ class RepositoryContract(ABC):
         assert not deep - {f"{artifact.path}/deep"} & directly
         with pytest.raises(NotFound):
             list(pair.repository.browse(artifact, POINT, WORKLOAD, "/nowhere"))
+
+    def test_it_finds_names_in_many_points_at_once(self, pair: RepositoryPair) -> None:
+        pair.repository.initialise()
+        artifact = sealed_tree(pair)
+        (Path(artifact.path) / "letter").unlink()
+        (Path(artifact.path) / "deep" / "100%s letter\n").write_bytes(b"later")
+        sealed_tree(pair, LATER_POINT)
+        older, newer = (_data_of(pair, point) for point in (POINT, LATER_POINT))
+        wanted = re.compile(r"/(letter|100%s letter\n|odd \[a\]\*\?)\Z").search
+        request = FindRequest((newer, older), ("letter", "*letter?", r"odd \[a\]\*\?"), lambda path: wanted(path) is not None)
+        found: list[tuple[DataSnapshot, Entry]] = []
+        assert not pair.repository.find(request, lambda data, entry: found.append((data, entry)))
+        odd, deep = ("/deep/odd [a]*?", 6), ("/deep/100%s letter\n", 5)
+        expected = [(newer, *deep), (newer, *odd), (older, *odd), (older, "/letter", 5)]
+        told = [(data, entry.path.removeprefix(artifact.path), entry.bytes) for data, entry in found]
+        assert sorted(told, key=repr) == sorted(expected, key=repr)
+        listed = {entry.path: entry for entry in pair.repository.browse(artifact, POINT, WORKLOAD)}
+        assert all(entry == listed[entry.path] for data, entry in found if data == older), "as `browse` tells it"
+        nothing = replace(request, data=(), wanted=lambda _path: True)
+        assert not pair.repository.find(nothing, lambda *_found: pytest.fail("nothing was to be searched"))
+
+    def test_where_nothing_is_any_more_is_told_and_the_rest_searched(self, pair: RepositoryPair) -> None:
+        pair.repository.initialise()
+        sealed_tree(pair)
+        there = _data_of(pair, POINT)
+        gone = replace(there, id="0" * 64, point=LAST_POINT)
+        found: list[DataSnapshot] = []
+        request = FindRequest((gone, there), ("LETTER",), lambda path: path.endswith("/letter"), ignore_case=True)
+        failed = pair.repository.find(request, lambda data, _entry: found.append(data))
+        assert [(name, type(why)) for name, why in failed.items()] == [(gone.id, NotFound)]
+        assert found == [there]
 
     def test_a_stream_is_whole_or_not_there(self, pair: RepositoryPair) -> None:
         pair.repository.initialise()
@@ -470,6 +514,10 @@ def sealed_tree(pair: RepositoryPair, point: str = POINT, *, kept: tuple[Artifac
     artifact = tree_artifact(pair, put, stored.tree)
     seal(pair, point, artifact, *kept)
     return artifact
+
+
+def _data_of(pair: RepositoryPair, name: str) -> DataSnapshot:
+    return next(point.data[0] for point in pair.repository.list().points if point.point == name)
 
 
 def get_request(pair: RepositoryPair, artifact: Artifact, directory: Path) -> GetRequest:

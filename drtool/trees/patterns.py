@@ -53,7 +53,7 @@ def excluded_by(patterns: Sequence[str]) -> Callable[[bytes], bool]:
 def _prepare(text: str) -> _Pattern:
     negated = text.startswith("!")
     names = _split(_clean(text[1:] if negated else text).encode("utf-8", "surrogateescape"))
-    return _Pattern(tuple(None if name in (b"**", b"") else _component(name) for name in names), names[0] == _ROOT, negated)
+    return _Pattern(tuple(None if name in (b"**", b"") else fitting_name(name) for name in names), names[0] == _ROOT, negated)
 
 
 def _clean(path: str) -> str:
@@ -104,7 +104,8 @@ def _matches_wide(parts: tuple[Component | None, ...], names: tuple[bytes, ...],
     return False
 
 
-def _component(pattern: bytes) -> Component:
+def fitting_name(pattern: bytes) -> Component:
+    """Return a test of one name by the pattern of one name."""
     if not _SPECIAL.search(pattern):
         return pattern.__eq__
     quick = re.compile(_expression(pattern), re.DOTALL).fullmatch

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import unicodedata
 from datetime import UTC, datetime
 from typing import Final
@@ -36,6 +37,25 @@ def _escaped(character: str) -> str:
     if number <= _LAST_BYTE:
         return f"\\x{number:02x}"
     return f"\\u{number:04x}" if number <= _LAST_OF_PLANE else f"\\U{number:08x}"
+
+
+def shell_word(text: str) -> str:
+    """Return a word that bash, zsh and ksh read as exactly `text`, with nothing in it that a terminal could obey.
+
+    What cannot be shown stands there by the numbers of its bytes.
+    """
+    if text.isprintable():
+        return shlex.quote(text)
+    spelled = (_spelled_in_quotes(character) for character in text)
+    return f"$'{''.join(spelled)}'"
+
+
+def _spelled_in_quotes(character: str) -> str:
+    if character in "'\\":
+        return f"\\{character}"
+    if character.isprintable():
+        return character
+    return "".join(f"\\{byte:03o}" for byte in character.encode("utf-8", "surrogateescape"))
 
 
 def size(count: float) -> str:

@@ -132,6 +132,16 @@ def browse(snapshot: str, path: str, *, deep: bool = True, plain: bool = False) 
     )
 
 
+def find(snapshots: Iterable[str], names: Iterable[str], *, ignore_case: bool) -> Arguments:
+    """Look in snapshots for what fits patterns of names."""
+    return (
+        *("find", "--json", "--no-lock"),
+        *(("--ignore-case",) if ignore_case else ()),
+        *(f"--snapshot={snapshot}" for snapshot in snapshots),
+        *("--", *names),
+    )
+
+
 def mount(directory: str, *, point: str) -> Arguments:
     """Show the data of one point, each snapshot below the name of its source."""
     tags = f"{MARK},role=data,point={point}"

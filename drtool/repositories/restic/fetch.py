@@ -1,13 +1,11 @@
-"""Getting back: a tree, a stream, one of our records, or a look inside."""
+"""Getting back: a tree, a stream, or one of our records."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import itertools
 import os
 import posixpath
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,18 +14,17 @@ from drtool.model.bounds import is_plain, shown
 from drtool.model.command import Command, whole_number
 from drtool.model.errors import Corrupt, DrtoolError, NotFound, Refused
 from drtool.model.point import Artifact
-from drtool.ports import Entry, GetRequest, GetResult, ProgressListener, Runner
+from drtool.ports import GetRequest, GetResult, ProgressListener, Runner
 from drtool.repositories.restic import command as commands
 from drtool.repositories.restic.call import Call
 from drtool.repositories.restic.client import ResticClient
 from drtool.repositories.restic.errors import translate
 from drtool.repositories.restic.grown import Grown, find_grown, shorten
-from drtool.repositories.restic.output import Message, OutputReader, number, parse_line
+from drtool.repositories.restic.output import Message, OutputReader, number
 from drtool.repositories.restic.rows import Row
 from drtool.staging.scratch import scratch_on
 
 _BY_SIGNAL = 128
-_REPLACED = "\N{REPLACEMENT CHARACTER}"
 LISTING_GOOD_SECONDS = 600.0
 """Ids are names of contents: a listing can miss a newer snapshot, but not tell a wrong one."""
 
@@ -153,48 +150,6 @@ def read_record(client: ResticClient, snapshot: str) -> bytes:
     raise failed or Corrupt(what, hint="use another copy", repository=client.name)
 
 
-def browse(client: ResticClient, artifact: Artifact, point: str, workload: str, path: str, *, deep: bool = True) -> Iterator[Entry]:
-    """List everything inside an artifact, or below `path` (without `deep`: directly in it); NotFound when there is no such path."""
-    row = find_data(client, artifact, point=point, workload=workload)
-    entries: list[Entry] = []
-
-    def take(line: bytes) -> None:
-        message = parse_line(line)
-        if message is not None and message.get("struct_type", message.get("message_type")) == "node":
-            entries.append(_entry(message))
-
-    client.run(Call(commands.browse(row.id, path, deep=deep), "list what is inside"), on_output=take)
-    if any(_REPLACED in entry.path for entry in entries):
-        plain = client.run(Call(commands.browse(row.id, path, deep=deep, plain=True), "list names that are no UTF-8")).standard_output
-        entries = with_raw_names(entries, plain)
-    if path and not entries:
-        raise NotFound(f"{path} is not in {workload} of this point", hint="drtool ls without a path shows what is in it")
-    return iter(entries)
-
-
-def with_raw_names(entries: list[Entry], plain: bytes) -> list[Entry]:
-    """Return entries with the names that are no UTF-8 as they are (surrogate escapes), read off the list of names alone.
-
-    JSON cannot say them: each of their bytes became a mark. The list has one line per entry in the same order, and a name's own line
-    feeds are known from its entry. Where the two do not fit, the entries stay.
-    """
-    lines = plain.split(b"\n")[:-1]
-    wanted = sum(entry.path.count("\n") + 1 for entry in entries)
-    rest = iter(lines[len(lines) - wanted :] if wanted <= len(lines) else ())
-    named = []
-    for entry in entries:
-        name = b"\n".join(itertools.islice(rest, entry.path.count("\n") + 1))
-        if name.decode("utf-8", "replace") != entry.path and _marks(name) != _marks(os.fsencode(entry.path)):
-            return entries
-        named.append(replace(entry, path=os.fsdecode(name)))
-    return named
-
-
-def _marks(name: bytes) -> str:
-    """Spell a name with one mark for whatever bytes are no UTF-8, however many: programs count them differently."""
-    return re.sub(f"{_REPLACED}+", _REPLACED, name.decode("utf-8", "replace"))
-
-
 def _call(request: GetRequest, arguments: commands.Arguments, cache: str | None) -> Call:
     return Call(
         arguments,
@@ -203,16 +158,6 @@ def _call(request: GetRequest, arguments: commands.Arguments, cache: str | None)
         source=request.source,
         cache_directory=cache,
         nice=request.nice,
-    )
-
-
-def _entry(message: Message) -> Entry:
-    return Entry(
-        path=str(message.get("path", "")),
-        type=str(message.get("type", "")),
-        bytes=number(message, "size"),
-        mode=number(message, "mode") & 0o7777,
-        modified=str(message.get("mtime", "")),
     )
 
 

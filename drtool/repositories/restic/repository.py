@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from drtool.model.errors import Refused, WrongKey
+from drtool.model.errors import DrtoolError, Refused, WrongKey
 from drtool.model.inventory import Listing
-from drtool.model.point import Artifact
+from drtool.model.point import Artifact, DataSnapshot
 from drtool.model.policy import RepositoryPolicy
 from drtool.ports import (
     Body,
     Clock,
     Entry,
     Finding,
+    FindRequest,
     GetRequest,
     GetResult,
     Guarantees,
@@ -29,9 +30,10 @@ from drtool.ports import (
     VerifyRequest,
     WorkPlace,
 )
-from drtool.repositories.restic import again, check, fetch, remove, store, transfer
+from drtool.repositories.restic import again, check, fetch, inside, remove, store, transfer
 from drtool.repositories.restic import command as commands
 from drtool.repositories.restic import examine as examination
+from drtool.repositories.restic import find as finding
 from drtool.repositories.restic import mount as mounting
 from drtool.repositories.restic.call import Call
 from drtool.repositories.restic.client import ResticClient
@@ -126,7 +128,10 @@ class ResticRepository:
         return self._client.read(maximum_age_seconds=maximum_age_seconds).listing
 
     def browse(self, artifact: Artifact, point: str, workload: str, path: str = "", *, deep: bool = True) -> Iterator[Entry]:
-        return fetch.browse(self._client, artifact, point, workload, path, deep=deep)
+        return inside.browse(self._client, artifact, point, workload, path, deep=deep)
+
+    def find(self, request: FindRequest, on_found: Callable[[DataSnapshot, Entry], None]) -> Mapping[str, DrtoolError]:
+        return finding.find(self._client, request, on_found)
 
     def mount(self, request: MountRequest) -> None:
         mounting.mount(self._client, request)
