@@ -17,22 +17,25 @@ from drtool.model.arrivals import Arrivals
 from drtool.model.errors import Refused
 from drtool.model.hold import ending, quarantines
 from drtool.model.inventory import Listing
-from drtool.model.plan import Plan
+from drtool.model.plan import Forget, Plan
 from drtool.model.report import Report
-from drtool.planning.forget_for import chosen_pair, plan_for_another, policy_for
-from drtool.planning.late import arrived
+from drtool.planning.forget_for import chosen_pair, owed_points, plan_for_another, policy_for
+from drtool.planning.late import arrived, looked_over
 
 _FOLDER = "forget_for"
 
 
 @dataclass(frozen=True)
 class _Look:
-    """What a trusted side sees of another machine's points: by which means, in which repository, and when each came."""
+    """What a trusted side sees of another machine's points: by which means, in which repository, and when each came.
+
+    `before` is what it knew until then; None: it never looked.
+    """
 
     runtime: Runtime
     listing: Listing
+    before: Arrivals | None
     arrivals: Arrivals
-    first: bool
 
 
 def plan_forget(runtime: Runtime, names: Iterable[str] = ()) -> Plan:
@@ -43,16 +46,22 @@ def plan_forget(runtime: Runtime, names: Iterable[str] = ()) -> Plan:
 
 
 def forget(runtime: Runtime, what: Plan | Iterable[str] = (), *, looked: bool = False) -> Report:
-    """Forget what no rule of `forget_for:` keeps of another policy's points; with `looked` a person ends this side's quarantines first."""
+    """Forget what no rule of `forget_for:` keeps of another policy's points.
+
+    With `looked` a person first ends its quarantines, believes the dates that were told as late, and sets aside what is dated ahead.
+    """
     names = (what.policy, *{use.partition(":")[2] for step in what.steps for use in step.uses}) if isinstance(what, Plan) else what
     pair = chosen_pair(runtime.policy, *names)
     opened = _opened(runtime, pair)
     with alone_with(opened, (opened.policy.name,)):
         look = _look(runtime, opened, pair)
         if looked:
+            look = replace(look, arrivals=looked_over(look.arrivals, look.before, look.listing.points))
+            _remember(look, look.before.going if look.before else ())  # what is set aside is so from the next listing on
             look = replace(look, listing=_released(look))
-        _remember(look)
-        return carry_out(look.runtime, what if isinstance(what, Plan) else _plan(look))
+        plan = what if isinstance(what, Plan) else _plan(look)
+        _remember(look, _going(look, plan))
+        return carry_out(look.runtime, plan)
 
 
 def _opened(runtime: Runtime, pair: tuple[str, str], *, sets: Iterable[str] = ()) -> Runtime:
@@ -67,14 +76,21 @@ def _opened(runtime: Runtime, pair: tuple[str, str], *, sets: Iterable[str] = ()
 def _look(runtime: Runtime, opened: Runtime, pair: tuple[str, str]) -> _Look:
     listing = opened.adapters.repositories[pair[1]].list()
     known = ArrivalsFile(opened.state_directory).load()
-    found = arrived(known, listing.points, now=runtime.clock.now())
+    aside = frozenset(known.aside if known else ())
+    found = arrived(known, (*listing.points, *(each for each in listing.others if each.point in aside)), now=runtime.clock.now())
     sets = sorted({point.set for point in listing.points})
-    return _Look(_opened(runtime, pair, sets=sets), listing, found, known is None)
+    return _Look(_opened(runtime, pair, sets=sets), listing, known, found)
 
 
 def _plan(look: _Look) -> Plan:
     run, now = fresh(look.runtime)
-    return plan_for_another(look.runtime.policy, look.listing, arrivals=look.arrivals, first=look.first, now=now, run=run)
+    return plan_for_another(look.runtime.policy, look.listing, before=look.before, arrivals=look.arrivals, now=now, run=run)
+
+
+def _going(look: _Look, plan: Plan) -> tuple[str, ...]:
+    """Return what is to be forgotten now, and what of it an earlier run that died still owes."""
+    planned = {name for step in plan.steps if isinstance(step.action, Forget) for name in step.action.points}
+    return tuple(sorted(planned | {*owed_points(look.runtime.policy, look.listing, look.before)}))
 
 
 def _released(look: _Look) -> Listing:
@@ -88,9 +104,9 @@ def _released(look: _Look) -> Listing:
     return place.list()
 
 
-def _remember(look: _Look) -> None:
+def _remember(look: _Look, going: tuple[str, ...]) -> None:
     try:
-        ArrivalsFile(look.runtime.state_directory).save(look.arrivals)
+        ArrivalsFile(look.runtime.state_directory).save(replace(look.arrivals, going=going))
     except OSError as error:
         raise Refused(
             f"when points came cannot be written down: {error.strerror or error}",

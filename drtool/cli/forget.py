@@ -9,7 +9,11 @@ from drtool.cli.session import open_session
 @click.command("forget", cls=LongVerb)
 @click.argument("name", required=False)
 @click.argument("repository", required=False)
-@click.option("--looked", is_flag=True, help="What looked wrong is right: end the quarantines that this side wrote, then forget.")
+@click.option(
+    "--looked",
+    is_flag=True,
+    help="What was told is right: end its quarantines, believe late dates, set aside dates ahead; forget.",
+)
 @click.pass_context
 def command(context: click.Context, name: str | None, repository: str | None, looked: bool) -> int:  # noqa: FBT001 - click's shape
     """Forget points of the policy NAME in REPOSITORY for machines that may only add there, as `forget_for:` says.

@@ -208,3 +208,18 @@ def test_the_end_of_a_file_is_damage_on_a_disk_and_a_cut_elsewhere(said: str) ->
     on_disk.error(line)
     with pytest.raises(Corrupt, match="too short"):
         on_disk.error(line)
+
+
+def test_a_restic_that_dies_of_an_object_names_it_and_of_anything_else_shows_no_stack() -> None:
+    stack = (
+        "panic: runtime error: slice bounds out of range [16:7]\n\ngoroutine 38 [running]:\n"
+        "github.com/restic/restic/internal/repository.(*Repository).LoadUnpacked(0x35e1, {0x19b9e30, 0x35e1}, 0x5, "
+        "{0x79, 0x5b, 0x69, 0x4, 0xe5, 0x4f, ...})\n"
+        "\tgithub.com/restic/restic/internal/repository/repository.go:199 +0x1e8\n"
+    )
+    error = translate_words(stack, code=2, repository="far", verb="list what it holds")
+    assert error.what == "restic could not list what it holds (far): index/795b6904e54f… there is too short, and restic dies of it"
+    assert "rm index/795b6904e54f*" in error.hint
+    other = "panic: assignment to entry in nil map\n\ngoroutine 1 [running]:\nmain.main()"
+    error = translate_words(other, code=2, repository="far", verb="prune")
+    assert error.what == "restic died of a fault of its own and could not prune (far): panic: assignment to entry in nil map"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -109,6 +111,11 @@ class Trusted:
 
     def call(self, *words: str) -> subprocess.CompletedProcess[str]:
         return self.host.call(*words)
+
+    def remembers(self, **changes: Any) -> None:  # noqa: ANN401
+        """Change what it wrote down at its last look, as if that had been another."""
+        (file,) = (self.host.root / "state" / "forget_for").rglob("arrivals.json")
+        file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
 
     def forgets(self) -> str:
         ended = self.call("forget")
@@ -263,6 +270,79 @@ def test_what_a_thief_adds_pushes_nothing_out(both: Both) -> None:
     assert ended.returncode == PARTIAL
     assert "dated in the future" in ended.stdout + ended.stderr
     assert both.lost(*kept) == []
+
+
+def test_however_long_nobody_looked_nothing_that_came_meanwhile_takes_a_good_point_s_place(both: Both) -> None:
+    """At 23:59 of the days since the last look he seals what their newest point would be; it is the good ones that go, were it believed."""
+    trusted, thief = both.trusted, both.thief
+    trusted.host.policy["repositories"]["far"]["forget_for"]["timed"]["keep"] = {"within": "7d", "daily": 30}
+    trusted.forgets()
+    trusted.remembers(looked=_text(_ago(26)), known=[])
+    for days in (10, 15, 20, 25):
+        thief.point(_ago(days).replace(hour=23, minute=59))
+    said = trusted.forgets()
+    assert both.lost(0, *GOOD_DAYS) == []
+    assert "nobody looked at far from here for 26 days" in said
+    assert "drtool forget timed far --looked" in said
+    trusted.forgets()
+    assert both.lost(0, *GOOD_DAYS) == [], "nor at a look after that"
+    trusted.call("forget", "--looked")
+    assert both.lost(0, *GOOD_DAYS) == [10, 15, 20, 25], "a person's word is what believes those dates"
+
+
+def test_nothing_that_a_thief_adds_ends_the_forgetting_for_good(both: Both) -> None:
+    """Under the id of a good point in another name, of a day in the year 2099, and what is no snapshot at all."""
+    trusted, thief = both.trusted, both.thief
+    said = {"by": "zzz", "set": "docs", "workload": "here:x", "point": both.good[25], "run": both.good[25], "role": "data"}
+    thief.restic("backup", *_tags(said), ".")
+    told = trusted.forgets()
+    assert both.lost(0, *GOOD_DAYS) == [15, 20, 25]
+    assert "1 snapshot in far of other names under the id of a point: left alone" in told
+    assert [row.labels["by"] for row in thief.rows() if row.labels["point"] == both.good[25]] == ["zzz"]
+
+    ahead = thief.point(datetime(2099, 1, 1, tzinfo=UTC))
+    trusted.host.policy["repositories"]["far"]["forget_for"]["timed"]["keep"] = {"within": "7d"}
+    stopped = trusted.call("forget")
+    assert stopped.returncode == PARTIAL
+    assert "drtool forget timed far --looked sets it aside" in stopped.stdout + stopped.stderr
+    assert trusted.call("forget", "--looked").returncode == 0
+    assert "set aside, as a person has said" in trusted.forgets()
+    assert both.lost(0, 2, 5, 10) == [10]
+    assert ahead in both.there(), "nothing dated ahead is forgotten"
+
+    body = b"garbage"
+    name = hashlib.sha256(body).hexdigest()
+    folder = thief.server.directory / "data" / thief.name / "snapshots"
+    (folder / name).write_bytes(body)
+    for refused in (trusted.call("forget"), both.host.call("run")):
+        words = refused.stdout + refused.stderr
+        assert f"snapshots/{name[:12]}…" in words
+        assert f"rm snapshots/{name[:12]}*" in words
+        assert "goroutine" not in words
+        assert "errgroup" not in words
+    (found,) = folder.glob(f"{name[:12]}*")
+    found.unlink()
+    trusted.forgets()
+
+
+def test_what_a_forgetting_that_was_killed_left_goes_with_the_next(both: Both) -> None:
+    """Killed once the manifests are gone, and once more where the next one begins."""
+    trusted, thief = both.trusted, both.thief
+    real, wrapper = trusted.host.restic, trusted.host.root / "restic"
+    deadly = f'case " $* " in *" forget "*) {real} "$@"; kill -9 $PPID; exit;; esac\n'
+    before_any = 'case " $* " in *" forget "*) kill -9 $PPID; exit 1;; esac\n'
+    left = {both.good[days] for days in (15, 20, 25)}
+    for deed in (deadly, before_any):
+        wrapper.write_text(f'#!/bin/sh\n{deed}exec {real} "$@"\n')
+        wrapper.chmod(0o700)
+        assert trusted.call("forget").returncode == -signal.SIGKILL
+        rows = [row.labels for row in thief.rows() if row.labels["point"] in left]
+        assert {row["role"] for row in rows} == {"data"}
+        assert {row["point"] for row in rows} == left
+    wrapper.write_text(f'#!/bin/sh\nexec {real} "$@"\n')
+    trusted.forgets()
+    assert [row for row in thief.rows() if row.labels["point"] in left] == []
+    assert both.lost(0, 2, 5, 10) == []
 
 
 def test_a_thief_ends_no_quarantine_of_the_trusted_side(both: Both) -> None:

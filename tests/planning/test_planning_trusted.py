@@ -13,18 +13,20 @@ from hypothesis import strategies as values
 from drtool.model.arrivals import Arrivals
 from drtool.model.errors import UnknownName
 from drtool.model.inventory import Listing
-from drtool.model.plan import Forget, Guard, Plan
-from drtool.model.point import RecoveryPoint
+from drtool.model.plan import Forget, Guard, Plan, Release
+from drtool.model.point import RecoveryPoint, Unsealed
 from drtool.model.policy import ForgetFor, Policy, Quarantine, Retention
 from drtool.model.standing import Standing
-from drtool.planning.forget_for import chosen_pair, plan_for_another, policy_for
-from drtool.planning.late import arrived
+from drtool.planning.forget_for import chosen_pair, owed_points, plan_for_another, policy_for
+from drtool.planning.late import arrived, looked_over, verdicts_for_another
 from drtool.planning.only_taking import spell_append_only
+from drtool.planning.retention import verdicts
 from tests.planning.planning_values import BY, DAY, NOW, listing, point, policy, repository
 
 KEEP = Retention(within=timedelta(days=10), verified=0)
 RULES = Quarantine(points_per_day=7)
 LOOKED = NOW - timedelta(days=5)
+BEFORE = Arrivals(NOW - timedelta(hours=20))
 
 
 def trusting(*names: str) -> Policy:
@@ -33,10 +35,10 @@ def trusting(*names: str) -> Policy:
     return policy(repositories={name: replace(repository(name), forget_for=trusted) for name in ("near", "far")})
 
 
-def planned(points: tuple[RecoveryPoint, ...], *, late: tuple[str, ...] = (), first: bool = False, **changes: Any) -> Plan:  # noqa: ANN401
+def planned(points: tuple[RecoveryPoint, ...], *, late: tuple[str, ...] = (), before: Arrivals | None = BEFORE, **changes: Any) -> Plan:  # noqa: ANN401
     found: Listing = listing("near", points, **changes)
     other = policy_for(trusting(BY), BY, "near", sets=sorted({each.set for each in points}))
-    return plan_for_another(other, found, arrivals=Arrivals(LOOKED, (), late), first=first, now=NOW, run="R9")
+    return plan_for_another(other, found, before=before, arrivals=Arrivals(NOW, (), late), now=NOW, run="R9")
 
 
 def going(plan: Plan) -> dict[str, tuple[str, ...]]:
@@ -97,7 +99,10 @@ def test_only_points_that_do_not_count_begin_nothing() -> None:
 
 
 def test_what_came_late_takes_no_other_s_place() -> None:
-    """By `last: 2` alone the three late ones would be the two that stay and the reason that the two good ones go."""
+    """By `last: 2` alone the three late ones would be the two that stay and the reason that the two good ones go.
+
+    Nor does one late point take another's: each is newer than every timely one, and so stays.
+    """
     keep = Retention(last=2, verified=0)
     trusted = ForgetFor(("laptop-1",), ("SHA256:one",), keep, RULES)
     body = policy(repositories={"near": replace(repository("near"), forget_for={BY: trusted})})
@@ -105,11 +110,11 @@ def test_what_came_late_takes_no_other_s_place() -> None:
     other = policy_for(body, BY, "near", sets=("documents",))
 
     def gone(late: tuple[str, ...]) -> tuple[str, ...]:
-        plan = plan_for_another(other, listing("near", points), arrivals=Arrivals(LOOKED, (), late), first=False, now=NOW, run="R9")
+        plan = plan_for_another(other, listing("near", points), before=BEFORE, arrivals=Arrivals(NOW, (), late), now=NOW, run="R9")
         return going(plan)["documents"]
 
     assert {"good1", "good2"} <= set(gone(()))
-    assert set(gone(("late1", "late2", "late3"))) == {"late3", "good3"}
+    assert set(gone(("late1", "late2", "late3"))) == {"good3"}
 
 
 def test_an_id_that_is_there_twice_is_never_forgotten_nor_counted() -> None:
@@ -121,7 +126,7 @@ def test_an_id_that_is_there_twice_is_never_forgotten_nor_counted() -> None:
 
 
 def test_the_first_look_and_late_points_are_told() -> None:
-    told = " ".join(planned((aged("new", 1),), late=("new",), first=True).notes)
+    told = " ".join(planned((aged("new", 1),), late=("new",), before=None).notes)
     assert "nobody looked at near from here before" in told
     assert "1 point in near came long after the date on it" in told
 
@@ -134,13 +139,93 @@ def test_at_the_first_look_nothing_came_late() -> None:
     assert arrived(None, (aged("old", 400),), now=NOW) == Arrivals(NOW, ("old",))
 
 
-@given(values.lists(values.integers(-40, 400), unique=True, max_size=8), values.sets(values.integers(0, 7)))
-def test_late_is_what_was_not_there_and_is_dated_more_than_a_day_before_the_last_look(ages: list[int], seen: set[int]) -> None:
+@given(values.lists(values.integers(-40, 400), unique=True, max_size=8), values.sets(values.integers(0, 7)), values.integers(0, 700))
+def test_late_is_what_was_not_there_and_is_dated_more_than_a_day_before_the_last_look_or_than_two_before_now(
+    ages: list[int], seen: set[int], gap: int
+) -> None:
     points = [aged(f"P{number}", hours / 24) for number, hours in enumerate(ages)]
     known = [each.point for number, each in enumerate(points) if number in seen]
-    found = arrived(Arrivals(LOOKED, tuple(known)), points, now=NOW)
-    assert set(found.late) == {f"P{number}" for number, hours in enumerate(ages) if hours > 5 * 24 + 24 and number not in seen}
+    found = arrived(Arrivals(NOW - timedelta(hours=gap), tuple(known)), points, now=NOW)
+    oldest = 48 if gap > 24 else gap + 24
+    assert set(found.late) == {f"P{number}" for number, hours in enumerate(ages) if hours > oldest and number not in seen}
     assert set(found.known) == {each.point for each in points}
     again = arrived(found, points, now=NOW + DAY)
     assert again.late == found.late, "what came late stays late"
     assert arrived(found, (), now=NOW + DAY).late == (), "what is gone is no matter"
+
+
+_KEEPS = values.builds(
+    Retention,
+    within=values.sampled_from([timedelta(days=7), timedelta(days=12)]),
+    last=values.integers(0, 3),
+    hourly=values.integers(0, 5),
+    daily=values.integers(0, 30),
+    weekly=values.integers(0, 4),
+    monthly=values.integers(0, 2),
+    verified=values.just(0),
+)
+_DAYS = values.sets(values.integers(0, 45), max_size=10)
+
+
+@given(_KEEPS, _DAYS, _DAYS, values.integers(0, 40 * 24), values.integers(0, 20))
+def test_nothing_that_comes_two_days_after_its_date_takes_a_good_point_s_place_however_long_nobody_looked(
+    keep: Retention, good: set[int], forged: set[int], gap: int, later: int
+) -> None:
+    """What the rules keep of the good points alone stays, at the look after the gap and at those after it."""
+    looked = NOW - timedelta(hours=gap)
+    sealed = [aged(f"good{days}", days) for days in good]
+    bad = [point(f"bad{days}", NOW - days * DAY + timedelta(minutes=9)) for days in forged if days > 2]
+    before = Arrivals(looked, tuple(each.point for each in sealed if each.instant <= looked))
+    place = listing("near", (*sealed, *bad))
+    found = arrived(before, place.points, now=NOW)
+    for now in (NOW, NOW + later * DAY):
+        found = arrived(found, place.points, now=now)
+        judged = verdicts_for_another(place.points, keep, listing=place, set="documents", now=now, late=found.late)
+        alone = verdicts(sealed, keep, repository="near", set="documents", now=now)
+        assert {each.point for each in alone if each.reasons} <= {each.point for each in judged if each.reasons}
+
+
+def test_how_long_nobody_looked_is_told_with_what_to_type() -> None:
+    before = Arrivals(NOW - 26 * DAY)
+    points = (aged("new", 1), aged("gap", 10))
+    plan = planned(points, late=arrived(before, points, now=NOW).late, before=before)
+    told = " ".join(plan.notes)
+    assert "nobody looked at near from here for 26 days: when 1 point came meanwhile" in told
+    assert f"drtool forget {BY} near --looked" in told
+    assert "nobody looked" not in " ".join(planned(points, late=("gap",)).notes)
+
+
+def test_a_person_s_word_believes_what_was_told_and_nothing_that_came_since() -> None:
+    points = (aged("told", 10), aged("since", 11), aged("new", 1))
+    before = Arrivals(NOW - DAY, ("told", "new"), ("told",))
+    found = looked_over(arrived(before, points, now=NOW), before, points)
+    assert (found.late, found.aside) == (("since",), ())
+    assert looked_over(found, found, points).late == ()
+
+
+def test_what_is_set_aside_is_never_believed_by_its_date() -> None:
+    ahead, new = aged("ahead", -40), aged("new", 1)
+    first = looked_over(arrived(None, (ahead, new), now=NOW), None, (ahead, new))
+    assert (first.late, first.aside) == (("ahead",), ("ahead",))
+    then = arrived(first, (ahead, new), now=NOW + 41 * DAY)
+    assert (then.late, then.aside) == (("ahead",), ("ahead",)), "not when that has come either"
+    assert arrived(then, (new,), now=NOW + 42 * DAY).aside == ()
+
+
+def unsealed(name: str, point: str, *, by: str = BY) -> Unsealed:
+    return Unsealed(name, by, "documents", point, "R1", "here:/home", NOW - DAY, None)
+
+
+def test_data_of_what_a_run_that_died_forgot_goes_and_no_other() -> None:
+    before = Arrivals(NOW - timedelta(hours=20), ("gone", "new"), going=("gone", "new"))
+    left = (unsealed("d1", "gone"), unsealed("d2", "running"), unsealed("d3", "gone", by="another"))
+    plan = planned((aged("new", 1),), before=before, unsealed=left)
+    released = [step.action.leftover.locator for step in plan.steps if isinstance(step.action, Release) and step.action.leftover]
+    assert released == ["d1"]
+    assert owed_points(policy_for(trusting(BY), BY, "near"), listing("near", (), unsealed=left), before) == ("gone",)
+
+
+def test_what_bears_another_name_under_the_id_of_a_point_is_told() -> None:
+    plan = planned((aged("new", 1), aged("old", 12)), unsealed=(unsealed("d1", "old", by="zzz"),))
+    assert going(plan) == {"documents": ("old",)}
+    assert "1 snapshot in near of other names under the id of a point: left alone" in plan.notes

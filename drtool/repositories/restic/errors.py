@@ -86,6 +86,10 @@ _MISSING = re.compile(
     re.IGNORECASE,
 )
 """Words that say so: that restic asks `Is there a repository at the following location?` only means that it could not look."""
+_PANICKED = re.compile(r"^panic: .*$", re.MULTILINE)
+_LOADED = re.compile(r"\(\*Repository\)\.LoadUnpacked\([^\n]*?, 0x([345]), \{((?:0x[0-9a-f]{1,2}, )+)")
+"""The call that restic 0.19 dies in when an object is shorter than any that it writes: its kind, and how its name begins."""
+_FOLDERS = {"3": "locks", "4": "snapshots", "5": "index"}
 _UNKNOWN_ID = re.compile(r"no matching id found|no snapshot found|invalid id", re.IGNORECASE)
 
 _URL = re.compile(r"(?:https?|s3|rest|sftp):\S+|retrying after \S+|\b[0-9a-f]{8,}\b|, \d+, \d+\)", re.IGNORECASE)
@@ -146,6 +150,8 @@ def translate(completed: Completed, *, repository: str, verb: str) -> DrtoolErro
 
 def translate_words(text: str, *, code: int, repository: str, verb: str) -> DrtoolError:
     """Return the error that an exit code and words mean; an unknown code is a failure like any other."""
+    if (panicked := _PANICKED.search(text)) is not None:
+        return _panic(text, panicked.group(), repository=repository, verb=verb)
     said = last_words(text)
     doctor = f"drtool doctor {repository}"
     if code == WRONG_KEY_CODE or _WRONG_KEY.search(text):
@@ -179,6 +185,20 @@ def translate_words(text: str, *, code: int, repository: str, verb: str) -> Drto
         )
     refusal = _refusal(told, said=said, repository=repository, verb=verb)
     return silent or refusal or _other(text, code=code, repository=repository, verb=verb)
+
+
+def _panic(text: str, said: str, *, repository: str, verb: str) -> Refused:
+    """Return what a restic that died of a fault of its own means, without its stack: what it died of, where that tells."""
+    found = _LOADED.search(text)
+    if found is None:
+        what = f"restic died of a fault of its own and could not {verb} ({repository}): {said}"
+        return Refused(what, hint="another restic (restic self-update; --restic PATH)", safe="nothing was removed")
+    folder, start = _FOLDERS[found.group(1)], "".join(f"{int(byte, 16):02x}" for byte in found.group(2).split(", ") if byte)
+    return Refused(
+        f"restic could not {verb} ({repository}): {folder}/{start}… there is too short, and restic dies of it",
+        hint=f"where the store lies, in the folder of that repository: rm {folder}/{start}*  (then look who put it there)",
+        safe="nothing was removed; what restic wrote is untouched",
+    )
 
 
 def _silence(text: str, *, said: str, repository: str) -> Unavailable | None:

@@ -17,26 +17,26 @@ from drtool.repositories.restic.transfer import IDS_PER_CALL, RECENT_SECONDS
 def forget_points(client: ResticClient, points: Iterable[str], *, pins: Iterable[str] = ()) -> None:
     """Forget points of ours: their manifests by one call, their data by the next, then pins that are over; other records stay.
 
-    A point whose manifest an earlier, interrupted call removed loses the rest of its data.
+    A point whose manifest an earlier, interrupted call removed loses the rest of its data. What bears another name under its id stays.
 
     Raises:
-        Refused: a point is unknown here, or another policy made it, or a record is no pin of ours; nothing is removed then.
+        Refused: a point is unknown here, or another policy alone made it, or a record is no pin of ours; nothing is removed then.
     """
     wanted = tuple(dict.fromkeys(points))
     reading = client.read(maximum_age_seconds=RECENT_SECONDS)
     manifests: list[str] = []
     data: list[str] = []
     for point in wanted:
-        rows = (*reading.of_point(point, "manifest"), *reading.of_point(point, "data"))
-        if not rows:
+        found = (*reading.of_point(point, "manifest"), *reading.of_point(point, "data"))
+        if not found:
             raise Refused(
                 f"the point {point} is not in the repository {client.name}", hint="drtool points --refresh", safe="nothing was removed"
             )
-        foreign = next((row.by for row in rows if row.by != client.by), None)
-        if foreign is not None:
+        rows = [row for row in found if row.by == client.by]
+        if not rows:
             raise Refused(
-                f"the point {point} in {client.name} was made by {foreign}, not by {client.by}",
-                hint=f"forget it where the policy {foreign} is at home",
+                f"the point {point} in {client.name} was made by {found[0].by}, not by {client.by}",
+                hint=f"forget it where the policy {found[0].by} is at home",
                 safe="nothing was removed",
             )
         manifests += [row.id for row in rows if row.role == "manifest"]
