@@ -184,9 +184,11 @@ def _restic(
     notary: Notary,
     was_there: Callable[[], bool],
 ) -> ResticRepository:
+    from drtool.catalog.immutable_log import LetGo
     from drtool.engine.sweep import started_by_a_dead_run
     from drtool.repositories.restic.repository import ResticRepository
 
+    on_s3 = policy.repositories[name].address.location.startswith("s3:")
     return ResticRepository(
         policy=policy.repositories[name],
         by=policy.name,
@@ -197,6 +199,7 @@ def _restic(
         known_dead=lambda pid, since: started_by_a_dead_run(state_directory, pid, since),
         notary=notary,
         was_there=was_there,
+        on_remove=LetGo(state_directory, name).tell if on_s3 else lambda _snapshots: None,
     )
 
 

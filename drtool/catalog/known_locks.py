@@ -14,26 +14,35 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from drtool.catalog.immutable_log import LetGo
 from drtool.catalog.storage import make_folder
-from drtool.model.immutable import COMPLIANCE, Lock
+from drtool.model.immutable import COMPLIANCE, History, Lock
 
 _BELIEVED: Final = timedelta(hours=20)
 _KEPT_EACH: Final = 2000
 _WRITTEN_OVER: Final = "null"
+_SHORT_ID: Final = 8
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS locks(name TEXT, version TEXT, mode TEXT, until REAL, asked REAL, PRIMARY KEY(name, version)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS contents(name TEXT, version TEXT, good INTEGER, PRIMARY KEY(name, version)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS indexes(number INTEGER PRIMARY KEY, name TEXT UNIQUE);
 CREATE TABLE IF NOT EXISTS packs(pack BLOB, number INTEGER, PRIMARY KEY(pack, number)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS needless(name TEXT, marker TEXT, PRIMARY KEY(name, marker)) WITHOUT ROWID;
+CREATE TEMP TABLE counted(number INTEGER PRIMARY KEY);
 """
 
 
 class KnownLocks:
-    """What is known of one repository's bucket; used by one thread. One that cannot be read is made anew."""
+    """What is known of one repository's bucket; used by one thread. One that cannot be read is made anew.
 
-    def __init__(self, state_directory: str, repository: str, *, now: datetime) -> None:
+    `accepted` is when a person last said that the repository is right as it is.
+    """
+
+    def __init__(self, state_directory: str, repository: str, *, now: datetime, accepted: datetime | None = None) -> None:
         self.path = os.path.join(state_directory, "immutable", f"{repository}.sqlite")
         self._now = now
+        self._accepted = accepted
+        self._let_go = LetGo(state_directory, repository).read()
         make_folder(os.path.dirname(self.path))
         try:
             self._open()
@@ -96,6 +105,30 @@ class KnownLocks:
             raise
         self._base.commit()
 
+    def explains(self, hidden: History) -> bool:
+        """Tell whether a delete marker is no loss: this machine removed that snapshot, or a person said since that all is right."""
+        if self._accepted is not None and hidden.versions[0].written <= self._accepted:
+            return True
+        named = hidden.identity in self._let_go or hidden.identity[:_SHORT_ID] in self._let_go
+        return hidden.name.startswith("snapshots/") and named
+
+    def learn_needless(self, hidden: History) -> None:
+        """Remember that no point that is listed needs a file of the index as long as this marker hides it."""
+        if hidden.versions[0].id != _WRITTEN_OVER:
+            self._base.execute("INSERT OR IGNORE INTO needless VALUES(?,?)", (hidden.name, hidden.versions[0].id))
+            self._base.commit()
+
+    def is_needless(self, hidden: History) -> bool:
+        """Tell whether that is remembered."""
+        row = (hidden.name, hidden.versions[0].id)
+        return self._base.execute("SELECT 1 FROM needless WHERE name=? AND marker=?", row).fetchone() is not None
+
+    def count_only(self, names: Iterable[str]) -> None:
+        """Go by these files of the index from now on, and by no other that is known."""
+        self._base.execute("DELETE FROM counted")
+        self._base.executemany("INSERT OR IGNORE INTO counted SELECT number FROM indexes WHERE name=?", ((name,) for name in names))
+        self._base.commit()
+
     def forget_indexes_but(self, names: Iterable[str]) -> None:
         """Forget the packs that only files of the index named that are not among these."""
         kept = set(names)
@@ -105,18 +138,21 @@ class KnownLocks:
         self._base.commit()
 
     def needs(self, pack: str) -> bool:
-        """Tell whether the index names a pack."""
-        return self._base.execute("SELECT 1 FROM packs WHERE pack=? LIMIT 1", (bytes.fromhex(pack),)).fetchone() is not None
+        """Tell whether the files of the index that count name a pack."""
+        return (
+            self._base.execute("SELECT 1 FROM packs JOIN counted USING(number) WHERE pack=? LIMIT 1", (bytes.fromhex(pack),)).fetchone()
+            is not None
+        )
 
     def packs(self) -> int:
-        """Count the packs that the index names."""
-        return int(self._base.execute("SELECT COUNT(DISTINCT pack) FROM packs").fetchone()[0])
+        """Count the packs that they name."""
+        return int(self._base.execute("SELECT COUNT(DISTINCT pack) FROM packs JOIN counted USING(number)").fetchone()[0])
 
 
 @contextlib.contextmanager
-def known_locks(state_directory: str, repository: str, *, now: datetime) -> Iterator[KnownLocks]:
+def known_locks(state_directory: str, repository: str, *, now: datetime, accepted: datetime | None = None) -> Iterator[KnownLocks]:
     """Open what is known; it is kept whatever ends the work."""
-    known = KnownLocks(state_directory, repository, now=now)
+    known = KnownLocks(state_directory, repository, now=now, accepted=accepted)
     try:
         yield known
     finally:

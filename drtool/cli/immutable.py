@@ -44,7 +44,8 @@ def audit(context: click.Context, repository: str | None) -> int:
 def extend(context: click.Context, repository: str | None, only_plan: bool, yes: bool) -> int:  # noqa: FBT001 - click's shape
     """Renew the locks of what a kept point needs: restic goes on to use old packs after theirs ran out, and nobody else renews them.
 
-    Shows the plan and asks. Ended anywhere, the same command goes on; a timer calls it with --yes, once a week or oftener.
+    Shows the plan and asks. Ended anywhere, the same command goes on; a timer calls it with --yes, once a week or oftener. Ends 1 where
+    something that should be there is hidden or gone.
     """
     from drtool.cli.render.immutable import extend_plan_lines, extended_lines  # noqa: PLC0415
 
@@ -59,7 +60,7 @@ def extend(context: click.Context, repository: str | None, only_plan: bool, yes:
         return exits.FAILED
     done = app.immutable_extend(plan)
     session.answer("immutable_extended", done, lambda: extended_lines(done))
-    return exits.SUCCEEDED
+    return exits.NEEDS_ATTENTION if done.missed else exits.SUCCEEDED
 
 
 @command.command("recover")
@@ -87,7 +88,8 @@ def recover(context: click.Context, repository: str | None, since: datetime, onl
         return exits.FAILED
     done = app.immutable_recover(plan)
     session.answer("immutable_recovered", done, lambda: recovered_lines(done))
-    return exits.DATA_WRONG if done.lost or done.missing_packs or done.words else exits.SUCCEEDED
+    wrong = done.lost or done.missing_packs or done.words or done.unlisted or not done.points
+    return exits.DATA_WRONG if wrong else exits.SUCCEEDED
 
 
 def _goes_on(session: Invocation, lines: Iterable[str], *, asks: bool, why: str) -> bool:

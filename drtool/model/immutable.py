@@ -79,8 +79,9 @@ class ImmutableAudit:
     """What a kept point needs of a bucket, and until when it is locked.
 
     `needed` is never too small: every object that is not known to be needless counts. `short` are locked for less than what was promised,
-    `unlocked` not at all (they are no part of `short`); `hidden` lie behind a delete marker, `gone` have no version left; `changed`
-    have several versions that differ. `by_day` counts when locks run out (`2026-12-24`), the first days of all.
+    `unlocked` not at all (they are no part of `short`); `hidden` lie behind a delete marker that nobody here laid, the first since
+    `hidden_since`; `gone` have no version left; `changed` have several versions that differ. Of the parts in `lacking` nothing is there.
+    `by_day` counts when locks run out (`2026-12-24`), the first days of all.
     """
 
     repository: str
@@ -98,11 +99,17 @@ class ImmutableAudit:
     by_day: Mapping[str, int] = field(default_factory=dict)
     soonest: tuple[str, ...] = ()
     hidden_names: tuple[str, ...] = ()
+    hidden_since: datetime | None = None
+    lacking: tuple[str, ...] = ()
+    missed_points: tuple[str, ...] = ()
+    """What this machine knew there and does not find, in sentences."""
     basis: str = ""
     """By what it was decided which packs are needed."""
     requests: int = 0
     asked: int = 0
     """How many locks were asked for; of the others it was known."""
+    missed: tuple[str, ...] = ()
+    """Of `attention` what says that something is not there."""
     attention: tuple[str, ...] = ()
     next: str = ""
 
@@ -124,7 +131,7 @@ class ExtendPlan:
 
 @dataclass(frozen=True, slots=True)
 class Extended:
-    """What was extended; `earliest` is when the first lock of what is needed runs out now."""
+    """What was extended; `earliest` is when the first lock of what is needed runs out now, `missed` and `next` are the audit's after it."""
 
     repository: str
     until: datetime
@@ -132,6 +139,8 @@ class Extended:
     needed: int
     earliest: datetime | None
     requests: int
+    missed: tuple[str, ...] = ()
+    next: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +161,9 @@ class RecoverPlan:
     fine: int = 0
     left: int = 0
     """Hidden before `since`: whoever forgot and pruned them meant it."""
+    left_lately: int = 0
+    """Of those, hidden within a week before it, and not known to have been removed by this machine."""
+    first_lately: datetime | None = None
     read: int = 0
     """How many bytes were read to tell the right version."""
     lost_names: tuple[str, ...] = ()
@@ -177,7 +189,10 @@ class PointLook:
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What was brought back, and which points are whole again, the newest first; `log` tells every change, and what stood there before."""
+    """What was brought back, and which points are whole again, the newest first; `log` tells every change, and what stood there before.
+
+    `unlisted` are points that this machine knows there and that are not listed.
+    """
 
     repository: str
     uncovered: int
@@ -190,3 +205,4 @@ class Recovered:
     words: str
     log: str
     requests: int
+    unlisted: tuple[str, ...] = ()

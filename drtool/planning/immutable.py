@@ -71,13 +71,7 @@ def _default(bucket: BucketLock, promised: timedelta | None, words: str) -> list
 def judge_audit(audit: ImmutableAudit, promised: timedelta | None) -> tuple[tuple[str, ...], str]:
     """Say what of an audit needs attention, and what to type about the first of it."""
     name = audit.repository
-    told: list[tuple[str, str]] = []
-    if audit.hidden or audit.gone:
-        gone = f", {audit.gone} of them with no version left" if audit.gone else ""
-        text = (
-            f"{spell_count(audit.hidden + audit.gone, 'object')} that the index needs cannot be read{gone}: deleted by name, or taken away"
-        )
-        told.append((text, f"drtool immutable recover {name}"))
+    told = missed(audit)
     told += [(each.text, "") for each in judge_bucket(name, audit.bucket, promised) if each.good is False]
     extend = f"drtool immutable extend {name}" if promised is not None else f"write immutable: 30d into the repository {name}"
     if audit.unlocked:
@@ -86,6 +80,26 @@ def judge_audit(audit: ImmutableAudit, promised: timedelta | None) -> tuple[tupl
         first = f", the first on {audit.earliest:%Y-%m-%d %H:%M} UTC" if audit.earliest else ""
         told.append((f"the locks of {audit.short} of {audit.needed} run out before {spell_duration(promised)} are over{first}", extend))
     return tuple(text for text, _next in told), next((each for _text, each in told if each), "")
+
+
+def missed(audit: ImmutableAudit) -> list[tuple[str, str]]:
+    """Say what an audit did not find that should be there, each with what to type about it."""
+    name, told = audit.repository, list[tuple[str, str]]()
+    since = f"{audit.hidden_since:%Y-%m-%dT%H:%M:%S}" if audit.hidden_since is not None else "INSTANT"
+    recover = f"drtool immutable recover {name} --since {since}"
+    if audit.hidden or audit.gone:
+        gone = f", {audit.gone} of them with no version left" if audit.gone else ""
+        text = f"{spell_count(audit.hidden + audit.gone, 'object')} that may be needed cannot be read{gone}: deleted by name, or taken away"
+        text += f"; if another machine of yours forgot them: drtool rebuild --accept {name}" if audit.hidden else ""
+        told.append((text, recover))
+    if audit.lacking:
+        text = (
+            f"nothing is there of: {', '.join(audit.lacking)}: no repository was made there, nothing was stored yet, or it was taken away"
+        )
+        told.append((text, recover if audit.hidden or audit.gone else f"drtool doctor {name}"))
+    elif not audit.needed:
+        told.append(("nothing at all is there", f"drtool doctor {name}"))
+    return told + [(each, recover if audit.hidden or audit.gone else f"drtool doctor {name}") for each in audit.missed_points]
 
 
 @dataclass(frozen=True, slots=True)

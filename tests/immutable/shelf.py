@@ -32,6 +32,7 @@ class GivenIndex:
     def __init__(self) -> None:
         self.files: dict[str, tuple[str, ...]] = {}
         self.read: list[str] = []
+        self.trouble = ""
 
     def packs_in(self, index: str) -> Iterator[str]:
         self.read.append(index)
@@ -40,7 +41,7 @@ class GivenIndex:
         yield from self.files[index]
 
     def unsound(self, point: str = "") -> str:
-        return ""
+        return self.trouble
 
 
 class GivenSecrets:

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from drtool.model.errors import Conflict, Unavailable
+from drtool.model.immutable import PARTS
 from drtool.repositories.s3 import bounded, listing
+from drtool.repositories.s3.client import Bucket
 from tests.immutable.locked_world import PREFIX
-from tests.immutable.shelf import GivenIndex, Shelf
+from tests.immutable.shelf import GivenIndex, Shelf, make_shelf
 from tests.rig.s3 import S3Server
 
 NAMES = [f"data/00/{'00' + 'ab' * 31}", f"data/01/{'01' + 'ab' * 31}"]
@@ -52,6 +54,16 @@ def answering(body: bytes) -> Iterator[tuple[str, list[str]]]:
         yield f"http://127.0.0.1:{server.server_port}", asked
         server.shutdown()
         thread.join()
+
+
+def pages_of(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    """Let the server answer with so many versions at a time."""
+    real = Bucket.call
+
+    def small(self: Bucket, operation: str, **arguments: object) -> object:
+        return real(self, operation, **(arguments | ({"MaxKeys": count} if operation == "list_object_versions" else {})))
+
+    monkeypatch.setattr(Bucket, "call", small)
 
 
 def listed(root: Path, server: S3Server, body: bytes) -> tuple[list[str], int, int]:
@@ -114,3 +126,35 @@ def test_versions_without_number_are_not_all_kept(tmp_path: Path, s3_server: S3S
     with answering(body) as (endpoint, _asked), closing(shelf.store(endpoint=endpoint)) as store:
         (history,) = store.histories("data")
     assert [each.id for each in history.versions] == ["newest", "v3", "v2", "v1"]
+
+
+@pytest.mark.parametrize(("letter", "page_of"), [("\x01", 1000), ("\x01", 1), ("\x1f", 2), ("\ufffe", 1)])
+def test_a_name_that_the_server_cannot_spell_stops_and_hides_nothing(
+    tmp_path: Path, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch, letter: str, page_of: int
+) -> None:
+    """It lists such a name by what it is, and spells it as something that stands elsewhere; two requests with the writer's rights."""
+    shelf = make_shelf(tmp_path, s3_server, packs=3)
+    packs = sorted(name for name in shelf.bodies if name.startswith("data/"))
+    thief = shelf.client("writer")
+    foreign = [f"{packs[1][:8]}{letter}", f"{packs[1][:20]}{letter}", f"index/{letter}", f"snapshots/{letter}", f"keys/a{letter}"]
+    for name in foreign:
+        thief.put_object(Bucket=shelf.bucket, Key=f"{PREFIX}/{name}", Body=b"x")
+        thief.put_object(Bucket=shelf.bucket, Key=f"{PREFIX}/{name}", Body=b"y")
+    thief.delete_object(Bucket=shelf.bucket, Key=f"{PREFIX}/{packs[1]}")
+    pages_of(monkeypatch, page_of)
+    with closing(shelf.store()) as store:
+        found = {each.name: each.current is not None for part in PARTS for each in store.histories(part)}
+        assert store.foreign == len(foreign)
+    assert found == {name: name != packs[1] for name in shelf.bodies}
+    assert shelf.audit().hidden_names == (packs[1],)
+
+
+def test_what_a_listing_cannot_be_followed_past_is_told(tmp_path: Path, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here a name with more behind it is listed before the name: a page full of the one would hide the other."""
+    shelf = make_shelf(tmp_path, s3_server, packs=1)
+    for body in (b"x", b"y"):
+        shelf.client("writer").put_object(Bucket=shelf.bucket, Key=f"{PREFIX}/config\x01", Body=body)
+    assert shelf.audit().foreign == 1
+    pages_of(monkeypatch, 1)
+    with pytest.raises(Conflict, match="cannot be followed past config"):
+        shelf.audit()

@@ -119,7 +119,9 @@ def test_a_hidden_pack_of_the_index_is_told_and_locked(shelf: Shelf) -> None:
     pack = next(name for name in shelf.bodies if name.startswith("data/"))
     shelf.client("writer").delete_object(Bucket=shelf.bucket, Key=f"{PREFIX}/{pack}")
     found = shelf.audit(PROMISED)
-    assert (found.hidden, found.hidden_names, found.next) == (1, (pack,), "drtool immutable recover off")
+    assert (found.hidden, found.hidden_names) == (1, (pack,))
+    (marker,) = shelf.versions()[1]
+    assert found.next == f"drtool immutable recover off --since {marker['LastModified']:%Y-%m-%dT%H:%M:%S}"
     plan = planned(shelf)
     extended(shelf, plan)
     assert set(shelf.dates().values()) == {plan.until}
@@ -153,7 +155,7 @@ def test_a_pack_that_nobody_has_is_told(shelf: Shelf) -> None:
     (index,) = shelf.index.files
     shelf.index.files[index] += ("ab" * 32,)
     found = shelf.audit()
-    assert (found.gone, found.next) == (1, "drtool immutable recover off")
+    assert (found.gone, found.next) == (1, "drtool immutable recover off --since INSTANT")
 
 
 def test_an_overwritten_object_keeps_its_oldest_version_locked(shelf: Shelf) -> None:

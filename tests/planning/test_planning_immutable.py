@@ -150,7 +150,15 @@ def test_a_bucket_that_keeps_its_promise_is_well_and_governance_is_a_warning() -
     ("changes", "promised", "words", "then"),
     [
         ({}, PROMISED, "", ""),
-        ({"hidden": 2, "gone": 1}, PROMISED, "3 objects that the index needs cannot be read, 1 of them", "drtool immutable recover far"),
+        (
+            {"hidden": 2, "gone": 1, "hidden_since": NOW},
+            PROMISED,
+            "3 objects that may be needed cannot be read, 1 of them",
+            f"drtool immutable recover far --since {NOW:%Y-%m-%dT%H:%M:%S}",
+        ),
+        ({"lacking": ("config",)}, PROMISED, "nothing is there of: config", "drtool doctor far"),
+        ({"needed": 0}, PROMISED, "nothing at all is there", "drtool doctor far"),
+        ({"missed_points": ("far went back in time",)}, PROMISED, "far went back in time", "drtool doctor far"),
         ({"unlocked": 1}, PROMISED, "1 object of 9 can be deleted now", "drtool immutable extend far"),
         ({"unlocked": 1}, None, "1 object of 9 can be deleted now", "write immutable: 30d into the repository far"),
         (
@@ -160,7 +168,7 @@ def test_a_bucket_that_keeps_its_promise_is_well_and_governance_is_a_warning() -
             "drtool immutable extend far",
         ),
         ({"bucket": replace(GOOD, versioning="")}, PROMISED, "keeps no versions", ""),
-        ({"hidden": 1, "unlocked": 1}, PROMISED, "cannot be read", "drtool immutable recover far"),
+        ({"hidden": 1, "unlocked": 1}, PROMISED, "cannot be read", "drtool immutable recover far --since INSTANT"),
     ],
 )
 def test_what_of_an_audit_needs_attention_and_what_to_type_first(

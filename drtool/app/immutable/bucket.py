@@ -10,7 +10,9 @@ from drtool.app.composition import make_immutable_store
 from drtool.app.runtime import Runtime
 from drtool.app.working import writable_state
 from drtool.catalog.known_locks import KnownLocks, known_locks
+from drtool.catalog.memory import MemoryFolder
 from drtool.model.errors import Refused, UnknownName
+from drtool.model.memory import Memory
 from drtool.ports import ImmutableStore, PackIndex
 
 
@@ -41,8 +43,14 @@ def bucket_of(runtime: Runtime, repository: str) -> Iterator[BucketOfRepository]
     policy = runtime.policy.repositories[repository]
     index = runtime.adapters.pack_index(repository)  # refused before any secret of a policy out of a repository is looked up
     store = make_immutable_store(policy, runtime.clock)
-    with closing(store), known_locks(writable_state(runtime), repository, now=runtime.clock.now()) as known:
+    accepted = max((each.at for each in known_there(runtime, repository).accepted), default=None)
+    with closing(store), known_locks(writable_state(runtime), repository, now=runtime.clock.now(), accepted=accepted) as known:
         yield BucketOfRepository(repository, store, index, known, policy.immutable)
+
+
+def known_there(runtime: Runtime, repository: str) -> Memory:
+    """Return what this machine remembers of a repository."""
+    return MemoryFolder(runtime.state_directory, runtime.policy.repositories).of(repository).read()
 
 
 def locked_repository(runtime: Runtime, name: str | None) -> str:

@@ -8,22 +8,33 @@ from drtool.app.runtime import Runtime
 from drtool.app.working import working
 from drtool.catalog.immutable_log import keep_found, last_found
 from drtool.engine.immutable.audit import audit
-from drtool.model.errors import DrtoolError
+from drtool.model.errors import DrtoolError, Interrupted
 from drtool.model.immutable import ImmutableAudit
 from drtool.model.locks_found import LocksFound
 from drtool.planning.immutable import judge_bucket
 from drtool.planning.locks_found import tell_of_locks
+from drtool.planning.memory import spell_vanished
 from drtool.ports import Finding
 
 
 def immutable_audit(runtime: Runtime, repository: str | None = None) -> ImmutableAudit:
-    """Look until when everything that a kept point needs is locked; what was found `status` goes by."""
+    """Look until when everything that a kept point needs is locked, and for the points that are known; what was found `status` goes by."""
     name = locked_repository(runtime, repository)
     with working(runtime), bucket_of(runtime, name) as bucket:
-        found = audit(bucket.store, bucket.index, bucket.known, clock=runtime.clock, promised=bucket.promised)
+        missed = _missed_points(runtime, name)
+        found = audit(bucket.store, bucket.index, bucket.known, clock=runtime.clock, promised=bucket.promised, missed_points=missed)
     told = LocksFound(found.taken, found.needed, found.earliest, found.unlocked, found.attention)
     keep_found(runtime.state_directory, name, told)
     return found
+
+
+def _missed_points(runtime: Runtime, name: str) -> tuple[str, ...]:
+    try:
+        return spell_vanished(name, runtime.adapters.repositories[name].list().vanished)
+    except Interrupted:
+        raise
+    except DrtoolError as error:
+        return (f"its points cannot be listed: {error.what}",)
 
 
 def examine_locks(runtime: Runtime, name: str) -> tuple[Finding, ...]:

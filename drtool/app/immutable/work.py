@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
-from drtool.app.immutable.bucket import bucket_of, locked_repository
+from drtool.app.immutable.bucket import bucket_of, known_there, locked_repository
 from drtool.app.immutable.looks import immutable_audit
 from drtool.app.runtime import Runtime
 from drtool.app.working import alone_with, working
@@ -27,8 +28,8 @@ def immutable_extend(runtime: Runtime, plan: ExtendPlan) -> Extended:
     """Renew the locks of everything that a kept point needs, and look at all of them again."""
     with working(runtime), bucket_of(runtime, plan.repository) as bucket:
         done = extend(bucket.store, bucket.index, bucket.known, plan)
-    immutable_audit(runtime, plan.repository)
-    return done
+    found = immutable_audit(runtime, plan.repository)
+    return replace(done, missed=found.missed, next=found.next if found.missed else "")
 
 
 def plan_immutable_recover(runtime: Runtime, repository: str | None = None, *, since: datetime) -> RecoverPlan:
@@ -44,6 +45,7 @@ def immutable_recover(runtime: Runtime, plan: RecoverPlan) -> Recovered:
     """Bring back what was hidden or overwritten, and ask restic which points are whole again; no run of its sets may be going on."""
     name = plan.repository
     sets = tuple(each.name for each in runtime.policy.sets.values() if name in runtime.policy.repositories_of(each))
+    before = _known_points(runtime, name)
     with alone_with(runtime, sets), bucket_of(runtime, name) as bucket:
         log = ChangeLog(runtime.state_directory, name)
         recovery = Recovery(bucket.store, bucket.index, bucket.known, runtime.clock, plan.since)
@@ -65,7 +67,15 @@ def immutable_recover(runtime: Runtime, plan: RecoverPlan) -> Recovered:
             words=words,
             log=log.path,
             requests=bucket.store.requests,
+            unlisted=tuple(sorted(before - {each.point for each in points})),
         )
+
+
+def _known_points(runtime: Runtime, name: str) -> frozenset[str]:
+    """Return the points that this machine knows there: what it remembers, and what was last listed."""
+    listing = runtime.index.load().get(name)
+    listed = {each.point for each in listing.points} if listing is not None else set()
+    return frozenset(listed | {each.point for each in known_there(runtime, name).points if not each.given_up})
 
 
 def _missing(recovery: Recovery) -> int:

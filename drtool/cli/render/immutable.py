@@ -54,7 +54,10 @@ def extend_plan_lines(plan: ExtendPlan) -> list[str]:
 def extended_lines(done: Extended) -> list[str]:
     """Return what was extended."""
     first = f"the first lock runs out at {stamp(done.earliest)}" if done.earliest else "nothing is locked"
-    return [f"{printable(done.repository)}: {counted(done.extended, 'lock')} renewed {GOOD}, {first}; {counted(done.requests, 'request')}"]
+    mark = BAD if done.missed else GOOD
+    lines = [f"{printable(done.repository)}: {counted(done.extended, 'lock')} renewed {mark}, {first}; {counted(done.requests, 'request')}"]
+    lines += [f"  {printable(text)} {BAD}" for text in done.missed]
+    return lines + ([f"  next: {printable(done.next)}"] if done.next else [])
 
 
 def recover_plan_lines(plan: RecoverPlan) -> list[str]:
@@ -66,6 +69,11 @@ def recover_plan_lines(plan: RecoverPlan) -> list[str]:
         f"  no content of its name, hidden by a delete marker: {plan.set_aside}",
         f"  as it was: {plan.fine}; hidden before, and left so: {plan.left}; read to tell: {size(plan.read)}",
     ]
+    if plan.left_lately and plan.first_lately is not None:
+        lines.append(
+            f"  hidden in the week before, and left so: {plan.left_lately}, the first at {stamp(plan.first_lately)}; "
+            f"if that was not yours: --since {plan.first_lately:%Y-%m-%dT%H:%M:%S}"
+        )
     if plan.names:
         lines.append(f"  among them {', '.join(map(_name, plan.names[:3]))}")
     if plan.lost:
@@ -76,10 +84,14 @@ def recover_plan_lines(plan: RecoverPlan) -> list[str]:
 def recovered_lines(done: Recovered) -> list[str]:
     """Return what was brought back, and which points are whole."""
     whole = sum(each.whole is True for each in done.points)
+    good = done.points and whole == len(done.points) and not done.unlisted
     lines = [
         f"{printable(done.repository)}: {done.uncovered} uncovered, {done.brought_back} copied back, {done.set_aside} set aside",
-        f"  whole again: {whole} of {counted(len(done.points), 'point')} {GOOD if whole == len(done.points) else BAD}",
+        f"  whole again: {whole} of {counted(len(done.points), 'point')} {GOOD if good else BAD}",
     ]
+    if done.unlisted:
+        named = ", ".join(map(short_id, done.unlisted[:3]))
+        lines.append(f"  known here, and not listed: {counted(len(done.unlisted), 'point')} {BAD} {named}: is INSTANT early enough?")
     lines += [_point(each) for each in done.points if each.whole is not True]
     if done.lost:
         lines.append(f"  lost: {counted(done.lost, 'object')} {BAD} {', '.join(map(_name, done.lost_names[:3]))}")

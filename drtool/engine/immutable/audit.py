@@ -9,14 +9,25 @@ from typing import Final
 from drtool.catalog.known_locks import KnownLocks
 from drtool.engine.immutable.needed import Needed
 from drtool.model.immutable import NAMED, ImmutableAudit
-from drtool.planning.immutable import judge_audit
+from drtool.planning.immutable import judge_audit, missed
 from drtool.ports import Clock, ImmutableStore, PackIndex
 
 _DAYS: Final = 400
 
 
-def audit(store: ImmutableStore, index: PackIndex, known: KnownLocks, *, clock: Clock, promised: timedelta | None) -> ImmutableAudit:
-    """Look until when everything that a kept point needs is locked; of packs that were asked for earlier, it is known."""
+def audit(
+    store: ImmutableStore,
+    index: PackIndex,
+    known: KnownLocks,
+    *,
+    clock: Clock,
+    promised: timedelta | None,
+    missed_points: tuple[str, ...] = (),
+) -> ImmutableAudit:
+    """Look until when everything that a kept point needs is locked; of packs that were asked for earlier, it is known.
+
+    `missed_points` says what this machine knows in the repository and did not find there.
+    """
     now, bucket = clock.now(), store.bucket()
     needed = Needed(store, index, known)
     needed.read_index()
@@ -53,9 +64,12 @@ def audit(store: ImmutableStore, index: PackIndex, known: KnownLocks, *, clock: 
         by_day=dict(sorted(days.items())[:_DAYS]),
         soonest=tuple(name for _until, name in sorted(soonest, reverse=True)),
         hidden_names=tuple(needed.hidden_names),
+        hidden_since=needed.hidden_since,
+        lacking=needed.lacking,
+        missed_points=missed_points,
         basis=needed.basis,
         requests=store.requests,
         asked=needed.asked,
     )
     attention, following = judge_audit(found, promised)
-    return replace(found, attention=attention, next=following)
+    return replace(found, missed=tuple(text for text, _next in missed(found)), attention=attention, next=following)

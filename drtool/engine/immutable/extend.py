@@ -29,6 +29,7 @@ def plan_extension(store: ImmutableStore, index: PackIndex, known: KnownLocks, *
         if lock is not None:
             earliest = lock.until if earliest is None else min(earliest, lock.until)
     notes = [f"{needed.hidden} of them are hidden, and are locked where they are"] if needed.hidden else []
+    notes += [f"nothing is there of: {', '.join(needed.lacking)}"] if needed.lacking else []
     notes += [f"{needed.gone} packs that the index names have no version left"] if needed.gone else []
     return ExtendPlan(store.name, extended_to(now, promised), below, bucket.mode, needed.objects, due, earliest, needed.basis, tuple(notes))
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from drtool.catalog.immutable_log import ChangeLog
@@ -14,6 +14,7 @@ from drtool.model.immutable import NAMED, PARTS, History, ObjectVersion, Recover
 from drtool.planning.immutable import Mending, decide
 from drtool.ports import Clock, ImmutableStore, PackIndex
 
+_LATELY: Final = timedelta(days=7)
 _EVERY_PART: Final = (*PARTS, "locks")
 
 
@@ -34,10 +35,11 @@ class Recovery:
     names: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     read: int = 0
+    first_lately: datetime | None = None
     needed: Needed = field(init=False)
 
     def __post_init__(self) -> None:
-        self.needed = Needed(self.store, self.index, self.known)
+        self.needed = Needed(self.store, self.index, self.known, recovers=True)
 
     def plan(self) -> RecoverPlan:
         """Return what would be mended; nothing is changed."""
@@ -45,7 +47,17 @@ class Recovery:
             continue
         kinds = {kind: self.counts[kind] for kind in ("uncover", "bring_back", "set_aside", "lost", "fine", "left")}
         lost, names = tuple(self.lost), tuple(self.names)
-        return RecoverPlan(self.store.name, self.since, **kinds, read=self.read, lost_names=lost, names=names, foreign=self.store.foreign)
+        return RecoverPlan(
+            self.store.name,
+            self.since,
+            **kinds,
+            left_lately=self.counts["left lately"],
+            first_lately=self.first_lately,
+            read=self.read,
+            lost_names=lost,
+            names=names,
+            foreign=self.store.foreign,
+        )
 
     def mend(self, log: ChangeLog) -> None:
         """Mend everything; each change is written into `log` before it is made, with the versions that stood there."""
@@ -84,11 +96,20 @@ class Recovery:
                     is_locked=lambda version, history=history: self._is_locked(history, version),  # type: ignore[misc]
                 )
                 self.counts[mending.how] += 1
+                self._note_lately(history, mending)
                 if mending.how == "lost" and len(self.lost) < NAMED:
                     self.lost.append(history.name)
                 if mending.how in ("uncover", "bring_back", "set_aside") and len(self.names) < NAMED:
                     self.names.append(history.name)
                 yield history, mending
+
+    def _note_lately(self, history: History, mending: Mending) -> None:
+        """Count what stays hidden though it was hidden shortly before: the instant may be too late."""
+        hidden = history.versions[0].written
+        left = mending.how == "left" and history.current is None and bool(history.data)
+        if left and self.since - _LATELY <= hidden < self.since and not self.known.explains(history):
+            self.counts["left lately"] += 1
+            self.first_lately = min(hidden, self.first_lately or hidden)
 
     def _is_right(self, history: History, version: ObjectVersion) -> bool:
         known = self.known.is_good(history.name, version.id)

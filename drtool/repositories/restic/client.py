@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -56,6 +56,7 @@ class ResticClient:
     known_dead: Callable[[int, datetime], bool]
     notary: Notary | None = None
     was_there: Callable[[], bool] = lambda: False
+    on_remove: Callable[[Sequence[str]], None] = lambda _snapshots: None
     _guard: threading.RLock = field(default_factory=threading.RLock)
     _list_guard: threading.RLock = field(default_factory=threading.RLock)
     _known: dict[tuple[str, ...], Any] = field(default_factory=dict)
@@ -99,8 +100,7 @@ class ResticClient:
 
     def version(self, runner: Runner | None = None) -> Version:
         """Return the version of the restic there; asked once per machine."""
-        where = runner or self.local
-        return self._once(("version", where.name), lambda: self._ask_version(where))
+        return self._once(("version", (runner or self.local).name), lambda: self._ask_version(runner or self.local))
 
     def identity(self) -> str:
         """Return the repository's own id, the same from wherever it is seen."""

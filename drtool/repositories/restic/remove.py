@@ -88,6 +88,7 @@ def remove(client: ResticClient, snapshots: list[str], verb: str) -> None:
     """
     for start in range(0, len(snapshots), IDS_PER_CALL):
         batch = snapshots[start : start + IDS_PER_CALL]
+        client.on_remove(batch)
         try:
             completed = client.run(Call(commands.forget(batch), verb))
         finally:

@@ -59,6 +59,7 @@ class ResticRepository:
         known_dead: tells whether a process id of this machine, locking at an instant, belongs to a run that is known to be over.
         notary: signs what is appended and judges what is listed; None: neither, as on a bare machine before anybody is known.
         was_there: tells whether this machine knows of a repository at that address.
+        on_remove: told the snapshots that are about to be removed.
     """
 
     def __init__(
@@ -74,9 +75,10 @@ class ResticRepository:
         known_dead: Callable[[int, datetime], bool] = lambda _pid, _since: False,
         notary: Notary | None = None,
         was_there: Callable[[], bool] = lambda: False,
+        on_remove: Callable[[Sequence[str]], None] = lambda _snapshots: None,
     ) -> None:
         self.name = policy.name
-        self._client = ResticClient(policy, by, secrets, clock, local, cache_directory, binary, known_dead, notary, was_there)
+        self._client = ResticClient(policy, by, secrets, clock, local, cache_directory, binary, known_dead, notary, was_there, on_remove)
 
     @property
     def client(self) -> ResticClient:

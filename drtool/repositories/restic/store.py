@@ -188,6 +188,7 @@ def take_back(client: ResticClient, reader: OutputReader) -> None:
     """Remove a snapshot that restic stored although its input was not whole, or was not what it had to be."""
     snapshot = str((reader.summary or {}).get("snapshot_id") or "")
     if _SNAPSHOT.fullmatch(snapshot):
+        client.on_remove((snapshot,))
         client.run(Call(commands.forget((snapshot,)), "remove an incomplete stream"))
 
 

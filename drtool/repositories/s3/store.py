@@ -15,7 +15,6 @@ from drtool.model.policy import RepositoryPolicy
 from drtool.ports import Clock, SecretStore
 from drtool.repositories.s3.client import Bucket, gone, open_bucket
 from drtool.repositories.s3.guarantees import read_guarantees
-from drtool.repositories.s3.layout import is_own, prefix_of
 from drtool.repositories.s3.listing import histories
 
 _CHUNK: Final = 2**20
@@ -45,10 +44,11 @@ class S3Store:
 
     def histories(self, part: str) -> Iterator[History]:
         self._foreign[part], last = 0, ""
-        for history in histories(self._bucket, prefix_of(part)):
-            if not is_own(part, history.name):
-                self._foreign[part] += 1
-                continue
+
+        def count(foreign: int) -> None:
+            self._foreign[part] += foreign
+
+        for history in histories(self._bucket, part, on_foreign=count):
             if history.name <= last:  # what comes twice would be two objects, each with a part of its versions
                 raise Conflict(f"the listing of {self.name} is not in order at {history.name}", hint="is that an S3 server?")
             last = history.name
