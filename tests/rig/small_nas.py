@@ -196,7 +196,20 @@ class SmallNas:
 
     def do_auth_me(self) -> dict[str, Any]:
         roles = ["DATASET_WRITE", "DATASET_DELETE", "SNAPSHOT_WRITE", "SNAPSHOT_DELETE", "POOL_READ", "FILESYSTEM_ATTRS_READ"]
-        return {"pw_name": "drtool", "privilege": {"roles": {"$set": roles}}}
+        names = {"pw_name": "drtool", "pw_gecos": "", "pw_dir": "/var/empty", "pw_shell": "/usr/sbin/nologin"}
+        return {
+            **names,
+            "pw_uid": 3001,
+            "pw_gid": 3001,
+            "grouplist": None,
+            "sid": None,
+            "source": "LOCAL",
+            "local": True,
+            "attributes": {},
+            "two_factor_config": {"provisioning_uri": None, "secret_configured": False, "interval": 30, "otp_digits": 6},
+            "privilege": {"roles": {"$set": roles}, "web_shell": False, "webui_access": False},
+            "account_attributes": ["LOCAL", "API_KEY"],
+        }
 
     def do_pool_query(self) -> list[Any]:
         return [{"name": "tank", "healthy": True, "status": "ONLINE"}]
