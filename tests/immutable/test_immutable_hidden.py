@@ -117,7 +117,7 @@ def world(tmp_path: Path, home: Path, restic_newest: Path, s3_server: S3Server) 
 
 
 def test_the_verbs_with_a_repository_of_restics_own(world: LockedWorld, capsys: pytest.CaptureFixture[str]) -> None:
-    """Forgetting and pruning by this machine is well; then everything is hidden, and an instant after that brings back nothing."""
+    """Forgetting and pruning by this machine is well; later everything is hidden, and an instant after that brings nothing back."""
     app = world.app()
     adapters = app._runtime.adapters
     assert app.immutable_audit().missed == ()
@@ -137,6 +137,7 @@ def test_the_verbs_with_a_repository_of_restics_own(world: LockedWorld, capsys: 
         "--restic",
         str(world.binary),
     )
+    time.sleep(1.1)
     thief = world.client("writer")
     names = [name for name in world.current() if name.startswith(("index/", "data/", "snapshots/"))]
     for name in names:

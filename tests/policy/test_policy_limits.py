@@ -35,7 +35,7 @@ def refused(*paths: str) -> str:
     return str(caught.value.problems[0])
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("path", ["/dev/zero", "/dev/null", "pipe", "socket"])
 def test_only_regular_files_are_read(tmp_path: Path, path: str) -> None:
     if path == "pipe":

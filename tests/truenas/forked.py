@@ -1,12 +1,13 @@
 """Children that may kill themselves, forked from a process without threads that has loaded everything already.
 
 `python -m tests.truenas.forked MODULE` reads what is given to `MODULE.work` as a line of JSON, then numbers: for each it forks a child that
-does `work(given, number)`, and prints how that ended.
+does `work(given, number)`, and prints how that ended. One that hangs says where, and is ended.
 """
 
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import importlib
 import json
 import os
@@ -24,6 +25,7 @@ from drtool.sources.truenas.source import TruenasSource
 from tests.rig.truenas_lab import proofs
 
 ROOT = Path(__file__).resolve().parents[2]
+_HANGS_SECONDS = 120
 
 
 @contextlib.contextmanager
@@ -59,6 +61,7 @@ def main() -> None:
     for line in iter(sys.stdin.readline, ""):
         pid = os.fork()
         if pid == 0:
+            faulthandler.dump_traceback_later(_HANGS_SECONDS, exit=True)
             work(given, int(line))
             os._exit(0)
         sys.stdout.write(f"{os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])}\n")

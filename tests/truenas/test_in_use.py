@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -309,6 +310,7 @@ def test_what_was_stopped_is_owed_to_the_next_sweep(lab: Lab, tmp_path: Path, me
     before = ApiClient.change
     child = os.fork()
     if child == 0:
+        faulthandler.dump_traceback_later(120, exit=True)
         setattr(ApiClient, "change", dies)  # noqa: B010 - in the child alone
         try:
             stopping(lab).cutover(landed)

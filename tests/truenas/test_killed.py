@@ -49,7 +49,7 @@ def die(world: NasWorld, verb: str, keys: dict[str, Any], *, recover: str) -> in
     return int(ended.code != 0)
 
 
-@pytest.mark.timeout(280)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("verb", VERBS)
 def test_killed_anywhere(nas_world: NasWorld, verb: str, record_property: Record) -> None:
     moments = [({point.key: point.number}, point.words) for point in nas_world.moments(verb)]

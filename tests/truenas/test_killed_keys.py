@@ -16,7 +16,7 @@ from tests.truenas.forked import forking
 from tests.truenas.test_encryption import BELOW, KEY, SECRET, TREE, boot, encrypted, told
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(600)
 def test_killed_in_a_cutover_no_key_is_lost(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After each kill comes the sweep, then a boot: what is in service opens by itself, with the key that it had."""
     monkeypatch.setattr(appliance, "_TRIES", 10_000)

@@ -40,7 +40,7 @@ def zfs_world(tmp_path_factory: pytest.TempPathFactory, restic_newest: Path) -> 
             world.close()
 
 
-@pytest.mark.timeout(280)
+@pytest.mark.timeout(900)
 def test_killed_in_the_middle(zfs_world: NasWorld, record_property: Record) -> None:
     world = zfs_world
     for verb, method, nth in MOMENTS:

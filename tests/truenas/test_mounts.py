@@ -18,7 +18,7 @@ def hang(directory: Path, monkeypatch: pytest.MonkeyPatch, program: str) -> None
     monkeypatch.setenv("PATH", f"{directory}{os.pathsep}{os.environ['PATH']}")
 
 
-@pytest.mark.timeout(30)
+@pytest.mark.timeout(120)
 def test_a_mount_that_hangs_ends_with_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hang(tmp_path, monkeypatch, "mount")
     monkeypatch.setattr(mounts, "_MOUNT_SECONDS", 0.3)
@@ -29,7 +29,7 @@ def test_a_mount_that_hangs_ends_with_words(tmp_path: Path, monkeypatch: pytest.
     assert told.value.safe
 
 
-@pytest.mark.timeout(30)
+@pytest.mark.timeout(120)
 def test_an_unmount_that_hangs_is_tried_lazily_and_ends_with_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = tmp_path / "place"
     place.mkdir()

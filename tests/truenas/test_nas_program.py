@@ -82,7 +82,7 @@ def program(lab: Lab, home: Path, tmp_path: Path, restic_newest: Path) -> Iterat
     source.close()
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(600)
 def test_what_a_person_reads(program: Program) -> None:
     top = program.lab.root / "tank" / "secret"
     program.done("init")

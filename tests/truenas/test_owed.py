@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -60,6 +61,7 @@ def killed_at(work: Callable[[], object], method: str, *, when: str = "before", 
 
     child = os.fork()
     if child == 0:
+        faulthandler.dump_traceback_later(120, exit=True)
         setattr(ApiClient, "change", dies)  # noqa: B010 - in the child alone
         try:
             work()

@@ -207,7 +207,7 @@ def test_what_is_swept_at_once_does_not_get_in_each_others_way(lab: Lab, source:
     assert not [path for path in top.rglob("*") if ".before-" in path.name or path.name.startswith(".drtool")]
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(600)
 def test_killed_at_any_change_it_is_swept(lab: Lab, source: TruenasSource, tmp_path: Path) -> None:
     """Killed before and after everything that is asked of the NAS or done here: the next sweep leaves the old file or the new one."""
     top = lab.root / NAME
