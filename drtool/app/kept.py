@@ -11,6 +11,7 @@ from drtool.app.working import working
 from drtool.engine.observe import observe
 from drtool.model.errors import DrtoolError, Interrupted
 from drtool.model.identifier import instant_of
+from drtool.model.lying import lies_in
 from drtool.model.workload import Leftover
 from drtool.planning.standing import left_here
 from drtool.trees.contents import Facts, contents, held_facts
@@ -84,7 +85,7 @@ def _held(runtime: Runtime, leftover: Leftover) -> tuple[str, dict[bytes, Facts]
             chosen, manifest = choose(runtime, name, runtime.policy.repositories_of(backup_set))
             for member in manifest.members:
                 for artifact in member.artifacts:
-                    inside = leftover.target == artifact.path or leftover.target.startswith(artifact.path.rstrip("/") + "/")
+                    inside = lies_in(leftover.target, artifact.path)
                     if member.source != leftover.source or artifact.form != "tree" or not inside:
                         continue
                     entries = runtime.adapters.repositories[chosen.copies[0]].browse(

@@ -10,6 +10,7 @@ from drtool.checks.subject import ENVIRONMENT, Subject, nothing, stream_fields, 
 from drtool.checks.tags import tagged_directories
 from drtool.model.command import Command, understanding
 from drtool.model.errors import NotFound
+from drtool.model.lying import lies_in
 from drtool.model.negative_control import Fault
 from drtool.model.plan import Answer
 from drtool.model.point import Artifact, SampledFile
@@ -113,7 +114,7 @@ def _compare_tree(count: _Count, subject: Subject, artifact: Artifact) -> None:
         count.note("only some paths were restored: counts were not compared")
     else:
         _compare_counts(count, subject, artifact, owners=owners)
-    sample = [file for file in census.sample if not only or any(_is_inside(file.path, path) for path in only)]
+    sample = [file for file in census.sample if not only or any(lies_in(file.path, path) for path in only)]
     count.sampled += len(sample)
     if not sample:
         count.note(f"{subject.restored.workload} has no sampled file there")
@@ -264,10 +265,6 @@ def _hash(runner: Runner, names: bytes) -> dict[bytes, str]:
 
 def _names(paths: list[str]) -> bytes:
     return b"".join(os.fsencode(path) + b"\0" for path in paths)
-
-
-def _is_inside(path: str, base: str) -> bool:
-    return path == base or path.startswith(base.rstrip("/") + "/")
 
 
 def _join(root: str, path: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from drtool.engine.adapters import Adapters
 from drtool.model import plan as actions
 from drtool.model.errors import DrtoolError, Interrupted, NotFound, Refused
+from drtool.model.lying import lies_in
 from drtool.model.plan import Plan
 from drtool.model.point import Artifact
 from drtool.model.quantity import spell_bytes
@@ -82,7 +83,7 @@ def _free(directory: str) -> int:
 
 def _size_of(adapters: Adapters, action: actions.Restore, path: str, *, deep: bool) -> int | None:
     member = action.member
-    artifact = next((each for each in member.artifacts if each.form == "tree" and _holds(each.path, path)), None)
+    artifact = next((each for each in member.artifacts if each.form == "tree" and lies_in(path, each.path)), None)
     if artifact is None:
         return None
     unasked = False
@@ -108,7 +109,7 @@ def _size_of(adapters: Adapters, action: actions.Restore, path: str, *, deep: bo
 def _nearest_folder(adapters: Adapters, action: actions.Restore, path: str, *, artifact: Artifact) -> str:
     """Return the deepest folder above a path that is in the point: a hint that names another slip helps nobody."""
     above = os.path.dirname(path)
-    while above != artifact.path and _holds(artifact.path, above):
+    while above != artifact.path and lies_in(above, artifact.path):
         for copy in action.copies:
             try:
                 for _entry in adapters.repositories[copy].browse(artifact, action.point, action.member.workload, above, deep=False):
@@ -123,8 +124,4 @@ def _nearest_folder(adapters: Adapters, action: actions.Restore, path: str, *, a
 
 
 def _lies_in_another(path: str, paths: tuple[str, ...]) -> bool:
-    return any(other != path and _holds(other, path) for other in paths)
-
-
-def _holds(base: str, path: str) -> bool:
-    return path == base or path.startswith(base.rstrip("/") + "/")
+    return any(other != path and lies_in(path, other) for other in paths)

@@ -13,12 +13,13 @@ from typing import Final
 from drtool.model.carried import CARRIED_FORMAT, Carried, CarriedRecord, Folder, LeftOut, Survey
 from drtool.model.codec import canonical, decode
 from drtool.model.errors import Conflict, NotFound, Refused
+from drtool.model.lying import lies_in
 from drtool.model.quantity import spell_bytes
 from drtool.ports import Entry
 from drtool.staging.left_out import Candidate, children_of, kinds_of, tell, walk
 from drtool.staging.rename import rename_all
 from drtool.trees.contents import held_facts
-from drtool.trees.filesystem import FileSystem, ancestors, is_inside
+from drtool.trees.filesystem import FileSystem, ancestors
 
 _NAMED: Final = 3
 _LOOKED: Final = 500
@@ -151,7 +152,7 @@ def _look_closer(file_system: FileSystem, chosen: Chosen, *, tree: str, restored
             if path not in there and (named or since <= instant):
                 doubtful[path] = Candidate(path, kind, device, certain=named)
         _count(file_system, tree, doubtful)
-        covered = [path for path in chosen.entries if any(is_inside(path, outer) for outer in doubtful)]
+        covered = [path for path in chosen.entries if any(lies_in(path, outer) for outer in doubtful)]
         for path in covered:
             del chosen.entries[path]
         chosen.entries.update(doubtful)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from drtool.model.carried import LeftOut
 from drtool.model.errors import DrtoolError, Interrupted, Refused
+from drtool.model.lying import lies_in
 from drtool.model.plan import Destination, Landed, Move
 from drtool.model.point import UNREADABLE
 from drtool.ports import Landing, LandingWay, LandRequest
@@ -21,7 +22,7 @@ from drtool.staging.marker import (
 from drtool.staging.settle import note_landed, written_early
 from drtool.staging.staged import Staged, locator_of
 from drtool.staging.unfinished import refuse_unfinished
-from drtool.trees.filesystem import below, is_inside, require_plain
+from drtool.trees.filesystem import below, require_plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,9 @@ def wanted_paths(path: str, paths: tuple[str, ...]) -> tuple[str, ...]:
     """Return what shall be restored of a member that lies at `path`: all of it, or `paths` without those inside another."""
     require_plain(path)
     for item in paths:
-        if not is_inside(require_plain(item), path):
+        if not lies_in(require_plain(item), path):
             raise Refused(f"{item} does not lie inside {path}", hint="drtool ls POINT shows what is inside")
-    outer = [item for item in paths if not any(item != other and is_inside(item, other) for other in paths)]
+    outer = [item for item in paths if not any(item != other and lies_in(item, other) for other in paths)]
     return tuple(dict.fromkeys(outer)) or (path,)
 
 

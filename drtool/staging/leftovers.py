@@ -5,10 +5,11 @@ import posixpath
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from drtool.model.lying import lies_in
 from drtool.model.policy import Settings
 from drtool.model.workload import Leftover
 from drtool.staging.marker import REMOVING, SANDBOX_MARKER, SANDBOX_PREFIX, UNDER_WAY, Marker, Owner, has_moved, read_markers
-from drtool.trees.filesystem import ancestors, is_inside, require_plain
+from drtool.trees.filesystem import ancestors, require_plain
 
 
 def leftovers(owner: Owner, *, places: Iterable[Settings], watch: Iterable[str]) -> tuple[Leftover, ...]:
@@ -66,14 +67,14 @@ def _covered(owner: Owner, kept: list[Leftover], watched: list[str]) -> list[Lef
             place + directory[len(outer.target) :]: (place, outer)
             for place, outer in around
             for directory in watched
-            if is_inside(directory, outer.target)
+            if lies_in(directory, outer.target)
         }
         around = []
         for path, marker in read_markers(owner, places, as_written=True).items():
             place, outer = places[posixpath.dirname(path)]
             locator = marker.aside if marker.what == "kept" else outer.target + path[len(place) :]
             target = target_of(marker)
-            inner = target != outer.target and is_inside(target, outer.target) and is_inside(locator, outer.target)
+            inner = target != outer.target and lies_in(target, outer.target) and lies_in(locator, outer.target)
             if marker.what not in ("kept", "placed") or not inner:
                 continue
             found.append(_leftover(marker, locator, target=target, inside=outer.locator))

@@ -13,13 +13,14 @@ from drtool.model.carried import LeftOut
 from drtool.model.codec import canonical, decode, encode
 from drtool.model.errors import Refused
 from drtool.model.label import SPENT, SPENT_HINT, UNKNOWN_MACHINE, LabelProofs
+from drtool.model.lying import lies_in
 from drtool.model.plan import Destination, Landed, Move
 from drtool.ports import Clock
 from drtool.staging.labels import bodies
 from drtool.staging.proof import UNDER_WAY as UNDER_WAY  # noqa: PLC0414 - whoever reads markers asks for their state
 from drtool.staging.proof import digest_of, is_spent, of_this_process, prove, shows, unproven
 from drtool.staging.settle import Settling
-from drtool.trees.filesystem import FileSystem, below, is_inside
+from drtool.trees.filesystem import FileSystem, below
 
 FORMAT = "drtool.marker/1"
 SANDBOX_MARKER = ".drtool.json"
@@ -145,7 +146,7 @@ def _where_it_lies(marker: Marker, path: str) -> Marker:
     home, here = posixpath.dirname(marker.staging), posixpath.dirname(path)
 
     def there(name: str) -> str:
-        return below(here.rstrip("/"), name[len(home.rstrip("/")) :]) if name and name != home and is_inside(name, home) else name
+        return below(here.rstrip("/"), name[len(home.rstrip("/")) :]) if name and name != home and lies_in(name, home) else name
 
     moves = tuple(
         replace(

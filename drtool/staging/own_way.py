@@ -6,9 +6,10 @@ import posixpath
 from collections.abc import Iterable
 
 from drtool.model.errors import Refused
+from drtool.model.lying import lies_in
 from drtool.model.plan import Move
 from drtool.staging.marker import Marker
-from drtool.trees.filesystem import DirectoryEntry, FileSystem, between, inside_of, is_inside, require_plain, require_real
+from drtool.trees.filesystem import DirectoryEntry, FileSystem, between, inside_of, require_plain, require_real
 
 
 def require_at_home(file_system: FileSystem, staging: str, marker: Marker) -> None:
@@ -18,7 +19,7 @@ def require_at_home(file_system: FileSystem, staging: str, marker: Marker) -> No
     for move in marker.moves:
         named += [move.content, move.target, move.aside, move.carried.record if move.carried is not None else ""]
     for name in filter(None, named):
-        if not is_inside(require_plain(name), home):
+        if not lies_in(require_plain(name), home):
             raise Refused(
                 f"the label {staging}.json would move {name}, which does not lie beside it",
                 hint="drtool did not write it so; look at it, and remove it",
@@ -27,7 +28,7 @@ def require_at_home(file_system: FileSystem, staging: str, marker: Marker) -> No
     above = tuple(dict.fromkeys(item for name in filter(None, named) for item in between(home, name)))
     require_real(file_system.look(above), above, all_present=False)
     for move in marker.moves:
-        if move.aside and is_inside(move.aside, staging):
+        if move.aside and lies_in(move.aside, staging):
             raise Refused(
                 f"the label {staging}.json would keep {move.target} aside where it is removed",
                 hint="drtool did not write it so; look at it, and remove it",
@@ -48,10 +49,10 @@ def require_own_way(
         if move.content != marker.aside:
             raise Refused(f"{move.content} is not what {marker.undone} kept", safe="nothing was moved")
         return file_system.look(named)
-    if not is_inside(require_plain(move.content), staging):
+    if not lies_in(require_plain(move.content), staging):
         raise Refused(f"{move.content} does not lie in {staging}", safe="nothing was moved")
     above_content = between(staging, move.content)
-    above_target = between(marker.base, move.target) if marker.base and is_inside(move.target, marker.base) else ()
+    above_target = between(marker.base, move.target) if marker.base and lies_in(move.target, marker.base) else ()
     found = file_system.look((*named, *above_content, *above_target))
     if move.content in found:
         require_real(found, above_content, all_present=True)

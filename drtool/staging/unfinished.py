@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 from drtool.model.errors import Refused
 from drtool.model.label import UNKNOWN_MACHINE
+from drtool.model.lying import lies_in
 from drtool.staging.marker import UNDER_WAY, Marker, Owner, read_markers
-from drtool.trees.filesystem import ancestors, is_inside
+from drtool.trees.filesystem import ancestors
 
 
 def refuse_unfinished(owner: Owner, places: Iterable[str], *, run: str = "") -> None:
@@ -37,4 +38,4 @@ def _finishing(elsewhere: str, path: str) -> str:
 
 def _moves(marker: Marker, place: str) -> bool:
     names = [name for move in marker.moves for name in (move.content, move.target, move.aside) if name]
-    return any(is_inside(place, name) or is_inside(name, place) for name in names)
+    return any(lies_in(place, name) or lies_in(name, place) for name in names)

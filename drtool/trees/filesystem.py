@@ -9,6 +9,7 @@ from typing import Final
 
 from drtool.model.command import Command, Completed, whole_number
 from drtool.model.errors import Refused
+from drtool.model.lying import lies_in
 from drtool.model.quantity import spell_bytes
 from drtool.ports import NearRunner, Runner
 from drtool.trees import mounts, near
@@ -236,7 +237,7 @@ def standing_in(found: Mapping[str, DirectoryEntry], path: str) -> Standing:
 
 def between(base: str, path: str) -> tuple[str, ...]:
     """Return the directories above `path` and below `base`, the nearest first; none where it lies elsewhere."""
-    return tuple(item for item in ancestors(path) if item != base and is_inside(item, base))
+    return tuple(item for item in ancestors(path) if item != base and lies_in(item, base))
 
 
 def require_real(found: Mapping[str, DirectoryEntry], directories: Iterable[str], *, all_present: bool) -> None:
@@ -248,11 +249,6 @@ def require_real(found: Mapping[str, DirectoryEntry], directories: Iterable[str]
             raise Refused(
                 f"{item} is not a real directory", hint="a link could lead anywhere: look who put it there", safe="nothing was moved"
             )
-
-
-def is_inside(path: str, base: str) -> bool:
-    """Tell whether `path` is `base` or lies below it, by name only."""
-    return path == base or path.startswith(base.rstrip("/") + "/")
 
 
 def require_plain(path: str) -> str:

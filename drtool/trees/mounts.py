@@ -11,6 +11,7 @@ from typing import Final
 
 from drtool.model.command import understanding
 from drtool.model.errors import Refused
+from drtool.model.lying import lies_in
 
 # Where the parent really lies, this process's table, then once for each other view of the file systems who has it, and its table; NUL
 # behind each. Who may not look at a process learns nothing of its view.
@@ -61,23 +62,23 @@ def tables_of(output: bytes) -> MountTables:
 def points_within(tables: MountTables, path: str) -> tuple[str, ...]:
     """Return the mount points at or below `path` (bind mounts too)."""
     real = posixpath.join(tables.real_parent, posixpath.basename(path))
-    return tuple(row.point for row in _rows(tables.own) if _inside(row.point, real))
+    return tuple(row.point for row in _rows(tables.own) if lies_in(row.point, real))
 
 
 def shown_elsewhere(tables: MountTables, path: str) -> tuple[Shown, ...]:
     """Return the places outside of `path` at which it, or something in it, is mounted by itself: a rename does not take it from there."""
     real = posixpath.join(tables.real_parent, posixpath.basename(path))
     own = tuple(_rows(tables.own))
-    around = [row for row in own if _inside(real, row.point)]
+    around = [row for row in own if lies_in(real, row.point)]
     if not around:
         return ()
     home = max(enumerate(around), key=lambda numbered: (len(numbered[1].point), numbered[0]))[1]  # the last one mounted covers the others
     within = posixpath.normpath(f"{home.root}/{real[len(home.point.rstrip('/')) :]}").replace("//", "/", 1)
 
     def shows(rows: Iterable[_Row]) -> list[str]:
-        return [row.point for row in rows if row.device == home.device and _inside(row.root, within)]
+        return [row.point for row in rows if row.device == home.device and lies_in(row.root, within)]
 
-    found = [Shown(point) for point in shows(own) if not _inside(point, real)]
+    found = [Shown(point) for point in shows(own) if not lies_in(point, real)]
     found += [Shown(point, who) for who, table in tables.others for point in shows(_rows(table))]
     return tuple(found)
 
@@ -105,10 +106,6 @@ def _rows(table: bytes) -> Iterable[_Row]:
     with understanding("the mount table"):
         fields = [line.split(b" ") for line in table.splitlines()]
         return [_Row(each[2], os.fsdecode(_unescape(each[3])), os.fsdecode(_unescape(each[4]))) for each in fields]
-
-
-def _inside(path: str, base: str) -> bool:
-    return path == base or path.startswith(base.rstrip("/") + "/")
 
 
 def _unescape(field: bytes) -> bytes:

@@ -177,5 +177,5 @@ def test_a_listing_that_cannot_be_read_whole_is_told_and_a_clock_out_of_time_is_
 
     monkeypatch.setattr(cluster._client, "get", lying)
     told = texts(cluster.examine(), good=False) + texts(cluster.examine(), good=None)
-    assert "1 entries of its listing could not be read, or stand there twice: there may be more guests" in told
+    assert "unreadable in its listing, or there twice: 1: there may be more guests" in told
     assert "the clock of pve1 was not told" in told

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Final
 
+from drtool.app.keys.holders import holders
 from drtool.app.runtime import Runtime
 from drtool.app.working import alone_with
 from drtool.model.errors import Refused, UnknownName, WrongKey
@@ -99,10 +100,8 @@ def _chosen(repository: str, key: str, keys: tuple[RepositoryKey, ...]) -> Repos
 def _require_unused(policy: Policy, repository: str, chosen: RepositoryKey, ring_with: RingWith, *, anyway: bool) -> tuple[str, ...]:
     """Refuse when a drill or another machine opens the repository with this key, or nobody can tell; return what that is, with `anyway`."""
     place = policy.repositories[repository]
-    used = [(f"the drill {drill.name}", drill.key) for drill in policy.drills.values() if drill.key and drill.repository == repository]
-    used += [(f"seen_from {name}", address.password) for name, address in place.seen_from.items()]
     notes: tuple[str, ...] = ()
-    for who, reference in used:
+    for who, reference in holders(policy, repository):
         if reference == place.address.password:
             continue
         try:

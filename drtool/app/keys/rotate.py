@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from drtool.app.composition import make_secrets
+from drtool.app.keys.holders import holders
 from drtool.app.runtime import Runtime
 from drtool.app.working import alone_with
 from drtool.model.errors import Refused, WrongKey
@@ -164,10 +165,8 @@ def _require_no_copy_in_use(policy: Policy, repository: str, secrets: SecretStor
     """Refuse when another place of the policy holds a copy of the key that is to go; return what could not be looked at."""
     found = policy.repositories[repository]
     in_use = secrets.resolve(found.address.password)
-    drills = [(f"the drill {drill.name}", drill.key) for drill in policy.drills.values() if drill.key and drill.repository == repository]
-    seen = [(f"seen_from {name}", address.password) for name, address in found.seen_from.items()]
     notes: tuple[str, ...] = ()
-    for who, reference in (*drills, *seen):
+    for who, reference in holders(policy, repository):
         if reference == found.address.password or is_same_file(reference, found.address.password):
             continue
         try:

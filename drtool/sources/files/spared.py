@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from drtool.model.errors import Refused
+from drtool.model.lying import lies_in
 from drtool.model.workload import Workload
 from drtool.staging.marker import Owner, read_markers
-from drtool.trees.filesystem import ancestors, is_inside
+from drtool.trees.filesystem import ancestors
 
 
 def leave_out(owner: Owner, workloads: tuple[Workload, ...], own: Iterable[str]) -> tuple[Workload, ...]:
@@ -32,7 +33,7 @@ def leave_out(owner: Owner, workloads: tuple[Workload, ...], own: Iterable[str])
 def refuse_in_use(target: str, spared: Iterable[tuple[str, str]]) -> None:
     """Refuse to move a path in which something lies that the restore itself is using."""
     for path, words in spared:
-        if words and is_inside(path, target):
+        if words and lies_in(path, target):
             raise Refused(
                 f"{target} holds {words} ({path}), which this restore is using: it is not moved",
                 hint=f"restore what lies beside it: --path {target.rstrip('/')}/FOLDER; or all of it elsewhere: --to directory PATH",
@@ -42,7 +43,7 @@ def refuse_in_use(target: str, spared: Iterable[tuple[str, str]]) -> None:
 
 def _without(workload: Workload, paths: list[str]) -> Workload:
     base = str(workload.selector.get("path", ""))
-    inside = [_literal(path) for path in paths if path != base and is_inside(path, base)]
+    inside = [_literal(path) for path in paths if path != base and lies_in(path, base)]
     if not inside:
         return workload
     exclude = (*workload.selector.get("exclude", ()), *inside)

@@ -115,7 +115,7 @@ def _guests(client: ApiClient, subject: str, clock: Clock) -> Iterator[Finding]:
     text = f"it lists {count} guest{'' if count == 1 else 's'}, of which nothing is stored by this release"
     yield Finding(subject, good=None, text=text, remedy="keep the backup jobs of Proxmox; drtool inventory lists the guests")
     if listed.unreadable:
-        unread = f"{listed.unreadable} entries of its listing could not be read, or stand there twice: there may be more guests"
+        unread = f"unreadable in its listing, or there twice: {listed.unreadable}: there may be more guests"
         yield Finding(subject, good=False, text=unread, remedy="look what answers there: pvesh get /cluster/resources, on a node")
     for node in sorted(listed.nodes.keys() | {guest.node for guest in listed.guests}):
         if not listed.nodes.get(node, True):

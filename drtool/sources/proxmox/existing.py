@@ -86,7 +86,7 @@ def _untold(client: ApiClient, listed: Listed, *, whole: bool) -> list[Existing]
     if not whole:
         why.append("whether there are more guests was not told: the token lacks VM.Audit on all of /vms")
     if listed.unreadable:
-        why.append(f"{listed.unreadable} entries of its listing could not be read, or stand there twice")
+        why.append(f"unreadable in its listing, or there twice: {listed.unreadable}")
     return [Existing(f"{client.source}:guests", "guests", problem="; ".join(why), may_hide=True)] if why else []
 
 
