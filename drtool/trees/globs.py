@@ -10,7 +10,7 @@ from typing import Final
 from drtool.model.errors import Refused
 from drtool.trees.patterns import Component, fitting_name
 
-_NAME: Final = re.compile(r"(?:[^\\\[]|\\.|\[\^?(?:(?:[^\\\]-]|\\.)(?:-(?:[^\\\]-]|\\.))?)+\])*", re.DOTALL)
+_NAME: Final = re.compile(r"(?:[^\\\[]|\\.|\[\^?+(?:(?:[^\\\]-]|\\.)(?:-(?:[^\\\]-]|\\.))?)+\])*", re.DOTALL)
 """The pattern of one name, as restic can read it."""
 _HINT: Final = r"close what `[` begins, and write `\[` for the character itself; in quotes, so that the shell leaves it alone"
 

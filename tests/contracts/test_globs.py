@@ -62,7 +62,7 @@ PATTERNS = (
     "***",
 )
 FOLDED = ("ΟΔΟΣ", "οδοσ", "İstanbul", "istanbul", "ÄB*", "kelvin", "[Λ-Ω]*", "ǆ", "\udcffABC")
-BROKEN = ("[a", "a\\", "[]", "[]a]", "[a-]", "[a-")
+BROKEN = ("[a", "a\\", "[]", "[]a]", "[^]", "[^]a]", "[a-]", "[a-")
 
 
 class Stored(Protocol):
