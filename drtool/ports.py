@@ -592,13 +592,15 @@ class FindRequest:
     """What is looked for in stored data of points, as a listing names it.
 
     `names` are patterns as `drtool.trees.globs` reads them, one of which the own name of everything `wanted` fits: by them a repository
-    may pass over the rest. `wanted` decides, by the absolute path.
+    may pass over the rest. `wanted` decides, by the absolute path. `require_few` is told how many finds wait in memory before they can
+    be handed over, and may raise Refused.
     """
 
     data: tuple[DataSnapshot, ...]
     names: tuple[str, ...]
     wanted: Callable[[str], bool]
     ignore_case: bool = False
+    require_few: Callable[[int], None] = lambda _waiting: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -679,7 +681,8 @@ class Repository(Protocol):
     def find(self, request: FindRequest, on_found: Callable[[DataSnapshot, Entry], None]) -> Mapping[str, DrtoolError]:
         """Go through the data of any number of points in as few steps as can be, and hand over what is wanted, as `browse` tells it.
 
-        Returns why, by id, of what could not be gone through whole; of that anything may have been handed over, and not all.
+        What lies above an artifact is the way to it, and not handed over. Returns why, by id, of what could not be gone through whole; of
+        that anything may have been handed over, and not all.
         """
 
     def mount(self, request: MountRequest) -> None:

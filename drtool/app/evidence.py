@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 
 from drtool.app.runtime import Runtime
 from drtool.app.working import working
@@ -48,22 +50,36 @@ def evidence_show(runtime: Runtime, name: str) -> ShownEvidence:
     if document is None:
         return ShownEvidence(view)
     try:
-        return ShownEvidence(view, unseal(document))
+        record = unseal(document)
     except Corrupt as error:
         return ShownEvidence(view, fault=error.what)
+    return ShownEvidence(replace(view, evidence=_as_signed(document, view.evidence)), record)
+
+
+def _as_signed(document: SignedEvidence, listed: Evidence) -> Evidence:
+    """Return what was signed, whatever the tags of a listing tell, and what the listing knows of its standing."""
+    told = {"snapshot", "tags_signer", "unsigned", "counts", "retired", "untold"}
+    return replace(document.summary(), **{name: getattr(listed, name) for name in told})
 
 
 def _views(runtime: Runtime, listings: Mapping[str, Listing], *, set_name: str | None = None) -> tuple[EvidenceView, ...]:
     """Return all evidence (of a set), newest first, each piece with the repositories that hold it."""
-    found: dict[str, Evidence] = {each.id: each for each in evidence_folder(runtime.adapters).summaries()}
-    places: dict[str, list[str]] = {identifier: [] for identifier in found}
+    found = {_mark(each): each for each in evidence_folder(runtime.adapters).summaries()}
+    places: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for name, listing in listings.items():
         for each in listing.evidence:
-            found.setdefault(each.id, each)
-            places.setdefault(each.id, []).append(name)
+            known = found.setdefault(_mark(each), each)
+            if each.counts and not known.counts:
+                found[_mark(each)] = each
+            places[_mark(each)].append(name)
     wanted = (each for each in found.values() if set_name in (None, each.set))
-    ordered = sorted(wanted, key=lambda each: (each.ended, each.id), reverse=True)
-    return tuple(EvidenceView(each, tuple(dict.fromkeys(places[each.id]))) for each in ordered)
+    ordered = sorted(wanted, key=lambda each: (each.ended, each.id, each.digest), reverse=True)
+    return tuple(EvidenceView(each, tuple(dict.fromkeys(places[_mark(each)]))) for each in ordered)
+
+
+def _mark(evidence: Evidence) -> tuple[str, str]:
+    """Return what tells one piece from another: anybody may give his own the id of ours."""
+    return evidence.id, evidence.digest
 
 
 def _find(runtime: Runtime, name: str) -> tuple[EvidenceView, SignedEvidence | None]:
@@ -71,6 +87,8 @@ def _find(runtime: Runtime, name: str) -> tuple[EvidenceView, SignedEvidence | N
     listings = evidence_listings(runtime)
     wanted = name.upper()
     matches = [view for view in _views(runtime, listings) if view.evidence.id.startswith(wanted) or view.evidence.id.endswith(wanted)]
+    if len({view.evidence.id for view in matches}) == 1:
+        matches = [view for view in matches if view.evidence.counts] or matches
     if len(matches) != 1:
         count = "no evidence is" if not matches else f"{len(matches)} pieces of evidence are"
         raise NotFound(f"{count} called {name}", hint="drtool evidence list")
@@ -82,12 +100,12 @@ def _find(runtime: Runtime, name: str) -> tuple[EvidenceView, SignedEvidence | N
 
 def _document(runtime: Runtime, view: EvidenceView, listings: Mapping[str, Listing]) -> SignedEvidence:
     for kept in evidence_folder(runtime.adapters).all():
-        if kept.id == view.evidence.id:
+        if (kept.id, kept.document.digest) == _mark(view.evidence):
             return kept.document
     last: DrtoolError | None = None
     for name in view.repositories:
         for each in listings[name].evidence:
-            if each.id == view.evidence.id:
+            if _mark(each) == _mark(view.evidence):
                 try:
                     return read_sealed(runtime.adapters.repositories[name].read(each.snapshot))
                 except DrtoolError as error:

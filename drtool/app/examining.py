@@ -70,11 +70,11 @@ def _export(runtime: Runtime, directory: str) -> Mapping[str, Any]:
             faulty += [exhibit.id] if exhibit.problem else []
             continue
         try:
-            record = unseal(exhibit.document)
+            unseal(exhibit.document)
         except Corrupt:
             faulty.append(exhibit.id)
         else:
-            documents[record.id] = exhibit.document
+            documents[exhibit.document.digest] = exhibit.document
     unsigned = sorted({each.id for listing in listings.values() for each in listing.evidence if not each.signer})
     left_out = {"unsigned": unsigned, "faulty": sorted(set(faulty)), "unread": unread}
     return write_evidence_bundle(directory, documents.values(), now=runtime.adapters.clock.now(), left_out=left_out)
@@ -150,7 +150,8 @@ def _gone_from(kept: KeptEvidence, listings: Mapping[str, Listing]) -> str:
     listing = listings.get(record.repository) if record is not None else None
     if not kept.snapshot or listing is None or listing.problem is not None:
         return ""
-    return "" if any(each.id == kept.id for each in listing.evidence) else listing.repository
+    stored = any((each.id, each.digest) == (kept.id, kept.document.digest) for each in listing.evidence)
+    return "" if stored else listing.repository
 
 
 def _allowed(path: str | None) -> Callable[[EvidenceRecord], bool] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from drtool.app.listings import listings, points_in, read_manifest
@@ -91,10 +91,16 @@ def _go_through(
     found: defaultdict[Entry, list[SearchedData]] = defaultdict(list)
     pending = {each.tree: each for each in data}
 
+    over: list[Refused] = []
+
+    def require_few(waiting: int) -> None:
+        if max(waiting, len(found)) > MOST_FOUND:
+            over.append(Refused(f"more than {MOST_FOUND} versions of files are called so", hint=_NARROWER, safe="nothing was changed"))
+            raise over[0]
+
     def take(stored: DataSnapshot, entry: Entry) -> None:
         found[entry].append(pending[stored.tree])
-        if len(found) > MOST_FOUND:
-            raise Refused(f"more than {MOST_FOUND} versions of files are called so", hint=_NARROWER, safe="nothing was changed")
+        require_few(0)
 
     failed: dict[str, DrtoolError] = {}
     for attempt in range(max((len(each.places) for each in pending.values()), default=0)):
@@ -103,7 +109,7 @@ def _go_through(
             if len(each.places) > attempt:
                 by_repository[each.places[attempt][0]].append(each.places[attempt][1])
         for name, stored in by_repository.items():
-            problems = _look_in(runtime, name, replace(looked_for, data=tuple(stored)), take)
+            problems = _look_in(runtime, name, replace(looked_for, data=tuple(stored), require_few=require_few), take, over)
             for one in stored:
                 if one.id in problems:
                     failed[one.tree] = problems[one.id]
@@ -117,18 +123,11 @@ def _go_through(
     )
 
 
-def _look_in(runtime: Runtime, name: str, request: FindRequest, take: Callable[[DataSnapshot, Entry], None]) -> Mapping[str, DrtoolError]:
-    over: list[Refused] = []
-
-    def take_or_stop(stored: DataSnapshot, entry: Entry) -> None:
-        try:
-            take(stored, entry)
-        except Refused as error:
-            over.append(error)
-            raise
-
+def _look_in(
+    runtime: Runtime, name: str, request: FindRequest, take: Callable[[DataSnapshot, Entry], None], over: Sequence[Refused]
+) -> Mapping[str, DrtoolError]:
     try:
-        return runtime.adapters.repositories[name].find(request, take_or_stop)
+        return runtime.adapters.repositories[name].find(request, take)
     except Interrupted:
         raise
     except DrtoolError as error:

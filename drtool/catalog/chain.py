@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -59,6 +59,7 @@ def examine(
     untold: set[str] = set()
     good: dict[str, EvidenceRecord] = {}
     elsewhere: dict[str, EvidenceRecord] = {}
+    counting: set[str] = set()
     for exhibit in exhibits:
         if exhibit.listed is not None and not exhibit.listed.signer:
             unsigned[exhibit.listed.id] = exhibit.listed
@@ -68,6 +69,7 @@ def examine(
             chains.setdefault(record.signer, _Chain()).records.setdefault(record.number, {})[exhibit.document.digest] = record
             (elsewhere if exhibit.elsewhere else good)[exhibit.document.digest] = record
             faults += _labels(exhibit, exhibit.document, record)
+            counting |= {record.signer} if exhibit.listed is None or exhibit.listed.counts else set()
             untold |= {record.id} if exhibit.listed is not None and exhibit.listed.untold else set()
     apart = [record for digest, record in elsewhere.items() if digest not in good]
     if allowed is not None:
@@ -80,7 +82,7 @@ def examine(
     return Examination(
         records=len(good),
         heads=len({(head.repository, head.point) for head in seen}),
-        signers=tuple(_views(chains, good.values(), allowed, replaced or {})),
+        signers=tuple(_views(chains, good.values(), allowed, replaced or {}, counting)),
         unsigned=tuple(sorted(unsigned)),
         faults=tuple(dict.fromkeys(faults)),
         untold=tuple(sorted(untold)),
@@ -196,17 +198,22 @@ def _fault(kind: str, what: str, record: EvidenceRecord, place: str = "") -> Evi
 
 
 def _views(
-    chains: Mapping[str, _Chain], good: Iterable[EvidenceRecord], allowed: Allowed | None, replaced: Mapping[str, str]
+    chains: Mapping[str, _Chain],
+    good: Iterable[EvidenceRecord],
+    allowed: Allowed | None,
+    replaced: Mapping[str, str],
+    counting: Collection[str],
 ) -> Iterator[SignerView]:
     """Describe every signer of records that were judged."""
     signed: dict[str, list[EvidenceRecord]] = {}
     for record in good:
         signed.setdefault(record.signer, []).append(record)
     for signer, records in sorted(signed.items()):
-        yield _view(signer, records, chains[signer], allowed, replaced.get(signer, ""))
+        view = _view(signer, records, chains[signer], allowed)
+        yield replace(view, replaced_by=replaced.get(signer, ""), counts=signer in counting)
 
 
-def _view(signer: str, records: list[EvidenceRecord], chain: _Chain, allowed: Allowed | None, replaced_by: str) -> SignerView:
+def _view(signer: str, records: list[EvidenceRecord], chain: _Chain, allowed: Allowed | None) -> SignerView:
     return SignerView(
         fingerprint=signer,
         public_key=records[0].public_key,
@@ -215,5 +222,4 @@ def _view(signer: str, records: list[EvidenceRecord], chain: _Chain, allowed: Al
         newest=max(chain.records),
         last=max(record.ended for record in records),
         allowed=None if allowed is None else all(allowed(record) for record in records),
-        replaced_by=replaced_by,
     )

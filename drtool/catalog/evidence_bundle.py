@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -57,6 +58,7 @@ def write_evidence_bundle(
 ) -> dict[str, Any]:
     """Write everything into an empty or new directory and return the index; Refused when something lies there already."""
     opened = sorted(((document, document.opened()) for document in documents), key=lambda each: (each[1].signer, each[1].number))
+    files = _files(opened)
     index = {
         "format": INDEX_FORMAT,
         "written": encode(now),
@@ -67,7 +69,7 @@ def write_evidence_bundle(
             "from": encode(min((record.started for _document, record in opened), default=None)),
             "to": encode(max((record.ended for _document, record in opened), default=None)),
         },
-        "records": [_entry(document, record) for document, record in opened],
+        "records": [_entry(document, record, files[document.digest]) for document, record in opened],
         "left_out": {name: list(items) for name, items in left_out.items()},
     }
     try:
@@ -75,8 +77,8 @@ def write_evidence_bundle(
             if os.listdir(directory):
                 raise Refused(f"{directory} is not empty", hint="name a new directory", safe="nothing was written")
         make_folder(os.path.join(directory, "records"))
-        for document, record in opened:
-            path = os.path.join(directory, _file(record))
+        for document, _record in opened:
+            path = os.path.join(directory, files[document.digest])
             write_atomically(path, document.record.encode("ascii"))
             write_atomically(f"{path}.sig", document.signature.encode("ascii"))
         write_atomically(os.path.join(directory, "allowed_signers"), _signers(record for _document, record in opened).encode("ascii"))
@@ -86,8 +88,12 @@ def write_evidence_bundle(
     return index
 
 
-def _file(record: EvidenceRecord) -> str:
-    return os.path.join("records", f"{record.id}.json")
+def _files(opened: Iterable[tuple[SignedEvidence, EvidenceRecord]]) -> dict[str, str]:
+    """Return by digest where each record goes: by its id, and where somebody gave another one the same, by its digest as well."""
+    every = [(document.digest, record.id) for document, record in opened]
+    shared = {identifier for identifier, count in Counter(identifier for _, identifier in every).items() if count > 1}
+    names = {digest: f"{identifier}.{digest}" if identifier in shared else identifier for digest, identifier in every}
+    return {digest: os.path.join("records", f"{name}.json") for digest, name in names.items()}
 
 
 def _signers(records: Iterable[EvidenceRecord]) -> str:
@@ -98,12 +104,12 @@ def _signers(records: Iterable[EvidenceRecord]) -> str:
     return "".join(f"{allowed_line(sorted(names), key)}\n" for key, names in sorted(principals.items()))
 
 
-def _entry(document: SignedEvidence, record: EvidenceRecord) -> dict[str, Any]:
+def _entry(document: SignedEvidence, record: EvidenceRecord, file: str) -> dict[str, Any]:
     details = record.details
     objective = promised if isinstance(promised := details.get("objective"), Mapping) else {}
     return {
-        "file": _file(record),
-        "signature": f"{_file(record)}.sig",
+        "file": file,
+        "signature": f"{file}.sig",
         "digest": document.digest,
         "id": record.id,
         "control": {name: list(items) for name, items in CONTROLS.get(record.subject, {}).items()},

@@ -40,7 +40,7 @@ def command(
     session.answer("found", found, lambda: found_lines(found.files))
     screen.words(unsearched_lines(found))
     if not found.files:
-        searched = counted(found.points, "point")
+        searched = counted(found.points, "point") if found.whole else "what could be searched"
         screen.words([f"Nothing in {searched} is called {' or '.join(map(printable, patterns))}."])
     if not found.whole:
         return exits.PARTIAL

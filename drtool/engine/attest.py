@@ -64,7 +64,9 @@ def attest(adapters: Adapters, statement: Evidence, *, plan: Plan | None = None,
         return Attested(evidence, f"the repository {repository.name} did not take it: {error.what}")
     folder.save(record.id, document, snapshot=snapshot)
     if listing is not None:
-        _bring_the_rest(adapters, folder, repository, {each.id for each in listing.evidence} | {record.id})
+        _bring_the_rest(
+            adapters, folder, repository, {(each.id, each.digest) for each in listing.evidence} | {(record.id, document.digest)}
+        )
     return Attested(evidence)
 
 
@@ -181,14 +183,14 @@ def _append(adapters: Adapters, repository: Repository, document: SignedEvidence
     return attempt(lambda: repository.append(document), clock=adapters.clock, window_seconds=window, on_retry=lambda _error, _seconds: None)
 
 
-def _bring_the_rest(adapters: Adapters, folder: EvidenceFolder, repository: Repository, present: set[str]) -> None:
+def _bring_the_rest(adapters: Adapters, folder: EvidenceFolder, repository: Repository, present: set[tuple[str, str]]) -> None:
     """Append what this repository did not take earlier, so that its chain has no gap; what it had once and lost is never put back.
 
     Another policy of this state directory may call a repository of its own by the same name: its records wait for that one.
     """
     for kept in folder.all():
         record = kept.record()
-        if record is None or kept.snapshot or record.id in present:
+        if record is None or kept.snapshot or (record.id, kept.document.digest) in present:
             continue
         if (record.by, record.repository) != (adapters.policy.name, repository.name):
             continue

@@ -47,7 +47,7 @@ class SeenHead:
 class SignerView:
     """One signer: its key, whom it signs for, and how far its chain goes; `allowed` is None when nobody said who may sign.
 
-    `replaced_by` are the keys that follow it.
+    `replaced_by` are the keys that follow it; `counts` tells whether anything that it signed counts here, as `status` sees it.
     """
 
     fingerprint: str
@@ -58,6 +58,7 @@ class SignerView:
     last: datetime
     allowed: bool | None = None
     replaced_by: str = ""
+    counts: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,7 +170,12 @@ class RepositoryContract(ABC):
         assert sorted(told, key=repr) == sorted(expected, key=repr)
         listed = {entry.path: entry for entry in pair.repository.browse(artifact, POINT, WORKLOAD)}
         assert all(entry == listed[entry.path] for data, entry in found if data == older), "as `browse` tells it"
-        nothing = replace(request, data=(), wanted=lambda _path: True)
+        everything = replace(request, names=("*",), wanted=lambda _path: True)
+        found.clear()
+        assert not pair.repository.find(everything, lambda data, entry: found.append((data, entry)))
+        assert {entry.path for _, entry in found} >= {f"{artifact.path}/deep", f"{artifact.path}/letter"}
+        assert all(f"{entry.path}/".startswith(f"{artifact.path}/") for _, entry in found), "what lies above is none of it"
+        nothing = replace(everything, data=())
         assert not pair.repository.find(nothing, lambda *_found: pytest.fail("nothing was to be searched"))
 
     def test_where_nothing_is_any_more_is_told_and_the_rest_searched(self, pair: RepositoryPair) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 from drtool.model.errors import Refused
 from drtool.trees.patterns import Component, fitting_name
 
-_NAME: Final = re.compile(r"(?:[^\\\[]|\\.|\[\^?(?:(?:[^\\\]-]|\\.)(?:-(?:[^\\\]-]|\\.))?)+\])*", re.DOTALL)
+_NAME: Final = re.compile(r"(?:[^\\\[]|\\.|\[\^?+(?:(?:[^\\\]-]|\\.)(?:-(?:[^\\\]-]|\\.))?)+\])*", re.DOTALL)
 """The pattern of one name, as restic can read it."""
 _HINT: Final = r"close what `[` begins, and write `\[` for the character itself; in quotes, so that the shell leaves it alone"
 
@@ -19,7 +19,7 @@ _HINT: Final = r"close what `[` begins, and write `\[` for the character itself;
 class Glob:
     """One pattern: without a slash it is about a name wherever it lies; with one about a whole path, from any folder on unless rooted.
 
-    `name` is the pattern of the last name alone, in lower case where case is ignored; None in `parts` stands for `**`.
+    `name` is the pattern of the last name alone, as it was typed; None in `parts` stands for `**`.
     """
 
     name: str
@@ -28,14 +28,13 @@ class Glob:
 
 def glob(pattern: str, *, ignore_case: bool = False) -> Glob:
     """Read a pattern; Refused where it names nothing, climbs, or does not end what `[` or a backslash begins."""
-    text = pattern.lower() if ignore_case else pattern
-    names = [name for name in text.split("/") if name not in ("", ".")]
-    if not names or ".." in names or "\0" in text:
+    names = [name for name in pattern.split("/") if name not in ("", ".")]
+    if not names or ".." in names or "\0" in pattern:
         raise Refused(f"`{pattern}` is no pattern of a name or a path", hint="write it as a name, or from / on, without `..`")
     if not all(map(_NAME.fullmatch, names)):
         raise Refused(f"`{pattern}` does not end what it begins", hint=_HINT)
-    rooted = text.startswith("/")
-    parts = tuple(None if name == "**" else fitting_name(_spelled(name)) for name in names)
+    rooted = pattern.startswith("/")
+    parts = tuple(None if name == "**" else fitting_name(_spelled(_lowered(name) if ignore_case else name)) for name in names)
     return Glob("*" if names[-1] == "**" else names[-1], parts if rooted else (None, *parts))
 
 
@@ -44,7 +43,7 @@ def fits_any(globs: Sequence[Glob], *, ignore_case: bool = False) -> Callable[[s
     every = tuple(globs)
 
     def fits(path: str) -> bool:
-        names = _spelled(path.lower() if ignore_case else path).strip(b"/").split(b"/")
+        names = _spelled(_lowered(path) if ignore_case else path).strip(b"/").split(b"/")
         return any(_fits(each.parts, names) for each in every)
 
     return fits
@@ -72,6 +71,11 @@ def _with_skipped(parts: Sequence[Component | None], places: set[int]) -> set[in
             following += 1
             found.add(following)
     return found
+
+
+def _lowered(text: str) -> str:
+    """Return each character for itself in lower case, as restic does: Python's lower case of a word depends on where a letter stands."""
+    return text.lower() if text.isascii() else "".join(character.lower()[:1] for character in text)
 
 
 def _spelled(text: str) -> bytes:

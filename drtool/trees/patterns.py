@@ -118,13 +118,17 @@ def fitting_name(pattern: bytes) -> Component:
 
 
 def _expression(pattern: bytes) -> bytes:
-    """Translate a component into an expression for names of ASCII alone."""
-    expression = []
+    """Translate a component into an expression for names of ASCII alone.
+
+    What lies between two stars is looked for once, at the first place it fits, as Go does: many stars cost no more than that.
+    """
+    parts: list[list[bytes]] = [[]]
     rest = pattern
     while rest:
         character, rest = rest[:1], rest[1:]
+        expression = parts[-1]
         if character == b"*":
-            expression.append(b".*")
+            parts.append([])
         elif character == b"?":
             expression.append(b".")
         elif character == b"[":
@@ -135,7 +139,8 @@ def _expression(pattern: bytes) -> bytes:
             if character == b"\\":
                 character, rest = rest[:1], rest[1:]
             expression.append(re.escape(character))
-    return b"".join(expression)
+    first, *more = map(b"".join, parts)
+    return first + b"".join(b"(?>.*?%b)" % part for part in more[:-1] if part) + (b".*" + more[-1] if more else b"")
 
 
 def _spelled(low: int, high: int) -> bytes:

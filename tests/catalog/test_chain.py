@@ -78,6 +78,15 @@ def test_two_whole_chains_are_left_in_peace() -> None:
     assert {(each.fingerprint, each.records, each.newest) for each in found.signers} == {(ONE.fingerprint, 5, 5), (TWO.fingerprint, 3, 3)}
 
 
+def test_a_signer_of_whom_nothing_counts_is_told() -> None:
+    ours, theirs = exhibits(chain(1)), exhibits(chain(2, TWO))
+    theirs = [replace(each, listed=replace(each.listed, counts=False)) for each in theirs if each.listed is not None]
+    assert {each.fingerprint: each.counts for each in examine([*ours, *theirs], []).signers} == {
+        ONE.fingerprint: True,
+        TWO.fingerprint: False,
+    }
+
+
 def test_edited_is_found() -> None:
     documents = chain(4)
     said = json.loads(documents[1].record)

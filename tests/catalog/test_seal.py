@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import stat
 import subprocess
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
@@ -208,6 +209,8 @@ ALLOWED = (
     'other,{who} namespaces="drtool.evidence" {key} a comment',
     '{who} namespaces="git,drtool.*" {key}',
     '{who} namespaces="git" {key}',
+    '{who} namespaces="drtool.evidence,git" {key} it\'s a "comment',
+    '"other,{who}"\t namespaces="git,valid-before" {key}',
     "home* {key}",
     "home*,!{who} {key}",
     "someone {key}",
@@ -216,6 +219,18 @@ ALLOWED = (
     '{who} valid-after="20261124000000" {key}',
     '{who} namespaces="drtool.evidence",valid-after="20261101",valid-before="20261201" {key}',
     "# {who} {key}",
+    '{who} Namespaces="git" {key}',
+    '{who} namespaces="drtool.evidence",Valid-Before="20261122" {key}',
+    '{who} VALID-BEFORE="20261122" {key}',
+    '{who} valid-before="20261122Z" {key}',
+    "{who} Cert-Authority {key}",
+    "{who} no-such-option {key}",
+    '{who} valid-until="20261124" {key}',
+    "home[a-z]* {key}",
+    "# a comment\N{LINE SEPARATOR}{who} {key}",
+    "# a comment\f{who} {key}",
+    '"{who}" {key}',
+    "HOMELAB {key}",
 )
 
 
@@ -226,6 +241,23 @@ def test_allowed_signers_mean_what_openssh_means(tmp_path: Path, line: str) -> N
     text = line.format(who="homelab", key=signer.public_key) + f"\nnobody {some_signer(2).public_key}\n"
     expected = checked_by_openssh(tmp_path, text, seal(signer, record), at="20261123120000")
     assert read_allowed(text)(record) is expected
+
+
+@pytest.mark.parametrize(
+    ("line", "allowed"), [('{who} valid-after="20261124" {key}', True), ('{who} valid-before="20261124" {key}', False)]
+)
+def test_an_instant_is_of_the_time_zone_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, allowed: bool) -> None:  # noqa: FBT001
+    monkeypatch.setenv("TZ", "Pacific/Kiritimati")
+    time.tzset()
+    try:
+        signer = some_signer()
+        record = some_record(signer)
+        text = line.format(who="homelab", key=signer.public_key)
+        assert checked_by_openssh(tmp_path, text, seal(signer, record), at="20261124020000") is allowed
+        assert read_allowed(text)(record) is allowed
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,9 @@ def test_the_list_tells_where_it_lies_and_whether_it_is_signed() -> None:
     assert lines[2].endswith("data wrong ✖  unsigned ✖  near offsite")
     assert evidence_lines((here, there), policy="office")[1].endswith("of policy homelab, not asked here")
     assert "drtool drill" in evidence_lines((), policy="homelab")[0]
+    stranger = EvidenceView(replace(PROOF, counts=False), ("near",))
+    assert evidence_lines((stranger,), policy="homelab")[1].endswith("QkYf…MRI 7, does not count  near")
+    assert "does not count: whoever signed it" in record_lines(ShownEvidence(stranger, record()), policy="homelab")[-1]
 
 
 def test_a_record_tells_what_is_wrong_with_its_signature() -> None:
@@ -55,6 +58,8 @@ def test_an_examination_ends_with_its_verdict() -> None:
         f"truncated ✖  number 5, in near of {SIGNER}: the chain ends at 3",
         "3 records of 1 signer, heads in 2 manifests: 1 fault ✖",
     ]
+    stranger = examination_lines(replace(whole, signers=(replace(signer, allowed=None, counts=False),)))
+    assert stranger[0].endswith(", counts for nothing here")
     apart = examination_lines(replace(whole, elsewhere={"office": 2}))
     assert apart[1] == "of policy office, not asked here: 2 records on this disk"
     assert apart[-1].endswith("none is missing ✔")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 
@@ -22,13 +23,15 @@ def matches(snapshot: str, *nodes: str, hits: int | None = None) -> str:
     return f'{{"matches":[{",".join(nodes)}],"hits":{len(nodes) if hits is None else hits},"snapshot":"{snapshot}"}}'
 
 
-def read(answer: str, size: int = 1 << 20) -> tuple[FindReader, list[tuple[str, list[str]]]]:
+def read(
+    answer: str, size: int = 1 << 20, *, require_few: Callable[[int], None] = lambda _waiting: None
+) -> tuple[FindReader, list[tuple[str, list[str]]]]:
     found: list[tuple[str, list[str]]] = []
 
     def take(snapshot: str, entries: list[Entry]) -> None:
         found.append((snapshot, [entry.path for entry in entries]))
 
-    reader = FindReader(lambda path: "b" not in path, take)
+    reader = FindReader(lambda path: "b" not in path, take, require_few)
     data = answer.encode()
     for first in range(0, len(data), size):
         reader.feed(data[first : first + size])
@@ -77,6 +80,8 @@ def test_half_an_answer_is_none(half: str) -> None:
         f'[{{"matches":[{{"path":"{"a" * (5 << 20)}',
         f'[{{"matches":[{"{" * 100}{"[" * 200_000}',
         f"[{matches(FIRST, node('/a').replace('3}', '-3}'))}]\n",
+        f"[{matches(FIRST, node('/a').replace('3}', '3' * 5000 + '}'))}]\n",
+        f"[{matches(FIRST, node('/a')).replace(':1,', ':' + '1' * 5000 + ',')}]\n",
     ],
 )
 def test_what_contradicts_itself_or_never_ends_is_refused(lie: str) -> None:
@@ -85,3 +90,14 @@ def test_what_contradicts_itself_or_never_ends_is_refused(lie: str) -> None:
     except Refused:
         taken = False
     assert not taken
+
+
+def test_what_waits_for_the_id_of_its_snapshot_is_bounded() -> None:
+    def require_few(waiting: int) -> None:
+        if waiting > 10:
+            raise Refused("too many")
+
+    endless = f'[{{"matches":[{",".join([node("/b")] * 20 + [node("/a")] * 10)}'
+    read(endless, require_few=require_few)
+    with pytest.raises(Refused, match="too many"):
+        read(f"{endless},{node('/a')}", require_few=require_few)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
 from drtool.model.errors import Refused
+from drtool.repositories.restic.command import find
 from drtool.trees.globs import fits_any, glob
 
 NAMES = (
@@ -29,6 +30,12 @@ NAMES = (
     "\udcff\udcfe",
     "é",
     "^a",
+    "ΟΔΟΣ",
+    "İstanbul",
+    "äb",
+    "\N{KELVIN SIGN}elvin",
+    "ǅ",
+    "\udcffAbc",
 )
 PATTERNS = (
     "letter",
@@ -49,11 +56,19 @@ PATTERNS = (
     "é",
     "*\udcfe",
     "a[\\-]b",
+    "!not",
+    "!*",
+    "\\!n*",
+    "***",
 )
-BROKEN = ("[a", "a\\", "[]", "[]a]", "[a-]", "[a-")
+FOLDED = ("ΟΔΟΣ", "οδοσ", "İstanbul", "istanbul", "ÄB*", "kelvin", "[Λ-Ω]*", "ǆ", "\udcffABC")
+BROKEN = ("[a", "a\\", "[]", "[]a]", "[^]", "[^]a]", "[a-]", "[a-")
 
 
-Stored = Callable[[str], subprocess.CompletedProcess[bytes]]
+class Stored(Protocol):
+    """Looks for a name in what was stored."""
+
+    def __call__(self, name: str, *, ignore_case: bool = False) -> subprocess.CompletedProcess[bytes]: ...
 
 
 @pytest.fixture(scope="module")
@@ -70,15 +85,18 @@ def stored(tmp_path_factory: pytest.TempPathFactory, restic_newest: Path) -> Sto
         return subprocess.run(argv, check=False, capture_output=True, cwd=directory, env={**os.environ, **environment})
 
     assert call("init").returncode == call("backup", "qqq").returncode == 0
-    return lambda pattern: call("find", "--json", "--no-lock", "--", pattern)
+    return lambda name, *, ignore_case=False: call(*find(["latest"], [name], ignore_case=ignore_case))
 
 
 def test_the_same_names_are_found(stored: Stored) -> None:
-    for pattern in PATTERNS:
-        found = {match["path"] for each in json.loads(stored(pattern).stdout) for match in each["matches"]}
-        fits = fits_any([glob(pattern)])
+    for pattern, ignore_case in (*((each, False) for each in PATTERNS), *((each, True) for each in FOLDED)):
+        read = glob(pattern, ignore_case=ignore_case)
+        told = json.loads(stored(read.name, ignore_case=ignore_case).stdout)
+        found = {match["path"] for each in told for match in each["matches"]} - {"/qqq"}
+        fits = fits_any([read], ignore_case=ignore_case)
         ours = {name.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for name in NAMES if fits(f"/qqq/{name}")}
         assert ours == {path.rpartition("/")[2] for path in found}, pattern
+        assert ours or not ignore_case, pattern
 
 
 def test_what_restic_cannot_read_is_refused_before_it_is_asked(stored: Stored) -> None:
@@ -113,3 +131,6 @@ def test_any_of_several_and_capital_or_small() -> None:
     assert [path for path in ("/x/Letter", "/a/bZ", "/A/cc", "/a/dd", "/lette") if fits(path)] == ["/x/Letter", "/a/bZ", "/A/cc"]
     many = fits_any([glob("/".join(["**", "a"] * 40))])
     assert not many("/" + "/".join(["a"] * 30 + ["b"])), "it ends at once"
+    for pattern in ("*a" * 20 + "*b", "*" * 20 + "b", "*[a-b]?" * 20 + "b"):
+        assert not fits_any([glob(pattern)])("/" + "a" * 255), "so does this"
+        assert fits_any([glob(pattern)])("/" + "a" * 254 + "b")

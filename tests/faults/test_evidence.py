@@ -8,16 +8,22 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from drtool.app.facade import App
+from drtool.catalog import sshsig
 from drtool.catalog.runs import Runs
+from drtool.catalog.seal import read_sealed, seal, sign_tags
+from drtool.catalog.signer import Signer
 from drtool.cli.main import main
 from drtool.model.codec import canonical
 from drtool.model.evidence import Evidence, SignedEvidence
+from drtool.repositories.restic.labels import body_tags
 from tests.faults.fault_world import PASSWORDS, World, remove
 from tests.rig.s3 import S3Server
 
@@ -41,9 +47,9 @@ class Restic:
     def forget(self, *snapshots: dict[str, Any]) -> None:
         self._world.restic(self._repository, "forget", *(each["id"] for each in snapshots))
 
-    def write(self, document: dict[str, str], tags: list[str]) -> None:
+    def write(self, document: dict[str, str], tags: list[str], *, at: str = "") -> None:
         argv = [str(self._world.binary), "-r", str(self._world.root / self._repository), "--no-cache", "backup", "--stdin"]
-        argv += ["--stdin-filename", "/evidence.json", *(word for tag in tags for word in ("--tag", tag))]
+        argv += ["--stdin-filename", "/evidence.json", *(word for tag in tags for word in ("--tag", tag)), *(("--time", at) if at else ())]
         environment = {**self._world.environment(), "RESTIC_PASSWORD": PASSWORDS[self._repository]}
         subprocess.run(argv, input=json.dumps(document).encode(), env=environment, capture_output=True, check=True)
 
@@ -350,6 +356,45 @@ def test_a_key_that_may_only_read_leaves_a_good_drill_partial(
     ]
     remove(world.state / "evidence")
     assert world.app().evidence_verify().faults == ()
+
+
+def forge(restic: Restic, genuine: dict[str, Any]) -> None:
+    """Sign another outcome under the id of a genuine record, by a key of one's own, and date it earlier."""
+    raw = Ed25519PrivateKey.generate()
+    public = sshsig.public_line(raw)
+    thief = Signer(raw, public, sshsig.fingerprint(public))
+    record = read_sealed(json.dumps(restic.document(genuine)).encode()).opened()
+    changes: dict[str, Any] = {
+        "signer": thief.fingerprint,
+        "public_key": thief.public_key,
+        "number": 1,
+        "previous": "",
+        "outcome": "data_wrong",
+    }
+    document = seal(thief, replace(record, **changes))
+    tags = body_tags(document, sign=lambda text: sign_tags(thief, text))
+    restic.write(
+        {"record": document.record, "signature": document.signature, "format": document.format}, list(tags), at="2020-01-01 00:00:00"
+    )
+
+
+def test_who_takes_the_id_of_a_record_hides_it_nowhere(proof: World, tmp_path: Path) -> None:
+    restic = Restic(proof)
+    genuine = restic.evidence()[1]
+    identifier = tags_of(genuine)["eid"]
+    forge(restic, genuine)
+    for at, app in enumerate((proof.app(), proof.app(state=tmp_path / "another"))):
+        views, _ = app.evidence_list()
+        assert sorted(each.evidence.outcome for each in views if each.evidence.id == identifier) == ["data_wrong", "succeeded"]
+        index = app.evidence_export(str(tmp_path / f"audit{at}"))
+        told = [(entry["result"]["outcome"], entry["file"]) for entry in index["records"] if entry["id"] == identifier]
+        assert sorted(outcome for outcome, _ in told) == ["data_wrong", "succeeded"]
+        for outcome, file in told:
+            assert json.loads((tmp_path / f"audit{at}" / file).read_text())["outcome"] == outcome
+    assert proof.app().evidence_show(identifier).view.evidence.outcome == "succeeded"
+    assert [each.counts for each in proof.app().evidence_verify().signers].count(False) == 1
+    restic.forget(genuine)
+    assert ("deleted", "this disk") in {(fault.kind, fault.place) for fault in proof.app().evidence_verify().faults}
 
 
 # handed out

@@ -27,8 +27,9 @@ ODD = (
     b"esc\x1b[31m.txt",
     b"it's [a]*? drtool run.txt",
     b"100%s\xff.txt",
+    b"!not.txt",
 )
-"""Names that are no UTF-8, break lines, colour a terminal, are patterns, quotes and commands, or that a restic spoils."""
+"""Names that are no UTF-8, break lines, colour a terminal, are patterns, quotes or commands, or that a restic spoils or takes for `not`."""
 
 
 @dataclass
@@ -105,7 +106,7 @@ def test_every_version_is_told_and_comes_back_as_it_is_told(
     assert (changed["gone"], deleted["gone"], told["points"]) == (False, True, 3)
     assert changed["versions"][0]["repositories"] == ["near", "offsite"]
 
-    shown = world.done("find", "bad*", "nl*", "esc*", r"it's*", "100%*")
+    shown = world.done("find", "bad*", "nl*", "esc*", r"it's*", "100%*", "!*")
     assert "\x1b" not in shown
     commands = [line.partition("next: ")[2] for line in shown.splitlines() if "next: " in line]
     assert len(commands) == len(ODD)
@@ -154,6 +155,7 @@ def test_what_cannot_be_searched_is_told_and_the_rest_is_found(world: World, hom
     said = world.call("find", "new.txt")
     assert (said.returncode, said.stdout) == (3, "")
     assert f"the point {second} of documents was not searched whole" in " ".join(said.stderr.split())
+    assert "Nothing in what could be searched is called new.txt." in " ".join(said.stderr.split())
     assert "drtool verify" in said.stderr
     assert "(near damaged ✖) (offsite damaged ✖)" in " ".join(world.call("status").stdout.split()), "what was seen is remembered"
 
@@ -171,6 +173,7 @@ def test_what_is_asked_for_decides_where_it_is_looked_for(world: World, tmp_path
     nothing = world.call("find", "no such file")
     assert (nothing.returncode, nothing.stdout) == (1, "")
     assert "Nothing in 1 point is called no such file." in nothing.stderr
+    assert world.call("find", tree.parent.name).returncode == 1, "what lies above cannot be restored"
     assert world.found("no such file", code=1)["files"] == []
     assert [file["path"] for file in world.found("LETTERS", "--ignore-case")["files"]] == [f"{tree}/letters"]
     assert [file["path"] for file in world.found(f"{tree}/*/3.txt", "letters/4.txt", "/3.txt")["files"]] == [

@@ -246,6 +246,18 @@ def test_a_lost_key_is_removed(world: KeyWorld) -> None:
         world.app().key_remove("near", added.id)
 
 
+def test_a_key_that_may_be_a_drills_stays_where_its_id_is_not_told(newest: KeyWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An old restic lists keys under a lock, which whoever may only read cannot write."""
+    file = newest.escrow(newest.app())
+    (escrowed,) = [key.id for key in newest.app().key_list()[0].keys if not key.current]
+    monkeypatch.setattr(ResticKeys, "current", lambda _ring: "")
+    with pytest.raises(Refused, match="opens it, and which key that is is not told"):
+        newest.app().key_remove("near", escrowed)
+    assert newest.opens(file.read_text().strip())
+    (note,) = newest.app().key_remove("near", escrowed, anyway=True).notes
+    assert "if it holds the removed key, it opens nothing any more" in note
+
+
 def test_a_key_that_is_needed_stays(newest: KeyWorld) -> None:
     file = newest.escrow(newest.app())
     (listing,) = newest.app().key_list()

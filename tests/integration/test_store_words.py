@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import json
 import os
 import threading
 from collections.abc import Iterator
@@ -13,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from drtool.engine.clock import SystemClock
+from drtool.model.command import Completed
 from drtool.model.errors import Corrupt, DrtoolError, NoRepository, Refused, Unavailable
 from drtool.model.policy import Address, RepositoryPolicy
 from drtool.model.secret import SecretReference
-from drtool.repositories.restic.errors import is_damage, is_permanent, translate_words
+from drtool.repositories.restic.errors import is_damage, is_permanent, translate, translate_words
 from drtool.repositories.restic.repository import ResticRepository
 from drtool.repositories.restic.watch import Watch
 from drtool.runners.local import LocalRunner
@@ -223,3 +225,11 @@ def test_a_restic_that_dies_of_an_object_names_it_and_of_anything_else_shows_no_
     other = "panic: assignment to entry in nil map\n\ngoroutine 1 [running]:\nmain.main()"
     error = translate_words(other, code=2, repository="far", verb="prune")
     assert error.what == "restic died of a fault of its own and could not prune (far): panic: assignment to entry in nil map"
+
+
+def test_what_restic_says_before_its_calls_is_what_is_told() -> None:
+    calls = "main.runFind\n\tgithub.com/restic/restic/cmd/restic/cmd_find.go:634\nruntime.goexit\n\truntime/asm_amd64.s:1594"
+    said = {"message_type": "exit_error", "code": 1, "message": f"syntax error in pattern\nMatch\n{calls}"}
+    for text in (json.dumps(said), said["message"]):
+        error = translate(Completed(1, b"", f"{text}\n".encode(), 0.1), repository="far", verb="look for names")
+        assert error.what == "restic could not look for names (far), exit code 1: syntax error in pattern / Match"

@@ -104,18 +104,21 @@ def _require_unused(policy: Policy, repository: str, chosen: RepositoryKey, ring
     for who, reference in holders(policy, repository):
         if reference == place.address.password:
             continue
+        why = "opens it, and which key that is is not told"
         try:
             opens = ring_with(reference).current()
         except WrongKey:
             continue
         except Refused:
+            opens, why = "", "is not at hand"
+        if not opens:
             if not anyway:
                 raise Refused(
-                    f"{reference} of {who} is not at hand: whether {chosen.id} is its key cannot be told",
+                    f"{reference} of {who} {why}: whether {chosen.id} is its key cannot be told",
                     hint="bring the medium that holds it; or say so: --anyway",
                     safe="nothing was changed",
-                ) from None
-            notes += (f"{reference} of {who} is not at hand: if it holds the removed key, it opens nothing any more",)
+                )
+            notes += (f"{reference} of {who} {why}: if it holds the removed key, it opens nothing any more",)
             continue
         if opens == chosen.id:
             raise Refused(

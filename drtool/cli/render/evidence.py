@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _GOOD_OUTCOMES = ("succeeded", "objective_missed")
 _SHOWN_ITEMS = 10
+_WHY_NOT = "whoever signed it is not accepted here, or it is about another policy or machine; drtool status does not go by it"
 
 
 def evidence_lines(views: Sequence[EvidenceView], *, policy: str) -> list[str]:
@@ -34,11 +35,19 @@ def evidence_lines(views: Sequence[EvidenceView], *, policy: str) -> list[str]:
                 printable(each.set) or "-",
                 short_id(each.point) if each.point else "-",
                 _outcome(each.outcome),
-                f"{short_id(each.signer.removeprefix('SHA256:'))} {each.number}" if each.signer else f"unsigned {BAD}",
+                _signed(each),
                 " ".join(map(printable, view.repositories)) or _on_disk(each, policy) or "on disk only",
             )
         )
     return table(rows)
+
+
+def _signed(evidence: Evidence) -> str:
+    """Say whose signature a piece bears, and whether that counts here."""
+    if not evidence.signer:
+        return f"unsigned {BAD}"
+    whose = f"{short_id(evidence.signer.removeprefix('SHA256:'))} {evidence.number}"
+    return whose if evidence.counts else f"{whose}, does not count"
 
 
 def _on_disk(evidence: Evidence, policy: str) -> str:
@@ -70,7 +79,7 @@ def record_lines(shown: ShownEvidence, *, policy: str) -> list[str]:
         f"  number {record.number} of {printable(record.signer)}, for {printable(record.by)}",
         f"  signature {GOOD} fits" if not shown.fault else f"  signature {BAD} {printable(shown.fault)}",
     ]
-    return lines
+    return lines if each.counts else [*lines, f"  does not count: {_WHY_NOT}"]
 
 
 def examination_lines(found: Examination) -> list[str]:
@@ -127,6 +136,7 @@ def _signer_line(signer: SignerView) -> str:
     known = {None: "", True: f", allowed {GOOD}", False: f", not allowed {BAD}"}[signer.allowed]
     who = " ".join(map(printable, signer.by))
     known += f", replaced by {printable(signer.replaced_by)}" if signer.replaced_by else ""
+    known += "" if signer.counts else ", counts for nothing here"
     return f"{printable(signer.fingerprint)} for {who}: {counted(signer.records, 'record')}, the last {stamp(signer.last)}{known}"
 
 

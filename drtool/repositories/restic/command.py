@@ -133,12 +133,12 @@ def browse(snapshot: str, path: str, *, deep: bool = True, plain: bool = False) 
 
 
 def find(snapshots: Iterable[str], names: Iterable[str], *, ignore_case: bool) -> Arguments:
-    """Look in snapshots for what fits patterns of names."""
+    """Look in snapshots for what fits patterns of names; of one that begins with `!` restic would leave that out."""
     return (
         *("find", "--json", "--no-lock"),
         *(("--ignore-case",) if ignore_case else ()),
         *(f"--snapshot={snapshot}" for snapshot in snapshots),
-        *("--", *names),
+        *("--", *(f"\\{name}" if name.startswith("!") else name for name in names)),
     )
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import codecs
-import itertools
 import json
 import re
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from drtool.model.errors import DrtoolError, Interrupted, NotFound, Refused, TimedOut, Unavailable
 from drtool.model.point import DataSnapshot
@@ -18,6 +17,7 @@ from drtool.repositories.restic import command as commands
 from drtool.repositories.restic.call import Call
 from drtool.repositories.restic.client import ResticClient
 from drtool.repositories.restic.errors import translate
+from drtool.repositories.restic.fetch import LISTING_GOOD_SECONDS
 from drtool.repositories.restic.inside import REPLACED, as_marked, entry_of, list_entries
 from drtool.repositories.restic.output import clean
 
@@ -28,7 +28,7 @@ _MOST_FOLDERS: Final = 8
 _LONGEST_BYTES: Final = 4 << 20
 """Of one entry, or of one line of words."""
 _BEGIN: Final = '{"matches":['
-_END: Final = re.compile(r'\],"hits":(\d+),"snapshot":"([0-9a-f]{8,64})"\}')
+_END: Final = re.compile(r'\],"hits":(\d{1,19}),"snapshot":"([0-9a-f]{8,64})"\}')
 _LONGEST_END: Final = 200
 _BELONGS: Final = re.compile(r"\.\.\. which belongs to snapshot ([0-9a-f]{8,64})")
 _IGNORED: Final = re.compile(rb'Ignoring "([0-9a-f]{8,64})"')
@@ -48,29 +48,39 @@ def find(client: ResticClient, request: FindRequest, on_found: Callable[[DataSna
 
 def _find(client: ResticClient, request: FindRequest, on_found: Callable[[DataSnapshot, Entry], None]) -> dict[str, DrtoolError]:
     asked = {data.id: data for data in request.data}
-    marked: list[tuple[DataSnapshot, Entry]] = []
+    roots = _roots(client, asked)
+    marked: defaultdict[str, list[Entry]] = defaultdict(list)
+    different: dict[Entry, Entry] = {}
 
     def take(snapshot: str, entries: Iterable[Entry]) -> None:
         if snapshot not in asked:
             raise _not_understood(client, f"it tells of {snapshot}, for which it was not asked")
         for entry in entries:
+            if roots.get(snapshot, "").startswith(f"{entry.path}/"):
+                continue
             if REPLACED in entry.path:
-                marked.append((asked[snapshot], entry))
+                marked[snapshot].append(different.setdefault(entry, entry))
+                request.require_few(len(different))
             else:
                 on_found(asked[snapshot], entry)
 
-    reader, aside = FindReader(lambda path: REPLACED in path or request.wanted(path), take), _SaidAside()
+    reader, aside = FindReader(lambda path: REPLACED in path or request.wanted(path), take, request.require_few), _SaidAside()
     call = Call(commands.find(asked, request.names, ignore_case=request.ignore_case), "look for names")
     piped = client.pipe(call, consume=reader.feed, on_error=aside.hear)
     if piped.command.exit_code != 0:
         raise translate(piped.command, repository=client.name, verb=call.verb)
     if aside.left_out or not reader.is_whole:
         raise _not_understood(client, aside.left_out or "its answer does not end")
-    for data, entry in _as_named(client, marked):
+    for snapshot, entry in _as_named(client, marked):
         if request.wanted(entry.path):
-            on_found(data, entry)
+            on_found(asked[snapshot], entry)
     lost = {name: _why(client, name) for name in asked if name.startswith(reader.unloadable)}
     return {**lost, **{name: _missing(client, name) for name in asked if name.startswith(tuple(aside.missing))}}
+
+
+def _roots(client: ResticClient, snapshots: Collection[str]) -> dict[str, str]:
+    """Return by snapshot where the artifact in it lies."""
+    return {row.id: row.path for row in client.read(maximum_age_seconds=LISTING_GOOD_SECONDS).rows if row.id in snapshots}
 
 
 class _SaidAside:
@@ -110,11 +120,20 @@ def _not_understood(client: ResticClient, why: str) -> Refused:
 
 
 class FindReader:
-    """Reads what `find --json` prints, piece by piece; of each snapshot only what is `wanted` is kept until its id is told, behind it."""
+    """Reads what `find --json` prints, piece by piece; of each snapshot only what is `wanted` is kept until its id is told, behind it.
 
-    def __init__(self, wanted: Callable[[str], bool], take: Callable[[str, list[Entry]], None]) -> None:
+    `require_few` is told how much that is by now.
+    """
+
+    def __init__(
+        self,
+        wanted: Callable[[str], bool],
+        take: Callable[[str, list[Entry]], None],
+        require_few: Callable[[int], None] = lambda _waiting: None,
+    ) -> None:
         self._wanted = wanted
         self._take = take
+        self._require_few = require_few
         self._text = ""
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._entries: list[Entry] | None = None
@@ -175,10 +194,12 @@ class FindReader:
             return None
         except RecursionError:
             raise self._refused("an entry without bottom") from None
+        except ValueError:
+            raise self._refused("a number without end") from None
         self._seen += 1
-        path = _path(message)
-        if self._wanted(path):
-            entries.append(replace(entry_of(message), path=path))
+        if self._wanted(clean(str(message.get("path", "")))):
+            entries.append(entry_of(message))
+            self._require_few(len(entries))
         return end
 
     def _done(self, place: int, entries: list[Entry] | None) -> int | None:
@@ -209,19 +230,14 @@ class FindReader:
         )
 
 
-def _path(message: Any) -> str:  # noqa: ANN401 - whatever JSON has
-    return clean(str(message.get("path", "")))
-
-
-def _as_named(client: ResticClient, marked: Sequence[tuple[DataSnapshot, Entry]]) -> Iterator[tuple[DataSnapshot, Entry]]:
+def _as_named(client: ResticClient, marked: Mapping[str, Sequence[Entry]]) -> Iterator[tuple[str, Entry]]:
     """Give names that are no UTF-8 back as they are (surrogate escapes): JSON cannot say them, a list of names alone can.
 
     A name that was found out is known for every snapshot that has the same; where the list does not fit, the marks stay.
     """
     known: dict[Entry, str] = {}
-    for snapshot, group in itertools.groupby(marked, key=lambda each: each[0]):
-        entries = [entry for _, entry in group]
-        paths = [known[entry] for entry in entries] if known.keys() >= set(entries) else _paths(client, snapshot.id, entries)
+    for snapshot, entries in marked.items():
+        paths = [known[entry] for entry in entries] if known.keys() >= set(entries) else _paths(client, snapshot, entries)
         for entry, path in zip(entries, paths, strict=True):
             yield snapshot, replace(entry, path=path)
         if len(set(entries)) == len(entries):

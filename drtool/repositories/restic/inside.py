@@ -15,7 +15,7 @@ from drtool.repositories.restic import command as commands
 from drtool.repositories.restic.call import Call
 from drtool.repositories.restic.client import ResticClient
 from drtool.repositories.restic.fetch import find_data
-from drtool.repositories.restic.output import Message, number, parse_line
+from drtool.repositories.restic.output import Message, clean, number, parse_line
 
 REPLACED = "\N{REPLACEMENT CHARACTER}"
 
@@ -71,9 +71,9 @@ def as_marked(name: bytes) -> str:
 def entry_of(message: Message) -> Entry:
     """Return one item as restic tells it, by `ls` and `find` alike."""
     return Entry(
-        path=str(message.get("path", "")),
-        type=str(message.get("type", "")),
+        path=clean(str(message.get("path", ""))),
+        type=clean(str(message.get("type", ""))),
         bytes=number(message, "size"),
         mode=number(message, "mode") & 0o7777,
-        modified=str(message.get("mtime", "")),
+        modified=clean(str(message.get("mtime", ""))),
     )

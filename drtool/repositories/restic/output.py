@@ -76,7 +76,7 @@ def words(completed: Completed) -> str:
 def _without_frames(text: str) -> str:
     """Return what is said without the calls that led to it, which restic 0.19 adds to some errors: a name, and below it a file and line."""
     lines = text.splitlines()
-    framed = {number for number, line in enumerate(lines) if _FRAME.fullmatch(line)}
+    framed = {number for number, line in enumerate(lines) if _FRAME.fullmatch(line.strip())}
     framed |= {number - 1 for number in framed}
     return "\n".join(line for number, line in enumerate(lines) if number not in framed and not _COUNTED.match(line))
 
