@@ -32,6 +32,10 @@ _RESTIC = "tests/contracts/test_restic_repository.py"
 _OWED = "tests/truenas/test_in_use.py::test_what_was_stopped_is_owed_to_the_next_sweep"
 _NESTED = "tests/faults/test_sigkill_nested.py::test"
 _SHARES = "tests/contracts/test_truenas_source.py::TestTruenasSourceOverItsShares::test"
+_CI_JOB = "tests/docs/test_ci_pipelines.py::test_the_job_ends_as_the_drill_did"
+_RESTIC_CALLS = "tests/faults/test_sigkill.py::test_killed_in_restic_calls"
+_SERVER_DIES = "tests/faults/test_faults.py::test_a_server_that_dies_in_the_middle"
+_NOT_THERE = "tests/faults/test_faults.py::test_a_repository_that_is_not_there_or_does_not_open"
 _CARRY = "tests/contracts/test_files_carry.py::test"
 
 FULL_LIST: Final[tuple[LeftOut, ...]] = (
@@ -44,6 +48,19 @@ FULL_LIST: Final[tuple[LeftOut, ...]] = (
         "tests/docs/test_benchmarks.py::test_the_benchmark_of_a_nas_finds_everything_again*",
         "a benchmark that goes the whole circle of a NAS",
         shown=("tests/truenas/test_circle.py::test_destroyed_datasets_come_back_in_any_order[zfs-*",),
+    ),
+    LeftOut(
+        "tests/docs/test_benchmarks.py::*",
+        "benchmarks that measure for a minute and more",
+        but=(
+            "tests/docs/test_benchmarks.py::test_hosts_that_share_a_repository_lose_nothing",
+            "tests/docs/test_benchmarks.py::test_the_benchmark_of_locks_asks_for_each_once",
+        ),
+    ),
+    LeftOut(
+        f"{_CI_JOB}[*",
+        "the same job by another service",
+        but=(f"{_CI_JOB}[*-github-actions.yml]",),
     ),
     LeftOut(
         "tests/truenas/test_listing.py::test_five_hundred_are_looked_at_by_as_many_calls_as_five",
@@ -62,7 +79,13 @@ FULL_LIST: Final[tuple[LeftOut, ...]] = (
     LeftOut(
         "tests/faults/test_sigkill.py::test_killed_anywhere[*",
         "real deaths between two calls; those in the middle of restic stay",
-        shown=("tests/faults/test_sigkill.py::test_killed_in_restic_calls[*", _MEMORY, _KILLED),
+        shown=(f"{_RESTIC_CALLS}[*", _MEMORY, _KILLED),
+    ),
+    LeftOut(
+        f"{_RESTIC_CALLS}[*",
+        "real deaths in the middle of the restic calls of every verb",
+        but=(f"{_RESTIC_CALLS}[run]", f"{_RESTIC_CALLS}[prune]", f"{_RESTIC_CALLS}[restore]"),
+        shown=(_MEMORY, _KILLED),
     ),
     LeftOut(
         "tests/faults/test_sigkill_carry.py::*",
@@ -162,6 +185,13 @@ FULL_LIST: Final[tuple[LeftOut, ...]] = (
         but=(f"{_STORE_WORDS}_oldest_restic_keeps_its_meaning[SlowDown]", f"{_STORE_WORDS}_oldest_restic_keeps_its_meaning[AccessDenied]"),
         shown=(f"{_STORE_WORDS}_newest_restic_keeps_its_meaning[*",),
     ),
+    LeftOut(
+        f"{_SERVER_DIES}[*",
+        "a server that dies in the middle of every verb, each waited for as long as restic tries",
+        but=(f"{_SERVER_DIES}[run]",),
+        shown=("tests/faults/test_faults.py::test_a_server_that_is_down_is_told_in_seconds",),
+    ),
+    LeftOut(f"{_NOT_THERE}[*", "each of two repositories", but=(f"{_NOT_THERE}[missing-offsite]", f"{_NOT_THERE}[wrong key-near]")),
     # the same at more moments
     LeftOut(
         "tests/faults/test_faults.py::test_told_to_stop[*",

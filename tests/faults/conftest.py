@@ -33,6 +33,14 @@ def world(broken_world: World) -> World:
     return broken_world
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the tests of one module to one worker: another would make the module's world once more, which takes longer than most of them."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "broken_world" in item.fixturenames:
+            item.add_marker(pytest.mark.xdist_group(item.module.__name__))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say how many times drtool was killed."""
     reports = [report for found in terminalreporter.stats.values() for report in found if isinstance(report, pytest.TestReport)]

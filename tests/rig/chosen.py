@@ -54,7 +54,7 @@ class Chosen:
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         refuse_twice(items)
-        names = [item.nodeid for item in items]
+        names = [own_name(item) for item in items]
         if self._is_whole:
             refuse_stale(names)
         chosen = set(names)
@@ -65,10 +65,10 @@ class Chosen:
             chosen -= left.keys() - drawn
         if self._shard:
             chosen &= shard_of(names, self._shard)
-        config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in chosen])
-        items[:] = [item for item in items if item.nodeid in chosen]
+        config.hook.pytest_deselected(items=[item for item in items if own_name(item) not in chosen])
+        items[:] = [item for item in items if own_name(item) in chosen]
         for item in items:
-            if self._short and left_out_by(item.nodeid) is not None:
+            if self._short and left_out_by(own_name(item)) is not None:
                 item.user_properties.append((DRAWN, True))
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -76,13 +76,24 @@ class Chosen:
             terminalreporter.section(f"left to scripts/test --all: {sum(self._left.values())} tests")
             for entry, count in sorted(self._left.items(), key=lambda pair: pair[0].tests):
                 terminalreporter.write_line(f"{count:5} of {entry.tests}: {entry.why}; shown by {', '.join((*entry.but, *entry.shown))}")
-        failed = [each.nodeid for each in terminalreporter.stats.get("failed", ()) if left_out_by(each.nodeid) is not None]
+        failed = (_without_group(each.nodeid) for each in terminalreporter.stats.get("failed", ()))
         for name in failed if self._short else ():
+            if left_out_by(name) is None:
+                continue
             terminalreporter.write_line(f"of the full list; again: scripts/test --all '{name}'")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Chosen(config), "which tests")
+
+
+def own_name(item: pytest.Item) -> str:
+    """Return a test's id without the group that pytest-xdist puts behind it."""
+    return _without_group(item.nodeid) if any(item.iter_markers("xdist_group")) else item.nodeid
+
+
+def _without_group(name: str) -> str:
+    return re.sub(r"@[^@\]]*$", "", name)
 
 
 def matches(pattern: str, name: str) -> bool:
