@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -106,22 +105,6 @@ def test_it_says_of_which_sets_it_does_not_tell(machine: Machine) -> None:
     assert machine.json("policy", "letters")["others"] == ["documents"]
 
 
-def test_words_are_about_what_is_there(bare: Bare) -> None:
-    """Nobody who has no policy is told what a policy should say."""
-    cases: list[tuple[tuple[str, ...], int, str]] = [
-        (("restore", "dosc", "--yes"), 2, "there is no set `dosc` in this repository"),
-        (("restore", "latest", "--yes"), 2, "`latest` names no set"),
-        (("points", "dosc"), 2, "there is no set `dosc` in this repository"),
-        (("restore", "documents", "--yes", "--to", "sandbox"), 6, "a bare machine has no sandbox"),
-        (("ls", "dosc"), 1, "latest"),
-        (("ls", "latest", "/absent"), 1, "the point holds here:"),
-    ]
-    for arguments, code, words in cases:
-        result = bare.call(*arguments, *bare.options)
-        assert (result.returncode, words in result.stderr) == (code, True), (arguments, result.stderr)
-        assert "policy" not in result.stderr, result.stderr
-
-
 def test_half_a_pair_and_a_wrong_key_are_told(bare: Bare) -> None:
     repository, key = bare.options[:2], bare.options[2:]
     assert bare.call("points", *repository).returncode == 2
@@ -180,30 +163,3 @@ def test_an_exchange_that_was_killed_is_finished_by_a_sweep_of_the_bare_machine(
     assert not [path for path in data.parent.glob(".drtool-*") if "kept" not in path.name]
     assert bare.call(*restore).returncode == 0
     assert letter.read_text() == "dear"
-
-
-def test_a_restore_is_taken_back_by_the_machine_that_made_it(bare: Bare) -> None:
-    letter = bare.machine.data / "letter.txt"
-    letter.write_text("broken")
-    restored = bare.call("restore", "documents", "--yes", *bare.options)
-    assert (restored.returncode, letter.read_text()) == (0, "dear"), restored.stderr
-    (typed,) = [line for line in (restored.stdout + restored.stderr).splitlines() if "drtool restore --undo" in line]
-    run = typed.partition("--undo ")[2].split()[0]
-    for word in bare.options:
-        assert word in typed
-    elsewhere = bare.call("restore", "--undo", run, "--yes", *bare.options, variables={"DRTOOL_STATE_DIR": str(bare.folder / "other")})
-    assert (elsewhere.returncode, letter.read_text(), f"run {run} was of machine" in elsewhere.stderr) == (6, "dear", True), (
-        elsewhere.stderr
-    )
-    undone = bare.call("restore", "--undo", run, "--yes", *bare.options)
-    assert (undone.returncode, letter.read_text()) == (0, "broken"), undone.stdout + undone.stderr
-    assert "is what it was before the restore" in undone.stdout + undone.stderr
-    last = json.loads(bare.call("report", "last", "--json", *bare.options).stdout)["run"]
-    there = bare.call("restore", "--undo", last, "--yes", *bare.options)
-    assert (there.returncode, letter.read_text()) == (0, "dear"), there.stderr
-    last = json.loads(bare.call("report", "last", "--json", *bare.options).stdout)["run"]
-    named = bare.call("restore", "--undo", run, "--yes", *bare.options)
-    assert (named.returncode, f"done again since, by run {last}" in named.stderr) == (1, True), named.stderr
-    assert bare.call("restore", "--undo", last, "--yes", *bare.options).returncode == 0
-    again = bare.call("restore", "--undo", run, "--yes", *bare.options)
-    assert (again.returncode, "was taken back already" in again.stderr) == (1, True), again.stderr

@@ -228,16 +228,3 @@ def test_what_our_key_does_not_open_is_not_said_to_be_made(machine: Machine, key
     assert sorted(path.name for path in (machine.directory / "near").rglob("*")) == before
     kept.replace(machine.directory / "near.key")
     machine.done("init", "near")
-
-
-def test_a_repository_that_lies_there_is_not_given_up_for_a_key_that_does_not(machine: Machine) -> None:
-    machine.done("init", "--quiet")
-    machine.done("run")
-    (machine.directory / "near.key").rename(machine.directory / "near.kept")
-    for words in (("init", "near"), ("rebuild", "--accept", "near")):
-        refused = machine.call(*words)
-        assert refused.returncode == 6, refused.stderr
-        assert "bring that key back" in refused.stderr
-        assert "rebuild --accept" not in refused.stderr
-    (machine.directory / "near.kept").rename(machine.directory / "near.key")
-    machine.done("run")

@@ -197,25 +197,6 @@ def test_what_was_in_service_before_does_not_answer_for_a_drill(machine: Machine
     assert "4 of 4 checks passed" in restored
 
 
-def test_a_restore_keeps_what_was_there_until_it_is_swept(machine: Machine) -> None:
-    machine.done("init")
-    machine.done("run")
-    letter = machine.data / "letter.txt"
-    letter.write_text("spoilt", encoding="utf-8")
-    refused = machine.call("restore", "documents")
-    assert refused.returncode == 6
-    assert "--yes" in refused.stderr
-    told = machine.done("restore", "documents", "--yes")
-    assert "of data will be lost" in told
-    assert letter.read_text(encoding="utf-8") == "dear"
-    kept = [path for path in machine.directory.rglob("letter.txt") if path != letter]
-    assert [path.read_text(encoding="utf-8") for path in kept] == ["spoilt"]
-    machine.done("sweep")
-    assert kept[0].exists()
-    machine.done("sweep", "--kept", "--yes")
-    assert not kept[0].exists()
-
-
 def test_a_restore_asks_before_it_starts(machine: Machine) -> None:
     machine.done("init")
     machine.done("run")
@@ -246,17 +227,6 @@ def test_what_was_typed_before_a_question_answers_nothing(machine: Machine) -> N
         assert terminal.wait() == 1
         assert "Nothing was removed." in terminal.screen()
     assert list(machine.directory.glob("data.before-*"))
-
-
-def test_a_bare_machine_needs_the_repository_and_its_key(machine: Machine, tmp_path: Path) -> None:
-    machine.done("init")
-    machine.done("run")
-    (tmp_path / "policy.yaml").unlink()
-    out = tmp_path / "out"
-    bare = ("--repository", str(tmp_path / "offsite"), "--password-file", str(tmp_path / "offsite.key"))
-    machine.done("restore", *bare, "--state-directory", str(tmp_path / "fresh"), "--to", "directory", str(out), "--yes")
-    (restored,) = out.rglob("letter.txt")
-    assert restored.read_text(encoding="utf-8") == "dear"
 
 
 def test_a_bare_machine_restores_from_s3_with_a_key_file_and_credentials_alone(
@@ -301,25 +271,6 @@ def test_files_are_listed_from_the_copy_that_can_be_read(machine: Machine, home:
     shutil.rmtree(home / ".cache", ignore_errors=True)
     listed = machine.done("ls", view["point"]["point"])
     assert listed.count("letter.txt") == listed.count("numbers.bin") == 1
-
-
-def test_the_code_tells_what_went_wrong(machine: Machine) -> None:
-    assert machine.call("run").returncode == 10
-    machine.done("init")
-    key = machine.directory / "near.key"
-    key.write_text("another\n", encoding="utf-8")
-    wrong = machine.call("run")
-    assert wrong.returncode == 12
-    assert "another" not in wrong.stderr
-
-
-def test_what_could_not_be_read_is_not_called_empty(machine: Machine) -> None:
-    machine.done("init")
-    (machine.directory / "near.key").chmod(0o644)
-    result = machine.call("points", "--refresh")
-    assert result.returncode == 1
-    assert "no recovery point" not in result.stdout
-    assert "the repository near could not be read" in result.stderr
 
 
 def test_a_sweep_says_who_could_not_be_asked(machine: Machine) -> None:
@@ -381,48 +332,7 @@ def test_members_taken_further_apart_than_promised_miss_the_objective(machine: M
     assert len(machine.json("points", "documents")["points"]) == 2
 
 
-def test_holds_are_added_listed_and_released(machine: Machine) -> None:
-    machine.done("init")
-    machine.done("run")
-    hold = machine.json("hold", "add", "documents", "--until", "30d", "--reason", "audit")["id"]
-    assert [each["id"] for each in machine.json("hold", "list")["holds"]] == [hold]
-    machine.done("hold", "release", hold)
-    assert machine.json("hold", "list")["holds"] == []
-
-
 def test_a_slip_that_asks_doctor_nothing_is_not_all_well(machine: Machine) -> None:
     slip = machine.call("doctor", "neer")
     assert slip.returncode == 2
     assert "the policy has no repository, source, sandbox or drill `neer`" in slip.stderr
-
-
-def test_the_ways_back_that_go_are_listed_before(machine: Machine) -> None:
-    """What was restored where nothing was keeps nothing aside, and its way back goes with the rest all the same."""
-    machine.done("init", "--quiet")
-    machine.done("run", "--quiet")
-    letter = machine.data / "letter.txt"
-    letter.unlink()
-    machine.done("restore", "documents", "--path", str(letter), "--yes")
-    run = machine.json("report", "last")["run"]
-    (machine.data / "deep" / "numbers.bin").write_bytes(b"other")
-    machine.done("restore", "documents", "--path", str(machine.data / "deep"), "--yes")
-    asked = machine.call("sweep", "--kept")
-    assert asked.returncode == 6
-    assert f"the way back of restore {run} of {letter}" in asked.stderr, asked.stderr
-    assert f"to take it back instead: drtool restore --undo {run}" in asked.stderr
-    machine.done("restore", "--undo", run, "--yes")
-    assert not letter.exists()
-    letter.write_text("again", encoding="utf-8")
-    machine.done("sweep", "--kept", "--yes")
-    letter.unlink()
-    machine.done("restore", "documents", "--path", str(letter), "--yes")
-    alone = machine.call("sweep", "--kept")
-    assert (alone.returncode, "gone for good" in alone.stderr, "the way back of restore" in alone.stderr) == (6, False, True)
-    machine.done("restore", "documents", "--path", str(machine.data / "deep"), "--yes")
-    (aside,) = machine.data.glob("deep.before-*")
-    shutil.rmtree(aside)
-    gone = machine.call("sweep", "--kept").stderr
-    assert f"{aside} is not there any more; only its label is removed" in gone
-    assert "unknown size" not in gone
-    machine.done("sweep", "--kept", "--yes")
-    assert str(aside) not in machine.done("sweep", "--kept", "--yes")

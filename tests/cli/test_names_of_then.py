@@ -19,56 +19,8 @@ def stored(machine: Machine) -> Machine:
     return machine
 
 
-def rewrite(machine: Machine, old: str, new: str) -> None:
-    policy = machine.directory / "policy.yaml"
-    policy.write_text(policy.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
-
-
 def point_of(machine: Machine) -> str:
     return str(machine.json("points")["points"][0]["point"]["point"])
-
-
-def test_a_set_and_a_source_of_then_are_looked_at_restored_drilled_and_held(stored: Machine, tmp_path: Path) -> None:
-    point = point_of(stored)
-    rewrite(stored, "documents", "papers")
-    rewrite(stored, "here:", "local:")
-    status = stored.done("status", "--refresh")
-    assert "documents is no set of the policy and has 1 point" in status
-    assert stored.json("status")["gone"][0]["set"] == "documents"
-    for name in (point, "documents", "latest"):
-        assert "letter.txt" in stored.done("ls", name)
-        assert point in stored.done("show", name)
-    assert "no set of the policy is named documents" in stored.done("plan", "restore", "documents")
-    out = tmp_path / "out"
-    assert "what lay on the source here goes back by local" in stored.done(
-        "restore", "--point", point, "--to", "directory", str(out), "--yes"
-    )
-    assert [path.read_text(encoding="utf-8") for path in out.rglob("letter.txt")] == ["dear"]
-    stored.data.joinpath("letter.txt").unlink()
-    stored.done("restore", "documents", "--yes")
-    assert stored.data.joinpath("letter.txt").read_text(encoding="utf-8") == "dear"
-    stored.done("drill", "documents")
-    assert "documents" in stored.done("hold", "add", "documents", "--reason", "audit", "--until", "30d")
-    assert "audit" in stored.done("hold", "list")
-
-
-def test_a_source_that_is_gone_is_asked_for_in_place_and_needed_nowhere_else(stored: Machine, tmp_path: Path) -> None:
-    point = point_of(stored)
-    rewrite(stored, "here:", "local:")
-    rewrite(stored, f"paths: [{stored.data}]", f"paths: [{tmp_path}/other]")
-    for arguments in (("documents",), ("--point", point)):
-        refused = stored.call("restore", *arguments, "--yes")
-        assert refused.returncode == 6, refused.stderr
-        assert "--as local" in refused.stderr
-        assert "Traceback" not in refused.stderr
-    assert "`locale`" in stored.call("plan", "restore", "documents", "--as", "locale").stderr
-    named = stored.call("restore", "documents", "--as", "local", "--yes")
-    assert named.returncode == 6
-    assert f"--workload here:{stored.data}" in named.stderr
-    stored.done("restore", "documents", "--as", "local", "--workload", f"here:{stored.data}", "--yes")
-    out = tmp_path / "out"
-    stored.done("restore", "documents", "--to", "directory", str(out), "--yes")
-    assert [path.read_text(encoding="utf-8") for path in out.rglob("letter.txt")] == ["dear"]
 
 
 def test_wrong_names_and_paths_are_told_before_anything_starts(stored: Machine, tmp_path: Path) -> None:

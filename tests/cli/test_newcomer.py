@@ -18,50 +18,6 @@ __all__ = ["machine"]
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 
 
-def protect(machine: Machine, *paths: str) -> None:
-    policy = machine.directory / "policy.yaml"
-    policy.write_text(policy.read_text().replace(f"paths: [{machine.data}]", f"paths: [{', '.join(paths)}]"))
-
-
-def test_a_path_that_is_not_there_is_told_by_all_three(machine: Machine) -> None:
-    machine.done("init", "--quiet")
-    gone = f"{machine.directory}/gone"
-    protect(machine, gone)
-    doctor = machine.call("doctor")
-    assert doctor.returncode == 1
-    assert f"{gone} does not exist" in doctor.stdout
-    assert "is its disk mounted" in doctor.stdout
-    assert "would work" not in doctor.stdout
-    ran = machine.call("run")
-    assert ran.returncode == 1
-    assert "drtool status" not in ran.stderr, "the way out is not a circle"
-    assert "next: drtool doctor" in ran.stderr
-    status = machine.call("status", "--check")
-    assert status.returncode == 1
-    assert f"{gone} does not exist" in status.stdout
-    assert "next: drtool doctor" in status.stdout
-    assert "next: drtool run documents" not in status.stdout
-    Path(gone).mkdir()
-    (Path(gone) / "letter").write_text("dear")
-    assert "would work" in machine.done("doctor")
-    machine.done("run")
-    assert "does not exist" not in machine.call("status").stdout
-
-
-def test_a_failed_run_beside_a_fresh_point_is_told_too(machine: Machine) -> None:
-    machine.done("init", "--quiet")
-    machine.done("run")
-    gone = f"{machine.directory}/gone"
-    protect(machine, str(machine.data), gone)
-    assert machine.call("run").returncode == 3
-    told = machine.call("status", "--check")
-    assert told.returncode == 1
-    assert "all well" not in told.stdout
-    assert f"ended partial (here:{gone}: {gone} does not exist)" in told.stdout
-    (untimed,) = machine.json("status")["untimed"]
-    assert (untimed["task"], untimed["next"]) == ({"verb": "run", "name": "documents"}, "drtool doctor")
-
-
 @ROOT_ONLY
 def test_a_full_disk_is_told_before_and_after(machine: Machine) -> None:
     with full_disk("24m") as disk:
@@ -105,15 +61,6 @@ def test_the_disk_of_a_new_repository_need_not_have_its_folder_yet(machine: Mach
     told = machine.call("doctor", "near").stdout
     assert "drtool init near; if it was made before: mount its disk" in told
     assert "drtool init near" in machine.call("run").stderr
-
-
-def test_a_key_that_is_lost_is_not_made_anew(machine: Machine) -> None:
-    machine.done("init", "--quiet")
-    (machine.directory / "near.key").rename(machine.directory / "kept")
-    for verb in ("run", "status", "doctor"):
-        told = machine.call(verb, *(["--refresh"] if verb == "status" else []))
-        assert "drtool init" not in told.stdout + told.stderr
-        assert "near.key of near is not there" in told.stdout + told.stderr
 
 
 def test_an_init_that_failed_half_way_prints_the_sheet_of_what_it_made(machine: Machine) -> None:
@@ -181,31 +128,6 @@ def test_a_report_that_cannot_be_left_is_refused_before_anything_starts(machine:
     assert machine.json("points")["points"] == []
     machine.done("run", "--report", f"junit={machine.directory}/d.xml")
     assert (machine.directory / "d.xml").exists()
-
-
-def test_undo_of_the_last_one(machine: Machine) -> None:
-    machine.done("init", "--quiet")
-    machine.done("run")
-    assert "put anything into service" in machine.call("restore", "--undo", "last", "--yes").stderr
-    (machine.data / "letter.txt").write_text("changed")
-    machine.done("restore", "documents", "--yes")
-    machine.done("verify", "near")
-    assert (machine.data / "letter.txt").read_text() == "dear"
-    machine.done("restore", "--undo", "last", "--yes")
-    assert (machine.data / "letter.txt").read_text() == "changed"
-
-
-def test_a_drill_proves_and_a_reading_verifies(machine: Machine) -> None:
-    machine.done("init", "--quiet")
-    machine.done("run")
-    machine.done("drill", "monthly")
-    told = machine.done("points")
-    assert "proven in offsite ✔" in told
-    assert "verified" not in told
-    machine.done("verify", "near")
-    told = machine.done("points")
-    assert "verified in near ✔" in told
-    assert "proven in offsite ✔" in told
 
 
 def test_nothing_due_is_silent_at_a_terminal(machine: Machine) -> None:

@@ -30,50 +30,6 @@ def excluding(machine: Machine) -> Machine:  # noqa: F811 - a fixture
     return machine
 
 
-def test_in_place_what_was_left_out_stays_in_service(excluding: Machine) -> None:
-    machine = excluding  # noqa: F811
-    (machine.data / "letter.txt").write_text("broken")
-    (machine.data / "deep" / "kept").unlink()
-    (machine.data / "since then").write_text("newer")
-    (machine.data / "deep" / "since.iso").write_text("left out by its name")
-    planned = machine.done("plan", "restore", "documents")
-    assert "4 files (" in planned
-    assert "that the point left out are carried back into service" in planned
-    assert "newer than the point stay aside" in planned
-    said = machine.done("restore", "documents", "--yes")
-    assert "the point had left out were carried back into service" in said
-    assert (machine.data / "letter.txt").read_text() == "dear"
-    for name in ("media/film", "deep/big.iso", "scratch/notes/today", "deep/kept", "deep/since.iso"):
-        assert (machine.data / name).exists(), name
-    assert not (machine.data / "since then").exists()
-    (aside,) = machine.data.parent.glob("data.before-*[!n]")
-    assert sorted(os.listdir(aside)) == ["deep", "letter.txt", "scratch", "since then"]
-    assert "succeeded" in machine.done("run")
-    report = json.loads(machine.done("report", "last", "--json"))
-    assert report["outcome"] == "succeeded"
-
-
-def test_after_an_intrusion_it_is_left_aside(excluding: Machine) -> None:
-    machine = excluding  # noqa: F811
-    assert "left out of it stay aside" in machine.done("restore", "documents", "--yes", "--leave-excluded")
-    assert not (machine.data / "media").exists()
-    (aside,) = machine.data.parent.glob("data.before-*[!n]")
-    assert (aside / "media" / "film").exists()
-    usage = machine.call("restore", "documents", "--leave-excluded", "--to", "sandbox")
-    assert usage.returncode == 2
-    assert "--leave-excluded goes with --to original" in usage.stderr
-
-
-def test_a_single_folder_keeps_what_it_left_out(excluding: Machine) -> None:
-    machine = excluding  # noqa: F811
-    folder = machine.data / "deep"
-    (folder / "kept").write_text("broken")
-    machine.done("restore", "documents", "--yes", "--path", str(folder))
-    assert (folder / "kept").read_text() == "deep/kept"
-    assert (folder / "big.iso").exists()
-    assert (machine.data / "media" / "film").exists()
-
-
 def test_a_mount_refuses_before_anything_starts_by_name(excluding: Machine) -> None:
     machine = excluding  # noqa: F811
     if os.system(f"mount -t tmpfs -o size=64k drtool-rig {machine.data}/media") != 0:  # noqa: S605 - our own folder
