@@ -45,7 +45,7 @@ def told(lines: Iterable[str]) -> list[str]:
 
 
 def data(lines: Iterable[str], *, as_sentences: bool = False) -> None:
-    """Print what was asked for on standard output; `as_sentences` are broken between words where a terminal is narrower."""
+    """Print what was asked for on standard output; rows are laid out for a terminal, `as_sentences` also broken between words."""
     _print(lines, error=False, as_sentences=as_sentences)
 
 
@@ -113,9 +113,9 @@ def _nowhere() -> TextIO:
 
 
 def _print(lines: Iterable[str], *, error: bool, as_sentences: bool) -> None:
-    colourful, most = is_colourful(error=error), columns(error=error) if as_sentences else None
+    colourful, most = is_colourful(error=error), columns(error=error)
     try:
-        for line in lines if most is None else _laid_out(lines, most):
+        for line in lines if most is None else _laid_out(lines, most, as_sentences=as_sentences):
             # Named, as click would write UTF-8 where the terminal has ASCII alone.
             click.echo(_coloured(line) if colourful else line, file=sys.stderr if error else sys.stdout, color=colourful)
     except BrokenPipeError:  # who read it has read enough
@@ -126,10 +126,12 @@ def _print(lines: Iterable[str], *, error: bool, as_sentences: bool) -> None:
             words([f"        the output could not be written: {failed.strerror}; what was done stays done"])
 
 
-def _laid_out(lines: Iterable[str], columns: int) -> Iterator[str]:
+def _laid_out(lines: Iterable[str], columns: int, *, as_sentences: bool) -> Iterator[str]:
     for line in lines:
-        if width(line) > columns or isinstance(line, Row):
-            yield from line.within(columns) if isinstance(line, Row) else folded([line], columns=columns)
+        if isinstance(line, Row):
+            yield from line.within(columns)
+        elif as_sentences and width(line) > columns:
+            yield from folded([line], columns=columns)
         else:
             yield line
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drtool.cli import screen
 from drtool.cli.render.table import Row, table
 from drtool.cli.render.words import width
 
@@ -98,3 +100,16 @@ def test_what_is_said_otherwise_keeps_its_columns() -> None:
         "a  drtool run --policy p  x",
         "b                         y",
     ]
+
+
+def test_paths_and_commands_stay_whole_where_the_rows_between_them_are_laid_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(screen, "columns", lambda **_stream: 40)
+    rows = table([("SIZE", "FIRST", "POINT"), ("5 B", "2026-11-30 22:56:18 UTC", "01M8QARQHNWNXAE4M8DMV9ECX3")])
+    path = "/a/path/that is longer than the line / and has words"
+    screen.data([rows[0], path, rows[1]])
+    lines = capsys.readouterr().out.splitlines()
+    assert path in lines
+    assert all(len(line) <= 40 for line in lines if line != path)
+    assert any(line.split() == ["01M8QARQHNWNXAE4M8DMV9ECX3"] for line in lines)
