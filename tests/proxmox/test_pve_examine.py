@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ def texts(findings: Iterable[Finding], good: bool | None) -> list[str]:  # noqa:
     return [each.text for each in findings if each.good is good]
 
 
-def examined(pve: PveLab, **keys: object) -> tuple[Finding, ...]:
+def examined(pve: PveLab, **keys: Any) -> tuple[Finding, ...]:  # noqa: ANN401 - keys of the source, and others
     return cluster_of(pve, SystemClock(), **keys).examine()
 
 
