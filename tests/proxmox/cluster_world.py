@@ -33,7 +33,7 @@ def client_of(pve: PveLab, clock: Clock | None = None, **keys: object) -> ApiCli
 
 def cluster_of(pve: PveLab, clock: Clock | None = None, *, stores: bool = False, **keys: object) -> ProxmoxSource:
     """The cluster as the source `pve`; what it stores lies beside the lab's directory meanwhile."""
-    settings = settings_of(pve, staging=f"{pve.started.directory}.staging", **keys)
+    settings = settings_of(pve, **{"staging": f"{pve.started.directory}.staging", **keys})
     policy = SourcePolicy(name="pve", kind="proxmox", site="home", settings=settings)
     return ProxmoxSource(policy=policy, by=BY, runner=LocalRunner(), clock=clock or FixedClock(), secrets=secrets(), stores=stores)
 
