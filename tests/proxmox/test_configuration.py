@@ -124,6 +124,23 @@ def test_a_guest_that_may_not_be_read_is_named_and_the_others_are_kept(pve: PveL
     assert reason in lacks
 
 
+def test_a_listing_that_is_refused_is_named_with_what_belongs_to_it(pve: PveLab) -> None:
+    pve.faults({"path": "/cluster/sdn/vnets", "kind": "error", "status": 403, "reason": "Permission check failed", "call": 0})
+    parts = ("vnets", "vnets/each-subnets", "vnets/each-firewall-options", "vnets/each-firewall-rules")
+    assert set(exported(pve).missing) == {f"cluster/sdn/{part}.json" for part in parts}
+
+
+@pytest.mark.parametrize("status", [403, 500, 501, 596])
+def test_one_row_that_is_not_told_is_named_and_the_others_are_kept(pve: PveLab, status: int) -> None:
+    with pve.cluster.lock:
+        pve.state.configuration["/cluster/firewall/groups"].append({"group": "mail", "digest": "0" * 40})
+        pve.state.configuration["/cluster/firewall/groups/mail"] = []
+    pve.faults({"path": "/cluster/firewall/groups/web", "kind": "error", "status": status, "reason": "no such thing", "call": 0})
+    got = exported(pve)
+    assert list(got.missing) == ["cluster/firewall/groups/each.json"]
+    assert got["cluster/firewall/groups/each.json"] == {"mail": []}
+
+
 def test_a_node_that_is_offline_is_named_with_its_guests(tmp_path: Path) -> None:
     with running_pve(tmp_path, offline=("pve2",)) as pve:
         got = exported(pve)
