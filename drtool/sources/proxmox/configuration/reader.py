@@ -85,7 +85,6 @@ class Reader:
                 raise
             except DrtoolError as error:
                 failed.append(error.what)
-                part.missing[file] = _joined(failed)
                 told(error)
         if failed:
             part.missing[file] = _joined(failed)
