@@ -246,6 +246,10 @@ class ArtifactRequest:
     """What its source will know it by; recorded as it is."""
     note: str = ""
     """Why all of it is read, where only what changed was to be; empty: no news."""
+    lacks: tuple[str, ...] = ()
+    """What its source could not read of it, each by name with the reason: what is stored is not all of it."""
+    told: tuple[str, ...] = ()
+    """What else a person must know of it, although all of it is there."""
 
 
 class Export(Protocol):
@@ -355,7 +359,7 @@ class Inspection:
 class Platform(Protocol):
     """One configured platform that can be asked what is there, and is never changed by that.
 
-    A kind of which this release stores nothing yet is no more than this; each other one is a `Source`.
+    What `inventory` and `doctor` need of a `Source`.
     """
 
     name: str
@@ -871,7 +875,8 @@ class SourceKind:
 
     Everything that loads more than facts is called late. `settings`, `selector` and `place` give the pydantic models of the keys of a
     source, of what is protected on it, and of its place in a sandbox; `checks` and `check_keys` are the kinds of checks that only this
-    platform has, and their keys.
+    platform has, and their keys. `grants` gives, for settings and the selectors that mean such a source, the platform's own commands that
+    make a login with no more rights than they need; nobody is asked.
     """
 
     name: str
@@ -882,22 +887,7 @@ class SourceKind:
     facts: KindFacts = field(default_factory=KindFacts)
     checks: Callable[[], tuple[Check, ...]] = tuple
     check_keys: Callable[[], Mapping[str, type[Any]]] = dict
-
-
-@dataclass(frozen=True, slots=True)
-class PlatformKind:
-    """A platform that is looked at, and of which this release stores nothing: `inventory` and `doctor` ask it, and nobody else.
-
-    `stores_not` are what it consists of, in words that begin a sentence. `grants` give, for settings, the commands of the platform that
-    make a login with no more rights than is built here needs.
-    """
-
-    name: str
-    make: Callable[[SourceRequest], Platform]
-    settings: Callable[[], type[Any]]
-    stores_not: str
-    grants: Callable[[Settings], tuple[str, ...]]
-    facts: KindFacts = field(default_factory=KindFacts)
+    grants: Callable[[Settings, tuple[Settings, ...]], tuple[str, ...]] | None = None
 
 
 class Notifier(Protocol):

@@ -10,7 +10,7 @@ from drtool import __version__
 from drtool.app.notifying import notifier_keys
 from drtool.model.kind import KindFacts
 from drtool.policy.kinds import Kinds
-from drtool.ports import PlatformKind, SourceKind, SourceRequest
+from drtool.ports import SourceKind, SourceRequest
 from drtool.sources.files.kind import FILES
 from drtool.sources.proxmox.kind import PROXMOX
 from drtool.sources.stream.kind import STREAM
@@ -35,19 +35,12 @@ SOURCES: Mapping[str, SourceKind] = {
         FILES,
         STREAM,
         TRUENAS,
+        PROXMOX,
     )
 }
 """Every kind of source, a line each: what it brings along it says itself."""
 
-LOOKED_AT: Mapping[str, PlatformKind] = {kind.name: kind for kind in (PROXMOX,)}
-"""Every kind of platform that is only looked at."""
-
-
-def _kinds() -> Mapping[str, SourceKind | PlatformKind]:
-    return {**SOURCES, **LOOKED_AT}
-
-
-FACTS: Mapping[str, KindFacts] = {name: kind.facts for name, kind in _kinds().items()}
+FACTS: Mapping[str, KindFacts] = {name: kind.facts for name, kind in SOURCES.items()}
 
 
 def make_notary(policy: Policy, *, state_directory: str, standing_in: Adoption | None = None, for_another: bool = False) -> Notary:
@@ -98,9 +91,7 @@ def make_adapters(
         name: _request(source, policy, local=local, clock=clock, secrets=store, notary=notary, own=own)
         for name, source in policy.sources.items()
     }
-    kind_of = {name: source.kind for name, source in policy.sources.items()}
-    sources = {name: SOURCES[kind_of[name]].make(request) for name, request in requests.items() if kind_of[name] in SOURCES}
-    looked_at = {name: LOOKED_AT[kind_of[name]].make(request) for name, request in requests.items() if name not in sources}
+    sources = {name: SOURCES[request.policy.kind].make(request) for name, request in requests.items()}
     folder = MemoryFolder(state_directory, policy.repositories)
 
     def met(name: str) -> bool:
@@ -140,7 +131,6 @@ def make_adapters(
     return Adapters(
         policy=policy,
         sources=sources,
-        looked_at=looked_at,
         repositories=repositories,
         checks=make_checks(),
         clock=clock,
@@ -255,12 +245,11 @@ def _check_keys() -> Mapping[str, type[BaseModel]]:
 
 
 KINDS = Kinds(
-    sources=lambda: {name: kind.settings() for name, kind in _kinds().items()},
+    sources=lambda: {name: kind.settings() for name, kind in SOURCES.items()},
     selectors=lambda: {name: kind.selector() for name, kind in SOURCES.items()},
     places=lambda: {name: kind.place() for name, kind in SOURCES.items()},
     checks=_check_keys,
     notifiers=notifier_keys,
-    looked_at=lambda: {name: kind.stores_not for name, kind in LOOKED_AT.items()},
     nodes=lambda: frozenset(name for name, kind in SOURCES.items() if kind.facts.nodes),
     inside=lambda: frozenset(name for name, kind in SOURCES.items() if kind.facts.runs_hooks_inside),
     quiesces=lambda: frozenset(name for name, kind in SOURCES.items() if kind.facts.quiesces),

@@ -19,7 +19,6 @@ KINDS: Final = Kinds(
     places=lambda: _real().places(),
     checks=lambda: _real().checks(),
     notifiers=lambda: _real().notifiers(),
-    looked_at=lambda: _real().looked_at(),
     nodes=lambda: _real().nodes(),
     inside=lambda: _real().inside(),
     quiesces=lambda: _real().quiesces(),

@@ -9,7 +9,7 @@ from drtool.engine.natives import Natives, stores_of
 from drtool.model.errors import Refused
 from drtool.model.key import UsedKey
 from drtool.model.policy import Policy
-from drtool.ports import Check, Clock, KeyRing, NativeStore, Notary, PackIndex, Platform, Repository, Runner, Source
+from drtool.ports import Check, Clock, KeyRing, NativeStore, Notary, PackIndex, Repository, Runner, Source
 
 T = TypeVar("T")
 
@@ -25,8 +25,6 @@ class Adapters:
     clock: Clock
     local: Runner
     versions: Mapping[str, str] = field(default_factory=dict)
-    looked_at: Mapping[str, Platform] = field(default_factory=dict)
-    """Those sources of the policy of which nothing is stored yet."""
     evidence: EvidenceFolder | None = None
     """Where this host keeps and signs evidence; None: it cannot."""
     read_only: Mapping[str, Repository] = field(default_factory=dict)
@@ -49,11 +47,6 @@ class Adapters:
     def stores(self) -> Mapping[str, NativeStore]:
         """Where platforms keep what is native, by name; a drill's are as its sources let them be."""
         return stores_of(self.sources.values())
-
-    @property
-    def platforms(self) -> Mapping[str, Platform]:
-        """Everything that can be asked what there is."""
-        return {**self.sources, **self.looked_at}
 
     @property
     def machine(self) -> str:

@@ -22,7 +22,7 @@ def look_at_existing(adapters: Adapters, sources: Iterable[str]) -> dict[str, St
 def _ask(adapters: Adapters, name: str) -> Stock | Problem:
     try:
         with doing(f"looking for what there is on {name}"):
-            return adapters.platforms[name].existing()
+            return adapters.sources[name].existing()
     except Interrupted:
         raise
     except DrtoolError as error:

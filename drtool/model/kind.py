@@ -18,7 +18,7 @@ class KindFacts:
     into which it puts what any kind stored. `quiesces`: its workloads can be held still while their snapshots are taken.
     `keeps_snapshots`: those can stay for a time.
     `runs_hooks_inside`: a command can be run where a workload is seen while it runs, such as
-    inside a guest. `only_looked_at`: nothing of it is stored by this release.
+    inside a guest.
     `taken_by`: the key of the command without which nothing of it is put back in place; empty: it needs none.
     """
 
@@ -31,7 +31,6 @@ class KindFacts:
     runs_hooks_inside: bool = False
     quiesces: bool = False
     keeps_snapshots: bool = False
-    only_looked_at: bool = False
     taken_by: str = ""
 
 

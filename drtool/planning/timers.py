@@ -51,7 +51,7 @@ def needs_more(policy: Policy, facts: Mapping[str, KindFacts]) -> bool:
     What a command writes, nobody knows; rclone writes renewed tokens into its configuration.
     """
     known = [facts.get(source.kind, KindFacts()) for source in policy.sources.values()]
-    mounted = any(not each.directories and not each.only_looked_at for each in known)
+    mounted = any(not each.directories for each in known)
     hooks = any(
         hook for each in policy.sets.values() for hooks in (getattr(each.hooks, one.name) for one in fields(each.hooks)) for hook in hooks
     )

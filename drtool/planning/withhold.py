@@ -52,7 +52,7 @@ def withhold(
 def at_home(source: SourcePolicy, facts: Mapping[str, KindFacts]) -> SourcePolicy:
     """Forget where somebody else's source is reached: what lay in the point can still be put into a directory of this machine."""
     known = facts.get(source.kind)
-    elsewhere = known is None or known.only_looked_at or named_by(known.connects, source.settings)
+    elsewhere = known is None or named_by(known.connects, source.settings)
     return replace(source, kind=kind_of_directories(facts), settings={}) if elsewhere else source
 
 

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 from drtool.model.nearest import nearest
 from drtool.policy.document import PHASES, SECTIONS
-from drtool.policy.looked_at import nothing_of_what_is_looked_at
 from drtool.policy.stores import locked_on_s3_only, one_repository_twice, same_credentials, slips_in_names, whole_logins
 from drtool.policy.subjects import one_check_each
 from drtool.policy.trusted import trusted_sides
@@ -28,8 +27,7 @@ def check(document: Document, kinds: Kinds) -> None:
     """Note every name that leads nowhere and everything that contradicts itself; works on whatever shape was written."""
     for rule in _RULES:
         rule(document)
-    kind_of, words = source_kinds(document, kinds.sources()), kinds.looked_at()
-    nothing_of_what_is_looked_at(document, {name: words[kind] for name, kind in kind_of.items() if kind in words})
+    kind_of = source_kinds(document, kinds.sources())
     _nodes(document, kind_of, kinds.nodes())
     _hooks_inside(document, kind_of, kinds.inside())
     _quiesces(document, kind_of, kinds.quiesces())

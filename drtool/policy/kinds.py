@@ -24,8 +24,6 @@ class Kinds:
     places: Models
     checks: Models
     notifiers: Models
-    looked_at: Callable[[], Mapping[str, str]] = dict
-    """The kinds of which nothing is stored by this release, each with what is not, in words."""
     nodes: Callable[[], frozenset[str]] = frozenset
     """The kinds of source whose workloads lie on nodes."""
     inside: Callable[[], frozenset[str]] = frozenset

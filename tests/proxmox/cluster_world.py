@@ -13,8 +13,9 @@ from drtool.ports import Clock
 from drtool.runners.local import LocalRunner
 from drtool.secrets.store import Secrets
 from drtool.sources.proxmox.client import ApiClient
-from drtool.sources.proxmox.cluster import ProxmoxCluster
+from drtool.sources.proxmox.source import ProxmoxSource
 from drtool.testing.fixed_clock import FixedClock
+from drtool.testing.source_contract import BY
 from tests.rig.pve_lab import PveLab
 
 
@@ -30,9 +31,11 @@ def client_of(pve: PveLab, clock: Clock | None = None, **keys: object) -> ApiCli
     return ApiClient(source="pve", settings=settings_of(pve, **keys), secrets=secrets(), clock=clock or FixedClock())
 
 
-def cluster_of(pve: PveLab, clock: Clock | None = None, **keys: object) -> ProxmoxCluster:
-    policy = SourcePolicy(name="pve", kind="proxmox", site="home", settings=settings_of(pve, **keys))
-    return ProxmoxCluster(policy=policy, clock=clock or FixedClock(), secrets=secrets())
+def cluster_of(pve: PveLab, clock: Clock | None = None, *, stores: bool = False, **keys: object) -> ProxmoxSource:
+    """The cluster as the source `pve`; what it stores lies beside the lab's directory meanwhile."""
+    settings = settings_of(pve, **{"staging": f"{pve.started.directory}.staging", **keys})
+    policy = SourcePolicy(name="pve", kind="proxmox", site="home", settings=settings)
+    return ProxmoxSource(policy=policy, by=BY, runner=LocalRunner(), clock=clock or FixedClock(), secrets=secrets(), stores=stores)
 
 
 def written(directory: Path, text: str) -> str:

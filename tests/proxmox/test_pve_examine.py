@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +20,7 @@ def texts(findings: Iterable[Finding], good: bool | None) -> list[str]:  # noqa:
     return [each.text for each in findings if each.good is good]
 
 
-def examined(pve: PveLab, **keys: object) -> tuple[Finding, ...]:
+def examined(pve: PveLab, **keys: Any) -> tuple[Finding, ...]:  # noqa: ANN401 - keys of the source, and others
     return cluster_of(pve, SystemClock(), **keys).examine()
 
 
@@ -82,6 +84,26 @@ def test_what_the_token_lacks_is_told_by_name(pve: PveLab, tmp_path: Path, privi
     assert [each.text.removeprefix("its token lacks ") for each in said] == lacking
     assert all(each.good is False and each.remedy == "drtool doctor --grants pve" for each in said)
     assert any("has every privilege" in text for text in texts(found, good=True)) is not bool(lacking)
+
+
+def test_what_only_runs_need_is_asked_for_where_the_configuration_is_stored(pve: PveLab, tmp_path: Path) -> None:
+    token = written(tmp_path, pve.new_token(["VM.Audit", "Sys.Audit"]))
+    assert not [text for text in texts(examined(pve, token=token), good=False) if "lacks" in text]
+    said = [text for text in texts(examined(pve, token=token, stores=True), good=False) if "lacks" in text]
+    assert said == [
+        f"its token lacks {need} and below, for run; the point is partial without it"
+        for need in ("Datastore.Audit at /storage", "Pool.Audit at /pool", "SDN.Audit at /sdn", "Mapping.Audit at /mapping")
+    ]
+    whole = texts(examined(pve, stores=True), good=True)
+    assert "its token drtool@pve!drtool has every privilege that inventory, doctor and run need" in whole
+
+
+@pytest.mark.skipif(os.access("/proc/sys", os.W_OK), reason="this user may write everywhere")
+def test_a_place_that_cannot_be_written_to_is_told_before_the_night(pve: PveLab) -> None:
+    (said,) = [each for each in examined(pve, stores=True, staging="/proc/sys/drtool") if "may not write" in each.text]
+    assert said.good is False
+    assert said.remedy == "write `staging: DIRECTORY` into pve"
+    assert not [each for each in examined(pve, staging="/proc/sys/drtool") if "may not write" in each.text]
 
 
 def test_a_right_that_ends_at_its_path_is_none_below(pve: PveLab, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from tests.proxmox.cluster_world import asked, by_name, cluster_of, written
 from tests.rig.pve_lab import PveLab, running_pve
 
 NONE = "in no backup job of Proxmox"
+OWN = "its own configuration (users, storages, network, jobs), in no backup of a guest; protected with `system: true`"
 
 
 @contextmanager
@@ -36,11 +37,10 @@ def test_every_guest_of_the_cluster_is_told_with_what_its_backups_lack(tmp_path:
         "pve:200": ("container", "mail, on pve1; only in backup jobs of Proxmox that are switched off: backup-pool (sun 05:00, to pbs)"),
         "pve:201": ("container", f"photos, on pve2; bind mounts, which no backup holds: mp0 (/srv/photos); {NONE}"),
         "pve:202": ("container", f"scratch, on pve2; left out of backups: mp0; {NONE}"),
+        "pve:system": ("cluster", OWN),
     }
     assert not [each for each in stock.existing if each.problem]
-    assert [words.partition(" is ")[0] for words in stock.told] == [
-        "the cluster's own configuration (/etc/pve: users, storages, network, jobs)"
-    ]
+    assert stock.told == ()
 
 
 def test_many_are_listed_at_once_and_each_is_looked_at_once(pve: PveLab) -> None:
@@ -58,7 +58,7 @@ def test_guests_of_a_node_that_is_down_are_problems_by_name(tmp_path: Path) -> N
     assert {name for name, each in found.items() if each.problem} == {"pve:105", "pve:201", "pve:202"}
     assert "its node pve2 is offline" in found["pve:201"].problem
     assert found["pve:201"].problem.endswith(NONE)
-    assert len(found) == 9
+    assert len(found) == 10
 
 
 def test_a_node_that_does_not_answer_is_not_waited_for_again_for_each_guest(pve: PveLab) -> None:
@@ -99,7 +99,7 @@ def test_after_three_silent_nodes_no_other_is_asked(pve: PveLab, monkeypatch: py
     monkeypatch.setattr(cluster._client, "get", many)
     found = by_name(cluster.existing())
     assert len(called) == 3
-    assert all(each.problem for each in found.values())
+    assert all(each.problem for name, each in found.items() if name != "pve:system")
     assert "3 nodes did not answer, and no other was asked" in found["pve:408"].problem
 
 
@@ -121,7 +121,7 @@ def test_a_token_that_may_not_see_every_guest_is_not_believed_to(pve: PveLab, tm
     token = written(tmp_path, pve.new_token(["VM.Audit"], path="/vms/100"))
     stock = cluster_of(pve, token=token).existing()
     found = by_name(stock)
-    assert set(found) == {"pve:100", "pve:guests"}
+    assert set(found) == {"pve:100", "pve:guests", "pve:system"}
     assert "VM.Audit" in found["pve:guests"].problem
     assert any("which guests are in backup jobs of Proxmox was not told" in words for words in stock.told)
     assert found["pve:100"].note == "web, on pve1"
@@ -129,8 +129,9 @@ def test_a_token_that_may_not_see_every_guest_is_not_believed_to(pve: PveLab, tm
 
 def test_of_a_token_that_sees_all_guests_and_no_jobs_no_job_is_claimed(pve: PveLab, tmp_path: Path) -> None:
     stock = cluster_of(pve, token=written(tmp_path, pve.new_token(["VM.Audit"]))).existing()
-    assert len(stock.existing) == 9
-    assert not [each for each in stock.existing if "job" in each.note or each.problem]
+    guests = [each for each in stock.existing if each.kind != "cluster"]
+    assert len(guests) == 9
+    assert not [each for each in guests if "job" in each.note or each.problem]
     assert "Sys.Audit" in stock.told[-1]
 
 
@@ -187,8 +188,8 @@ def test_entries_of_a_listing_that_cannot_be_read_are_counted(pve: PveLab, monke
     real = cluster._client.get
     monkeypatch.setattr(cluster._client, "get", lambda *path, **more: hostile if path == ("cluster", "resources") else real(*path, **more))
     found = by_name(cluster.existing())
-    assert set(found) == {"pve:100", "pve:guests"}
-    assert found["pve:guests"].problem.startswith("11 entries")
+    assert set(found) == {"pve:100", "pve:guests", "pve:system"}
+    assert found["pve:guests"].problem.endswith("or there twice: 11")
 
 
 @pytest.mark.parametrize("answer", [None, {}, "x", 7, {"a": 1}])

@@ -6,9 +6,8 @@ import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
-from drtool.app.composition import FACTS, KINDS, LOOKED_AT
+from drtool.app.composition import FACTS, KINDS, SOURCES
 from drtool.model.errors import PolicyError
-from drtool.planning.timers import needs_more
 from drtool.planning.withhold import at_home, reached_by
 from drtool.policy.load import load
 from drtool.policy.schema import json_schema
@@ -62,22 +61,27 @@ def test_the_schema_for_editors_knows_its_keys() -> None:
         jsonschema.validate(document, json_schema(KINDS))
 
 
-def test_to_protect_its_guests_is_an_error_that_names_line_and_field(tmp_path: Path) -> None:
-    (said,) = problems(tmp_path, "      - here: {paths: [/home]}\n", "      - here: {paths: [/home]}\n      - pve: {vmid: 100}\n")
+@pytest.mark.parametrize("keys", ["{vmid: 100}", "{system: true, vmid: 100}", "{}"])
+def test_to_protect_its_guests_is_an_error_that_names_line_and_field(tmp_path: Path, keys: str) -> None:
+    (said,) = problems(tmp_path, "      - here: {paths: [/home]}\n", f"      - here: {{paths: [/home]}}\n      - pve: {keys}\n")
     where, _, words = said.partition(": ")
-    assert where == "policy.yaml:12:9"
-    assert words.startswith("sets.documents.protect[1].pve: guests of Proxmox are looked at and not yet stored by this release (")
-    assert "drtool inventory" in words
+    assert where.startswith("policy.yaml:12:")
+    assert words.startswith("sets.documents.protect[1].pve: guests of Proxmox are not stored by this release: write `system: true`")
+    assert "keep the platform's backup jobs" in words
+
+
+def test_its_own_configuration_is_protected_with_one_key(tmp_path: Path) -> None:
+    (tmp_path / "policy.yaml").write_text(POLICY.replace("- here: {paths: [/home]}", "- pve: {system: true}"))
+    (protect,) = load((str(tmp_path / "policy.yaml"),), KINDS).sets["documents"].protect
+    assert protect.selector == {"system": True}
+    assert any("protect[0].pve.system" in each for each in problems(tmp_path, "here: {paths: [/home]}", "pve: {system: false}"))
 
 
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("keep: {last: 3}", "keep: {last: 3}\n    before: [{run: [x], on: pve}]", "no command can be run on `pve`: it is only looked at"),
-        ("keep: {last: 3}", 'keep: {last: 3}\n    after: [{run: [x], on: "pve:100"}]', "no command can be run on `pve`"),
-        ("ca: /etc/drtool/pve.pem}}", "ca: /etc/drtool/pve.pem}, limits: {at_once: 2}}", "nothing of it happens at once"),
-        ('near.key"}', 'near.key", seen_from: {pve: {restic: /x}}}', "nothing is stored from there"),
-        ("lab: {", "lab: {pve: {pool: x}, ", "sources of the kind `proxmox` have no place in a sandbox"),
+        ("keep: {last: 3}", 'keep: {last: 3}\n    after: [{run: [x], on: "pve:100"}]', "no command can be run inside `pve:100`"),
+        ("lab: {", "lab: {pve: {pool: x}, ", "sandboxes.lab.pve.pool"),
         ("https://", "http://", "sources.pve.proxmox.url: must begin with https://"),
         ("https://pve1.example.org:8006", "https://pve1.example.org:8006/api2", "must be written like https://pve1.example.org:8006"),
         ("https://pve1.example.org:8006", "https://root@pve1.example.org", "must be written like https://pve1.example.org:8006"),
@@ -110,19 +114,18 @@ def test_a_policy_out_of_a_repository_reaches_no_cluster(tmp_path: Path) -> None
     (tmp_path / "policy.yaml").write_text(POLICY)
     source = load((str(tmp_path / "policy.yaml"),), KINDS).sources["pve"]
     assert reached_by(source, FACTS) == ("the address https://pve1.example.org:8006",)
-    for settings in (source.settings, {}):
-        tame = at_home(type(source)(name="pve", kind="proxmox", site="", settings=settings), FACTS)
-        assert (tame.kind, tame.settings) == ("files", {})
-
-
-def test_timers_need_no_more_for_what_is_only_looked_at(tmp_path: Path) -> None:
-    """They never ask it: their calls stay shut in as for folders of this machine."""
-    (tmp_path / "policy.yaml").write_text(POLICY)
-    assert not needs_more(load((str(tmp_path / "policy.yaml"),), KINDS), FACTS)
+    tame = at_home(source, FACTS)
+    assert (tame.kind, tame.settings) == ("files", {})
 
 
 def test_the_commands_that_grant_name_what_is_needed_and_no_more() -> None:
-    commands = LOOKED_AT["proxmox"].grants({"token": "credential:pve"})
+    grants = SOURCES["proxmox"].grants
+    assert grants is not None
+    commands = grants({"token": "credential:pve"}, ())
+    assert not [words for words in commands if "/access" in words or "Pool.Audit" in words], "whoever only looks needs none of it"
+    more = grants({"token": "credential:pve"}, ({"system": True},))
+    assert "pveum acl modify /access --users drtool@pve --roles DrtoolLookSysAudit" in more
+    assert "pveum role add DrtoolLookSDNAudit --privs SDN.Audit" in more
     assert "pveum role add DrtoolLookSysAudit --privs Sys.Audit" in commands
     assert "pveum acl modify / --propagate 0 --users drtool@pve --roles DrtoolLookSysAudit" in commands, "users and access are below /"
     assert [words for words in commands if "--users drtool@pve" in words]

@@ -46,6 +46,7 @@ def test_inventory_gives_each_guest_its_word(pve: PveLab, call: Call, capsys: py
     assert {name: line["state"] for name, line in found.items()} == {
         **{f"pve:{number}": "unprotected" for number in pve.state.guests},
         "pve:103": "excluded",
+        "pve:system": "unprotected",
     }
     assert found["pve:103"]["note"] == "made by a script"
     assert found["pve:202"]["note"].startswith("its exclusion ended with 2026-01-01: scratch; scratch, on pve2; left out of backups: mp0")

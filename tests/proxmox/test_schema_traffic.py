@@ -32,6 +32,10 @@ IN_PATHS: Final = {
     "id": "backup-daily",
     "sid": "vm:100",
     "snapname": "before",
+    "realm": "house",
+    "name": "trusted",
+    "group": "web",
+    "vnet": "lan",
 }
 SENT: Final[Mapping[tuple[str, str], Mapping[str, str]]] = {
     ("POST", "/access/users"): {"userid": "fresh@pve"},
@@ -61,19 +65,21 @@ def filled(pve: PveLab, path: str) -> str:
     parts = dict(IN_PATHS, upid=next(task.upid for task in pve.state.tasks if task.node == "pve1"), volume=pve.state.volumes[-1]["volid"])
     if "/lxc/" in path:
         parts["vmid"] = "200"
+    if path.startswith("/cluster/metrics/"):
+        parts["id"] = "graphs"
     return path.format_map(parts)
 
 
 def test_every_call_of_the_table_answers_what_the_list_says(pve: PveLab) -> None:
     assert ANSWERS.keys() == {(call.method, call.path) for call in every_call()}
-    for call in every_call():
+    for call in [each for each in every_call() if each.is_in(pve.state.release)]:
         given = SENT.get((call.method, call.path), {})
         if call.path == "/access/ticket":
             root(pve, call.method)
             continue
         told = pve.ask(filled(pve, call.path), call.method, given=given, token="", headers=root(pve, call.method))
         assert (told.status, told.reason) == (200, "OK"), (call.path, told)
-    assert pve.witness.answers >= len(ANSWERS)
+    assert pve.witness.answers >= len([each for each in every_call() if each.is_in(pve.state.release)])
     pve.witness.require_none()
 
 
@@ -134,7 +140,7 @@ def test_what_the_vendor_would_not_take_is_refused(pve: PveLab) -> None:
     """Each parameter of each call, made wrong in every way that its schema knows."""
     release, tried = pve.state.release, 0
     shown = {method: root(pve, method) for method in ("GET", "POST")}
-    for call in every_call():
+    for call in [each for each in every_call() if each.is_in(release)]:
         vendor = vendor_call(release, call.method, call.path)
         assert vendor is not None
         known: Mapping[str, Schema] = vendor["parameters"].get("properties") or {}
@@ -150,7 +156,7 @@ def test_what_the_vendor_would_not_take_is_refused(pve: PveLab) -> None:
             )
             assert told.status == 400, (call.method, call.path, given, told)
             tried += 1
-    assert tried > 2 * len(every_call())
+    assert tried > 3 * len(every_call()) / 2
 
 
 def right_values(name: str, schema: Schema) -> Iterator[tuple[str, str]]:
@@ -189,7 +195,7 @@ SAMPLES_OF_LISTS: Final = {
 def test_what_the_vendor_would_take_is_taken(pve: PveLab) -> None:
     """Each parameter of each call that only looks, with every word it may be and at its bounds."""
     tried = 0
-    for call in [each for each in every_call() if each.method == "GET"]:
+    for call in [each for each in every_call() if each.method == "GET" and each.is_in(pve.state.release)]:
         vendor = vendor_call(pve.state.release, call.method, call.path)
         assert vendor is not None
         known: Mapping[str, Schema] = vendor["parameters"].get("properties") or {}

@@ -90,6 +90,14 @@ _TOKEN: Final = told(privsep=FLAG, expire=INSTANT, comment=text())
 _NAMED_TOKEN: Final = told({"tokenid": WORD}, privsep=FLAG, expire=INSTANT, comment=text())
 _VERSION: Final = told({"version": WORD, "release": text(pattern=r"^\d+\.\d+$"), "repoid": text(pattern="^[0-9a-f]{8,64}$")})
 _BYTES: Final = told({"total": COUNT, "used": COUNT, "free": COUNT})
+_MAPPINGS: Final = ("dir", "pci", "usb")
+_ENDPOINTS: Final = ("gotify", "sendmail", "smtp", "webhook")
+_ORIGIN: Final = one_of("user-created", "builtin", "modified-builtin")
+_POLICY: Final = one_of("ACCEPT", "REJECT", "DROP")
+_RULE: Final = told({"pos": COUNT}, type=one_of("in", "out", "forward", "group"), action=WORD, enable=FLAG, comment=text())
+_ALIAS: Final = told({"name": WORD, "cidr": WORD}, comment=text())
+_SET: Final = told({"name": WORD, "digest": DIGEST}, comment=text())
+_ENTRY: Final = told({"cidr": WORD}, nomatch=FLAG, comment=text())
 
 ANSWERS: Final[Mapping[tuple[str, str], Schema]] = {
     ("POST", "/access/ticket"): told({"username": WORD}, ticket=WORD, CSRFPreventionToken=WORD, clustername=WORD),
@@ -176,4 +184,59 @@ ANSWERS: Final[Mapping[tuple[str, str], Schema]] = {
     ("GET", "/nodes/{node}/tasks/{upid}/log"): rows(told({"n": whole(least=1), "t": text(longest=65_536)})),
     ("GET", "/pools"): rows(told({"poolid": WORD}, comment=text(), members=rows(_MEMBER))),
     ("GET", "/pools/{poolid}"): told({"members": rows(_MEMBER)}, comment=text()),
+    ("GET", "/access/groups"): rows(told({"groupid": WORD}, users=text(), comment=text())),
+    ("GET", "/access/domains"): rows(told({"realm": WORD, "type": WORD}, comment=text())),
+    ("GET", "/access/domains/{realm}"): told({"type": WORD}, digest=DIGEST),
+    ("GET", "/cluster/config/nodes"): rows(told({"node": WORD})),
+    ("GET", "/cluster/config/totem"): told(cluster_name=WORD, config_version=either(text(), COUNT)),
+    ("GET", "/cluster/ha/groups"): rows(told({"group": WORD}, nodes=text())),
+    ("GET", "/cluster/ha/rules"): rows(told({"rule": WORD}, type=one_of("node-affinity", "resource-affinity"))),
+    ("GET", "/cluster/replication"): rows(told({"id": text(pattern="^[0-9]+-[0-9]+$")}, guest=GUEST, target=WORD, schedule=text())),
+    ("GET", "/cluster/jobs/realm-sync"): rows(told({"id": WORD, "realm": WORD, "schedule": text()}, enabled=FLAG)),
+    ("GET", "/cluster/qemu/custom-cpu-models"): rows(told(cputype=WORD, flags=text())),
+    ("GET", "/cluster/metrics/server"): rows(told({"id": WORD, "type": WORD, "server": WORD, "port": COUNT, "disable": FLAG})),
+    ("GET", "/cluster/metrics/server/{id}"): told({"type": WORD, "server": WORD}, port=COUNT, digest=DIGEST),
+    ("GET", "/cluster/acme/account"): rows(told({"name": WORD})),
+    **{("GET", f"/cluster/mapping/{kind}"): rows(told({"id": WORD, "map": rows(WORD), "description": text()})) for kind in _MAPPINGS},
+    ("GET", "/cluster/notifications/targets"): rows(told({"name": WORD, "type": one_of(*_ENDPOINTS)}, origin=_ORIGIN)),
+    ("GET", "/cluster/notifications/matchers"): rows(told({"name": WORD}, origin=_ORIGIN, target=rows(WORD))),
+    **{("GET", f"/cluster/notifications/endpoints/{kind}"): rows(told({"name": WORD}, origin=_ORIGIN)) for kind in _ENDPOINTS},
+    ("GET", "/cluster/firewall/options"): told(enable=COUNT, policy_in=_POLICY, policy_out=_POLICY),
+    ("GET", "/cluster/firewall/rules"): rows(_RULE),
+    ("GET", "/cluster/firewall/aliases"): rows(_ALIAS),
+    ("GET", "/cluster/firewall/ipset"): rows(_SET),
+    ("GET", "/cluster/firewall/ipset/{name}"): rows(_ENTRY),
+    ("GET", "/cluster/firewall/groups"): rows(told({"group": WORD, "digest": DIGEST}, comment=text())),
+    ("GET", "/cluster/firewall/groups/{group}"): rows(_RULE),
+    ("GET", "/cluster/sdn/zones"): rows(told({"zone": WORD, "type": WORD}, ipam=WORD)),
+    ("GET", "/cluster/sdn/vnets"): rows(told({"vnet": WORD, "zone": WORD}, type=one_of("vnet"))),
+    ("GET", "/cluster/sdn/controllers"): rows(told({"controller": WORD, "type": WORD})),
+    ("GET", "/cluster/sdn/dns"): rows(told({"dns": WORD, "type": WORD})),
+    ("GET", "/cluster/sdn/ipams"): rows(told({"ipam": WORD, "type": WORD})),
+    ("GET", "/cluster/sdn/fabrics/all"): told({"fabrics": rows(told({"id": WORD})), "nodes": rows(told({"node_id": WORD}))}),
+    ("GET", "/cluster/sdn/vnets/{vnet}/subnets"): rows(told({"subnet": WORD}, gateway=WORD)),
+    ("GET", "/cluster/sdn/vnets/{vnet}/firewall/options"): told(enable=FLAG, policy_forward=_POLICY),
+    ("GET", "/cluster/sdn/vnets/{vnet}/firewall/rules"): rows(_RULE),
+    ("GET", "/nodes/{node}/config"): told(description=text(longest=65_536), digest=DIGEST),
+    ("GET", "/nodes/{node}/dns"): told(search=text(), dns1=WORD, dns2=WORD, dns3=WORD),
+    ("GET", "/nodes/{node}/hosts"): told({"data": text(longest=65_536)}, digest=DIGEST),
+    ("GET", "/nodes/{node}/network"): rows(told({"iface": WORD, "type": WORD}, method=WORD, cidr=WORD)),
+    ("GET", "/nodes/{node}/firewall/options"): told(enable=FLAG),
+    ("GET", "/nodes/{node}/firewall/rules"): rows(_RULE),
+    ("GET", "/nodes/{node}/apt/repositories"): told({"digest": WORD, "files": rows(told({"path": WORD})), "errors": rows(ANYTHING)}),
+    ("GET", "/nodes/{node}/subscription"): told({"status": WORD}, serverid=WORD),
+    ("GET", "/nodes/{node}/certificates/info"): rows(told(filename=WORD, fingerprint=WORD, notafter=INSTANT)),
+    ("GET", "/nodes/{node}/disks/list"): rows(told({"devpath": WORD, "size": COUNT}, serial=text())),
+    ("GET", "/nodes/{node}/services"): rows(told({"service": WORD, "state": WORD})),
+    **{
+        ("GET", f"/nodes/{{node}}/{kind}/{{vmid}}/firewall/{part}"): shape
+        for kind in ("qemu", "lxc")
+        for part, shape in {
+            "options": told(enable=FLAG, policy_in=_POLICY),
+            "rules": rows(_RULE),
+            "aliases": rows(_ALIAS),
+            "ipset": rows(_SET),
+            "ipset/{name}": rows(_ENTRY),
+        }.items()
+    },
 }

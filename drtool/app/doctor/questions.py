@@ -51,7 +51,7 @@ def doctor(runtime: Runtime, subjects: tuple[str, ...] = ()) -> tuple[Finding, .
     for subject in subjects:  # a slip that asks nothing must not say that all is well
         named(
             subject,
-            (*adapters.repositories, *adapters.platforms, *policy.sandboxes, *policy.drills),
+            (*adapters.repositories, *adapters.sources, *policy.sandboxes, *policy.drills),
             "repository, source, sandbox or drill",
         )
     with working(runtime):

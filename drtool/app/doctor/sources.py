@@ -26,7 +26,7 @@ def sources(known: Known) -> Iterable[Part]:
     """Ask each source whether it answers and has what is needed; also those that a sandbox that was named is on."""
     sandboxes = (known.policy.sandboxes[name] for name in known.subjects if name in known.policy.sandboxes)
     named = (source for each in sandboxes for source in each.places)
-    platforms = known.adapters.platforms
+    platforms = known.adapters.sources
     for name in dict.fromkeys((*known.asked_of(platforms), *named)):
         yield Part(f"source {name}", platforms[name].examine)
 

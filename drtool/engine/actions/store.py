@@ -42,12 +42,13 @@ def store(work: Work, action: Store) -> Stored:
     snapshot = with_canary(snapshot, labels, instant=instant)
     earlier, why_whole = earlier_member(work, action)
     stored = _put_all(work, action, replace(snapshot, earlier=earlier), labels, why_whole)
-    artifacts, results, told = stored.artifacts, stored.results, [*([workload.lacks] if workload.lacks else ()), *stored.told]
+    artifacts, results, told = stored.artifacts, stored.results, list(stored.told)
     for problem, census in stored.problems:  # after the export: what the source says of a place that was lost meanwhile goes first
         _refuse(problem, census, rules=workload.selector, empty_is_well=workload.may_be_empty)
         told.append(f"{problem}; the policy allows that: allow_empty")
     if not artifacts:
         raise Refused(f"{workload.source} offered nothing of {workload.name} to be stored", hint="drtool doctor", safe=_SAFE)
+    lacks = [*([workload.lacks] if workload.lacks else ()), *stored.lacks]
     unreadable = [item for put in results for item in put.unreadable]
     vanished = [item for put in results for item in put.vanished]
     member = Member(
@@ -57,8 +58,8 @@ def store(work: Work, action: Store) -> Stored:
         selector=workload.selector,
         instant=snapshot.instant or instant,
         artifacts=tuple(artifacts),
-        warnings=(*_warnings(UNREADABLE, map(_unread, unreadable)), *_warnings("vanished while it was read", vanished), *told),
-        complete=not unreadable and not workload.lacks,
+        warnings=(*_warnings(UNREADABLE, map(_unread, unreadable)), *_warnings("vanished while it was read", vanished), *lacks, *told),
+        complete=not unreadable and not lacks,
     )
     programs = (put.program for put in results if put.program)
     return Stored(member, tuple(put.snapshot for put in results), stored.read_bytes, next(programs, ""))
@@ -71,6 +72,7 @@ class _Put:
     artifacts: list[Artifact] = field(default_factory=list)
     results: list[PutResult] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
+    lacks: list[str] = field(default_factory=list)
     problems: list[tuple[str, Census]] = field(default_factory=list)
     read_bytes: int = 0
 
@@ -108,6 +110,8 @@ def _put_each(work: Work, action: Store, snapshot: Snapshot, labels: Labels, don
             census = without_failed_canary(export.census(offered, put), offered.path, done.told.append)
             if offered.note:
                 done.told.append(_whole(offered.note))
+            done.lacks += offered.lacks
+            done.told += offered.told
             if census.attributes is not None and census.attributes.undated:
                 done.told.append(f"{census.attributes.undated} entries are dated before 1677 or after 2262: restic restores another date")
             problem = why_not_stored(offered.path, census, rules=workload.selector, vanished=bool(put.vanished))

@@ -18,6 +18,7 @@ _TIMED_OUT: Final = "Connection timed out"
 _BROKEN: Final = "Broken pipe"
 _UNAUTHORIZED: Final = 401
 _NO_ANSWER: Final = 0
+_FOR_EVERYBODY: Final = {("POST", "/access/ticket"), ("GET", "/access/domains")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +109,8 @@ class Dispatch:
             return call, who, Answer.of_error(error)
 
     def _let_in(self, incoming: Incoming) -> str:
-        """Return who asks, nobody for the call that lets somebody in; whoever is not let in is not told which calls there are."""
-        if (incoming.method, incoming.path) == ("POST", "/access/ticket"):
+        """Return who asks, nobody for what is there to log in with; whoever is not let in is not told which calls there are."""
+        if (incoming.method, incoming.path) in _FOR_EVERYBODY:
             return ""
         return let_in(self.cluster, incoming.shown, incoming.method)
 

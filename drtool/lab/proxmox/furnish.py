@@ -9,6 +9,7 @@ from typing import Final
 
 from drtool.lab.proxmox.answers import Json
 from drtool.lab.proxmox.cluster import Cluster
+from drtool.lab.proxmox.furnish_configuration import furnish_configuration
 from drtool.lab.proxmox.privileges import ROOT
 from drtool.lab.proxmox.state import CONTAINER, QEMU, Grant, Guest, Node, Pool, State, User, digest_of
 from drtool.lab.proxmox.upid import note_task
@@ -16,7 +17,7 @@ from drtool.lab.proxmox.upid import note_task
 WORKER: Final = "drtool@pve"
 TOKEN: Final = "drtool"  # noqa: S105 - its name
 ROLE: Final = "drtool-look"
-LOOKS: Final = ("Datastore.Audit", "Pool.Audit", "Sys.Audit", "VM.Audit")
+LOOKS: Final = ("Datastore.Audit", "Mapping.Audit", "Pool.Audit", "SDN.Audit", "Sys.Audit", "VM.Audit")
 GIB: Final = 1 << 30
 _HOUR: Final = 3600
 
@@ -84,6 +85,7 @@ _CONTAINERS: Final[dict[int, tuple[str, bool, dict[str, Json]]]] = {
 def furnish(cluster: Cluster) -> None:
     """Give a fresh cluster everything; what is there stays. The token and the password of root are written to files."""
     if cluster.state.nodes:
+        furnish_configuration(cluster.state)
         return
     state, directory = cluster.state, cluster.directory
     state.nodes = {name: Node(name, number, f"192.0.2.{number}") for number, name in enumerate(("pve1", "pve2"), 1)}
@@ -115,6 +117,7 @@ def furnish(cluster: Cluster) -> None:
     state.options = {"keyboard": "de", "email_from": "pve@example.org"}
     _users(cluster)
     _tasks(cluster)
+    furnish_configuration(state)
     _write_secret(os.path.join(directory, "repository.key"), secrets.token_urlsafe(32))
 
 

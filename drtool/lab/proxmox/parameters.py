@@ -22,6 +22,7 @@ FORMATS: Final[Mapping[str, str]] = {
     "pve-configid": _ID,
     "pve-poolid": r"[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+){0,2}",
     "pve-roleid": r"[A-Za-z0-9._-]+",
+    "pve-sdn-vnet-id": r"[A-Za-z][A-Za-z0-9]*[A-Za-z0-9]",
     "pve-realm": r"[A-Za-z][A-Za-z0-9._-]+",
     "pve-userid": _USER,
     "pve-groupid": r"[A-Za-z0-9._-]+",
@@ -53,10 +54,14 @@ class Parameter:
     requires: str = ""
     gone: tuple[str, ...] = ()
     """Words that releases before 9 take besides."""
+    older: Parameter | None = None
+    """What it is in releases before 9, where that is something else."""
 
     def in_release(self, release: str) -> Parameter:
         """Return what it may be in a release."""
-        return replace(self, words=(*self.words, *self.gone), gone=()) if release.startswith("8.") else self
+        if not release.startswith("8."):
+            return self
+        return self.older or replace(self, words=(*self.words, *self.gone), gone=())
 
 
 Parameters = Mapping[str, Parameter]

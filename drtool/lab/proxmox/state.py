@@ -138,6 +138,8 @@ class State:
     grants: list[Grant] = field(default_factory=list)
     tasks: list[Task] = field(default_factory=list)
     last_pid: int = 4000
+    configuration: dict[str, Json] = field(default_factory=dict)
+    """What else the cluster keeps, by the path that tells it; what guests have by `/guests/100/...`."""
 
     @property
     def version(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Final
 
@@ -12,7 +12,7 @@ from drtool.ports import Clock, Finding
 from drtool.sources.proxmox import door
 from drtool.sources.proxmox.client import ApiClient
 from drtool.sources.proxmox.guests import Guest, read_guests
-from drtool.sources.proxmox.privileges import HARMLESS, NEEDS, needs_of, read_privileges
+from drtool.sources.proxmox.privileges import HARMLESS, NEEDS, Need, needs_of, read_privileges
 
 _OLDEST: Final = (8, 4)
 _SKEW_SECONDS: Final = 60.0
@@ -21,8 +21,8 @@ _SHOWN: Final = 6
 _LAST_SECOND: Final = 1 << 40
 
 
-def examine(client: ApiClient, clock: Clock) -> tuple[Finding, ...]:
-    """Answer `doctor`; where nobody answers, only that is told."""
+def examine(client: ApiClient, clock: Clock, *, stores: bool) -> tuple[Finding, ...]:
+    """Answer `doctor`; where nobody answers, only that is told. `stores`: the configuration is protected, which needs more rights."""
     subject = f"source {client.source}"
     releases: list[tuple[int, int]] = []
     nodes = [_node(client, subject, url, releases) for url in client.urls]
@@ -31,7 +31,7 @@ def examine(client: ApiClient, clock: Clock) -> tuple[Finding, ...]:
     found = [_beside_others(each) for each in nodes]
     parts: tuple[Callable[[], Iterator[Finding]], ...] = (
         partial(_release, subject, min(releases)),
-        partial(_rights, client, subject, min(releases)[0]),
+        partial(_rights, client, subject, needs_of(min(releases)[0], stores=stores), stores=stores),
         partial(_quorum, client, subject),
         partial(_guests, client, subject, clock),
     )
@@ -81,19 +81,21 @@ def _release(subject: str, release: tuple[int, int]) -> Iterator[Finding]:
         yield Finding(subject, good=None, text=text, remedy="update it")
 
 
-def _rights(client: ApiClient, subject: str, major: int) -> Iterator[Finding]:
-    held = read_privileges(client)
+def _rights(client: ApiClient, subject: str, needs: Iterable[Need], *, stores: bool) -> Iterator[Finding]:
+    held = read_privileges(client, stores=stores)
     remedy = f"drtool doctor --grants {client.source}"
-    missing = [need for need in needs_of(major) if not need.is_met(held)]
+    missing = [need for need in needs if not need.is_met(held)]
     for need in missing:
-        where = f"{need.path} and below" if need.below else need.path
-        yield Finding(subject, good=False, text=f"its token lacks {need.privilege} at {where}, for {', '.join(need.verbs)}", remedy=remedy)
+        verbs = ", ".join(verb for verb in need.verbs if stores or verb != "run")
+        partly = "; the point is partial without it" if "run" in need.verbs and stores else ""
+        yield Finding(subject, good=False, text=f"its token lacks {need.words}, for {verbs}{partly}", remedy=remedy)
     more = sorted({name for rights in held.values() for name in rights} - HARMLESS)
     if more:
         names = ", ".join(map(door.line, more[:_SHOWN])) + (f" and {len(more) - _SHOWN} more" if len(more) > _SHOWN else "")
         yield Finding(subject, good=None, text=f"its token may do more than is needed: {names}", remedy=remedy)
     if not missing:
-        yield Finding(subject, good=True, text=f"its token {client.token.full_name} has every privilege that inventory and doctor need")
+        verbs = "inventory, doctor and run" if stores else "inventory and doctor"
+        yield Finding(subject, good=True, text=f"its token {client.token.full_name} has every privilege that {verbs} need")
 
 
 def _quorum(client: ApiClient, subject: str) -> Iterator[Finding]:

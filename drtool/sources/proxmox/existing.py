@@ -6,6 +6,7 @@ from drtool.model.errors import DrtoolError, Interrupted, NotFound, Refused, Una
 from drtool.model.ledger import Existing, Stock
 from drtool.sources.proxmox import door
 from drtool.sources.proxmox.client import ApiClient
+from drtool.sources.proxmox.facts import SYSTEM
 from drtool.sources.proxmox.guests import Guest, Listed, read_guests
 from drtool.sources.proxmox.hindrances import hindrances
 from drtool.sources.proxmox.jobs import Jobs, read_jobs
@@ -13,11 +14,11 @@ from drtool.sources.proxmox.privileges import is_shown_every_guest, read_privile
 
 _MOST_SILENT: Final = 3
 """Each costs more than a minute."""
-_NOT_LOOKED_AT = "the cluster's own configuration (/etc/pve: users, storages, network, jobs) is not looked at, and in no backup of a guest"
+_OWN: Final = "its own configuration (users, storages, network, jobs), in no backup of a guest; protected with `system: true`"
 
 
 def existing(client: ApiClient) -> Stock:
-    """Return every guest of a cluster, each with what its backups lack and which job of the platform takes it.
+    """Return every guest of a cluster and its own configuration, guests with what their backups lack and which job takes them.
 
     Guests, nodes, jobs and rights come of one question each; a configuration is asked of each guest, as the platform tells none of many.
     """
@@ -31,7 +32,8 @@ def existing(client: ApiClient) -> Stock:
     known = {node: "" if online else f"its node {node} is offline" for node, online in listed.nodes.items()}
     nodes = _Nodes(known)
     found = [_existing(client, guest, jobs, nodes) for guest in listed.guests]
-    return Stock((*found, *_untold(client, listed, whole=whole)), (_NOT_LOOKED_AT, *_told(jobs, listed, whole=whole)))
+    own = Existing(f"{client.source}:{SYSTEM}", "cluster", note=_OWN)
+    return Stock((*found, own, *_untold(client, listed, whole=whole)), _told(jobs, listed, whole=whole))
 
 
 class _Nodes:

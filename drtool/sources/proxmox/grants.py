@@ -4,19 +4,19 @@ import shlex
 from typing import Final
 
 from drtool.model.policy import Settings
-from drtool.sources.proxmox.privileges import NEEDS, Need
+from drtool.sources.proxmox.privileges import NEEDS, Need, needs_of
 
 ROLE: Final = "DrtoolLook"
 USER: Final = "drtool@pve"
 TOKEN: Final = "look"  # noqa: S105 - its name
 
 
-def grants(settings: Settings) -> tuple[str, ...]:
+def grants(settings: Settings, *, stores: bool) -> tuple[str, ...]:
     """Return the commands that make a user and a token with the rights of what is built, and no more; typed on a node, as root.
 
-    A token has what its user and it itself have: both are granted.
+    `stores`: with what reading the cluster's own configuration needs. A token has what its user and it itself have: both are granted.
     """
-    needs = sorted({need for each in NEEDS.values() for need in each}, key=lambda need: (need.path, need.privilege))
+    needs = sorted({need for major in NEEDS for need in needs_of(major, stores=stores)}, key=lambda need: (need.path, need.privilege))
     token = f"{USER}!{TOKEN}"
     roles = {need.privilege: f"{ROLE}{need.privilege.replace('.', '')}" for need in needs}
     return (

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
 
-from drtool.ports import Platform, PlatformKind, SourceRequest
-from drtool.sources.proxmox.facts import FACTS, KIND
+from drtool.ports import Check, Source, SourceKind, SourceRequest
+from drtool.sources.proxmox.facts import FACTS, KIND, SYSTEM
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -13,10 +14,19 @@ if TYPE_CHECKING:
     from drtool.model.policy import Settings as GivenSettings
 
 
-def _make(request: SourceRequest) -> Platform:
-    from drtool.sources.proxmox.cluster import ProxmoxCluster
+def _make(request: SourceRequest) -> Source:
+    from drtool.sources.proxmox.source import ProxmoxSource
 
-    return ProxmoxCluster(policy=request.policy, clock=request.clock, secrets=request.secrets)
+    return ProxmoxSource(
+        policy=request.policy,
+        by=request.by,
+        runner=request.local,
+        clock=request.clock,
+        secrets=request.secrets,
+        stores=any(selector.get(SYSTEM) for _set, selector in request.selectors),
+        machine=request.machine,
+        proofs=request.proofs,
+    )
 
 
 def _settings() -> type[BaseModel]:
@@ -25,10 +35,34 @@ def _settings() -> type[BaseModel]:
     return Settings
 
 
-def _grants(settings: GivenSettings) -> tuple[str, ...]:
+def _selector() -> type[BaseModel]:
+    from drtool.sources.proxmox.schema import Selector
+
+    return Selector
+
+
+def _place() -> type[BaseModel]:
+    from drtool.sources.proxmox.schema import Place
+
+    return Place
+
+
+def _checks() -> tuple[Check, ...]:
+    from drtool.sources.proxmox.configuration.check import ConfigurationCheck
+
+    return (ConfigurationCheck(),)
+
+
+def _check_keys() -> Mapping[str, type[Any]]:
+    from drtool.sources.proxmox.schema import Check as CheckKeys
+
+    return {"proxmox_config": CheckKeys}
+
+
+def _grants(settings: GivenSettings, selectors: tuple[GivenSettings, ...]) -> tuple[str, ...]:
     from drtool.sources.proxmox.grants import grants
 
-    return grants(settings)
+    return grants(settings, stores=any(selector.get(SYSTEM) for selector in selectors))
 
 
-PROXMOX: Final = PlatformKind(KIND, _make, _settings, "guests of Proxmox", _grants, FACTS)
+PROXMOX: Final = SourceKind(KIND, _make, _settings, _selector, _place, FACTS, _checks, _check_keys, _grants)

@@ -4,7 +4,7 @@ import contextlib
 import ipaddress
 import posixpath
 import re
-from typing import Annotated, Final, Self
+from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -64,6 +64,7 @@ class Settings(BaseModel):
     `url` is a node of the cluster, `further_urls` are others, asked in that order where one does not answer. `token` is the reference of an
     API token as `USER@REALM!NAME=SECRET`. `ca` is a PEM file with the authority that signed the nodes' certificates; `fingerprint` is the
     SHA-256 fingerprint of the one certificate that is accepted, whatever name it carries. Without either the system's authorities count.
+    `staging` is where on this machine its configuration lies while it is stored, in a private directory.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -73,6 +74,7 @@ class Settings(BaseModel):
     further_urls: Annotated[list[Url], Field(max_length=31)] = []
     ca: Annotated[str, AfterValidator(_absolute)] | None = None
     fingerprint: Annotated[str, AfterValidator(_fingerprint)] | None = None
+    staging: Annotated[str, AfterValidator(_absolute)] = "/run/drtool"
 
     @model_validator(mode="after")
     def _one_trust(self) -> Self:
@@ -83,3 +85,37 @@ class Settings(BaseModel):
         if len({self.url, *self.further_urls}) != 1 + len(self.further_urls):
             raise ValueError("one node is named twice")
         return self
+
+
+class Selector(BaseModel):
+    """Keys under `protect:`: the cluster's own configuration, `system: true`, and nothing else; guests are not stored by this release."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    system: Literal[True]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_guests(cls, given: Any) -> Any:  # noqa: ANN401 - whatever was written
+        if isinstance(given, dict) and given.keys() != {"system"}:
+            raise ValueError(
+                "guests of Proxmox are not stored by this release: write `system: true` for the cluster's own configuration, and keep "
+                "the platform's backup jobs for them"
+            )
+        return given
+
+
+class Place(BaseModel):
+    """Keys under `sandboxes:`: a `directory` of this host."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    directory: Annotated[str, AfterValidator(_absolute)]
+
+
+class Check(BaseModel):
+    """Keys of `proxmox_config:` under `checks:`: none but what it is asked of."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    of: str = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from drtool.lab.proxmox.calls import Call
-from drtool.lab.proxmox.methods import access, backup, guests, nodes, pools, snapshots, storages, tasks, whole
+from drtool.lab.proxmox.methods import access, backup, configuration, guests, nodes, pools, snapshots, storages, tasks, whole
 
 
 def every_call() -> Sequence[Call]:
@@ -20,4 +20,5 @@ def every_call() -> Sequence[Call]:
         *storages.CALLS,
         *tasks.CALLS,
         *pools.CALLS,
+        *configuration.CALLS,
     ]
