@@ -133,6 +133,8 @@ def disguised(workload: Workload, kind: str) -> Workload:
     """Name a workload of files as one of another kind is named."""
     if kind == "truenas":
         return replace(workload, name="here:tank/x", kind=kind, selector={**workload.selector, "dataset": "tank/x"})
+    if kind == "proxmox":
+        return replace(workload, name="here:system", kind=kind, selector={**workload.selector, "system": True})
     return replace(workload, name="here" if kind == "stream" else workload.name, kind=kind)
 
 
@@ -142,6 +144,8 @@ def seal_as(world: KeyWorld, change: Callable[[Policy], Policy], *, fitting: boo
     policy = change(own.policy)
     if fitting and policy.sources["here"].kind == "truenas":
         policy = with_set(protect=(Protect("here", {"dataset": "tank/x"}),))(policy)
+    if fitting and policy.sources["here"].kind == "proxmox":
+        policy = with_set(protect=(Protect("here", {"system": True}),))(policy)
     adapters = replace(own, policy=policy)
     (workload,) = own.sources["here"].discover({"paths": [str(world.tree)]})
     if fitting:
@@ -337,6 +341,7 @@ WITHIN: dict[str, dict[str, Any]] = {
     "archive": {"path": "letters/0.txt"},
     "sql": {"sqlite": "letters/0.txt"},
     "truenas_config": {},
+    "proxmox_config": {},
 }
 
 
@@ -416,6 +421,7 @@ def test_what_the_command_line_gave_is_resolved(stranger: Stranger) -> None:
 ELSEWHERE: dict[str, dict[str, Any]] = {
     "files": {"ssh": "evil@{address}", "ssh_config": "/tmp/x"},
     "truenas": {"url": "wss://{address}/api/current", "user": "root", "key": "env:HUSH"},
+    "proxmox": {"url": "https://{address}", "token": "env:HUSH"},
     "kubernetes": {"context": "evil"},
 }
 BY_COMMAND: dict[str, dict[str, Any]] = {"stream": {"command": ["true"], "restore": ["touch", "{outside}/restored"]}}
