@@ -145,12 +145,15 @@ def _other_policy(kept: KeptEvidence, name: str) -> str:
 
 
 def _gone_from(kept: KeptEvidence, listings: Mapping[str, Listing]) -> str:
-    """Name the repository that took this piece and, although it can be read, shows it no more."""
+    """Name the repository that took this piece and, although it can be read, shows it no more.
+
+    One there that claims to be it, by id and signer, is judged by itself: it was edited. One that another signed is not it.
+    """
     record: EvidenceRecord | None = kept.record()
     listing = listings.get(record.repository) if record is not None else None
-    if not kept.snapshot or listing is None or listing.problem is not None:
+    if record is None or not kept.snapshot or listing is None or listing.problem is not None:
         return ""
-    stored = any((each.id, each.digest) == (kept.id, kept.document.digest) for each in listing.evidence)
+    stored = any((each.id, each.signer) == (kept.id, record.signer) for each in listing.evidence)
     return "" if stored else listing.repository
 
 

@@ -1,1 +1,1 @@
-"""A cluster of Proxmox VE over its own HTTP API; looked at, and not yet stored."""
+"""A cluster of Proxmox VE over its own HTTP API; its configuration is stored, and its guests are looked at."""
