@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import statistics
@@ -68,6 +69,7 @@ def _rows(here: World, sizes: Sizes) -> Iterator[Row]:
     yield from _big_tree(here, sizes)
     yield from _many_workloads(here, sizes)
     yield from _many_restored(here, sizes)
+    yield from _one_file(here, sizes)
     yield from _cold_and_many_points(here, sizes)
     yield from _on_paper(sizes)
 
@@ -169,6 +171,37 @@ def _many_restored(here: World, sizes: Sizes) -> Iterator[Row]:
         for number in range(sizes.rounds):
             _alternate(number, restore, loop)
         yield _compared(f"restore of {count} workloads in place / a loop and a sync, s", statistics.median(ours), statistics.median(theirs))
+
+
+def _one_file(here: World, sizes: Sizes) -> Iterator[Row]:
+    """Drill a set of one file, and call a timer's verb when nothing is due: what is left is what drtool needs for itself."""
+    tree, sandbox = here.root / "one-file", here.root / "one-file-drilled"
+    tree.mkdir()
+    (tree / "file").write_text("the only one\n")
+    sandbox.mkdir()
+    policy = here.policy(
+        "one-file",
+        here.root / "one-file-points",
+        {"one": [tree]},
+        sandboxes={"lab": {"here": {"directory": str(sandbox)}}},
+        drills={"proof": {"sets": ["one"], "from": "near", "sandbox": "lab", "schedule": "0 3 1 1 *"}},
+    )
+    here.drtool(policy, "init")
+    here.drtool(policy, "run")
+    verdicts: list[float] = []
+    whole: list[float] = []
+    idle: list[float] = []
+    here.drtool(policy, "drill", "--due")
+    here.calls()
+    for _ in range(sizes.rounds):
+        whole.append(here.drtool(policy, "drill", "proof", "--json").wall)
+        report = json.loads(here.output()[here.output().index("{\n") :])
+        verdicts.append(report["sets"][0]["objective"]["rto_seconds"])
+        idle.append(here.drtool(policy, "drill", "--due", counted=True).processor)
+    yield Row("drill of one file, declaration to verdict, s", f"{statistics.median(verdicts):.1f}")
+    yield Row("   the whole call, s", f"{statistics.median(whole):.1f}")
+    yield Row("`drtool drill --due` when nothing is, CPU ms", f"{statistics.median(idle) * 1000:.0f}")
+    yield Row("   its restic calls", str(len(here.calls())))
 
 
 def _cold_and_many_points(here: World, sizes: Sizes) -> Iterator[Row]:

@@ -40,6 +40,7 @@ class World:
         self.wrapper = root / "restic-that-logs"
         self.wrapper.write_text(f'#!/bin/sh\necho "$*" >>"{self.calls_log}"\nexec "{self.restic}" "$@"\n')
         self.wrapper.chmod(0o755)
+        self._output = root / "output"
         self.environment = {
             "PATH": os.environ.get("PATH", os.defpath),
             "HOME": str(root),
@@ -62,16 +63,20 @@ class World:
         """Run to the end; the peak is that of the command itself, not of its children."""
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         started = time.monotonic()
-        with (self.root / "output").open("wb") as output:
+        with self._output.open("wb") as output:
             child = subprocess.Popen(command, env=self.environment, stdout=output, stderr=subprocess.STDOUT, cwd=self.root)
             _, status, usage = os.wait4(child.pid, 0)
             child.returncode = os.waitstatus_to_exitcode(status)
         wall = time.monotonic() - started
         if child.returncode not in accept:
-            raise RuntimeError(f"{' '.join(command)} ended with {child.returncode}:\n{(self.root / 'output').read_text(errors='replace')}")
+            raise RuntimeError(f"{' '.join(command)} ended with {child.returncode}:\n{self.output()}")
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         return Timing(wall, processor, usage.ru_maxrss / 1024)
+
+    def output(self) -> str:
+        """Return what the command printed that was measured last."""
+        return self._output.read_text(errors="replace")
 
     def calls(self) -> list[str]:
         """Return the restic calls since the last time this was asked."""

@@ -49,12 +49,9 @@ def run(runtime: Runtime, what: Plan | Iterable[str] = ()) -> Report:
         return carry_out(runtime, _plan(runtime, names, found))
 
 
-def run_due(runtime: Runtime, sets: Iterable[str] = ()) -> Report | None:
-    """Back up the sets whose time has come, and prune and read what is due; None when nothing was: then nobody was asked."""
-    tasks, timetable = run_tasks(runtime.policy, runtime.sets_named(sets)), Timetable(runtime)
-    look = timetable.agenda(tasks)
-    if not (look.due or look.unknown or timetable.owes()):
-        return None
+def run_looked(runtime: Runtime, tasks: Mapping[Task, Timed], look: Agenda) -> Report | None:
+    """Carry out what a look at this host's disk found due, unknown or owed; None when nothing of it was due after all."""
+    timetable = Timetable(runtime)
     with telling_of(runtime, look.due or look.unknown) as told, working(runtime):
         writable_state(runtime)
         look = informed(runtime, look, tasks)

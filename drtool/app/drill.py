@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 
 from drtool.app.backup import informed, remembering, telling_of
@@ -18,13 +18,12 @@ from drtool.engine.lock import drill_held
 from drtool.model.attempt import Task
 from drtool.model.errors import UnknownName
 from drtool.model.key import UsedKey
-from drtool.model.nearest import named
 from drtool.model.plan import Plan
 from drtool.model.policy import DrillPolicy
 from drtool.model.report import Report
 from drtool.planning import drill as planning
 from drtool.planning.own_policy import with_sources
-from drtool.planning.schedule import drill_tasks
+from drtool.planning.schedule import Agenda, Timed, drill_tasks
 
 
 def plan_drill(runtime: Runtime, name: str) -> Plan:
@@ -50,25 +49,22 @@ def drill(runtime: Runtime, names: Iterable[str] = ()) -> Report:
         return carry_out(able, plan, adapters=able.adapters.for_drill(used_key))
 
 
-def due_drills(runtime: Runtime, names: Iterable[str] = ()) -> tuple[str, ...]:
-    """Name the drills whose time has come; the repositories are asked only about those of which nothing is remembered here."""
-    chosen = tuple(named(name, runtime.policy.drills, "drill") for name in dict.fromkeys(names)) or tuple(runtime.policy.drills)
-    tasks, timetable = drill_tasks(runtime.policy, chosen), Timetable(runtime)
-    look = timetable.agenda(tasks)
-    if look.unknown:
-        with working(runtime):
-            look = informed(runtime, look, tasks)
-    elif not look.due and timetable.owes():
-        with working(runtime):
+def settled(runtime: Runtime, tasks: Mapping[Task, Timed], look: Agenda) -> Agenda:
+    """Ask the repositories about the drills of which this host remembers nothing; where none is unknown or due, release what is owed."""
+    if look.due and not look.unknown:
+        return look
+    with working(runtime):
+        if not look.unknown:
             sweep_quietly(runtime)
-    return look.names("drill")
+        return informed(runtime, look, tasks)
 
 
 def drill_due(runtime: Runtime, name: str) -> Report | None:
     """Carry out a drill if its time has come; None when it has not, or another call took it on meanwhile."""
-    tasks = (Task("drill", name),)
+    tasks = drill_tasks(runtime.policy, (name,))
     with telling_of(runtime, tasks) as told, drill_held(writable_state(runtime), name):
-        if name not in due_drills(runtime, [name]) or waits_for_power(runtime):
+        look = settled(runtime, tasks, Timetable(runtime).agenda(tasks))  # another call may have taken it on meanwhile
+        if not look.due or waits_for_power(runtime):
             return None
         with remembering(runtime, tasks, told):
             return drill(runtime, [name])

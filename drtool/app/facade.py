@@ -74,7 +74,7 @@ class App:
 
     def run_due(self, sets: Iterable[str] = ()) -> Report | None:
         """Back up the sets whose time has come, and prune and read what is due; None when nothing was; Unscheduled when nothing can be."""
-        return verbs.backup.run_due(self._runtime, sets)
+        return verbs.due.run_due(self._runtime, sets)
 
     def plan_copy(self, sets: Iterable[str] = ()) -> Plan:
         """Return what `copy` would do now."""
@@ -135,7 +135,7 @@ class App:
 
     def due_drills(self, names: Iterable[str] = ()) -> tuple[str, ...]:
         """Name the drills whose time has come; Unscheduled when nothing could ever be due."""
-        return verbs.drill.due_drills(self._runtime, names)
+        return verbs.due.due_drills(self._runtime, names)
 
     def drill_due(self, name: str) -> Report | None:
         """Carry out a drill if its time has come; None when it has not, or another call took it on meanwhile."""

@@ -37,6 +37,12 @@ NEEDLESS = {
     "drtool.ports",
 }
 """What works out anew what is known."""
+WORKING = NEEDLESS - {"drtool.app.notary"} | {"drtool.app.working", "drtool.engine.execute"}
+TIMED = f"""{POLICY}\
+    schedule: "0 3 1 1 *"
+sandboxes: {{{{lab: {{{{here: {{{{directory: {{directory}}/sandbox}}}}}}}}}}}}
+drills: {{{{proof: {{{{sets: [documents], from: near, sandbox: lab, schedule: "0 3 1 1 *"}}}}}}}}
+"""
 
 
 def looked(directory: Path, *words: str) -> dict[str, list[str]]:
@@ -74,3 +80,14 @@ def test_a_look_makes_few_nouns_and_plans_nothing(stored: Path) -> None:
 
 def test_the_first_look_after_a_run_is_told_by_what_the_run_left(stored: Path) -> None:
     assert not NEEDLESS & set(looked(stored, "status")["modules"])
+
+
+@pytest.mark.parametrize("verb", ["run", "drill"])
+def test_a_timers_call_when_nothing_is_due_loads_nothing_that_works(home: Path, tmp_path: Path, verb: str) -> None:
+    (tmp_path / "policy.yaml").write_text(TIMED.format(directory=tmp_path), encoding="utf-8")
+    (tmp_path / "sandbox").mkdir()
+    for words in (("init",), ("run",), ("drill", "proof"), (verb, "--due")):  # what a hand did is asked of the repository once
+        looked(tmp_path, *words)
+    idle = looked(tmp_path, verb, "--due")
+    assert not WORKING & set(idle["modules"])
+    assert len(idle["made"]) <= MOST_NOUNS, idle["made"]
