@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 _GOOD_OUTCOMES = ("succeeded", "objective_missed")
 _SHOWN_ITEMS = 10
 _WHY_NOT = "whoever signed it is not accepted here, or it is about another policy or machine; drtool status does not go by it"
-
 _COPIED = "copied there"
 _WHY_COPIED = "restic copied it, or wrote it again: that proves nothing good where it lies now  next: drtool drill, drtool verify"
 
