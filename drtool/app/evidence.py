@@ -58,7 +58,7 @@ def evidence_show(runtime: Runtime, name: str) -> ShownEvidence:
 
 def _as_signed(document: SignedEvidence, listed: Evidence) -> Evidence:
     """Return what was signed, whatever the tags of a listing tell, and what the listing knows of its standing."""
-    told = {"snapshot", "tags_signer", "unsigned", "counts", "retired", "untold"}
+    told = {"snapshot", "tags_signer", "unsigned", "counts", "retired", "untold", "copied"}
     return replace(document.summary(), **{name: getattr(listed, name) for name in told})
 
 
@@ -66,12 +66,16 @@ def _views(runtime: Runtime, listings: Mapping[str, Listing], *, set_name: str |
     """Return all evidence (of a set), newest first, each piece with the repositories that hold it."""
     found = {_mark(each): each for each in evidence_folder(runtime.adapters).summaries()}
     places: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    originals: set[tuple[str, str]] = set()
+    copies: set[tuple[str, str]] = set()
     for name, listing in listings.items():
         for each in listing.evidence:
             known = found.setdefault(_mark(each), each)
             if each.counts and not known.counts:
                 found[_mark(each)] = each
             places[_mark(each)].append(name)
+            (copies if each.copied else originals).add(_mark(each))
+    found |= {mark: replace(found[mark], copied=mark not in originals) for mark in copies}
     wanted = (each for each in found.values() if set_name in (None, each.set))
     ordered = sorted(wanted, key=lambda each: (each.ended, each.id, each.digest), reverse=True)
     return tuple(EvidenceView(each, tuple(dict.fromkeys(places[_mark(each)]))) for each in ordered)

@@ -137,7 +137,7 @@ def _of_an_earlier_release(summary: Evidence) -> Evidence:
 
 def _as_told(listed: Evidence) -> Evidence:
     """Return what the tags tell, without what only a listing knows."""
-    return replace(listed, snapshot="", tags_signer="", unsigned="", counts=True, retired=False, untold=False)
+    return replace(listed, snapshot="", tags_signer="", unsigned="", counts=True, retired=False, untold=False, copied=False)
 
 
 def _links(signer: str, chain: _Chain) -> Iterator[EvidenceFault]:

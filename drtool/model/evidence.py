@@ -94,6 +94,8 @@ class Evidence:
     """Whether its signer was accepted until another key replaced it, and it was not known then."""
     untold: bool = False
     """Whether its signer was replaced, and the last word about that had no room for it: nobody can say whether it was known then."""
+    copied: bool = False
+    """Whether restic copied it there or wrote it again: what it found good was read elsewhere, or before."""
 
 
 @dataclass(frozen=True, slots=True)

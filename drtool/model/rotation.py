@@ -28,7 +28,7 @@ _CLOCKS_DIFFER = timedelta(days=1)
 """No clock is ahead by more: what is dated later than that after a rotation, nobody signed before it."""
 _TOKEN_BYTES = 12
 _NOT_SAID: Mapping[type, frozenset[str]] = {
-    Evidence: frozenset({"format", "snapshot", "tags_signer", "unsigned", "counts", "retired", "untold"}),
+    Evidence: frozenset({"format", "snapshot", "tags_signer", "unsigned", "counts", "retired", "untold", "copied"}),
     Hold: frozenset({"signer", "counts"}),
 }
 """What a listing knows of a record beside what its tags say."""

@@ -16,13 +16,14 @@ def believable(listing: Listing) -> tuple[Evidence, ...]:
 
     Where it has another name there than here, it is told by ours.
     What is dated later was written by a clock that ran ahead: it would outlive every failure after it, and never grow old.
+    What was copied here found nothing good here: a repository made anew bears the name of the one that was read. Its warnings stand.
     """
     horizon = listing.taken + FUTURE_TOLERANCE
     names = (listing.repository, listing.called or listing.repository)
     return tuple(
         each if each.repository == listing.repository else replace(each, repository=listing.repository)
         for each in listing.evidence
-        if each.counts and each.repository in names and each.ended <= horizon
+        if each.counts and each.repository in names and each.ended <= horizon and not (each.copied and passed(each))
     )
 
 

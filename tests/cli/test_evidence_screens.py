@@ -32,6 +32,9 @@ def test_the_list_tells_where_it_lies_and_whether_it_is_signed() -> None:
     stranger = EvidenceView(replace(PROOF, counts=False), ("near",))
     assert evidence_lines((stranger,), policy="homelab")[1].endswith("QkYf…MRI 7, does not count  near")
     assert "does not count: whoever signed it" in record_lines(ShownEvidence(stranger, record()), policy="homelab")[-1]
+    copied = EvidenceView(replace(PROOF, copied=True), ("near",))
+    assert evidence_lines((copied,), policy="homelab")[1].endswith("QkYf…MRI 7, copied there  near")
+    assert "copied there: restic copied it" in record_lines(ShownEvidence(copied, record()), policy="homelab")[-1]
 
 
 def test_a_record_tells_what_is_wrong_with_its_signature() -> None:

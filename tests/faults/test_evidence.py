@@ -397,6 +397,28 @@ def test_who_takes_the_id_of_a_record_hides_it_nowhere(proof: World, tmp_path: P
     assert ("deleted", "this disk") in {(fault.kind, fault.place) for fault in proof.app().evidence_verify().faults}
 
 
+def test_what_was_copied_into_a_repository_made_anew_proves_nothing_there(proof: World) -> None:
+    """Whoever moves a repository with `restic copy` brings the evidence of the old one along: no byte of the new one was ever read."""
+    before = proof.app().points()
+    assert [view.proven for view in before if view.proven] != []
+    old = proof.root / "offsite.old"
+    (proof.root / "offsite").rename(old)
+    proof.restic("offsite", "init")
+    environment = {**proof.environment(), "RESTIC_PASSWORD": PASSWORDS["offsite"], "RESTIC_FROM_PASSWORD": PASSWORDS["offsite"]}
+    argv = [str(proof.binary), "-r", str(proof.root / "offsite"), "--no-cache", "copy", "--from-repo", str(old)]
+    subprocess.run(argv, env=environment, capture_output=True, check=True)
+    app = proof.app()
+    app.rebuild(accept="offsite")
+    after = app.points()
+    assert [view.repositories for view in after] == [view.repositories for view in before]
+    assert [(view.proven, view.verified) for view in after if "offsite" in (*view.proven, *view.verified)] == []
+    assert [each.last_proof for each in app.status(refresh=True).sets] == [None]
+    assert {each.evidence.copied for each in app.evidence_list()[0]} == {True}
+    assert app.evidence_verify().faults == ()
+    proof.must("drill", "proof")
+    assert [each.last_proof is not None for each in proof.app().status(refresh=True).sets] == [True]
+
+
 # handed out
 
 

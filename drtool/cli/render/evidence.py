@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _GOOD_OUTCOMES = ("succeeded", "objective_missed")
 _SHOWN_ITEMS = 10
 _WHY_NOT = "whoever signed it is not accepted here, or it is about another policy or machine; drtool status does not go by it"
+_COPIED = "copied there"
+_WHY_COPIED = "restic copied it, or wrote it again: that proves nothing good where it lies now  next: drtool drill, drtool verify"
 
 
 def evidence_lines(views: Sequence[EvidenceView], *, policy: str) -> list[str]:
@@ -47,7 +49,9 @@ def _signed(evidence: Evidence) -> str:
     if not evidence.signer:
         return f"unsigned {BAD}"
     whose = f"{short_id(evidence.signer.removeprefix('SHA256:'))} {evidence.number}"
-    return whose if evidence.counts else f"{whose}, does not count"
+    if not evidence.counts:
+        return f"{whose}, does not count"
+    return f"{whose}, {_COPIED}" if evidence.copied else whose
 
 
 def _on_disk(evidence: Evidence, policy: str) -> str:
@@ -79,7 +83,9 @@ def record_lines(shown: ShownEvidence, *, policy: str) -> list[str]:
         f"  number {record.number} of {printable(record.signer)}, for {printable(record.by)}",
         f"  signature {GOOD} fits" if not shown.fault else f"  signature {BAD} {printable(shown.fault)}",
     ]
-    return lines if each.counts else [*lines, f"  does not count: {_WHY_NOT}"]
+    if not each.counts:
+        return [*lines, f"  does not count: {_WHY_NOT}"]
+    return [*lines, f"  {_COPIED}: {_WHY_COPIED}"] if each.copied else lines
 
 
 def examination_lines(found: Examination) -> list[str]:

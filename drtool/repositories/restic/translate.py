@@ -218,6 +218,7 @@ def _evidence(row: Row) -> Evidence:
         tested=labels.get("tested", ""),
         reading=_slice(labels),
         snapshot=row.id,
+        copied=row.copied,
     )
 
 
