@@ -15,6 +15,7 @@ from drtool.lab.proxmox.state import RELEASES, Guest, Node
 from drtool.model.errors import Corrupt, DrtoolError, Refused, Unavailable
 from drtool.model.plan import Destination
 from drtool.ports import ArtifactRequest
+from drtool.sources.proxmox.client import ApiClient
 from drtool.sources.proxmox.configuration.gather import gather
 from drtool.sources.proxmox.configuration.verify import verify
 from drtool.testing.source_contract import RUN, land_request, take
@@ -222,6 +223,23 @@ def test_one_pool_that_is_hidden_is_a_hole(pve: PveLab) -> None:
     assert list(exported(pve).missing) == ["pools.json"]
 
 
+@pytest.mark.parametrize(
+    ("path", "files"),
+    [
+        ("/vms/101", {"guests", "cluster/replication.json"}),
+        ("/storage/nas", {"storage.json"}),
+        ("/pool/production", {"pools.json", "storage.json", "guests", "cluster/replication.json"}),
+        ("/mapping/pci/gpu", {f"cluster/mapping/{kind}.json" for kind in ("dir", "pci", "usb")} | {"cluster/qemu/custom-cpu-models.json"}),
+    ],
+)
+def test_a_path_without_any_right_is_a_hole_though_the_platform_does_not_name_it(pve: PveLab, path: str, files: set[str]) -> None:
+    """What a token may do is told without the paths where it may do nothing: `NoAccess` looked like nothing at all."""
+    with pve.cluster.lock:
+        for kind, holder in (("user", "drtool@pve"), ("token", "drtool@pve!drtool")):
+            pve.state.grants.append(type(pve.state.grants[0])(path, kind, holder, "NoAccess"))
+    assert {file for file, why in exported(pve).missing.items() if "the token lacks" in why} == files
+
+
 def test_without_mapping_rights_what_is_refused_and_what_is_hidden_is_named(pve: PveLab) -> None:
     with pve.cluster.lock:
         pve.state.roles["drtool-look"].remove("Mapping.Audit")
@@ -296,6 +314,19 @@ def test_names_of_the_platform_become_no_paths(pve: PveLab, name: object) -> Non
     assert list(got.missing) == ["cluster/firewall/groups/each.json"]
     assert not [call for call in pve.calls() if call["path"].startswith("/cluster/firewall/groups/") and not call["path"].endswith("/web")]
     assert all(line.isprintable() for line in got.artifact.lacks)
+
+
+def test_a_node_whose_name_is_none_is_not_passed_over(pve: PveLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    get = ApiClient.get
+    hostile = {"type": "node", "node": "../pve9", "status": "online"}
+    monkeypatch.setattr(
+        ApiClient,
+        "get",
+        lambda self, *path, **given: (
+            [*get(self, *path, **given), hostile] if path == ("cluster", "resources") else get(self, *path, **given)
+        ),
+    )
+    assert exported(pve).missing == {"guests": "unreadable in the listing of guests, or there twice: 1"}
 
 
 @pytest.mark.parametrize(("kind", "error"), [("nothing", Refused), ("garbage", Refused)])

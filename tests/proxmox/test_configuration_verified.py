@@ -69,6 +69,12 @@ LOSSES: dict[str, Callable[[Files], Files]] = {
     "strange.json is nothing of this configuration": lambda files: {**files, "strange.json": b"{}"},
     "version.json does not tell the release 9.2": lambda files: put(files, "version.json", lambda told: {**told, "version": "8.4.1"}),
     "version.json does not tell": lambda files: {**files, "version.json": b"null"},
+    "storage.json holds something else": lambda files: {**files, "storage.json": b"{}"},
+    "cluster/options.json holds something else": lambda files: {**files, "cluster/options.json": b"null"},
+    "access/users.json holds something else": lambda files: {**files, "access/users.json": b"[1]"},
+    "nodes/pve2/dns.json holds something else": lambda files: {**files, "nodes/pve2/dns.json": b"[]"},
+    "pools/each.json holds something else": lambda files: {**files, "pools/each.json": b"null"},
+    "pools/each.json lacks production": lambda files: {**files, "pools/each.json": b"{}"},
     "version.json is missing": lambda files: without(files, "version.json"),
 }
 

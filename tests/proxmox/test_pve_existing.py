@@ -48,7 +48,7 @@ def test_many_are_listed_at_once_and_each_is_looked_at_once(pve: PveLab) -> None
     paths = list(asked(pve))
     configurations = [path for path in paths if path.endswith("/config")]
     assert len(configurations) == len(set(configurations)) == len(pve.state.guests)
-    assert len(paths) - len(configurations) == 4
+    assert len(paths) - len(configurations) == 5
 
 
 def test_guests_of_a_node_that_is_down_are_problems_by_name(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ class Guest:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What a cluster lists: its guests by number, the nodes by whether each is online, and how many guests could not be read."""
+    """What a cluster lists: its guests by number, the nodes by whether each is online, and how many rows could not be read."""
 
     guests: tuple[Guest, ...]
     nodes: Mapping[str, bool]
@@ -57,6 +57,8 @@ def read_guests(client: ApiClient) -> Listed:
         node = door.node(row.get("node")) if isinstance(row, dict) else ""
         if kind == "node" and node:
             nodes[node] = row.get("status") == "online"
+        elif kind == "node":
+            unreadable += 1
         elif not isinstance(kind, str) or kind in _WORDS or "vmid" in row:
             guest = _guest(row, node) if isinstance(kind, str) and kind in _WORDS else None
             if guest is None or guest.vmid in found:

@@ -10,7 +10,8 @@ from drtool.sources.proxmox import door
 from drtool.sources.proxmox.client import ApiClient
 
 Held = Mapping[str, Mapping[str, bool]]
-"""By path the privileges there, each with whether it counts below it too."""
+"""By path the privileges there, each with whether it counts below it too; none where the access list names a path and gives nothing."""
+_IN_POOLS: Final = ("/vms", "/storage")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,13 @@ class Need:
         rights = held.get(self.path, {})
         if self.privilege not in rights or not (rights[self.privilege] or not self.below):
             return False
-        return not self.below or all(self.privilege in held[path] for path in held if path.startswith(f"{self.path}/"))
+        return not self.below or not any(self._is_hole(path, held[path]) for path in held)
+
+    def _is_hole(self, path: str, rights: Mapping[str, bool]) -> bool:
+        """Tell whether something below is hidden; a pool with no rights at all hides the guests and storages in it, too."""
+        if path.startswith(f"{self.path}/"):
+            return self.privilege not in rights
+        return self.path in _IN_POOLS and path.startswith("/pool/") and not rights
 
     @property
     def words(self) -> str:
@@ -62,12 +69,15 @@ def needs_of(major: int, *, stores: bool) -> tuple[Need, ...]:
 
 
 def read_privileges(client: ApiClient, *, stores: bool = False) -> Held:
-    """Return what the platform says of our own token; `stores`: of the paths that runs need too."""
+    """Return what the platform says of our own token; `stores`: of the paths that runs need too.
+
+    It leaves out each path where the token may do nothing (`NoAccess`) as if nothing was said of it: the access list has it.
+    """
     held = _held(client)
     for path in _UNTOLD if stores else ():
         if path not in held:
             held |= _held(client, path=path)
-    return held
+    return {**{path: {} for path in _named_by_the_access_list(client)}, **held}
 
 
 def _held(client: ApiClient, **parameters: str) -> dict[str, Mapping[str, bool]]:
@@ -77,6 +87,11 @@ def _held(client: ApiClient, **parameters: str) -> dict[str, Mapping[str, bool]]
         path: {name: door.is_on(below) for name, below in door.mapping(rights, asked, client.source).items()}
         for path, rights in answer.items()
     }
+
+
+def _named_by_the_access_list(client: ApiClient) -> set[str]:
+    asked = "/access/acl"
+    return {str(row.get("path")) for row in door.mappings(client.get("access", "acl"), asked, client.source)}
 
 
 def is_shown_every_guest(held: Held) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from drtool.sources.proxmox import door
-from drtool.sources.proxmox.configuration.calls import OF_CLUSTER, OF_GUEST, OF_NODE
+from drtool.sources.proxmox.configuration.calls import OF_CLUSTER, OF_GUEST, OF_NODE, Call
 from drtool.sources.proxmox.configuration.gather import FORMAT, INDEX
 
 _GUEST: Final = re.compile(r"nodes/([^/]+)/(qemu|lxc)/([0-9]+)\.json")
@@ -46,6 +46,10 @@ def verify(files: Mapping[str, bytes]) -> Looked:
     expectation = _Expectation((int(found[1]), int(found[2])), missing, nodes, guests)
     looked.problems += _differences(told, expectation)
     looked.problems += _unversioned(told, str(release))
+    for name, call in expectation.shapes():
+        folder = name.removesuffix(call.file)
+        if name in told and not expectation.lacks(name):
+            looked.problems += _misshapen(folder, told, call, expectation)
     looked.problems += [f"{name} lists nothing" for name in _NEVER_EMPTY if told.get(name) == [] and not expectation.lacks(name)]
     return looked
 
@@ -68,6 +72,12 @@ class _Expectation:
             yield from call.files if call.is_in(self.release) else ()
         for node in self.nodes:
             yield from (f"nodes/{node}/{name}" for call in OF_NODE if call.is_in(self.release) for name in call.files)
+
+    def shapes(self) -> Iterator[tuple[str, Call]]:
+        """Yield each file that holds the answer to a call, with the call."""
+        yield from ((call.file, call) for call in OF_CLUSTER if call.is_in(self.release))
+        for node in self.nodes:
+            yield from ((f"nodes/{node}/{call.file}", call) for call in OF_NODE if call.is_in(self.release))
 
     def guest_files(self) -> dict[str, str]:
         """Return the file of each guest that was listed, by its number."""
@@ -100,6 +110,28 @@ def _differences(told: Mapping[str, Any], expected: _Expectation) -> Iterator[st
     for name in stored:
         yield from _hollow(name, told[name], expected)
     yield from (f"{door.line(name)} is nothing of this configuration" for name in sorted(told.keys() - wanted - stored.keys()))
+
+
+def _misshapen(folder: str, told: Mapping[str, Any], call: Call, expected: _Expectation) -> Iterator[str]:
+    """Yield what is of another shape than its question asks for, and rows of which nothing more is there."""
+    name = f"{folder}{call.file}"
+    answer = told[name]
+    if call.rows:
+        good = isinstance(answer, list) and all(isinstance(row, dict) for row in answer)
+    else:
+        good = isinstance(answer, dict) or (answer is None and call.may_be_null)
+    if not good:
+        yield f"{name} holds something else than was asked for"
+        return
+    for each in (f"{folder}{call.file_of(path)}" for path in call.of):
+        if each not in told or expected.lacks(each):
+            continue
+        rows = told[each]
+        if not isinstance(rows, dict):
+            yield f"{each} holds something else than was asked for"
+        else:
+            names = {row[call.each] for row in answer if isinstance(row.get(call.each), str)}
+            yield from (f"{each} lacks {door.line(missed)}" for missed in sorted(names - rows.keys()))
 
 
 def _hollow(name: str, body: Any, expected: _Expectation) -> Iterator[str]:  # noqa: ANN401 - JSON
