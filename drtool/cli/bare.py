@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from drtool.cli.options import Options
+    from drtool.model.errors import Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,19 @@ def bare_of(options: Options) -> BareRepository | None:
             "$RESTIC_REPOSITORY is set and there is no policy: name its key with --password-file or $RESTIC_PASSWORD_FILE"
         )
     return BareRepository(os.environ["RESTIC_REPOSITORY"], os.environ["RESTIC_PASSWORD_FILE"])
+
+
+def policy_needed(given: BareRepository) -> Refused:
+    """Return the refusal of a verb that goes by a policy where there is none: a repository is enough to look and to restore."""
+    from drtool.model.errors import Refused  # noqa: PLC0415 - like the policy
+
+    out_of_it = ("drtool", "policy", "latest", "--repository", given.repository, "--password-file", given.password_file)
+    taken = shlex.join((*out_of_it, *(("--ssh-config", given.ssh_config) if given.ssh_config else ())))
+    return Refused(
+        "this goes by a policy of your own, and there is none: $RESTIC_REPOSITORY with its key is enough to look and to restore",
+        safe="nothing was started",
+        hint=f"name the policy with --policy or $DRTOOL_POLICY; the one in the repository: {taken} --output FILE; a first one: drtool new",
+    )
 
 
 def _pair(repository: str | None, password_file: str | None, ssh_config: str | None) -> BareRepository | None:

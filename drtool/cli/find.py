@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import shlex
+
 import click
 
 from drtool.cli import exits, screen
 from drtool.cli.options import LookVerb
 from drtool.cli.render.words import counted, printable
+from drtool.cli.saying import said
 from drtool.cli.session import open_session
 
 
@@ -41,7 +44,14 @@ def command(
     screen.words(unsearched_lines(found))
     if not found.files:
         searched = counted(found.points, "point") if found.whole else "what could be searched"
-        screen.words([f"Nothing in {searched} is called {' or '.join(map(printable, patterns))}."])
+        screen.words([f"Nothing in {searched} is called {' or '.join(map(printable, patterns))}.{_wider(patterns)}"])
     if not found.whole:
         return exits.PARTIAL
     return exits.SUCCEEDED if found.files else exits.FAILED
+
+
+def _wider(patterns: tuple[str, ...]) -> str:
+    """Say what finds a part of a name, where whole names were asked for."""
+    if any(mark in pattern for pattern in patterns for mark in "*?[/"):
+        return ""
+    return f"  next, for a part of a name: {said('drtool find')} {shlex.join(f'*{pattern}*' for pattern in patterns)}"

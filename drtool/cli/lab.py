@@ -155,5 +155,5 @@ def _words_of_cluster(started: StartedCluster, path: str) -> list[str]:
         f"A simulated Proxmox VE {started.release} answers at {places} until Ctrl-C.",
         f"Its policy is also in {printable(path)}; in another terminal:",
         f"  export DRTOOL_POLICY={printable(path)}",
-        "  drtool init && drtool doctor && drtool inventory",
+        "  drtool init && drtool inventory && drtool run && drtool drill cluster",
     ]

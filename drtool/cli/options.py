@@ -64,7 +64,11 @@ def shared_options() -> list[click.Parameter]:
     """Return fresh copies of the options that every verb has."""
     return [
         _option("--policy", metavar="PATH", help="Policy file or directory.  [$DRTOOL_POLICY, ./policies/, /etc/drtool/]"),
-        _option("--state-directory", metavar="DIRECTORY", help="Where journals and the cache lie.  [$DRTOOL_STATE_DIR]"),
+        _option(
+            "--state-directory",
+            metavar="DIRECTORY",
+            help="Where journals and the cache lie.  [$DRTOOL_STATE_DIR, /var/lib/drtool as root, else ~/.local/state/drtool]",
+        ),
         _option("--json", is_flag=True, default=None, help="One JSON document on standard output."),
         _option("--quiet", "-q", is_flag=True, default=None, help="No progress; errors are still told."),
         _option("--verbose", "-v", is_flag=True, default=None, help="Tell every step and command."),

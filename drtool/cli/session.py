@@ -48,14 +48,19 @@ class Invocation:
     """The sets and points that were named: on a bare machine they may tell whose are meant."""
     looks: bool = False
     """Whether the verb only looks: what refuses others to work is told by it all the same."""
+    needs_policy: bool = False
+    """Whether a repository and its key are not enough for the verb: it takes no --repository."""
 
     def app(self) -> App:
         """Open the policy that applies here; on a bare machine, the repository that was named."""
         from drtool.app.opening import open_policy  # noqa: PLC0415 - heavy, and not needed for help
+        from drtool.cli.bare import policy_needed  # noqa: PLC0415 - not needed for help
         from drtool.cli.policy_words import policy_words  # noqa: PLC0415 - like the policy
 
         given = self.bare()
         if given is not None:
+            if self.needs_policy:
+                raise policy_needed(given)
             return self.open_bare(given)
         say_as(policy_words(self.options).said)
         app = open_policy(
@@ -171,7 +176,9 @@ def open_session(context: click.Context) -> Invocation:
     options = options_of(context.ensure_object(dict))
     looks = isinstance(context.command, LookVerb) and not context.command.works
     live = sys.stderr.isatty() and not options.json and not options.quiet
-    return Invocation(options, ProgressDisplay(live=live, quiet=options.quiet, verbose=options.verbose), _asked(context.params), looks)
+    display = ProgressDisplay(live=live, quiet=options.quiet, verbose=options.verbose)
+    needs_policy = not any("--repository" in parameter.opts for parameter in context.command.params)
+    return Invocation(options, display, _asked(context.params), looks, needs_policy)
 
 
 def _asked(given: Mapping[str, Any]) -> tuple[str, ...]:

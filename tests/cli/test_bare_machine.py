@@ -163,3 +163,20 @@ def test_an_exchange_that_was_killed_is_finished_by_a_sweep_of_the_bare_machine(
     assert not [path for path in data.parent.glob(".drtool-*") if "kept" not in path.name]
     assert bare.call(*restore).returncode == 0
     assert letter.read_text() == "dear"
+
+
+@pytest.mark.parametrize("verb", [("run",), ("run", "--due"), ("copy",), ("drill", "documents"), ("prune",), ("validate",)])
+def test_a_verb_that_goes_by_a_policy_says_that_there_is_none(tmp_path: Path, verb: tuple[str, ...]) -> None:
+    """Restic's variables are set on many a machine; here there is no repository either, which nobody asks."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("DRTOOL_")}
+    environment |= {
+        "PYTHONPATH": str(ROOT),
+        "DRTOOL_STATE_DIR": str(tmp_path / "state"),
+        "RESTIC_REPOSITORY": "/no where",
+        "RESTIC_PASSWORD_FILE": "key",
+    }
+    ended = called(verb, env=environment, cwd=tmp_path)
+    assert ended.returncode in {2, 6}, ended.stderr
+    assert "there is no policy to go by" in ended.stderr or "goes by a policy of your own, and there is none" in ended.stderr
+    if ended.returncode == 6:
+        assert "drtool policy latest --repository '/no where' --password-file key --output FILE; a first one: drtool new  " in ended.stderr

@@ -256,6 +256,29 @@ def test_an_error_says_what_is_safe_and_what_to_type() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "hint",
+    [
+        "drtool evidence list",
+        "to have again what it put into service: drtool restore --undo 01M8QMZT67VBS4BV2XEXAJMPWY",
+        "choose an older point, or drtool ls latest /srv/papers",
+        "make room, then drtool run papers",
+        "chmod go-w /srv/keys",
+        "type `drtool validate`",
+    ],
+)
+def test_a_command_is_copied_as_it_stands(hint: str) -> None:
+    (line,) = [line for line in error_lines(Refused("it cannot be done", hint=hint)) if "next: " in line]
+    assert line == f"        next: {hint}        exit 6"
+    mistake = PolicyError((), what="it is none", hint=hint)
+    assert f"next: {hint}  Nothing was changed." in "\n".join(error_lines(mistake))
+
+
+def test_a_sentence_ends_with_a_stop() -> None:
+    for hint in ("wait for that run", "drtool run makes another: nothing to type", "the machine of the restic repository tells it"):
+        assert f"next: {hint}.  " in "\n".join(error_lines(Refused("it cannot be done", hint=hint)))
+
+
 def test_where_waiting_does_not_help_nobody_is_told_to_try_again() -> None:
     for hopeless in (Refused("it exists already", hint="choose another"), NotFound("no point x"), WrongKey("the key opens nothing")):
         text = "\n".join(error_lines(hopeless))

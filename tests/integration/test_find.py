@@ -172,7 +172,9 @@ def test_what_is_asked_for_decides_where_it_is_looked_for(world: World, tmp_path
     tree = world.small.tree
     nothing = world.call("find", "no such file")
     assert (nothing.returncode, nothing.stdout) == (1, "")
-    assert "Nothing in 1 point is called no such file." in nothing.stderr
+    assert "Nothing in 1 point is called no such file.  next, for a part of a name: drtool find" in " ".join(nothing.stderr.split("\n"))
+    assert nothing.stderr.rstrip().endswith("'*no such file*'")
+    assert "next" not in world.call("find", "no such*").stderr
     assert world.call("find", tree.parent.name).returncode == 1, "what lies above cannot be restored"
     assert world.found("no such file", code=1)["files"] == []
     assert [file["path"] for file in world.found("LETTERS", "--ignore-case")["files"]] == [f"{tree}/letters"]

@@ -24,15 +24,40 @@ inventory:
 """
 
 
+LOOKED_AT = """\
+drtool: 1
+name: lab
+repositories:
+  near: {{restic: "{directory}/repository", password: "file:{directory}/repository.key"}}
+sources:
+  pve:  {{proxmox: {{url: "{url}", token: "file:{token_file}", ca: "{authority}"}}}}
+  here: {{files: {{}}}}
+sets:
+  authority: {{protect: [{{here: {{paths: ["{authority}"]}}}}], to: near, keep: {{last: 3}}}}
+"""
+"""A policy that protects nothing of the cluster."""
+
+
 @pytest.fixture
 def call(pve: PveLab, tmp_path: Path) -> Call:
-    policy = tmp_path / "policy.yaml"
-    policy.write_text(pve.started.policy() + EXCLUDED)
+    started = pve.started
+    places = {"directory": started.directory, "url": started.url, "token_file": started.token_file, "authority": started.authority}
+    return calling(tmp_path, LOOKED_AT.format(**places) + EXCLUDED)
+
+
+def calling(directory: Path, text: str) -> Call:
+    policy = directory / "policy.yaml"
+    policy.write_text(text)
 
     def typed(*words: str) -> int:
-        return main([*words, "--policy", str(policy), "--state-directory", str(tmp_path / "state")])
+        return main([*words, "--policy", str(policy), "--state-directory", str(directory / "state")])
 
     return typed
+
+
+def test_the_policy_that_the_lab_prints_stores_its_cluster_and_proves_it(pve: PveLab, tmp_path: Path) -> None:
+    call = calling(tmp_path, pve.started.policy())
+    assert [call(*words) for words in (("init",), ("run",), ("drill", "cluster"))] == [0, 0, 0]
 
 
 def of_cluster(lines: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:

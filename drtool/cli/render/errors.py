@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +22,9 @@ _LABELS: Final = {
     "Bug": "bug",
 }
 _LABEL_WIDTH: Final = 8
+_ENDS_IN_COMMAND: Final = re.compile(
+    r"(?:^|[:;,(] |\b(?:and|by|or|then|type|with) )(?:drtool|restic|systemctl|mount|umount|ssh\S*|chmod|chown|mkdir|rm) [^:;,]*$"
+)
 SEPARATOR: Final = " \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} "
 
 
@@ -90,4 +94,5 @@ def _place(where: str) -> str:
 
 
 def _sentence(text: str) -> str:
-    return text if text.endswith((".", "!", "?")) else f"{text}."
+    """Return it with a full stop, but never behind a command: whoever copies that types the stop, too."""
+    return text if text.endswith((".", "!", "?", "`")) or _ENDS_IN_COMMAND.search(text) else f"{text}."

@@ -61,12 +61,13 @@ repositories:
   near: {{restic: "{directory}/repository", password: "file:{directory}/repository.key"}}
 sources:
   pve:  {{proxmox: {{url: "{url}", token: "file:{token}", ca: "{authority}"}}}}
-  here: {{files: {{}}}}
 defaults:
   to: near
   keep: {{last: 3}}
 sets:
-  authority: {{protect: [{{here: {{paths: ["{authority}"]}}}}]}}
+  cluster: {{protect: [{{pve: {{system: true}}}}], checks: [{{proxmox_config: {{}}}}]}}
+sandboxes:
+  lab: {{pve: {{directory: "{directory}/sandbox"}}}}
 """
 
 
