@@ -169,8 +169,9 @@ class ProgressDisplay:
             return
         from rich.text import Text  # noqa: PLC0415
 
-        for part in folded([line], columns=self._display.console.width):
-            self._display.console.print(Text(part), soft_wrap=True)
+        with self._display._lock:  # noqa: SLF001 - rich lets go of it between measuring and writing: lanes drawn in between would stay
+            for part in folded([line], columns=self._display.console.width):
+                self._display.console.print(Text(part), soft_wrap=True)
 
 
 def _lane_row(lane: _Lane, elapsed: float) -> tuple[str, ...]:

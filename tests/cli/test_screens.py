@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from rich.console import ConsoleRenderable, RenderHook
 
 from drtool.app.kept import KeptThing
 from drtool.cli.progress import ProgressDisplay
@@ -453,6 +455,35 @@ def test_progress_shows_rate_and_time_left_against_the_objective() -> None:
     assert clock == "1 min since the start of 1 h ✔"
     progress(event(EventKind.STEP_ENDED, 61.0, seconds=61.0, result={"kind": "stored"}))
     assert progress.lane_lines(4000.0) == ["1 h 6 min since the start of 1 h ✖"]
+
+
+def test_no_lane_is_drawn_between_where_a_line_goes_and_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lanes are drawn again by a thread: one drawn after the place of a finished step was measured would never be wiped off."""
+    for name, value in (("TTY_COMPATIBLE", "1"), ("TTY_INTERACTIVE", "1"), ("TERM", "xterm")):
+        monkeypatch.setenv(name, value)
+    drawn: list[bool] = []
+    threads: list[threading.Thread] = []
+
+    class Between(RenderHook):
+        def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+            if threading.current_thread() is threading.main_thread() and not drawn:
+                drawing = threading.Thread(target=refresh)
+                drawing.start()
+                drawing.join(0.5)
+                drawn.append(not drawing.is_alive())
+                threads.append(drawing)
+            return renderables
+
+    with ProgressDisplay(live=True) as progress:
+        assert progress._display is not None
+        refresh, console = progress._display.refresh, progress._display.console
+        progress(event(EventKind.STEP_STARTED, 0.0))
+        console.push_render_hook(Between())
+        progress(event(EventKind.STEP_ENDED, 1.0, seconds=1.0))
+        console.pop_render_hook()
+        for each in threads:
+            each.join()
+    assert drawn == [False]
 
 
 def test_progress_by_parts_shows_their_rate_and_time_left_and_a_phase_without_a_number_only_its_name() -> None:
