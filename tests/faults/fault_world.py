@@ -48,8 +48,8 @@ class Ended:
         return str(self.report["outcome"]) if self.report is not None else f"died {self.code}"
 
     def explain(self) -> str:
-        failures = self.report["failures"] if self.report is not None else self.error
-        return f"{self.outcome}: {json.dumps(failures, indent=1)}\n{self.report and self.report['skipped']}\n{self.words[-3000:]}"
+        told = self.error if self.report is None else [self.report["failures"], self.report["skipped"], self.report["sets"]]
+        return f"{self.outcome}: {json.dumps(told, indent=1)}\n{self.words[-3000:]}"
 
 
 class World:
