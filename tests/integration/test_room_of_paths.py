@@ -62,7 +62,7 @@ def test_one_file_fits_where_the_whole_does_not(small: SmallPolicy, restic_newes
     assert (lost.returncode, "is not in here:" in lost.stderr) == (1, True), lost.stderr
     deeper = str(small.tree / "letters" / "absent" / "deeper" / "1.txt")
     lost = drtool(small, restic_newest, "restore", "documents", "--path", deeper, "--to", "directory", str(out), "--yes")
-    assert re.search(rf"drtool ls (?:\S+ )+{re.escape(str(small.tree))}/letters\.", lost.stderr, re.MULTILINE), (
+    assert re.search(rf"drtool ls (?:\S+ )+{re.escape(str(small.tree))}/letters +exit 1$", lost.stderr, re.MULTILINE), (
         "the nearest folder that is there"
     )
 
