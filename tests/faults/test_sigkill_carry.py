@@ -41,7 +41,7 @@ def carrying(broken_world: World) -> World:
     """A set that leaves things out, and was stored; since then one file was changed, one written and one removed."""
     world = broken_world
     rules = {"paths": [str(world.tree)], "exclude": ["*.iso", f"{world.tree}/media"]}
-    documents = {**world.policy["sets"]["documents"], "protect": [{"here": rules}], "copies": []}
+    documents = {**world.policy["sets"]["documents"], "protect": [{"here": rules}], "copies": [], "quarantine": "off"}
     world.write_policy({**world.policy, "sets": {"documents": documents}, "drills": {}})
     remove(world.tree)
     world.tree.mkdir()
