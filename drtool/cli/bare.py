@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -39,16 +38,15 @@ def bare_of(options: Options) -> BareRepository | None:
     return BareRepository(os.environ["RESTIC_REPOSITORY"], os.environ["RESTIC_PASSWORD_FILE"])
 
 
-def policy_needed(given: BareRepository) -> Refused:
-    """Return the refusal of a verb that goes by a policy where there is none: a repository is enough to look and to restore."""
+def policy_needed() -> Refused:
+    """Return the refusal of a verb that goes by a policy where there is none; a password may stand in the address: it is not said."""
     from drtool.model.errors import Refused  # noqa: PLC0415 - like the policy
 
-    out_of_it = ("drtool", "policy", "latest", "--repository", given.repository, "--password-file", given.password_file)
-    taken = shlex.join((*out_of_it, *(("--ssh-config", given.ssh_config) if given.ssh_config else ())))
     return Refused(
         "this goes by a policy of your own, and there is none: $RESTIC_REPOSITORY with its key is enough to look and to restore",
         safe="nothing was started",
-        hint=f"name the policy with --policy or $DRTOOL_POLICY; the one in the repository: {taken} --output FILE; a first one: drtool new",
+        hint="name the policy with --policy or $DRTOOL_POLICY; the one in that repository: drtool policy latest --output FILE; "
+        "a first one: drtool new",
     )
 
 

@@ -60,7 +60,7 @@ class Invocation:
         given = self.bare()
         if given is not None:
             if self.needs_policy:
-                raise policy_needed(given)
+                raise policy_needed()
             return self.open_bare(given)
         say_as(policy_words(self.options).said)
         app = open_policy(

@@ -172,11 +172,12 @@ def test_a_verb_that_goes_by_a_policy_says_that_there_is_none(tmp_path: Path, ve
     environment |= {
         "PYTHONPATH": str(ROOT),
         "DRTOOL_STATE_DIR": str(tmp_path / "state"),
-        "RESTIC_REPOSITORY": "/no where",
+        "RESTIC_REPOSITORY": "rest:https://me:hidden@localhost:1/",
         "RESTIC_PASSWORD_FILE": "key",
     }
     ended = called(verb, env=environment, cwd=tmp_path)
     assert ended.returncode in {2, 6}, ended.stderr
     assert "there is no policy to go by" in ended.stderr or "goes by a policy of your own, and there is none" in ended.stderr
     if ended.returncode == 6:
-        assert "drtool policy latest --repository '/no where' --password-file key --output FILE; a first one: drtool new  " in ended.stderr
+        assert "in that repository: drtool policy latest --output FILE; a first one: drtool new  " in ended.stderr
+    assert "hidden" not in ended.stderr
